@@ -1,0 +1,328 @@
+//! What the configuration says about where guests may run. No load in here.
+//!
+//! Its JSON is a superset of a tick's: a line of `append --jsonl` is a valid, if poor, inventory.
+
+use super::{Bytes, Cores, Fraction, GuestKind, GuestStatus, Tick, UnixTime, Vmid};
+use crate::error::Warning;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Nodes, guests, storages and rules of a cluster.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Inventory {
+    /// When it was read.
+    pub ts: UnixTime,
+    /// Name of the cluster; empty on a standalone node.
+    pub cluster: String,
+    /// Node it was read on; empty when not known.
+    pub local_node: String,
+    /// Whether the cluster has quorum; `None` when not known.
+    pub quorate: Option<bool>,
+    /// Nodes, in order of their names.
+    pub nodes: Vec<NodeFacts>,
+    /// Guests, in order of their vmids.
+    pub guests: Vec<GuestFacts>,
+    /// Storages of `storage.cfg` by id. `None`: not known, so storage constraints can't be judged.
+    pub storages: Option<BTreeMap<String, StorageFacts>>,
+    /// HA rules and groups, both in the form of PVE 9.
+    pub ha_rules: Vec<HaRule>,
+    /// Mapped devices: mapping name -> nodes that offer one.
+    pub mappings: BTreeMap<String, Vec<String>>,
+    /// PVE's own scheduler.
+    pub crs: Crs,
+    /// What was odd while reading.
+    pub warnings: Vec<Warning>,
+}
+
+/// A node's configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NodeFacts {
+    /// Name in the cluster.
+    pub name: String,
+    /// Whether the cluster sees it; `None` when not known.
+    pub online: Option<bool>,
+    /// HA manager's maintenance mode.
+    pub maintenance: bool,
+    /// Cores it has, where known.
+    pub maxcpu: Option<Cores>,
+    /// Memory it has, where known.
+    pub maxmem: Option<Bytes>,
+    /// Storages seen active on it, where known.
+    #[serde(deserialize_with = "storage_ids")]
+    pub storage: Option<Vec<String>>,
+}
+
+/// A storage of `storage.cfg`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct StorageFacts {
+    /// Plugin type: `dir`, `lvmthin`, `rbd`, ...
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Every node sees the same content.
+    pub shared: bool,
+    /// Nodes it is restricted to; empty: all.
+    pub nodes: Vec<String>,
+    /// Switched off.
+    pub disabled: bool,
+    /// Content types it takes: `images`, `rootdir`, ...
+    pub content: Vec<String>,
+}
+
+/// A guest's configuration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GuestFacts {
+    /// Its number.
+    pub vmid: Vmid,
+    /// VM or container.
+    #[serde(rename = "type")]
+    pub kind: GuestKind,
+    /// Name, or the empty string.
+    pub name: String,
+    /// Host it is on.
+    pub node: String,
+    /// Run state.
+    pub status: GuestStatus,
+    /// Templates never move for load.
+    pub template: bool,
+    /// When it was created, where known.
+    pub created: Option<UnixTime>,
+    /// Cores it has.
+    pub maxcpu: Option<Cores>,
+    /// Configured memory.
+    pub maxmem: Option<Bytes>,
+    /// Least memory the balloon driver may leave it.
+    pub minmem: Option<Bytes>,
+    /// Tags, as set by the admin.
+    pub tags: Vec<String>,
+    /// Current lock (`backup`, `migrate`, ...).
+    pub lock: Option<String>,
+    /// Disks and mount points.
+    pub disks: Vec<Disk>,
+    /// Devices of the host handed to the guest.
+    pub devices: Vec<Device>,
+    /// CPU model of a VM (`host`, `x86-64-v2-AES`, ...); empty when not set.
+    pub cpu_model: String,
+    /// Architecture, when it is set; empty: the host's.
+    pub arch: String,
+    /// HA resource, when HA manages it.
+    pub ha: Option<HaResource>,
+}
+
+/// A disk or mount point.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Disk {
+    /// Key in the configuration: `scsi0`, `rootfs`, `mp1`, ...
+    pub key: String,
+    /// What is behind it.
+    pub source: DiskSource,
+    /// CD-ROM drive: the medium must be reachable, but nothing is copied.
+    pub cdrom: bool,
+}
+
+/// What is behind a disk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DiskSource {
+    /// A volume on a storage.
+    Volume {
+        /// Storage id.
+        storage: String,
+        /// Volume name on it.
+        volume: String,
+    },
+    /// A block device or directory of the host.
+    HostPath {
+        /// Path on the host.
+        path: String,
+        /// The admin declares the same content on every node (`shared=1`).
+        shared: bool,
+    },
+    /// No medium, or the host's own drive.
+    None,
+}
+
+impl Default for DiskSource {
+    fn default() -> Self {
+        Self::None
+    }
+}
+
+/// A device of the host.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Device {
+    /// Key in the configuration: `hostpci0`, `usb1`, `dev0`, ...
+    pub key: String,
+    /// Name of a cluster-wide mapping; `None`: an address on this host alone.
+    pub mapping: Option<String>,
+}
+
+/// A guest as HA resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HaResource {
+    /// Requested state: `started`, `stopped`, `ignored`, ...
+    pub state: String,
+    /// PVE 8 group; empty in PVE 9.
+    pub group: String,
+    /// Whether PVE's own balancer may move it.
+    pub auto_rebalance: bool,
+}
+
+/// An HA rule.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HaRule {
+    /// Name of the rule or group.
+    pub name: String,
+    /// Guests it speaks of.
+    pub guests: Vec<Vmid>,
+    /// What it says.
+    pub kind: HaRuleKind,
+}
+
+/// What an HA rule says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HaRuleKind {
+    /// Guests belong on these nodes (name -> priority, higher preferred).
+    NodeAffinity {
+        /// Nodes with their priorities.
+        nodes: BTreeMap<String, i64>,
+        /// Never anywhere else.
+        strict: bool,
+    },
+    /// Guests belong together (`true`) or apart (`false`).
+    ResourceAffinity {
+        /// Together or apart.
+        together: bool,
+    },
+}
+
+/// PVE's cluster resource scheduler (`crs` in `datacenter.cfg`).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Crs {
+    /// `basic`, `static` or `dynamic`.
+    pub ha: String,
+    /// Whether it balances HA guests by itself.
+    pub auto_rebalance: bool,
+    /// Imbalance from which it acts.
+    pub threshold: Fraction,
+    /// Rounds for which the imbalance must last.
+    pub hold_duration: u32,
+    /// Least relative gain of a move.
+    pub margin: Fraction,
+    /// `bruteforce` or `topsis`.
+    pub method: String,
+}
+
+impl Default for Crs {
+    /// PVE's defaults.
+    fn default() -> Self {
+        Self {
+            ha: "basic".into(),
+            auto_rebalance: false,
+            threshold: Fraction(0.30),
+            hold_duration: 3,
+            margin: Fraction(0.10),
+            method: "bruteforce".into(),
+        }
+    }
+}
+
+impl Inventory {
+    /// What a tick alone tells: who is where and which storages are active; no rules.
+    pub fn from_tick(tick: &Tick) -> Self {
+        let nodes = tick.nodes.iter().map(|n| NodeFacts {
+            name: n.name.clone(),
+            online: Some(n.online),
+            maxcpu: n.maxcpu,
+            maxmem: n.maxmem,
+            storage: (!n.storage.is_empty())
+                .then(|| n.storage.iter().map(|s| s.id.clone()).collect()),
+            ..NodeFacts::default()
+        });
+        let guests = tick.guests.iter().map(|g| GuestFacts {
+            vmid: g.vmid,
+            kind: g.kind,
+            name: g.name.clone(),
+            node: g.node.clone(),
+            status: g.status,
+            template: g.template,
+            created: g.created,
+            maxcpu: g.maxcpu,
+            maxmem: g.maxmem,
+            ..GuestFacts::default()
+        });
+        let mut inventory = Self {
+            ts: tick.ts,
+            nodes: nodes.collect(),
+            guests: guests.collect(),
+            ..Self::default()
+        };
+        inventory.nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        inventory.guests.sort_by_key(|g| g.vmid);
+        inventory
+    }
+
+    /// The node called `name`.
+    pub fn node(&self, name: &str) -> Option<&NodeFacts> {
+        self.nodes.iter().find(|n| n.name == name)
+    }
+
+    /// The guest with this number.
+    pub fn guest(&self, vmid: Vmid) -> Option<&GuestFacts> {
+        self.guests.iter().find(|g| g.vmid == vmid)
+    }
+}
+
+/// Accepts both `["local"]` and a tick's `[{"id": "local", ...}]`.
+fn storage_ids<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Option<Vec<String>>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Entry {
+        Id(String),
+        Sample { id: String },
+    }
+    let entries = Option::<Vec<Entry>>::deserialize(d)?;
+    Ok(entries.map(|all| {
+        let id = |e| match e {
+            Entry::Id(id) | Entry::Sample { id } => id,
+        };
+        all.into_iter().map(id).collect()
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tick_line_is_an_inventory() {
+        let line = r#"{"ts":5,"nodes":[{"name":"a","storage":[{"id":"local","total":1,"used":0}]}],
+                       "guests":[{"vmid":7,"node":"a","status":"running","cpu":0.5}]}"#;
+        let from_json: Inventory = serde_json::from_str(line).unwrap();
+        assert_eq!(from_json.nodes[0].storage.as_deref(), Some(&["local".to_string()][..]));
+        assert_eq!(from_json.guest(7).unwrap().status, GuestStatus::Running);
+        let tick: Tick = serde_json::from_str(line).unwrap();
+        assert_eq!(Inventory::from_tick(&tick).guests, from_json.guests);
+    }
+
+    #[test]
+    fn it_survives_its_own_json() {
+        let mut inventory = Inventory::default();
+        inventory.nodes.push(NodeFacts { storage: Some(vec!["x".into()]), ..NodeFacts::default() });
+        inventory.ha_rules.push(HaRule {
+            name: "apart".into(),
+            guests: vec![1, 2],
+            kind: HaRuleKind::ResourceAffinity { together: false },
+        });
+        let text = serde_json::to_string(&inventory).unwrap();
+        assert_eq!(serde_json::from_str::<Inventory>(&text).unwrap(), inventory);
+    }
+}

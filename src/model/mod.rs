@@ -1,0 +1,40 @@
+//! Plain data with units: what a cluster is and what is measured of it.
+//!
+//! A [`Tick`] is what one collector run saw; an [`Inventory`] is what the configuration says about
+//! where guests may run; a [`Bucket`] is one value over a time span as the store keeps it.
+
+mod bucket;
+mod inventory;
+mod metric;
+mod tick;
+mod units;
+
+pub use bucket::Bucket;
+pub use inventory::*;
+pub use metric::{GuestMetric, Metric, NodeMetric, Worse};
+pub use tick::{GuestKind, GuestSample, GuestStatus, NodeSample, StorageSample, Tick};
+pub use units::{Bytes, BytesPerSecond, Cores, Fraction, Points, Unit};
+
+/// Moment in unix seconds, UTC.
+pub type UnixTime = i64;
+
+/// Number of a guest, unique in a cluster at one time; reused after a guest was destroyed.
+pub type Vmid = u32;
+
+/// Seconds in an hour.
+pub const HOUR: i64 = 3_600;
+/// Seconds in a day.
+pub const DAY: i64 = 86_400;
+
+/// A guest that changed its host.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Migration {
+    /// Time of the first sample on the new host; the move ended at most one interval earlier.
+    pub time: UnixTime,
+    /// Guest that moved.
+    pub vmid: Vmid,
+    /// Host before.
+    pub from: String,
+    /// Host after.
+    pub to: String,
+}

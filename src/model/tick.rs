@@ -1,0 +1,370 @@
+//! What one collector run saw of the whole cluster. Its JSON is the `append` contract.
+
+use super::{Bytes, BytesPerSecond, Cores, Fraction, UnixTime, Vmid};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+
+/// All nodes and guests at one moment; stored whole or not at all.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tick {
+    /// When it was taken.
+    pub ts: UnixTime,
+    /// Nodes, online or not.
+    #[serde(default)]
+    pub nodes: Vec<NodeSample>,
+    /// Guests, running or not.
+    #[serde(default)]
+    pub guests: Vec<GuestSample>,
+}
+
+/// A node at one moment. Optional fields are absent where the source gives nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct NodeSample {
+    /// Name in the cluster.
+    pub name: String,
+    /// Whether the cluster sees it.
+    #[serde(default = "yes")]
+    pub online: bool,
+    /// Cores (hardware threads) it has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maxcpu: Option<Cores>,
+    /// CPU in use, share of `maxcpu`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Fraction>,
+    /// CPU waiting for disks, share of `maxcpu`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iowait: Option<Fraction>,
+    /// Load average of one minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_avg: Option<f64>,
+    /// Installed memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maxmem: Option<Bytes>,
+    /// Memory in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mem: Option<Bytes>,
+    /// Memory available without swapping.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mem_available: Option<Bytes>,
+    /// ZFS cache.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub arc: Option<Bytes>,
+    /// Configured swap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maxswap: Option<Bytes>,
+    /// Swap in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swap: Option<Bytes>,
+    /// Network traffic received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net_in_bps: Option<BytesPerSecond>,
+    /// Network traffic sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net_out_bps: Option<BytesPerSecond>,
+    /// Running guests on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest_count: Option<u32>,
+    /// Pressure stall information, share of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub psi_cpu_some: Option<Fraction>,
+    /// Pressure stall information, share of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub psi_io_some: Option<Fraction>,
+    /// Pressure stall information, share of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub psi_io_full: Option<Fraction>,
+    /// Pressure stall information, share of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub psi_memory_some: Option<Fraction>,
+    /// Pressure stall information, share of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub psi_memory_full: Option<Fraction>,
+    /// Storages that are active on it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub storage: Vec<StorageSample>,
+}
+
+/// A storage as one node sees it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StorageSample {
+    /// Storage id of `storage.cfg`.
+    pub id: String,
+    /// Size.
+    #[serde(default)]
+    pub total: Bytes,
+    /// In use.
+    #[serde(default)]
+    pub used: Bytes,
+}
+
+/// Technology of a guest.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum GuestKind {
+    /// Virtual machine.
+    #[default]
+    Qemu,
+    /// Container: moving it while it runs restarts it.
+    Lxc,
+}
+
+/// Run state of a guest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GuestStatus {
+    /// Running.
+    Running,
+    /// Stopped.
+    Stopped,
+    /// Paused: keeps its memory, uses no CPU.
+    Paused,
+    /// Anything else, or not told.
+    #[default]
+    #[serde(other)]
+    Unknown,
+}
+
+/// A guest at one moment. Optional fields are absent where the source gives nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GuestSample {
+    /// Its number.
+    pub vmid: Vmid,
+    /// VM or container.
+    #[serde(rename = "type", default)]
+    pub kind: GuestKind,
+    /// Name, or the empty string.
+    #[serde(default)]
+    pub name: String,
+    /// Host it is on.
+    pub node: String,
+    /// Run state.
+    #[serde(default)]
+    pub status: GuestStatus,
+    /// Whether it is a template; templates have no load and never move for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub template: bool,
+    /// When it was created, where the source knows: a change means another guest under the same vmid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<UnixTime>,
+    /// Cores it has (sockets x cores, or hot-plugged).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maxcpu: Option<Cores>,
+    /// CPU in use, share of `maxcpu`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<Fraction>,
+    /// Configured memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maxmem: Option<Bytes>,
+    /// Memory in use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mem: Option<Bytes>,
+    /// Memory it takes on its host.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mem_host: Option<Bytes>,
+    /// Data read from disks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_read_bps: Option<BytesPerSecond>,
+    /// Data written to disks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_write_bps: Option<BytesPerSecond>,
+    /// Network traffic received.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net_in_bps: Option<BytesPerSecond>,
+    /// Network traffic sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub net_out_bps: Option<BytesPerSecond>,
+    /// Pressure stall information, share of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub psi_cpu_some: Option<Fraction>,
+    /// Pressure stall information, share of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub psi_cpu_full: Option<Fraction>,
+    /// Pressure stall information, share of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub psi_io_some: Option<Fraction>,
+    /// Pressure stall information, share of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub psi_io_full: Option<Fraction>,
+    /// Pressure stall information, share of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub psi_memory_some: Option<Fraction>,
+    /// Pressure stall information, share of time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub psi_memory_full: Option<Fraction>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl NodeSample {
+    /// Use of the fullest storage; `None` when no storage with a size is known.
+    pub fn storage_usage(&self) -> Option<f64> {
+        let known = self.storage.iter().filter(|s| s.total.0 > 0.0);
+        known.map(|s| (s.used / s.total).0).max_by(f64::total_cmp)
+    }
+}
+
+/// Longest name taken; PVE's own limits are 63 (node) and 128 (guest) characters.
+const MAX_NAME: usize = 255;
+/// Most storages of a node.
+const MAX_STORAGES: usize = 4_096;
+/// Largest load taken of one CPU share; guests report a little above 1.
+const MAX_SHARE: f64 = 1_000.0;
+/// Largest size or rate taken, far above any machine: 1 EiB.
+const MAX_AMOUNT: f64 = 1_152_921_504_606_846_976.0;
+/// Latest moment taken: the year 2200.
+const MAX_TIME: UnixTime = 7_258_118_400;
+
+impl Tick {
+    /// Refuses what cannot be a measurement, naming the field: non-finite or negative numbers,
+    /// empty or doubled names, times outside 1970..2200.
+    pub fn check(&self) -> Result<()> {
+        if !(1..MAX_TIME).contains(&self.ts) {
+            return Err(Error::invalid("not a unix time in seconds between 1970 and 2200").at("ts"));
+        }
+        let mut names = HashSet::new();
+        for (i, node) in self.nodes.iter().enumerate() {
+            let place = |field: &str| format!("nodes[{i}].{field}");
+            check_name(&node.name).map_err(|e| e.at(place("name")))?;
+            if !names.insert(node.name.as_str()) {
+                let message = format!("node '{}' occurs twice in this tick", node.name);
+                return Err(Error::invalid(message).at(place("name")));
+            }
+            node.check().map_err(|e| e.at(format!("nodes[{i}]")))?;
+        }
+        let mut vmids = HashSet::new();
+        for (i, guest) in self.guests.iter().enumerate() {
+            let place = |field: &str| format!("guests[{i}].{field}");
+            if guest.vmid == 0 {
+                return Err(Error::invalid("must be at least 1").at(place("vmid")));
+            }
+            if !vmids.insert(guest.vmid) {
+                let message = format!("guest {} occurs twice in this tick", guest.vmid);
+                return Err(Error::invalid(message).at(place("vmid")));
+            }
+            check_name(&guest.node).map_err(|e| e.at(place("node")))?;
+            if guest.name.len() > MAX_NAME {
+                return Err(too_long().at(place("name")));
+            }
+            guest.check().map_err(|e| e.at(format!("guests[{i}]")))?;
+        }
+        Ok(())
+    }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    match name.len() {
+        0 => Err(Error::invalid("must not be empty")),
+        1..=MAX_NAME => Ok(()),
+        _ => Err(too_long()),
+    }
+}
+
+fn too_long() -> Error {
+    Error::invalid(format!("longer than {MAX_NAME} bytes"))
+}
+
+fn within(field: &str, value: Option<f64>, max: f64) -> Result<()> {
+    match value {
+        None => Ok(()),
+        Some(x) if x.is_finite() && (0.0..=max).contains(&x) => Ok(()),
+        Some(x) => Err(Error::invalid(format!("{x} is not in 0..{max}")).at(field)),
+    }
+}
+
+impl NodeSample {
+    fn check(&self) -> Result<()> {
+        let share = |f: &str, x: Option<Fraction>| within(f, x.map(|x| x.0), MAX_SHARE);
+        let size = |f: &str, x: Option<Bytes>| within(f, x.map(|x| x.0), MAX_AMOUNT);
+        let rate = |f: &str, x: Option<BytesPerSecond>| within(f, x.map(|x| x.0), MAX_AMOUNT);
+        within("maxcpu", self.maxcpu.map(|x| x.0), 1e6)?;
+        share("cpu", self.cpu)?;
+        share("iowait", self.iowait)?;
+        within("load_avg", self.load_avg, 1e6)?;
+        size("maxmem", self.maxmem)?;
+        size("mem", self.mem)?;
+        size("mem_available", self.mem_available)?;
+        size("arc", self.arc)?;
+        size("maxswap", self.maxswap)?;
+        size("swap", self.swap)?;
+        rate("net_in_bps", self.net_in_bps)?;
+        rate("net_out_bps", self.net_out_bps)?;
+        share("psi_cpu_some", self.psi_cpu_some)?;
+        share("psi_io_some", self.psi_io_some)?;
+        share("psi_io_full", self.psi_io_full)?;
+        share("psi_memory_some", self.psi_memory_some)?;
+        share("psi_memory_full", self.psi_memory_full)?;
+        if self.storage.len() > MAX_STORAGES {
+            return Err(Error::invalid(format!("more than {MAX_STORAGES} entries")).at("storage"));
+        }
+        for (i, s) in self.storage.iter().enumerate() {
+            check_name(&s.id).map_err(|e| e.at(format!("storage[{i}].id")))?;
+            size(&format!("storage[{i}].total"), Some(s.total))?;
+            size(&format!("storage[{i}].used"), Some(s.used))?;
+        }
+        Ok(())
+    }
+}
+
+impl GuestSample {
+    fn check(&self) -> Result<()> {
+        let share = |f: &str, x: Option<Fraction>| within(f, x.map(|x| x.0), MAX_SHARE);
+        let size = |f: &str, x: Option<Bytes>| within(f, x.map(|x| x.0), MAX_AMOUNT);
+        let rate = |f: &str, x: Option<BytesPerSecond>| within(f, x.map(|x| x.0), MAX_AMOUNT);
+        within("maxcpu", self.maxcpu.map(|x| x.0), 1e6)?;
+        share("cpu", self.cpu)?;
+        size("maxmem", self.maxmem)?;
+        size("mem", self.mem)?;
+        size("mem_host", self.mem_host)?;
+        rate("disk_read_bps", self.disk_read_bps)?;
+        rate("disk_write_bps", self.disk_write_bps)?;
+        rate("net_in_bps", self.net_in_bps)?;
+        rate("net_out_bps", self.net_out_bps)?;
+        share("psi_cpu_some", self.psi_cpu_some)?;
+        share("psi_cpu_full", self.psi_cpu_full)?;
+        share("psi_io_some", self.psi_io_some)?;
+        share("psi_io_full", self.psi_io_full)?;
+        share("psi_memory_some", self.psi_memory_some)?;
+        share("psi_memory_full", self.psi_memory_full)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONTRACT: &str = r#"{"ts":1700000000,"nodes":[{"name":"pve1","online":true,"maxcpu":32,"cpu":0.42,"iowait":0.01,"load_avg":3.2,"maxmem":0,"mem":0,"storage":[{"id":"local-lvm","total":0,"used":0}]}],"guests":[{"vmid":100,"type":"qemu","name":"web","node":"pve1","status":"running","maxcpu":4,"cpu":0.3,"maxmem":0,"mem":0,"disk_read_bps":0,"disk_write_bps":0,"net_in_bps":0,"net_out_bps":0,"unheard_of":[1]}]}"#;
+
+    #[test]
+    fn the_contract_line_is_read() {
+        let tick: Tick = serde_json::from_str(CONTRACT).unwrap();
+        tick.check().unwrap();
+        assert_eq!(tick.nodes[0].cpu, Some(Fraction(0.42)));
+        assert_eq!(tick.nodes[0].storage_usage(), None, "a storage without size says nothing");
+        assert_eq!(tick.guests[0].status, GuestStatus::Running);
+        let again: Tick = serde_json::from_str(&serde_json::to_string(&tick).unwrap()).unwrap();
+        assert_eq!(again, tick);
+    }
+
+    #[test]
+    fn nonsense_is_refused_by_field() {
+        let tick: Tick = serde_json::from_str(CONTRACT).unwrap();
+        let refused = |change: fn(&mut Tick), want: &str| {
+            let mut bad = tick.clone();
+            change(&mut bad);
+            let text = bad.check().unwrap_err().to_string();
+            assert!(text.starts_with(want), "{text}");
+        };
+        refused(|t| t.ts = -5, "ts: ");
+        refused(|t| t.ts = 1_700_000_000_000, "ts: ");
+        refused(|t| t.guests[0].cpu = Some(Fraction(-0.1)), "guests[0]: cpu: ");
+        refused(|t| t.guests[0].mem = Some(Bytes(f64::NAN)), "guests[0]: mem: ");
+        refused(|t| t.nodes[0].name.clear(), "nodes[0].name: ");
+        refused(|t| t.nodes.push(t.nodes[0].clone()), "nodes[1].name: node 'pve1' occurs twice");
+        refused(|t| t.guests.push(t.guests[0].clone()), "guests[1].vmid: guest 100 occurs twice");
+    }
+}

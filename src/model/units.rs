@@ -1,0 +1,189 @@
+//! Quantities that carry their unit in the type.
+//!
+//! Peers that added a guest's share of its own cores to a node's load in cores moved guests the
+//! wrong way; here that does not compile. Percent exists only in text.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::ops::{Add, Div, Mul, Sub};
+
+macro_rules! quantity {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub f64);
+
+        impl Add for $name {
+            type Output = Self;
+            fn add(self, other: Self) -> Self {
+                Self(self.0 + other.0)
+            }
+        }
+        impl Sub for $name {
+            type Output = Self;
+            fn sub(self, other: Self) -> Self {
+                Self(self.0 - other.0)
+            }
+        }
+        impl Mul<f64> for $name {
+            type Output = Self;
+            fn mul(self, factor: f64) -> Self {
+                Self(self.0 * factor)
+            }
+        }
+        impl std::iter::Sum for $name {
+            fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+                Self(all.map(|x| x.0).sum())
+            }
+        }
+    };
+}
+
+quantity!(
+    /// Share of a whole: 0 to 1, a little above 1 where the kernel counts it so.
+    Fraction
+);
+quantity!(
+    /// CPU capacity or load in host cores.
+    Cores
+);
+quantity!(
+    /// Memory or disk size.
+    Bytes
+);
+quantity!(
+    /// Throughput.
+    BytesPerSecond
+);
+quantity!(
+    /// Penalty points: lower is better.
+    Points
+);
+
+/// Load in host cores over cores there are: the host's load as a share.
+impl Div for Cores {
+    type Output = Fraction;
+    fn div(self, whole: Self) -> Fraction {
+        Fraction(share(self.0, whole.0))
+    }
+}
+
+/// Bytes in use over bytes there are.
+impl Div for Bytes {
+    type Output = Fraction;
+    fn div(self, whole: Self) -> Fraction {
+        Fraction(share(self.0, whole.0))
+    }
+}
+
+/// A share of that many cores, in cores.
+impl Mul<Cores> for Fraction {
+    type Output = Cores;
+    fn mul(self, whole: Cores) -> Cores {
+        Cores(self.0 * whole.0)
+    }
+}
+
+/// A share of that many bytes, in bytes.
+impl Mul<Bytes> for Fraction {
+    type Output = Bytes;
+    fn mul(self, whole: Bytes) -> Bytes {
+        Bytes(self.0 * whole.0)
+    }
+}
+
+fn share(part: f64, whole: f64) -> f64 {
+    if whole > 0.0 { part / whole } else { 0.0 }
+}
+
+impl fmt::Display for Fraction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.*} %", f.precision().unwrap_or(1), self.0 * 100.0)
+    }
+}
+
+impl fmt::Display for Cores {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.*} cores", f.precision().unwrap_or(1), self.0)
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        binary(self.0, "", f)
+    }
+}
+
+impl fmt::Display for BytesPerSecond {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        binary(self.0, "/s", f)
+    }
+}
+
+impl fmt::Display for Points {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.*} points", f.precision().unwrap_or(1), self.0)
+    }
+}
+
+/// `1536.0` as `1.5 KiB`, with binary prefixes as everywhere in PVE.
+fn binary(value: f64, suffix: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    const PREFIXES: [&str; 6] = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
+    let mut scaled = value;
+    let mut step = 0;
+    while scaled.abs() >= 1024.0 && step + 1 < PREFIXES.len() {
+        scaled /= 1024.0;
+        step += 1;
+    }
+    let digits = if step == 0 { 0 } else { f.precision().unwrap_or(1) };
+    write!(f, "{scaled:.digits$} {}{suffix}", PREFIXES[step])
+}
+
+/// Unit of a stored metric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Share of a whole, see [`Fraction`].
+    Fraction,
+    /// See [`BytesPerSecond`].
+    BytesPerSecond,
+    /// A plain number: load average, number of guests.
+    Number,
+}
+
+impl Unit {
+    /// `value` for people, with its unit.
+    pub fn text(self, value: f64) -> String {
+        match self {
+            Self::Fraction => Fraction(value).to_string(),
+            Self::BytesPerSecond => BytesPerSecond(value).to_string(),
+            Self::Number => format!("{value:.2}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_nothing_is_zero_not_nan() {
+        assert_eq!(Bytes(5.0) / Bytes(0.0), Fraction(0.0));
+    }
+
+    #[test]
+    fn guest_load_reaches_the_host_in_cores() {
+        let load = Fraction(0.5) * Cores(16.0);
+        assert_eq!(load, Cores(8.0));
+        assert_eq!(load / Cores(32.0), Fraction(0.25));
+    }
+
+    #[test]
+    fn text_has_units() {
+        assert_eq!(Fraction(0.423).to_string(), "42.3 %");
+        assert_eq!(Bytes(1536.0).to_string(), "1.5 KiB");
+        assert_eq!(BytesPerSecond(12.0).to_string(), "12 B/s");
+        assert_eq!(Unit::Number.text(3.0), "3.00");
+    }
+}
