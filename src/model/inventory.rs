@@ -110,10 +110,12 @@ pub struct GuestFacts {
     pub arch: String,
     /// HA resource, when HA manages it.
     pub ha: Option<HaResource>,
+    /// Its configuration could not be read: what it needs is not known, so it must stay.
+    pub config_unknown: bool,
 }
 
 /// A disk or mount point.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Disk {
     /// Key in the configuration: `scsi0`, `rootfs`, `mp1`, ...
@@ -122,6 +124,8 @@ pub struct Disk {
     pub source: DiskSource,
     /// CD-ROM drive: the medium must be reachable, but nothing is copied.
     pub cdrom: bool,
+    /// Size, where the configuration tells.
+    pub size: Option<Bytes>,
 }
 
 /// What is behind a disk.
