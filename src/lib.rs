@@ -6,3 +6,4 @@
 pub mod error;
 pub mod model;
 pub mod settings;
+pub mod simulate;

@@ -1,0 +1,128 @@
+//! The demo: six nodes, sixty guests, two weeks, and one node on its way into trouble.
+
+use super::scenario::{
+    Growth, GuestGroup, Move, NodeGroup, Placement, Scenario, StorageSpec, TraceSpec,
+};
+use super::workload::{MemoryProfile, Profile};
+use crate::model::{GuestKind, UnixTime};
+use std::path::PathBuf;
+
+impl Scenario {
+    /// A cluster whose story fits on a screen, ending at `end`:
+    /// - `pve1` slowly heads for trouble: five of its guests grow under their daily rhythm.
+    /// - `pve2` got a busy guest from `pve4` four days ago: a step, not a trend.
+    /// - `pve3` has a daily rhythm and ends the day at its peak: high, but as every day.
+    /// - `pve4` and `pve5` are ordinary; `pve6` is quiet and has room.
+    pub fn demo(end: UnixTime) -> Self {
+        let hour = |offset: i64| ((end + offset * 3_600).rem_euclid(86_400)) as f64 / 3_600.0;
+        let mut guests = vec![
+            service("shop", 101, 5, "pve1", 0.34, hour(-6)),
+            background(106, 6, "pve1"),
+            GuestGroup {
+                profile: Some(Profile::Steady),
+                cores: Some(8),
+                memory_gib: Some(16.0),
+                ..service("search", 200, 1, "pve4", 0.85, hour(-6))
+            },
+            background(210, 9, "pve2"),
+            service("office", 301, 7, "pve3", 0.38, hour(0)),
+            background(308, 3, "pve3"),
+            GuestGroup {
+                kind: Some(GuestKind::Lxc),
+                name: Some("proxy".into()),
+                cores: Some(4),
+                memory_gib: Some(4.0),
+                ..background(320, 1, "pve3")
+            },
+        ];
+        guests.push(background(401, 10, "pve4"));
+        guests.push(background(501, 11, "pve5"));
+        guests.push(GuestGroup { profile: Some(Profile::Idle), ..background(601, 7, "pve6") });
+        Self {
+            seed: 7,
+            end,
+            days: 14.0,
+            cluster: "demo".into(),
+            nodes: vec![NodeGroup { count: 6, memory_gib: 192.0, ..NodeGroup::default() }],
+            storages: demo_storages(),
+            guests,
+            growth: vec![Growth {
+                guests: (101..=105).collect(),
+                cpu_cores_per_day: 0.21,
+                memory_gib_per_day: 0.15,
+                from_day: 2.0,
+                ..Growth::default()
+            }],
+            migrations: vec![Move { day: 10.0, vmid: 200, to: "pve2".into() }],
+            ..Self::default()
+        }
+    }
+
+    /// The demo's cluster with the guests of the recording at `path`: six nodes, skewed.
+    pub fn demo_traces(end: UnixTime, path: PathBuf) -> Self {
+        Self {
+            seed: 7,
+            end,
+            days: 14.0,
+            cluster: "demo".into(),
+            nodes: vec![NodeGroup { count: 6, memory_gib: 192.0, ..NodeGroup::default() }],
+            storages: demo_storages(),
+            guests: Vec::new(),
+            traces: Some(TraceSpec { path, repeat: true, ..TraceSpec::default() }),
+            placement: Placement::Skewed(1.3),
+            ..Self::default()
+        }
+    }
+}
+
+fn demo_storages() -> Vec<StorageSpec> {
+    let mut storages = Scenario::default().storages;
+    storages.push(StorageSpec {
+        id: "ceph".into(),
+        kind: "rbd".into(),
+        shared: true,
+        size_gib: 12_000.0,
+        used_gib: 6_400.0,
+        growth_gib_per_day: 14.0,
+        ..StorageSpec::default()
+    });
+    storages
+}
+
+/// Services with a daily rhythm, on shared storage.
+fn service(
+    name: &str,
+    vmid: u32,
+    count: u32,
+    node: &str,
+    level: f64,
+    peak_hour: f64,
+) -> GuestGroup {
+    GuestGroup {
+        count,
+        vmid: Some(vmid),
+        name: Some(name.into()),
+        kind: Some(GuestKind::Qemu),
+        profile: Some(Profile::Daily),
+        cores: Some(8),
+        memory_gib: Some(16.0),
+        level: Some(level),
+        peak_hour: Some(peak_hour),
+        memory_level: Some(0.55),
+        memory_profile: Some(MemoryProfile::Plateau),
+        node: Some(node.into()),
+        storage: Some("ceph".into()),
+        ..GuestGroup::default()
+    }
+}
+
+/// Whatever else runs on a node.
+fn background(vmid: u32, count: u32, node: &str) -> GuestGroup {
+    GuestGroup {
+        count,
+        vmid: Some(vmid),
+        node: Some(node.into()),
+        storage: Some("ceph".into()),
+        ..GuestGroup::default()
+    }
+}

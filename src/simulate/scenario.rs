@@ -1,0 +1,540 @@
+//! What to simulate, as JSON-able data with a default for every option.
+//!
+//! Moments are days since the first tick, so that a scenario can be run at any date.
+
+use super::trace::Between;
+use super::workload::{MemoryProfile, Profile};
+use crate::error::{Error, Result};
+use crate::model::{DAY, GuestKind, UnixTime, Vmid};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+/// A cluster, its guests and what happens to them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scenario {
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Time of the last tick.
+    pub end: UnixTime,
+    /// Length in days.
+    pub days: f64,
+    /// Seconds between ticks.
+    pub interval: u32,
+    /// Name of the cluster.
+    pub cluster: String,
+    /// Nodes, in groups of equal ones.
+    pub nodes: Vec<NodeGroup>,
+    /// Storages of the cluster.
+    pub storages: Vec<StorageSpec>,
+    /// Synthetic guests, in groups of alike ones.
+    pub guests: Vec<GuestGroup>,
+    /// Guests from a recording.
+    pub traces: Option<TraceSpec>,
+    /// Where guests start that name no node.
+    pub placement: Placement,
+    /// What the hosts need for themselves.
+    pub host: HostSpec,
+    /// Guests whose demand grows.
+    pub growth: Vec<Growth>,
+    /// Guests that move.
+    pub migrations: Vec<Move>,
+    /// Nodes that go offline.
+    pub failures: Vec<Failure>,
+    /// Guests that are stopped for a while.
+    pub stops: Vec<Stop>,
+}
+
+/// Equal nodes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NodeGroup {
+    /// How many.
+    pub count: u32,
+    /// Name prefix; the node's number in the cluster follows. A full name with `count` 1 and a
+    /// prefix ending in a digit stands as it is.
+    pub name: String,
+    /// Cores (hardware threads).
+    pub cores: u32,
+    /// Installed memory.
+    pub memory_gib: f64,
+    /// Configured swap.
+    pub swap_gib: f64,
+}
+
+/// What a host needs for itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HostSpec {
+    /// CPU in cores whatever runs.
+    pub cpu_cores: f64,
+    /// CPU on top of the guests', share of theirs (emulation, network).
+    pub cpu_share: f64,
+    /// Memory without guests.
+    pub memory_gib: f64,
+    /// Greatest ZFS cache, share of the memory; 0: no ZFS.
+    pub arc: f64,
+    /// Disk throughput at which half of the idle CPU time waits for disks.
+    pub disk_mib_per_second: f64,
+}
+
+/// A storage of `storage.cfg`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StorageSpec {
+    /// Storage id.
+    pub id: String,
+    /// Plugin type.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Every node sees the same content.
+    pub shared: bool,
+    /// Size, per node unless shared.
+    pub size_gib: f64,
+    /// In use at the first tick.
+    pub used_gib: f64,
+    /// Growth of what is in use.
+    pub growth_gib_per_day: f64,
+    /// Nodes that have it; empty: all.
+    pub nodes: Vec<String>,
+    /// Content types it takes.
+    pub content: Vec<String>,
+}
+
+/// Alike guests. What is absent is drawn for each guest from its own stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GuestGroup {
+    /// How many.
+    pub count: u32,
+    /// Number of the first; absent: after the highest so far, from 100 on.
+    pub vmid: Option<Vmid>,
+    /// Name; with a count above 1 the vmid follows.
+    pub name: Option<String>,
+    /// VM or container; absent: one in six is a container.
+    #[serde(rename = "type")]
+    pub kind: Option<GuestKind>,
+    /// What shapes the CPU use.
+    pub profile: Option<Profile>,
+    /// Cores.
+    pub cores: Option<u32>,
+    /// Configured memory.
+    pub memory_gib: Option<f64>,
+    /// Mean CPU use over a week, share of the guest's own cores.
+    pub level: Option<f64>,
+    /// Hour (UTC) of the daily peak or of the nightly job's start.
+    pub peak_hour: Option<f64>,
+    /// Mean memory use, share of the configured memory.
+    pub memory_level: Option<f64>,
+    /// What the memory does.
+    pub memory_profile: Option<MemoryProfile>,
+    /// Node it starts on; absent: by the placement.
+    pub node: Option<String>,
+    /// Storage of its disk; absent: the first that takes images on its node.
+    pub storage: Option<String>,
+    /// Day it is created; absent: before the first tick.
+    pub from_day: Option<f64>,
+    /// Day it is destroyed; absent: never. Another group may then reuse its vmid.
+    pub until_day: Option<f64>,
+}
+
+/// Guests from a recording.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TraceSpec {
+    /// CSV file, plain or gzipped; see the `trace` module for the columns.
+    pub path: PathBuf,
+    /// Guests to make; absent: one per recorded guest. Further ones repeat recorded guests,
+    /// shifted by whole days.
+    pub guests: Option<u32>,
+    /// Number of the first guest; absent: the numbers of the recording.
+    pub first_vmid: Option<Vmid>,
+    /// Day of the recording at which the simulation begins.
+    pub from_day: f64,
+    /// Begin again where the recording ends, at the same hour of the day; otherwise guests are gone then.
+    pub repeat: bool,
+    /// Factor on CPU, disk and network; a guest never uses more than its cores.
+    pub scale: f64,
+    /// Factor on memory use, up to the configured memory.
+    pub memory_scale: f64,
+    /// Time between two samples.
+    pub between: Between,
+    /// What a gap inside a recording is.
+    pub gaps: Gaps,
+}
+
+/// What a gap inside a recording is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gaps {
+    /// The guest is there, but does not run.
+    #[default]
+    Stopped,
+    /// The guest does not exist.
+    Absent,
+}
+
+/// Where guests start.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placement {
+    /// Each guest to the node with the smallest share of cores and memory given away.
+    #[default]
+    Balanced,
+    /// One after the other.
+    RoundRobin,
+    /// Anywhere with room, by the seed.
+    Random,
+    /// By the seed, each node this many times as likely as the next one.
+    Skewed(f64),
+    /// As listed; others balanced.
+    Explicit(BTreeMap<Vmid, String>),
+}
+
+/// Demand that grows: to the guest's own is added `cpu_cores_per_day` and `memory_gib_per_day`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Growth {
+    /// Guests that grow.
+    pub guests: Vec<Vmid>,
+    /// In addition this share of all guests, chosen by the seed.
+    pub share: f64,
+    /// CPU in host cores per day; up to all cores of the guest.
+    pub cpu_cores_per_day: f64,
+    /// Memory; up to what the guest has.
+    pub memory_gib_per_day: f64,
+    /// When it begins.
+    pub from_day: f64,
+    /// Days over which it goes on; a straight line that then stays. Absent: to the end.
+    pub for_days: Option<f64>,
+    /// Approaches the level of this many days exponentially instead of in a straight line.
+    pub saturating_days: Option<f64>,
+}
+
+/// A guest moves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Move {
+    /// When.
+    pub day: f64,
+    /// Which guest.
+    pub vmid: Vmid,
+    /// Where to.
+    pub to: String,
+}
+
+/// A node is offline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    /// Which node.
+    pub node: String,
+    /// From when.
+    pub from_day: f64,
+    /// Until when.
+    pub until_day: f64,
+}
+
+/// A guest is stopped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stop {
+    /// Which guest.
+    pub vmid: Vmid,
+    /// From when.
+    pub from_day: f64,
+    /// Until when.
+    pub until_day: f64,
+}
+
+impl Default for Scenario {
+    /// Three nodes with 30 drawn guests over 14 days, a tick a minute.
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            end: 1_750_000_020,
+            days: 14.0,
+            interval: 60,
+            cluster: "simulated".into(),
+            nodes: vec![NodeGroup::default()],
+            storages: vec![
+                StorageSpec {
+                    id: "local".into(),
+                    content: vec!["iso".into(), "vztmpl".into(), "backup".into()],
+                    ..StorageSpec::default()
+                },
+                StorageSpec {
+                    id: "local-lvm".into(),
+                    kind: "lvmthin".into(),
+                    size_gib: 1_800.0,
+                    used_gib: 700.0,
+                    content: vec!["images".into(), "rootdir".into()],
+                    ..StorageSpec::default()
+                },
+            ],
+            guests: vec![GuestGroup { count: 30, ..GuestGroup::default() }],
+            traces: None,
+            placement: Placement::Balanced,
+            host: HostSpec::default(),
+            growth: Vec::new(),
+            migrations: Vec::new(),
+            failures: Vec::new(),
+            stops: Vec::new(),
+        }
+    }
+}
+
+impl Default for NodeGroup {
+    fn default() -> Self {
+        Self { count: 3, name: "pve".into(), cores: 32, memory_gib: 128.0, swap_gib: 8.0 }
+    }
+}
+
+impl Default for HostSpec {
+    fn default() -> Self {
+        Self {
+            cpu_cores: 0.3,
+            cpu_share: 0.03,
+            memory_gib: 3.0,
+            arc: 0.0,
+            disk_mib_per_second: 400.0,
+        }
+    }
+}
+
+impl Default for StorageSpec {
+    fn default() -> Self {
+        Self {
+            id: "local".into(),
+            kind: "dir".into(),
+            shared: false,
+            size_gib: 94.0,
+            used_gib: 21.0,
+            growth_gib_per_day: 0.0,
+            nodes: Vec::new(),
+            content: vec!["images".into(), "rootdir".into()],
+        }
+    }
+}
+
+impl Default for GuestGroup {
+    fn default() -> Self {
+        Self {
+            count: 1,
+            vmid: None,
+            name: None,
+            kind: None,
+            profile: None,
+            cores: None,
+            memory_gib: None,
+            level: None,
+            peak_hour: None,
+            memory_level: None,
+            memory_profile: None,
+            node: None,
+            storage: None,
+            from_day: None,
+            until_day: None,
+        }
+    }
+}
+
+impl Default for TraceSpec {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::new(),
+            guests: None,
+            first_vmid: None,
+            from_day: 0.0,
+            repeat: false,
+            scale: 1.0,
+            memory_scale: 1.0,
+            between: Between::default(),
+            gaps: Gaps::default(),
+        }
+    }
+}
+
+impl Default for Growth {
+    fn default() -> Self {
+        Self {
+            guests: Vec::new(),
+            share: 0.0,
+            cpu_cores_per_day: 0.0,
+            memory_gib_per_day: 0.0,
+            from_day: 0.0,
+            for_days: None,
+            saturating_days: None,
+        }
+    }
+}
+
+/// Most nodes; corosync ends far below.
+pub(super) const MAX_NODES: u32 = 1_000;
+/// Most guests.
+pub(super) const MAX_GUESTS: u32 = 100_000;
+/// Most ticks.
+const MAX_TICKS: i64 = 10_000_000;
+
+impl Scenario {
+    /// Time of the first tick.
+    pub fn start(&self) -> UnixTime {
+        self.end - (self.ticks() - 1) * i64::from(self.interval)
+    }
+
+    /// Number of ticks; at least 1.
+    pub fn ticks(&self) -> i64 {
+        ((self.days * DAY as f64 / f64::from(self.interval)).round() as i64).max(1)
+    }
+
+    /// The moment `day` days after the first tick.
+    pub(super) fn at(&self, day: f64) -> UnixTime {
+        self.start() + (day * DAY as f64).round() as i64
+    }
+
+    /// Refuses what cannot be simulated, naming field and range.
+    pub fn check(&self) -> Result<()> {
+        within("days", self.days, 0.0, 3_700.0)?;
+        within("interval", f64::from(self.interval), 1.0, 86_400.0)?;
+        within("end", self.end as f64, 1e9, 7.2e9)?;
+        if self.ticks() > MAX_TICKS {
+            let message = format!("{} ticks; at most {MAX_TICKS}", self.ticks());
+            return Err(Error::invalid(message).at("days"));
+        }
+        self.check_nodes()?;
+        check_each("guests", &self.guests, GuestGroup::check)?;
+        self.check_sum("guests", self.guests.iter().map(|g| g.count), MAX_GUESTS)?;
+        check_each("growth", &self.growth, Growth::check)?;
+        check_each("migrations", &self.migrations, |m| day("day", m.day))?;
+        check_each("failures", &self.failures, |f| span(f.from_day, f.until_day))?;
+        check_each("stops", &self.stops, |s| span(s.from_day, s.until_day))?;
+        if let Placement::Skewed(factor) = self.placement {
+            within("placement.skewed", factor, 1.0, 1e3)?;
+        }
+        self.traces.as_ref().map_or(Ok(()), TraceSpec::check)
+    }
+
+    fn check_nodes(&self) -> Result<()> {
+        check_each("nodes", &self.nodes, |n| {
+            node_name("name", &n.name)?;
+            within("cores", f64::from(n.cores), 1.0, 65_536.0)?;
+            within("memory_gib", n.memory_gib, 0.25, 1e6)?;
+            within("swap_gib", n.swap_gib, 0.0, 1e6)
+        })?;
+        self.check_sum("nodes", self.nodes.iter().map(|n| n.count), MAX_NODES)?;
+        let mut ids = BTreeSet::new();
+        check_each("storages", &self.storages, |s| {
+            node_name("id", &s.id)?;
+            if !ids.insert(s.id.clone()) {
+                return Err(Error::invalid(format!("'{}' occurs twice", s.id)).at("id"));
+            }
+            node_name("type", &s.kind)?;
+            s.content.iter().try_for_each(|c| node_name("content", c))?;
+            s.nodes.iter().try_for_each(|n| node_name("nodes", n))?;
+            within("size_gib", s.size_gib, 0.0, 1e8)?;
+            within("used_gib", s.used_gib, 0.0, s.size_gib)?;
+            within("growth_gib_per_day", s.growth_gib_per_day, -1e6, 1e6)
+        })?;
+        within("host.cpu_cores", self.host.cpu_cores, 0.0, 1e3)?;
+        within("host.cpu_share", self.host.cpu_share, 0.0, 1.0)?;
+        within("host.memory_gib", self.host.memory_gib, 0.0, 1e5)?;
+        within("host.arc", self.host.arc, 0.0, 0.9)?;
+        within("host.disk_mib_per_second", self.host.disk_mib_per_second, 1.0, 1e6)
+    }
+
+    fn check_sum(&self, field: &str, counts: impl Iterator<Item = u32>, most: u32) -> Result<()> {
+        let sum: u64 = counts.map(u64::from).sum();
+        let least = u64::from(field == "nodes");
+        if (least..=u64::from(most)).contains(&sum) {
+            return Ok(());
+        }
+        Err(Error::invalid(format!("{sum} {field}; {least} to {most} can be simulated")).at(field))
+    }
+}
+
+impl StorageSpec {
+    /// Whether `node` has it.
+    pub(super) fn is_on(&self, node: &str) -> bool {
+        self.nodes.is_empty() || self.nodes.iter().any(|n| n == node)
+    }
+}
+
+impl GuestGroup {
+    fn check(&self) -> Result<()> {
+        let known = |field: &str, value: Option<f64>, least: f64, most: f64| {
+            value.map_or(Ok(()), |v| within(field, v, least, most))
+        };
+        known("cores", self.cores.map(f64::from), 1.0, 4096.0)?;
+        known("memory_gib", self.memory_gib, 0.01, 1e5)?;
+        known("level", self.level, 0.0, 1.0)?;
+        known("peak_hour", self.peak_hour, 0.0, 24.0)?;
+        known("memory_level", self.memory_level, 0.0, 1.0)?;
+        known("vmid", self.vmid.map(f64::from), 1.0, 999_999_999.0)?;
+        if let Some(name) = &self.name {
+            guest_name(name)?;
+        }
+        known("from_day", self.from_day, -1e5, 1e5)?;
+        known("until_day", self.until_day, self.from_day.unwrap_or(-1e5), 1e5)
+    }
+}
+
+impl Growth {
+    fn check(&self) -> Result<()> {
+        within("share", self.share, 0.0, 1.0)?;
+        within("cpu_cores_per_day", self.cpu_cores_per_day, -1e4, 1e4)?;
+        within("memory_gib_per_day", self.memory_gib_per_day, -1e5, 1e5)?;
+        day("from_day", self.from_day)?;
+        within("for_days", self.for_days.unwrap_or(1.0), 0.0, 1e5)?;
+        within("saturating_days", self.saturating_days.unwrap_or(1.0), 1e-3, 1e5)
+    }
+}
+
+impl TraceSpec {
+    fn check(&self) -> Result<()> {
+        let most = f64::from(MAX_GUESTS);
+        within("traces.guests", self.guests.map_or(1.0, f64::from), 1.0, most)?;
+        within("traces.first_vmid", self.first_vmid.map_or(1.0, f64::from), 1.0, 999_999_999.0)?;
+        within("traces.from_day", self.from_day, 0.0, 3_700.0)?;
+        within("traces.scale", self.scale, 0.0, 1e6)?;
+        within("traces.memory_scale", self.memory_scale, 0.0, 1e6)
+    }
+}
+
+fn check_each<T>(field: &str, list: &[T], mut check: impl FnMut(&T) -> Result<()>) -> Result<()> {
+    let place = |i| move |e: Error| e.at(format!("{field}[{i}]"));
+    list.iter().enumerate().try_for_each(|(i, item)| check(item).map_err(place(i)))
+}
+
+fn within(field: &str, value: f64, least: f64, most: f64) -> Result<()> {
+    if value.is_finite() && (least..=most).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("{value} is not in {least}..{most}")).at(field))
+}
+
+fn day(field: &str, value: f64) -> Result<()> {
+    within(field, value, -1e5, 1e5)
+}
+
+fn span(from: f64, until: f64) -> Result<()> {
+    day("from_day", from)?;
+    within("until_day", until, from, 1e5)
+}
+
+/// Names of nodes, storages and content types become file names and words of config files.
+fn node_name(field: &str, name: &str) -> Result<()> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if (1..=63).contains(&name.len()) && name.chars().all(fits) && !name.starts_with('.') {
+        return Ok(());
+    }
+    let message = format!("'{name}': 1 to 63 letters, digits, '-', '_' and '.'");
+    Err(Error::invalid(message).at(field))
+}
+
+fn guest_name(name: &str) -> Result<()> {
+    if name.len() <= 100 && !name.chars().any(char::is_control) {
+        return Ok(());
+    }
+    Err(Error::invalid("at most 100 bytes without control characters").at("name"))
+}

@@ -1,0 +1,260 @@
+//! A pmxcfs tree per tick: what a collector finds below `/etc/pve` on PVE 8 or 9.
+//!
+//! Every file is written beside the tree and renamed into place, `.rrd` last, so that a reader
+//! at any moment sees whole files. Files that did not change are left alone.
+
+use super::rrd::RrdText;
+use crate::error::{Error, Result};
+use crate::model::{
+    Disk, DiskSource, GuestFacts, GuestKind, Inventory, StorageFacts, Tick, UnixTime,
+};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Which PVE wrote the tree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub enum PveVersion {
+    /// Keys `pve2-node`, `pve2.3-vm`, `pve2-storage`.
+    #[serde(rename = "8")]
+    V8,
+    /// Keys `pve-node-9.0`, `pve-vm-9.0`, `pve-storage-9.0`, with pressure.
+    #[default]
+    #[serde(rename = "9")]
+    V9,
+}
+
+/// Writes tick after tick into one tree.
+#[derive(Debug)]
+pub struct TreeWriter {
+    root: PathBuf,
+    /// Content of the files that are there, by path below the root.
+    written: BTreeMap<PathBuf, String>,
+    rrd: RrdText,
+}
+
+impl TreeWriter {
+    /// A writer into `root`, which is made if need be.
+    pub fn new(root: &Path, version: PveVersion) -> Result<Self> {
+        fs::create_dir_all(root).map_err(|e| Error::io(root, &e))?;
+        Ok(Self { root: root.to_path_buf(), written: BTreeMap::new(), rrd: RrdText::new(version) })
+    }
+
+    /// Makes the tree show `tick` and `inventory`; ticks come in order of time.
+    pub fn write(&mut self, tick: &Tick, inventory: &Inventory) -> Result<()> {
+        tick.check()?;
+        let rrd = self.rrd.text(tick)?;
+        let mut files = configs(inventory)?;
+        files.insert("storage.cfg".into(), storage_cfg(inventory));
+        files.insert(".vmlist".into(), vmlist(inventory));
+        files.insert(".members".into(), members(inventory));
+        for node in &inventory.nodes {
+            for folder in ["qemu-server", "lxc"] {
+                let path = self.root.join("nodes").join(plain(&node.name)?).join(folder);
+                fs::create_dir_all(&path).map_err(|e| Error::io(&path, &e))?;
+            }
+        }
+        let gone: BTreeSet<PathBuf> =
+            self.written.keys().filter(|p| !files.contains_key(*p)).cloned().collect();
+        for (path, content) in files {
+            self.put(&path, content)?;
+        }
+        for path in gone.iter().filter(|p| p.as_path() != Path::new(".rrd")) {
+            let full = self.root.join(path);
+            fs::remove_file(&full).map_err(|e| Error::io(&full, &e))?;
+            self.written.remove(path);
+        }
+        self.put(Path::new(".rrd"), rrd)
+    }
+
+    fn put(&mut self, path: &Path, content: String) -> Result<()> {
+        if self.written.get(path) == Some(&content) {
+            return Ok(());
+        }
+        let (full, temporary) = (self.root.join(path), self.root.join(".simulate.tmp"));
+        fs::write(&temporary, &content).map_err(|e| Error::io(&temporary, &e))?;
+        fs::rename(&temporary, &full).map_err(|e| Error::io(&full, &e))?;
+        self.written.insert(path.to_path_buf(), content);
+        Ok(())
+    }
+}
+
+/// `name`, unless it cannot be a file name and a word of a config file.
+fn plain(name: &str) -> Result<&str> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !name.is_empty() && !name.starts_with('.') && name.chars().all(fits) {
+        return Ok(name);
+    }
+    Err(Error::invalid(format!("'{name}' cannot be a file name; use letters, digits, '-'")))
+}
+
+fn configs(inventory: &Inventory) -> Result<BTreeMap<PathBuf, String>> {
+    let mut files = BTreeMap::new();
+    for guest in &inventory.guests {
+        let (folder, text) = match guest.kind {
+            GuestKind::Qemu => ("qemu-server", qemu_config(guest)),
+            GuestKind::Lxc => ("lxc", lxc_config(guest)),
+        };
+        let node = plain(&guest.node).map_err(|e| e.at(format!("guest {}: node", guest.vmid)))?;
+        let path = format!("nodes/{node}/{folder}/{}.conf", guest.vmid);
+        files.insert(path.into(), text);
+    }
+    Ok(files)
+}
+
+/// Lines of a config file; a value never leaves its line.
+struct Config(String);
+
+impl Config {
+    fn line(&mut self, key: &str, value: impl std::fmt::Display) {
+        let value = value.to_string().replace(char::is_control, " ");
+        // Writing into a String cannot fail.
+        let _ = writeln!(self.0, "{key}: {value}");
+    }
+
+    fn common(guest: &GuestFacts, name_key: &str) -> Self {
+        let mut config = Self(String::new());
+        config.line(name_key, &guest.name);
+        if let Some(cores) = guest.maxcpu {
+            config.line("cores", cores.0.ceil());
+        }
+        if let Some(memory) = guest.maxmem {
+            config.line("memory", (memory.0 / 1_048_576.0).round());
+        }
+        if !guest.tags.is_empty() {
+            config.line("tags", guest.tags.join(";"));
+        }
+        if let Some(lock) = &guest.lock {
+            config.line("lock", lock);
+        }
+        if guest.template {
+            config.line("template", 1);
+        }
+        config
+    }
+
+    fn disks(&mut self, disks: &[Disk], extra: &str) {
+        for disk in disks {
+            let media = if disk.cdrom { ",media=cdrom" } else { extra };
+            match &disk.source {
+                DiskSource::Volume { storage, volume } => {
+                    self.line(&disk.key, format_args!("{storage}:{volume}{media}"));
+                }
+                DiskSource::HostPath { path, shared } => {
+                    let shared = if *shared { ",shared=1" } else { "" };
+                    self.line(&disk.key, format_args!("{path}{media}{shared}"));
+                }
+                DiskSource::None => self.line(&disk.key, format_args!("none{media}")),
+            }
+        }
+    }
+}
+
+fn qemu_config(guest: &GuestFacts) -> String {
+    let mut config = Config::common(guest, "name");
+    if let Some(created) = guest.created {
+        config.line("meta", format_args!("creation-qemu=9.2.0,ctime={created}"));
+    }
+    config.line("ostype", "l26");
+    config.line("scsihw", "virtio-scsi-single");
+    config.line("net0", format_args!("virtio={},bridge=vmbr0", mac(guest.vmid)));
+    config.disks(&guest.disks, ",iothread=1,size=32G");
+    config.0
+}
+
+fn lxc_config(guest: &GuestFacts) -> String {
+    let mut config = Config::common(guest, "hostname");
+    config.line("arch", "amd64");
+    config.line("ostype", "debian");
+    config.line("unprivileged", 1);
+    let net = format!("name=eth0,bridge=vmbr0,hwaddr={},ip=dhcp,type=veth", mac(guest.vmid));
+    config.line("net0", net);
+    config.disks(&guest.disks, ",size=8G");
+    config.0
+}
+
+fn mac(vmid: u32) -> String {
+    let [a, b, c, d] = vmid.to_be_bytes();
+    format!("BC:24:{a:02X}:{b:02X}:{c:02X}:{d:02X}")
+}
+
+fn storage_cfg(inventory: &Inventory) -> String {
+    let mut text = String::new();
+    for (id, storage) in inventory.storages.iter().flatten() {
+        text.push_str(&storage_section(id, storage));
+    }
+    text
+}
+
+fn storage_section(id: &str, storage: &StorageFacts) -> String {
+    let mut text = format!("{}: {id}\n", storage.kind);
+    let mut line = |key: &str, value: &str| {
+        let _ = writeln!(text, "\t{key} {value}");
+    };
+    if storage.kind == "dir" {
+        line("path", &format!("/var/lib/{id}"));
+    }
+    if !storage.content.is_empty() {
+        line("content", &storage.content.join(","));
+    }
+    if !storage.nodes.is_empty() {
+        line("nodes", &storage.nodes.join(","));
+    }
+    if storage.shared {
+        line("shared", "1");
+    }
+    if storage.disabled {
+        line("disable", "");
+    }
+    text.push('\n');
+    text
+}
+
+fn vmlist(inventory: &Inventory) -> String {
+    let ids: serde_json::Map<_, _> = inventory
+        .guests
+        .iter()
+        .map(|g| {
+            let entry = serde_json::json!({ "node": g.node, "type": g.kind, "version": 1 });
+            (g.vmid.to_string(), entry)
+        })
+        .collect();
+    let mut list = serde_json::json!({ "version": 1 });
+    if !ids.is_empty() {
+        list["ids"] = ids.into();
+    }
+    format!("{list:#}\n")
+}
+
+fn members(inventory: &Inventory) -> String {
+    let nodes: serde_json::Map<_, _> = inventory
+        .nodes
+        .iter()
+        .enumerate()
+        .map(|(i, n)| {
+            let (high, low) = (i / 250, i % 250 + 1);
+            let entry = serde_json::json!({
+                "id": i + 1,
+                "online": i32::from(n.online.unwrap_or(true)),
+                "ip": format!("192.0.{high}.{low}"),
+            });
+            (n.name.clone(), entry)
+        })
+        .collect();
+    let text = serde_json::json!({
+        "nodename": inventory.local_node,
+        "version": 1,
+        "cluster": {
+            "name": inventory.cluster,
+            "version": 1,
+            "nodes": inventory.nodes.len(),
+            "quorate": i32::from(inventory.quorate.unwrap_or(true)),
+        },
+        "nodelist": nodes,
+    });
+    format!("{text:#}\n")
+}
+
+/// Seconds for which pmxcfs keeps an entry of `.rrd` that nobody renews.
+pub(super) const EXPIRY: UnixTime = 300;
