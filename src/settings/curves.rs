@@ -269,3 +269,136 @@ impl Marks {
         Curve::new(t - 2.0 * self.first, knees)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::keys::Table;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn curves(config: &PenaltyConfig) -> [Curve; 11] {
+        [
+            config.cpu_current(),
+            config.cpu_sustained(),
+            config.cpu_spikes(),
+            config.cpu_predicted(),
+            config.mem_current(),
+            config.mem_sustained(),
+            config.mem_spikes(),
+            config.mem_predicted(),
+            config.mem_overcommit(),
+            config.iowait_current(),
+            config.iowait_sustained(),
+        ]
+    }
+
+    #[test]
+    fn keys_are_the_heights_at_the_knees() {
+        let config = PenaltyConfig::default();
+        for curve in curves(&config) {
+            for knee in &curve.knees {
+                let reading = curve.at(Fraction(knee.at)).unwrap();
+                assert!((reading.points.0 - config.get(knee.key)).abs() < 1e-9, "{knee:?}");
+                assert_eq!(reading.key, knee.key);
+            }
+        }
+    }
+
+    #[test]
+    fn knees_stand_where_the_help_says() {
+        let config = PenaltyConfig::default();
+        let at = |curve: Curve| -> Vec<i64> {
+            let percent = |x: f64| (x * 1000.0).round() as i64;
+            std::iter::once(curve.start)
+                .chain(curve.knees.iter().map(|k| k.at))
+                .map(percent)
+                .collect()
+        };
+        assert_eq!(at(config.cpu_current()), [700, 800, 900, 1000]);
+        assert_eq!(at(config.cpu_predicted()), [700, 800, 900, 1000]);
+        assert_eq!(at(config.cpu_sustained()), [600, 700, 800, 900]);
+        assert_eq!(at(config.cpu_spikes()), [600, 700, 800, 900, 1000]);
+        assert_eq!(at(config.mem_current()), [800, 850, 900, 950]);
+        assert_eq!(at(config.mem_sustained()), [750, 800, 850, 900]);
+        assert_eq!(at(config.mem_spikes()), [750, 800, 850, 900, 950]);
+        assert_eq!(at(config.iowait_current()), [50, 100, 200, 300]);
+        assert_eq!(at(config.iowait_sustained()), [50, 100, 150, 200]);
+        assert_eq!(at(config.mem_overcommit()), [1000, 1200, 2000]);
+    }
+
+    #[test]
+    fn between_and_beyond_knees_the_curve_is_straight() {
+        let curve = PenaltyConfig::default().cpu_current();
+        let table = [
+            (0.0, 0.0),
+            (0.70, 0.0),
+            (0.75, 10.0),
+            (0.85, 35.0),
+            (0.95, 75.0),
+            (1.10, 150.0),
+            (1.50, 350.0),
+            (f64::NAN, 0.0),
+        ];
+        for (load, points) in table {
+            assert!((curve.points(Fraction(load)).0 - points).abs() < 1e-9, "{load}");
+        }
+        assert_eq!(curve.at(Fraction(0.6)), None);
+        let reading = curve.at(Fraction(0.72)).unwrap();
+        assert_eq!((reading.key, reading.limit), (Key::cpu_high_penalty, Fraction(0.8)));
+    }
+
+    #[test]
+    fn stability_helps_above_sixty_and_costs_below() {
+        let config = PenaltyConfig::default();
+        let table =
+            [(100.0, -10.0), (80.0, -5.0), (60.0, 0.0), (30.0, 10.0), (0.0, 20.0), (-5.0, 20.0)];
+        for (stability, points) in table {
+            assert!((config.stability_points(stability).0 - points).abs() < 1e-9, "{stability}");
+        }
+    }
+
+    #[test]
+    fn a_blend_is_always_whole() {
+        let weights = |current, day, week| {
+            let mut config = PenaltyConfig::default();
+            config.set(Key::weight_current, current);
+            config.set(Key::weight_24h, day);
+            config.set(Key::weight_7d, week);
+            config.blend()
+        };
+        assert_eq!(weights(0.0, 0.0, 0.0), Blend { current: 1.0, day: 0.0, week: 0.0 });
+        assert_eq!(weights(1.0, 1.0, 0.0), Blend { current: 0.5, day: 0.5, week: 0.0 });
+    }
+
+    fn any_config() -> impl Strategy<Value = PenaltyConfig> {
+        proptest::collection::vec(0.0..=1.0_f64, Key::ALL.len()).prop_map(|parts| {
+            let mut config = PenaltyConfig::default();
+            for (&key, part) in Key::ALL.iter().zip(parts) {
+                let field = key.field();
+                config.set(key, field.lowest + part * (field.highest - field.lowest));
+            }
+            config
+        })
+    }
+
+    proptest! {
+        /// Whatever an expert sets, more load never costs less.
+        #[test]
+        fn curves_never_fall(config in any_config(), a in 0.0..2.5_f64, b in 0.0..2.5_f64) {
+            let (low, high) = (a.min(b), a.max(b));
+            for curve in curves(&config) {
+                let (less, more) = (curve.points(Fraction(low)).0, curve.points(Fraction(high)).0);
+                prop_assert!(less >= 0.0 && less <= more + 1e-9, "{curve:?} {low} {high}");
+            }
+        }
+
+        /// With the defaults a tenth of a percent of load never moves a decision by a step.
+        #[test]
+        fn curves_have_no_steps(load in 0.0..2.5_f64) {
+            for curve in curves(&PenaltyConfig::default()) {
+                let step = curve.points(Fraction(load + 0.001)).0 - curve.points(Fraction(load)).0;
+                prop_assert!(step < 1.0, "{curve:?}");
+            }
+        }
+    }
+}

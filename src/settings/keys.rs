@@ -127,12 +127,17 @@ pub struct Field {
 
 impl Field {
     /// The number that `value` stands for, checked against type and range.
+    ///
+    /// It is kept to six decimals: more than anybody tunes by, and few enough to be written and
+    /// read by any JSON library without changing.
     pub fn read(&self, value: &Value) -> Result<f64> {
         let number = self.unit.read(value)?;
         if self.allows(number) {
-            return Ok(number);
+            return Ok((number * 1e6).round() / 1e6);
         }
-        Err(Error::invalid(format!("{} is not {}", self.unit.json(number), self.allowed())))
+        let fine = (self.lowest..=self.highest).contains(&number) && self.only.is_empty();
+        let allowed = if fine { "a whole number".to_string() } else { self.allowed() };
+        Err(Error::invalid(format!("{} is not {allowed}", self.unit.json(number))))
     }
 
     /// Whether `number` is a possible value.
@@ -143,14 +148,13 @@ impl Field {
     }
 
     /// What is allowed, as it completes "140 is not ...".
-    pub fn allowed(&self) -> String {
+    fn allowed(&self) -> String {
         let json = |n: f64| self.unit.json(n).to_string();
-        if !self.only.is_empty() {
-            let values: Vec<String> = self.only.iter().map(|&n| json(n)).collect();
-            return format!("one of {}", values.join(", "));
+        if self.only.is_empty() {
+            return format!("in {}..{}", json(self.lowest), json(self.highest));
         }
-        let kind = if self.whole { "a whole number " } else { "" };
-        format!("{kind}in {}..{}", json(self.lowest), json(self.highest))
+        let values: Vec<String> = self.only.iter().map(|&n| json(n)).collect();
+        format!("one of {}", values.join(", "))
     }
 }
 

@@ -1,13 +1,12 @@
 //! The five settings move the expert keys: each key's row in the table names the rules.
 
 use super::keys::{Key, PenaltyConfig, Settings, Table};
-use super::values::{Sensitivity, Unit};
+use super::values::Sensitivity;
 
 /// How the five settings move a key.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Rule {
     /// Sensitivity multiplies by the first factor when conservative, the second when aggressive.
-    /// Points are rounded to whole ones, halves to even ones.
     Scale(f64, f64),
     /// Sensitivity sets the first value when conservative, the second when aggressive.
     Levels(f64, f64),
@@ -26,12 +25,12 @@ pub enum Rule {
 const BOTH_IN_FULL: f64 = 0.6;
 
 impl Rule {
-    fn apply(self, value: f64, unit: Unit, settings: &Settings) -> f64 {
+    fn apply(self, value: f64, settings: &Settings) -> f64 {
         let weight = settings.trend_weight.0;
         match (self, settings.migration_sensitivity) {
             (Self::Scale(..) | Self::Levels(..), Sensitivity::Balanced) => value,
-            (Self::Scale(low, _), Sensitivity::Conservative) => scaled(value, low, unit),
-            (Self::Scale(_, high), Sensitivity::Aggressive) => scaled(value, high, unit),
+            (Self::Scale(low, _), Sensitivity::Conservative) => value * low,
+            (Self::Scale(_, high), Sensitivity::Aggressive) => value * high,
             (Self::Levels(low, _), Sensitivity::Conservative) => low,
             (Self::Levels(_, high), Sensitivity::Aggressive) => high,
             (Self::Snapshot, _) => value * ((1.0 - weight) / (1.0 - BOTH_IN_FULL)).clamp(0.0, 1.0),
@@ -47,13 +46,6 @@ impl Rule {
     }
 }
 
-fn scaled(value: f64, factor: f64, unit: Unit) -> f64 {
-    match unit {
-        Unit::Points => (value * factor).round_ties_even(),
-        _ => value * factor,
-    }
-}
-
 /// All keys as the five settings alone give them.
 ///
 /// Trend weight 0 leaves a pure snapshot: the blend is the present load, and every penalty and
@@ -62,7 +54,7 @@ pub fn map_simplified_to_penalty_config(settings: &Settings) -> PenaltyConfig {
     let mut config = PenaltyConfig { settings: *settings, ..PenaltyConfig::default() };
     for &key in Key::ALL {
         let field = key.field();
-        let moved = field.rules.iter().fold(field.default, |v, r| r.apply(v, field.unit, settings));
+        let moved = field.rules.iter().fold(field.default, |v, r| r.apply(v, settings));
         // Four decimals are more than anybody tunes by and keep 0.27 from reading 0.27000000000000002.
         let tidy = (moved * 1e4).round() / 1e4;
         config.set(key, tidy.clamp(field.lowest, field.highest));

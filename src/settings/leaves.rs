@@ -10,7 +10,7 @@ use std::fmt;
 
 /// What becomes of one of ProxBalance's keys.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Fate {
+pub(super) enum Fate {
     /// It is this key.
     Key(Key),
     /// It has no counterpart, for this reason.
@@ -24,7 +24,7 @@ enum Scaled {
     Never,
     /// By 0.75 and 1.3.
     Fully,
-    /// By 0.875 and 1.15; releases before March 2026 by 0.75 and 1.3.
+    /// By 0.875 and 1.15; early releases by 0.75 and 1.3.
     Half,
     /// To these values.
     Set(f64, f64),
@@ -80,7 +80,7 @@ impl Leaf {
     }
 
     /// Whether it is one of the penalties that ProxBalance's sensitivity scaled.
-    pub(super) fn is_penalty_scaled(&self) -> bool {
+    pub(super) fn is_scaled_penalty(&self) -> bool {
         matches!(self.scaled, Fully | Half)
     }
 }

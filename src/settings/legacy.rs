@@ -2,15 +2,16 @@
 //!
 //! Its engine read `penalty_scoring` (defaults, or what its own five settings were mapped to) and
 //! `recommendation_thresholds`. A value counts as somebody's choice when it is not what ProxBalance
-//! itself put there at the fitted sensitivity; only choices become expert values, so that the five
+//! itself put there at the fitted settings; only choices become expert values, so that the five
 //! settings keep moving the rest. Every name in those blocks appears in the report.
 
 use super::keys::{Key, Knob, Settings, Table};
 use super::knobs::map_simplified_to_penalty_config;
 use super::leaves::{Fate, LEAVES, Leaf};
-use super::stored::Stored;
+use super::stored::{ORDERED, Stored};
 use super::values::{Quantity, Sensitivity, Unit, clipped, shown};
-use crate::error::Error;
+use crate::error::{Error, Result};
+use crate::model::Fraction;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -26,6 +27,8 @@ pub enum Outcome {
     Expert,
     /// It was ProxBalance's own value, nobody's choice: the key follows the five settings.
     Follows,
+    /// It had no effect in ProxBalance, since another place in the file ruled.
+    Inert,
     /// It has no counterpart.
     Retired,
     /// It is not a name of ProxBalance's that concerns decisions.
@@ -60,24 +63,15 @@ pub struct Migrated {
     pub overrides: BTreeMap<Key, f64>,
     /// What became of every name.
     pub report: Vec<Line>,
-}
-
-impl Migrated {
-    /// As content of the settings file.
-    pub fn stored(&self) -> Stored {
-        Stored::of(self.settings.clone(), self.overrides.clone())
-    }
-
-    fn say(&mut self, field: &str, outcome: Outcome, text: impl Into<String>) {
-        self.report.push(Line { field: clipped_path(field), outcome, text: text.into() });
-    }
+    /// Unknown names beyond those that the report lists.
+    unlisted: usize,
 }
 
 const PENALTIES: &str = "penalty_scoring";
 const THRESHOLDS: &str = "recommendation_thresholds";
 const SETTINGS: &str = "migration_settings";
 
-/// Names outside of the three blocks that a report lists one by one; the rest it counts.
+/// Unknown names that a report lists one by one; the rest it counts.
 const LISTED: usize = 40;
 
 /// Whether `config` is a ProxBalance configuration with anything to take over.
@@ -86,227 +80,303 @@ pub fn detect_legacy_config(config: &Value) -> bool {
 }
 
 /// Settings that fit a ProxBalance configuration best, and the values that differ from the fit.
+///
+/// Never fails: what cannot be used is left out and reported with its field and range.
 pub fn migrate_legacy_config(config: &Value) -> Migrated {
     let mut migrated = Migrated::default();
     let Value::Object(config) = config else {
         migrated.say("config", Outcome::Invalid, format!("{} is not an object", shown(config)));
         return migrated;
     };
-    let mut values = BTreeMap::new();
-    for block in [THRESHOLDS, PENALTIES] {
-        read_block(config.get(block), block, block, &mut values, &mut migrated);
+    let mut values = Values::new();
+    for name in [THRESHOLDS, PENALTIES] {
+        let block = migrated.object(name, config.get(name));
+        migrated.read_block(name, name, block, &mut values);
     }
-    let own = read_settings(config.get(SETTINGS), &mut values, &mut migrated);
-    fit_sensitivity(&own, &values, &mut migrated);
-    fit_trend_weight(&own, &values, &mut migrated);
-    keep_choices(&values, &mut migrated);
-    report_rest(config, &mut migrated);
+    let given = migrated.read_settings(config.get(SETTINGS), &mut values);
+    migrated.fit_sensitivity(given.get(&Knob::migration_sensitivity).copied(), &values);
+    migrated.fit_trend_weight(given.get(&Knob::trend_weight).copied(), &values);
+    migrated.keep_choices(&values);
+    migrated.drop_disordered();
+    migrated.report_rest(config);
     migrated
 }
 
+/// A number of the file and where it stands there.
+struct Found {
+    number: f64,
+    field: String,
+}
+
 /// Values of known keys, by position in [`LEAVES`].
-type Values = BTreeMap<usize, f64>;
+type Values = BTreeMap<usize, Found>;
 
-/// What `migration_settings` said.
-#[derive(Default)]
-struct Own {
-    given: BTreeMap<Knob, f64>,
-    /// Its expert values held all penalties and so froze its sliders.
-    frozen: bool,
-}
+impl Migrated {
+    /// As content of the settings file.
+    pub fn stored(&self) -> Stored {
+        Stored::of(self.settings.clone(), self.overrides.clone())
+    }
 
-/// Reads the numbers of `block`; `shown_as` is where the file has them.
-fn read_block(
-    block: Option<&Value>,
-    prefix: &str,
-    shown_as: &str,
-    values: &mut Values,
-    migrated: &mut Migrated,
-) {
-    match block {
-        None | Some(Value::Null) => {}
-        Some(Value::Object(block)) => {
-            for (name, value) in block {
-                let path = format!("{prefix}.{name}");
-                let field = format!("{shown_as}.{name}");
-                read_leaf(&path, &field, value, values, migrated);
-            }
+    fn say(&mut self, field: &str, outcome: Outcome, text: impl Into<String>) {
+        let unknown = |line: &&Line| line.outcome == Outcome::Unknown;
+        if outcome == Outcome::Unknown && self.report.iter().filter(unknown).count() >= LISTED {
+            self.unlisted += 1;
+            return;
         }
-        Some(other) => {
-            let text = format!("{} is not an object; left out", shown(other));
-            migrated.say(shown_as, Outcome::Invalid, text);
-        }
+        let field = field.split('.').map(clipped).collect::<Vec<_>>().join(".");
+        self.report.push(Line { field, outcome, text: text.into() });
     }
-}
 
-fn read_leaf(path: &str, field: &str, value: &Value, values: &mut Values, migrated: &mut Migrated) {
-    if path == "penalty_scoring.seasonal_baseline" && value.is_object() {
-        return read_block(Some(value), path, field, values, migrated);
+    fn set(&mut self, field: &str, knob: Knob, number: f64, how: &str) {
+        self.settings.insert(knob, number);
+        let text = format!("{how}{} {}", knob.name(), knob.field().unit.text(number));
+        self.say(field, Outcome::Setting, text);
     }
-    // ProxBalance's example file explains itself in `_comment_...` strings.
-    if path.rsplit('.').next().is_some_and(|name| name.starts_with("_comment")) {
-        return migrated.say(field, Outcome::Unknown, "is a comment");
-    }
-    let Some(position) = LEAVES.iter().position(|leaf| leaf.path == path) else {
-        return migrated.say(field, Outcome::Unknown, "is not a key of ProxBalance; left out");
-    };
-    match LEAVES[position].read(value) {
-        Ok(number) => {
-            values.insert(position, number);
-        }
-        Err(error) => migrated.say(field, Outcome::Invalid, format!("{error}; left out")),
-    }
-}
 
-/// Reads ProxBalance's own five settings; its expert values replace those of the penalty block.
-fn read_settings(block: Option<&Value>, values: &mut Values, migrated: &mut Migrated) -> Own {
-    let block = match block {
-        None | Some(Value::Null) => return Own::default(),
-        Some(Value::Object(block)) => block,
-        Some(other) => {
-            let text = format!("{} is not an object; left out", shown(other));
-            migrated.say(SETTINGS, Outcome::Invalid, text);
-            return Own::default();
-        }
-    };
-    let mut expert = Values::new();
-    let mut own = Own::default();
-    for (name, value) in block {
-        let field = format!("{SETTINGS}.{name}");
-        match name.as_str() {
-            "expert_overrides" => read_block(Some(value), PENALTIES, &field, &mut expert, migrated),
-            "min_score_improvement" if value.is_null() => {}
-            "min_score_improvement" => {
-                read_leaf(
-                    "penalty_scoring.min_score_improvement",
-                    &field,
-                    value,
-                    &mut expert,
-                    migrated,
-                );
-            }
-            _ => read_own(name, &field, value, &mut own, migrated),
-        }
-    }
-    let scaled = LEAVES.iter().enumerate().filter(|(_, leaf)| leaf.is_penalty_scaled());
-    own.frozen = scaled.clone().all(|(position, _)| expert.contains_key(&position));
-    values.extend(expert);
-    own
-}
-
-fn read_own(name: &str, field: &str, value: &Value, own: &mut Own, migrated: &mut Migrated) {
-    let (knob, read) = match name {
-        "sensitivity" => (Knob::migration_sensitivity, level(value)),
-        "trend_weight" => (Knob::trend_weight, Knob::trend_weight.field().read(value)),
-        "lookback_days" => (Knob::analysis_lookback, Knob::analysis_lookback.field().read(value)),
-        "min_confidence" => {
-            (Knob::minimum_confidence, Knob::minimum_confidence.field().read(value))
-        }
-        "protect_workloads" => {
-            let knob = Knob::protect_running_workloads;
-            (knob, knob.field().read(value))
-        }
-        _ => {
-            return migrated.say(
+    /// The block of that name; an absent one is empty.
+    fn object<'a>(
+        &mut self,
+        field: &str,
+        block: Option<&'a Value>,
+    ) -> Option<&'a Map<String, Value>> {
+        let block = block.filter(|b| !b.is_null())?;
+        if !block.is_object() {
+            self.say(
                 field,
-                Outcome::Unknown,
-                "is not a setting of ProxBalance; left out",
+                Outcome::Invalid,
+                format!("{} is not an object; left out", shown(block)),
             );
         }
-    };
-    match read {
-        Ok(number) => {
-            own.given.insert(knob, number);
-            // The two that can be fitted are reported when they are.
-            if !matches!(knob, Knob::migration_sensitivity | Knob::trend_weight) {
-                migrated.settings.insert(knob, number);
-                migrated.say(field, Outcome::Setting, becomes(knob, number));
+        block.as_object()
+    }
+
+    /// Reads the numbers of a block. `path` is where [`LEAVES`] has them, `field` where the file has.
+    fn read_block(
+        &mut self,
+        path: &str,
+        field: &str,
+        block: Option<&Map<String, Value>>,
+        values: &mut Values,
+    ) {
+        for (name, value) in block.into_iter().flatten() {
+            self.read_leaf(&format!("{path}.{name}"), &format!("{field}.{name}"), value, values);
+        }
+    }
+
+    fn read_leaf(&mut self, path: &str, field: &str, value: &Value, values: &mut Values) {
+        if path == "penalty_scoring.seasonal_baseline" {
+            let block = self.object(field, Some(value));
+            return self.read_block(path, field, block, values);
+        }
+        let Some(position) = LEAVES.iter().position(|leaf| leaf.path == path) else {
+            // ProxBalance's example file explains itself in `_comment_...` strings.
+            let comment = path.rsplit('.').next().is_some_and(|name| name.starts_with("_comment"));
+            let text = if comment { "is a comment" } else { "is no key of ProxBalance; left out" };
+            return self.say(field, Outcome::Unknown, text);
+        };
+        match LEAVES[position].read(value) {
+            Err(error) => self.say(field, Outcome::Invalid, format!("{error}; left out")),
+            Ok(number) => {
+                let found = Found { number, field: field.to_string() };
+                if let Some(inert) = values.insert(position, found) {
+                    self.say(&inert.field, Outcome::Inert, format!("gives way to {field}"));
+                }
             }
         }
-        Err(error) => migrated.say(field, Outcome::Invalid, format!("{error}; left out")),
     }
+
+    /// Reads ProxBalance's own five settings; its expert values replace those of the penalty block.
+    /// Gives the settings that are read; those that nothing has to be fitted for are set at once.
+    fn read_settings(&mut self, block: Option<&Value>, values: &mut Values) -> BTreeMap<Knob, f64> {
+        let mut given = BTreeMap::new();
+        for (name, value) in self.object(SETTINGS, block).into_iter().flatten() {
+            let field = format!("{SETTINGS}.{name}");
+            match name.as_str() {
+                "expert_overrides" => {
+                    let expert = self.object(&field, Some(value));
+                    self.read_block(PENALTIES, &field, expert, values);
+                }
+                "min_score_improvement" if value.is_null() => {}
+                "min_score_improvement" => {
+                    self.read_leaf("penalty_scoring.min_score_improvement", &field, value, values);
+                }
+                _ => match own_setting(name, value) {
+                    None => {
+                        self.say(&field, Outcome::Unknown, "is no setting of ProxBalance; left out")
+                    }
+                    Some((_, Err(error))) => {
+                        self.say(&field, Outcome::Invalid, format!("{error}; left out"));
+                    }
+                    Some((knob, Ok(number))) => {
+                        given.insert(knob, number);
+                        if !matches!(knob, Knob::migration_sensitivity | Knob::trend_weight) {
+                            self.set(&field, knob, number, "becomes ");
+                        }
+                    }
+                },
+            }
+        }
+        given
+    }
+
+    /// Takes the sensitivity that the file names. When the file has all penalties, these are what
+    /// ProxBalance went by, and the sensitivity is the one that leaves the fewest to be kept.
+    fn fit_sensitivity(&mut self, given: Option<f64>, values: &Values) {
+        let knob = Knob::migration_sensitivity;
+        let field = format!("{SETTINGS}.sensitivity");
+        let scaled = |(_, leaf): &(usize, &Leaf)| leaf.is_scaled_penalty();
+        let complete =
+            LEAVES.iter().enumerate().filter(scaled).all(|(p, _)| values.contains_key(&p));
+        let fitted = best_level(values).map(Quantity::number);
+        match (given, fitted) {
+            (Some(number), _) if !complete || fitted == given => {
+                self.set(&field, knob, number, "becomes ");
+            }
+            (_, Some(number)) => {
+                if given.is_some() {
+                    let text = "had no effect: the penalties were those of another sensitivity";
+                    self.say(&field, Outcome::Inert, text);
+                }
+                self.set(PENALTIES, knob, number, "its values fit best to ");
+            }
+            (_, None) => {}
+        }
+    }
+
+    /// Takes the trend weight that the file names, unless its blending weights say otherwise.
+    fn fit_trend_weight(&mut self, given: Option<f64>, values: &Values) {
+        let knob = Knob::trend_weight;
+        let field = format!("{SETTINGS}.trend_weight");
+        let chosen = Weights::of(values).filter(|weights| *weights != Weights::DEFAULT);
+        match (given, chosen) {
+            (Some(number), weights) if weights.is_none_or(|w| w.is_at(number)) => {
+                self.set(&field, knob, number, "becomes ");
+            }
+            (_, Some(weights)) => {
+                if given.is_some() {
+                    let text = "had no effect: the weights were those of another trend weight";
+                    self.say(&field, Outcome::Inert, text);
+                }
+                self.set(PENALTIES, knob, weights.fitted(), "its weights fit best to ");
+            }
+            (_, None) => {}
+        }
+    }
+
+    /// Values that ProxBalance did not put there itself become expert values.
+    fn keep_choices(&mut self, values: &Values) {
+        let settings: Settings = self.stored().settings();
+        let ours = map_simplified_to_penalty_config(&settings);
+        for (&position, found) in values {
+            let (leaf, number) = (&LEAVES[position], found.number);
+            let key = match leaf.fate {
+                Fate::Retired(why) => {
+                    self.say(&found.field, Outcome::Retired, format!("is not needed: {why}"));
+                    continue;
+                }
+                Fate::Key(key) => key,
+            };
+            let (name, text) = (key.name(), |number| key.field().unit.text(number));
+            if is_own(position, values, &settings) || ours.get(key) == number {
+                let now = text(ours.get(key));
+                let why =
+                    format!("{} was not chosen; {name} is {now} by the settings", text(number));
+                self.say(&found.field, Outcome::Follows, why);
+            } else {
+                self.overrides.insert(key, number);
+                self.say(&found.field, Outcome::Expert, format!("stays: {name} {}", text(number)));
+            }
+        }
+    }
+
+    /// Leaves out pairs of offsets that would be out of order here.
+    fn drop_disordered(&mut self) {
+        for (first, second) in ORDERED {
+            let value = |key: Key| self.overrides.get(&key).copied().unwrap_or(key.field().default);
+            let (low, high) = (value(first), value(second));
+            if low >= high {
+                let text =
+                    format!("{high} is not above the {low} of {}; both left out", first.name());
+                self.overrides.retain(|key, _| *key != first && *key != second);
+                self.report.retain(|l| l.outcome != Outcome::Expert || !names(l, first, second));
+                self.say(&format!("{PENALTIES}.{}", second.name()), Outcome::Invalid, text);
+            }
+        }
+    }
+
+    /// Names outside of the three blocks; their values may be secrets and are not repeated.
+    fn report_rest(&mut self, config: &Map<String, Value>) {
+        let known = [PENALTIES, THRESHOLDS, SETTINGS];
+        for name in config.keys().filter(|name| !known.contains(&name.as_str())) {
+            self.say(name, Outcome::Unknown, "does not concern decisions; left out");
+        }
+        if self.unlisted > 0 {
+            let text = format!("{} more unknown names; left out", self.unlisted);
+            self.report.push(Line { field: "config".into(), outcome: Outcome::Unknown, text });
+        }
+    }
+}
+
+/// Whether `line` is about one of two keys.
+fn names(line: &Line, first: Key, second: Key) -> bool {
+    let last = line.field.rsplit('.').next();
+    last == Some(first.name()) || last == Some(second.name())
+}
+
+/// One of ProxBalance's five settings as ours; `None` when it has no such name.
+fn own_setting(name: &str, value: &Value) -> Option<(Knob, Result<f64>)> {
+    let knob = match name {
+        "sensitivity" => return Some((Knob::migration_sensitivity, level(value))),
+        "trend_weight" => Knob::trend_weight,
+        "lookback_days" => Knob::analysis_lookback,
+        "min_confidence" => Knob::minimum_confidence,
+        "protect_workloads" => Knob::protect_running_workloads,
+        _ => return None,
+    };
+    Some((knob, knob.field().read(value)))
 }
 
 /// ProxBalance's 1, 2, 3 as the number of our sensitivity.
-fn level(value: &Value) -> Result<f64, Error> {
+fn level(value: &Value) -> Result<f64> {
     let number = Unit::Count.read(value)?;
-    let known = [1.0, 2.0, 3.0].contains(&number);
-    known
-        .then_some(number - 1.0)
-        .ok_or_else(|| Error::invalid(format!("{number} is not 1, 2 or 3")))
-}
-
-fn becomes(knob: Knob, number: f64) -> String {
-    format!("becomes {} {}", knob.name(), knob.field().unit.text(number))
-}
-
-/// Takes the sensitivity the file names, or the one that leaves the fewest values to be kept.
-fn fit_sensitivity(own: &Own, values: &Values, migrated: &mut Migrated) {
-    let knob = Knob::migration_sensitivity;
-    let field = format!("{SETTINGS}.sensitivity");
-    let given = own.given.get(&knob).copied();
-    match given {
-        Some(number) if !own.frozen => {
-            migrated.settings.insert(knob, number);
-            migrated.say(&field, Outcome::Setting, becomes(knob, number));
-        }
-        _ => {
-            let Some(best) = best_level(values) else { return };
-            migrated.settings.insert(knob, best.number());
-            let why = match given {
-                Some(_) => "its expert values kept it from acting; fitted to them it",
-                None => "fitted to the penalties it",
-            };
-            let text = format!("{why} {}", becomes(knob, best.number()));
-            migrated.say(if given.is_some() { &field } else { PENALTIES }, Outcome::Setting, text);
-        }
-    }
+    let wrong = || Error::invalid(format!("{number} is not one of 1, 2, 3"));
+    [1.0, 2.0, 3.0].contains(&number).then_some(number - 1.0).ok_or_else(wrong)
 }
 
 /// The sensitivity at which the fewest values differ from ProxBalance's own, then the one with
 /// the least relative distance, then the default. `None` without a value that depends on it.
 fn best_level(values: &Values) -> Option<Sensitivity> {
-    let relevant: Vec<(&Leaf, f64)> = values
-        .iter()
-        .map(|(&p, &v)| (&LEAVES[p], v))
-        .filter(|(l, _)| l.follows_sensitivity())
-        .collect();
+    let all = values.iter().map(|(&position, found)| (&LEAVES[position], found.number));
+    let relevant: Vec<(&Leaf, f64)> = all.filter(|(leaf, _)| leaf.follows_sensitivity()).collect();
     if relevant.is_empty() {
         return None;
     }
     let misfit = |level: Sensitivity| {
         let differing = relevant.iter().filter(|(leaf, v)| !leaf.is_own(*v, level)).count();
-        let distance =
-            |(leaf, v): &(&Leaf, f64)| (v - leaf.at(level)).abs() / leaf.default.max(1.0);
-        let distance: f64 = relevant.iter().map(distance).sum();
-        (differing, distance, level != Sensitivity::Balanced)
+        let off = |(leaf, v): &(&Leaf, f64)| (v - leaf.at(level)).abs() / leaf.default.max(1.0);
+        (differing, relevant.iter().map(off).sum::<f64>(), level != Sensitivity::Balanced)
     };
     Sensitivity::ALL.into_iter().min_by(|&a, &b| {
-        let ((a_count, a_far, a_other), (b_count, b_far, b_other)) = (misfit(a), misfit(b));
-        a_count.cmp(&b_count).then(a_far.total_cmp(&b_far)).then(a_other.cmp(&b_other))
+        let (a, b) = (misfit(a), misfit(b));
+        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2))
     })
 }
 
-/// Takes the trend weight the file names, or fits it to the three weights.
-fn fit_trend_weight(own: &Own, values: &Values, migrated: &mut Migrated) {
-    let knob = Knob::trend_weight;
-    let field = format!("{SETTINGS}.trend_weight");
-    let weights = Weights::of(values);
-    if let Some(&number) = own.given.get(&knob) {
-        if !(own.frozen && weights.is_some_and(|w| !w.untouched())) {
-            migrated.settings.insert(knob, number);
-            return migrated.say(&field, Outcome::Setting, becomes(knob, number));
-        }
-        migrated.say(&field, Outcome::Follows, "was kept from acting by its expert values");
+/// Whether ProxBalance itself would have had this value at `settings`. The three weights, and the
+/// two offsets of a threshold, are chosen together: one chosen value makes the others choices.
+fn is_own(position: usize, values: &Values, settings: &Settings) -> bool {
+    let path = LEAVES[position].path;
+    if Weights::PATHS.contains(&path) {
+        let Fraction(weight) = settings.trend_weight;
+        return Weights::of(values)
+            .is_none_or(|w| w == Weights::DEFAULT || w.is_at(weight * 100.0));
     }
-    let Some(weights) = weights.filter(|w| !w.untouched()) else { return };
-    let number = weights.fitted();
-    migrated.settings.insert(knob, number);
-    migrated.say(
-        PENALTIES,
-        Outcome::Setting,
-        format!("fitted to the weights it {}", becomes(knob, number)),
-    );
+    let stem = path.trim_end_matches(['1', '2']);
+    let group = |leaf: &Leaf| leaf.path == path || leaf.path.trim_end_matches(['1', '2']) == stem;
+    let members = values.iter().map(|(&p, found)| (&LEAVES[p], found.number));
+    members
+        .filter(|(leaf, _)| group(leaf))
+        .all(|(leaf, v)| leaf.is_own(v, settings.migration_sensitivity))
 }
 
 /// ProxBalance's weights of now, 24 hours and 7 days.
@@ -324,21 +394,14 @@ impl Weights {
 
     /// The weights in `values`, missing ones at their default; `None` when all are missing.
     fn of(values: &Values) -> Option<Self> {
-        let value =
-            |path: &str| values.iter().find(|(p, _)| LEAVES[**p].path == path).map(|(_, v)| *v);
-        let found = Self::PATHS.map(value);
-        found.iter().any(Option::is_some).then(|| {
-            let mut weights = Self::DEFAULT;
-            weights.0.iter_mut().zip(found).for_each(|(w, v)| *w = v.unwrap_or(*w));
-            weights
-        })
+        let at = |path: &str| LEAVES.iter().position(|leaf| leaf.path == path);
+        let found = Self::PATHS.map(|path| Some(values.get(&at(path)?)?.number));
+        let mut weights = Self::DEFAULT;
+        weights.0.iter_mut().zip(found).for_each(|(weight, v)| *weight = v.unwrap_or(*weight));
+        found.iter().any(Option::is_some).then_some(weights)
     }
 
-    fn untouched(&self) -> bool {
-        *self == Self::DEFAULT
-    }
-
-    /// ProxBalance's own weights at a trend weight in percent: a line from (.9, .1, 0) at 0.
+    /// ProxBalance's own weights at a trend weight in percent.
     fn line(percent: f64) -> Self {
         let t = percent / 100.0;
         Self([0.9 - 0.75 * t, 0.1 + 0.25 * t, 0.5 * t])
@@ -346,72 +409,15 @@ impl Weights {
 
     /// The trend weight in whole percent whose weights are nearest (least squares on the line).
     fn fitted(&self) -> f64 {
-        let (start, slope) = (Self::line(0.0).0, [-0.75, 0.25, 0.5]);
-        let along: f64 = (0..3).map(|i| (self.0[i] - start[i]) * slope[i]).sum();
-        let length: f64 = slope.iter().map(|s| s * s).sum();
+        let (start, end) = (Self::line(0.0).0, Self::line(100.0).0);
+        let slope = |i: usize| end[i] - start[i];
+        let along: f64 = (0..3).map(|i| (self.0[i] - start[i]) * slope(i)).sum();
+        let length: f64 = (0..3).map(|i| slope(i) * slope(i)).sum();
         (100.0 * along / length).round().clamp(0.0, 100.0)
     }
 
-    /// Whether ProxBalance itself put them there: its default, or a point on its line. It
-    /// rounded to two decimals.
-    fn is_own(&self) -> bool {
-        let line = Self::line(self.fitted());
-        self.untouched() || self.0.iter().zip(line.0).all(|(a, b)| (a - b).abs() < 0.0125)
+    /// Whether they are ProxBalance's own at this trend weight; it rounded to two decimals.
+    fn is_at(&self, percent: f64) -> bool {
+        self.0.iter().zip(Self::line(percent).0).all(|(a, b)| (a - b).abs() < 0.0125)
     }
-}
-
-/// Values that ProxBalance did not put there itself become expert values.
-fn keep_choices(values: &Values, migrated: &mut Migrated) {
-    let stored = migrated.stored();
-    let settings: Settings = stored.settings();
-    let ours = map_simplified_to_penalty_config(&settings);
-    let own_weights = Weights::of(values).is_none_or(|w| w.is_own());
-    for (&position, &value) in values {
-        let leaf = &LEAVES[position];
-        let is_weight = Weights::PATHS.contains(&leaf.path);
-        let own = if is_weight {
-            own_weights
-        } else {
-            leaf.is_own(value, settings.migration_sensitivity)
-        };
-        let field = leaf.path;
-        match leaf.fate {
-            Fate::Retired(why) => migrated.say(field, Outcome::Retired, why),
-            Fate::Key(key) if own || ours.get(key) == value => {
-                let now = key.field().unit.text(ours.get(key));
-                migrated.say(
-                    field,
-                    Outcome::Follows,
-                    format!("was ProxBalance's own value; {} is {now}", key.name()),
-                );
-            }
-            Fate::Key(key) => {
-                migrated.overrides.insert(key, value);
-                let text = format!(
-                    "stays as expert value {} {}",
-                    key.name(),
-                    key.field().unit.text(value)
-                );
-                migrated.say(field, Outcome::Expert, text);
-            }
-        }
-    }
-}
-
-/// Names outside of the three blocks; their values may be secrets and are not repeated.
-fn report_rest(config: &Map<String, Value>, migrated: &mut Migrated) {
-    let known = [PENALTIES, THRESHOLDS, SETTINGS];
-    let rest: Vec<&String> = config.keys().filter(|k| !known.contains(&k.as_str())).collect();
-    for name in rest.iter().take(LISTED) {
-        migrated.say(name, Outcome::Unknown, "does not concern decisions; left out");
-    }
-    if rest.len() > LISTED {
-        let text = format!("{} more do not concern decisions; left out", rest.len() - LISTED);
-        migrated.say("config", Outcome::Unknown, text);
-    }
-}
-
-/// A path of untrusted names as it may stand in a report.
-fn clipped_path(path: &str) -> String {
-    path.split('.').map(clipped).collect::<Vec<String>>().join(".")
 }

@@ -206,8 +206,8 @@ is the present load alone; at 100 % the present counts nothing.
 const LEGACY: &str = "
 ## From ProxBalance
 
-`settings migrate` reads a ProxBalance `config.json`: its five settings are taken over, or fitted to its
-penalties so that the fewest expert values remain; a value that differs from what ProxBalance itself
-would have set becomes an expert value. Everything in the file that is not taken over is reported.
+A ProxBalance `config.json` can be migrated: its five settings are taken over, or fitted to its penalties
+so that the fewest expert values remain; a value that differs from what ProxBalance itself would have
+set becomes an expert value. Everything in the file that is not taken over is reported.
 
 ";

@@ -20,6 +20,12 @@ pub const MAX_BYTES: usize = 64 * 1024;
 const SETTINGS: &str = "settings";
 const EXPERT: &str = "expert";
 
+/// Keys of which the second must be above the first: knees of one curve.
+pub(super) const ORDERED: [(Key, Key); 2] = [
+    (Key::cpu_threshold_offset_1, Key::cpu_threshold_offset_2),
+    (Key::mem_threshold_offset_1, Key::mem_threshold_offset_2),
+];
+
 /// Settings and expert values that somebody chose, by their numbers in the unit people use.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stored {
@@ -120,11 +126,7 @@ impl Stored {
     /// What must hold between keys.
     fn check(&self) -> Result<()> {
         let value = |key: Key| self.expert.get(&key).copied().unwrap_or(key.field().default);
-        let pairs = [
-            (Key::cpu_threshold_offset_1, Key::cpu_threshold_offset_2),
-            (Key::mem_threshold_offset_1, Key::mem_threshold_offset_2),
-        ];
-        for (first, second) in pairs {
+        for (first, second) in ORDERED {
             let (low, high) = (value(first), value(second));
             if low >= high {
                 let message = format!("{high} is not above the {low} of {}", first.name());

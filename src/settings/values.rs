@@ -180,11 +180,10 @@ impl Unit {
         match self {
             Self::Points => "points",
             Self::Percent => "%",
-            Self::Share => "share",
             Self::Sigma => "sigma",
             Self::Hours => "h",
             Self::Days => "days",
-            Self::Count | Self::Flag | Self::Choice(_) => "",
+            Self::Share | Self::Count | Self::Flag | Self::Choice(_) => "",
         }
     }
 
