@@ -137,6 +137,8 @@ fn synthetic(scenario: &Scenario, group: &GuestGroup, vmid: Vmid, id: u64) -> En
         memory: group.memory_gib.map(|m| m * GIB),
         level: group.level,
         peak_hour: group.peak_hour,
+        weekend: group.weekend,
+        unrest: group.unrest,
         memory_level: group.memory_level,
         memory_profile: group.memory_profile,
     };
