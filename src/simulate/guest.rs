@@ -22,6 +22,9 @@ pub struct Guest {
     pub cores: Cores,
     /// Memory it has.
     pub memory: Bytes,
+    /// Memory that a sensible placement reckons with: recorded guests often have far more than
+    /// they ever use.
+    pub(super) need: Bytes,
     /// Storage of its disk; `None`: the first that fits on its node.
     pub storage: Option<String>,
     /// When it was created.

@@ -129,6 +129,12 @@ impl TraceGuest {
         (first.map_or(0, |s| s.t), last.map_or(0, |s| s.t.saturating_add(step)))
     }
 
+    /// Most memory it ever used.
+    pub(super) fn peak_memory(&self) -> Bytes {
+        let all = self.samples.iter().chain(&self.peaks);
+        Bytes(all.map(|s| f64::from(s.mem)).fold(0.0, f64::max))
+    }
+
     fn peak(&self, t: u32) -> Option<&Sample> {
         self.peaks.binary_search_by_key(&t, |s| s.t).ok().and_then(|i| self.peaks.get(i))
     }
