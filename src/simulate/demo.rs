@@ -15,29 +15,22 @@ impl Scenario {
     /// - `pve4` and `pve5` are ordinary; `pve6` is quiet and has room.
     pub fn demo(end: UnixTime) -> Self {
         let hour = |offset: i64| ((end + offset * 3_600).rem_euclid(86_400)) as f64 / 3_600.0;
-        let mut guests = vec![
-            service("shop", 101, 5, "pve1", 0.34, hour(-6)),
-            background(106, 6, "pve1"),
+        let guests = vec![
+            service("shop", 101, 5, "pve1", 0.14, hour(-6)),
+            steady("cache", 106, 2, "pve1"),
+            idle(108, 4, "pve1"),
             GuestGroup {
                 profile: Some(Profile::Steady),
-                cores: Some(8),
-                memory_gib: Some(16.0),
-                ..service("search", 200, 1, "pve4", 0.85, hour(-6))
+                ..service("search", 200, 1, "pve4", 0.8, hour(-6))
             },
-            background(210, 9, "pve2"),
-            service("office", 301, 7, "pve3", 0.38, hour(0)),
-            background(308, 3, "pve3"),
-            GuestGroup {
-                kind: Some(GuestKind::Lxc),
-                name: Some("proxy".into()),
-                cores: Some(4),
-                memory_gib: Some(4.0),
-                ..background(320, 1, "pve3")
-            },
+            idle(210, 8, "pve2"),
+            service("office", 301, 7, "pve3", 0.14, hour(0)),
+            idle(308, 3, "pve3"),
+            GuestGroup { kind: Some(GuestKind::Lxc), ..steady("proxy", 320, 1, "pve3") },
+            background(401, 10, "pve4"),
+            background(501, 11, "pve5"),
+            idle(601, 8, "pve6"),
         ];
-        guests.push(background(401, 10, "pve4"));
-        guests.push(background(501, 11, "pve5"));
-        guests.push(GuestGroup { profile: Some(Profile::Idle), ..background(601, 7, "pve6") });
         Self {
             seed: 7,
             end,
@@ -48,7 +41,7 @@ impl Scenario {
             guests,
             growth: vec![Growth {
                 guests: (101..=105).collect(),
-                cpu_cores_per_day: 0.21,
+                cpu_cores_per_day: 0.19,
                 memory_gib_per_day: 0.15,
                 from_day: 2.0,
                 ..Growth::default()
@@ -108,12 +101,28 @@ fn service(
         memory_gib: Some(16.0),
         level: Some(level),
         peak_hour: Some(peak_hour),
+        weekend: Some(1.0),
+        unrest: Some(0.12),
         memory_level: Some(0.55),
         memory_profile: Some(MemoryProfile::Plateau),
         node: Some(node.into()),
         storage: Some("ceph".into()),
         ..GuestGroup::default()
     }
+}
+
+fn steady(name: &str, vmid: u32, count: u32, node: &str) -> GuestGroup {
+    GuestGroup {
+        name: Some(name.into()),
+        profile: Some(Profile::Steady),
+        cores: Some(4),
+        level: Some(0.2),
+        ..background(vmid, count, node)
+    }
+}
+
+fn idle(vmid: u32, count: u32, node: &str) -> GuestGroup {
+    GuestGroup { profile: Some(Profile::Idle), ..background(vmid, count, node) }
 }
 
 /// Whatever else runs on a node.

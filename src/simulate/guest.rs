@@ -22,6 +22,9 @@ pub struct Guest {
     pub cores: Cores,
     /// Memory it has.
     pub memory: Bytes,
+    /// Memory that a sensible placement reckons with: recorded guests often have far more than
+    /// they ever use.
+    pub(super) need: Bytes,
     /// Storage of its disk; `None`: the first that fits on its node.
     pub storage: Option<String>,
     /// When it was created.
@@ -87,7 +90,7 @@ impl Guest {
             Source::Synthetic(workload) => Presence::Running(self.grown(workload.at(time), time)),
             Source::Recorded(recorded) => match (recorded.at(time), recorded.gaps) {
                 (Some(demand), _) => Presence::Running(self.grown(demand, time)),
-                (None, Gaps::Stopped) => Presence::Stopped,
+                (None, Gaps::Stopped | Gaps::Held) => Presence::Stopped,
                 (None, Gaps::Absent) => Presence::Absent,
             },
         }
@@ -136,7 +139,8 @@ impl Recorded {
         let t = time - self.origin;
         let t = self.repeat.map_or(t, |length| t.rem_euclid(length));
         let guest = self.trace.guests.get(self.index)?;
-        let demand = guest.at(t as f64, self.trace.step, self.between, self.noise)?;
+        let held = self.gaps == Gaps::Held;
+        let demand = guest.at(t as f64, self.trace.step, self.between, held, self.noise)?;
         let most = guest.cores.0.max(demand.cpu.0);
         let mut scaled = demand.scaled(self.scale, self.memory_scale);
         scaled.cpu.0 = scaled.cpu.0.min(most);

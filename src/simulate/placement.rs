@@ -54,7 +54,7 @@ impl Room<'_> {
     fn give(&mut self, entry: &Entry, node: usize) {
         let (cores, memory) = &mut self.given[node];
         *cores = *cores + entry.guest.cores;
-        *memory = *memory + entry.guest.memory;
+        *memory = *memory + entry.guest.need;
     }
 
     /// Share of cores or memory given away if `entry` came to `node`, the larger of the two.
@@ -63,7 +63,7 @@ impl Room<'_> {
         let capacity = self.nodes[node].capacity;
         // PVE clusters give away a core several times, memory once.
         let cpu = (cores + entry.guest.cores) / capacity.cores;
-        let mem = (memory + entry.guest.memory) / capacity.memory;
+        let mem = (memory + entry.guest.need) / capacity.memory;
         (cpu.0 / 3.0).max(mem.0)
     }
 

@@ -125,6 +125,10 @@ pub struct GuestGroup {
     pub level: Option<f64>,
     /// Hour (UTC) of the daily peak or of the nightly job's start.
     pub peak_hour: Option<f64>,
+    /// Activity on Saturday and Sunday, share of that on other days.
+    pub weekend: Option<f64>,
+    /// Spread of the CPU noise, of the logarithm: 0 is none, 0.2 calm, 0.6 wild.
+    pub unrest: Option<f64>,
     /// Mean memory use, share of the configured memory.
     pub memory_level: Option<f64>,
     /// What the memory does.
@@ -173,6 +177,8 @@ pub enum Gaps {
     Stopped,
     /// The guest does not exist.
     Absent,
+    /// The guest goes on with its last sample: the recorder stood still, not the guest.
+    Held,
 }
 
 /// Where guests start.
@@ -330,6 +336,8 @@ impl Default for GuestGroup {
             memory_gib: None,
             level: None,
             peak_hour: None,
+            weekend: None,
+            unrest: None,
             memory_level: None,
             memory_profile: None,
             node: None,
@@ -469,6 +477,8 @@ impl GuestGroup {
         known("memory_gib", self.memory_gib, 0.01, 1e5)?;
         known("level", self.level, 0.0, 1.0)?;
         known("peak_hour", self.peak_hour, 0.0, 24.0)?;
+        known("weekend", self.weekend, 0.0, 10.0)?;
+        known("unrest", self.unrest, 0.0, 3.0)?;
         known("memory_level", self.memory_level, 0.0, 1.0)?;
         known("vmid", self.vmid.map(f64::from), 1.0, 999_999_999.0)?;
         if let Some(name) = &self.name {

@@ -94,22 +94,31 @@ impl Trace {
 }
 
 impl TraceGuest {
-    /// Demand `t` seconds after the start of the recording; `None` in a gap.
+    /// Demand `t` seconds after the start of the recording; `None` in a gap, unless samples are
+    /// `held` until the next one.
     ///
     /// With `MAX` rows, one five-minute part of each span gets the maximum and the others what
     /// is left, so that both the average and the maximum of the span are kept.
-    pub(super) fn at(&self, t: f64, step: u32, between: Between, noise: Noise) -> Option<Demand> {
+    pub(super) fn at(
+        &self,
+        t: f64,
+        step: u32,
+        between: Between,
+        held: bool,
+        noise: Noise,
+    ) -> Option<Demand> {
         let index = self.samples.partition_point(|s| f64::from(s.t) <= t).checked_sub(1)?;
         let sample = self.samples.get(index)?;
         let since = t - f64::from(sample.t);
         if since >= f64::from(step) {
-            return None;
+            return held.then(|| jittered(sample.demand(), t, noise));
         }
-        let part = (since / f64::from(step)) as f32;
         let next = self.samples.get(index + 1).filter(|n| n.t - sample.t == step);
         Some(match (self.peak(sample.t), between, next) {
             (Some(peak), _, _) => spread(sample, peak, step, since, noise).demand(),
-            (None, Between::Interpolate, Some(next)) => sample.towards(next, part).demand(),
+            (None, Between::Interpolate, Some(next)) => {
+                sample.towards(next, (since / f64::from(step)) as f32).demand()
+            }
             _ => jittered(sample.demand(), t, noise),
         })
     }
@@ -118,6 +127,12 @@ impl TraceGuest {
     pub(super) fn span(&self, step: u32) -> (u32, u32) {
         let (first, last) = (self.samples.first(), self.samples.last());
         (first.map_or(0, |s| s.t), last.map_or(0, |s| s.t.saturating_add(step)))
+    }
+
+    /// Most memory it ever used.
+    pub(super) fn peak_memory(&self) -> Bytes {
+        let all = self.samples.iter().chain(&self.peaks);
+        Bytes(all.map(|s| f64::from(s.mem)).fold(0.0, f64::max))
     }
 
     fn peak(&self, t: u32) -> Option<&Sample> {

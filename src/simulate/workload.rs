@@ -57,6 +57,10 @@ pub struct Wishes {
     pub level: Option<f64>,
     /// Hour of the day (UTC) of its daily peak or nightly job.
     pub peak_hour: Option<f64>,
+    /// Activity on Saturday and Sunday, share of that on other days.
+    pub weekend: Option<f64>,
+    /// Spread of the CPU noise, of the logarithm: 0 is none, 0.2 calm, 0.6 wild.
+    pub unrest: Option<f64>,
     /// Mean memory use, share of the configured memory.
     pub memory_level: Option<f64>,
     /// Memory profile.
@@ -66,12 +70,12 @@ pub struct Wishes {
 /// Relative frequency of profiles: half of the guests idle, as in the real traces.
 const MIX: [(Profile, f64); 7] = [
     (Profile::Idle, 0.50),
-    (Profile::Bursty, 0.20),
-    (Profile::Steady, 0.10),
-    (Profile::Daily, 0.08),
-    (Profile::Weekly, 0.05),
-    (Profile::NightBatch, 0.04),
-    (Profile::Cyclic, 0.03),
+    (Profile::Bursty, 0.27),
+    (Profile::Steady, 0.12),
+    (Profile::Daily, 0.04),
+    (Profile::Weekly, 0.03),
+    (Profile::NightBatch, 0.02),
+    (Profile::Cyclic, 0.02),
 ];
 
 /// Bytes in a GiB.
@@ -180,7 +184,7 @@ struct Cpu {
     peak: f64,
     /// Spread of the slow wander, of the logarithm.
     wander: f64,
-    /// Spread from minute to minute, of the logarithm.
+    /// Spread within minutes, of the logarithm.
     jitter: f64,
     slow: Noise,
     fast: Noise,
@@ -190,7 +194,7 @@ struct Cpu {
 
 impl Cpu {
     fn draw(rng: &mut ChaCha8Rng, profile: Profile, wishes: &Wishes) -> Self {
-        let shape = Shape::draw(rng, profile, wishes.peak_hour);
+        let shape = Shape::draw(rng, profile, wishes);
         let floor = around(rng, if profile == Profile::Idle { 0.006 } else { 0.02 }, 0.8);
         let height: f64 = rng.random();
         let unrest: f64 = rng.random();
@@ -204,10 +208,10 @@ impl Cpu {
         };
         // A batch job takes what it gets; services wander with their users.
         let (wander, jitter) = match profile {
-            Profile::Idle => (0.15, 0.1 + 0.25 * unrest),
-            Profile::Bursty | Profile::NightBatch | Profile::Cyclic => (0.15, 0.05),
-            Profile::Steady => (0.08 + 0.4 * unrest, 0.03 + 0.08 * unrest),
-            Profile::Daily | Profile::Weekly => (0.15 + 0.2 * unrest, 0.1),
+            Profile::Idle => (0.25 * height, 0.08 + 0.3 * unrest),
+            Profile::Bursty | Profile::NightBatch | Profile::Cyclic => (0.2, 0.05 + 0.3 * unrest),
+            Profile::Steady => (0.08 + 0.4 * unrest, 0.03 + 0.15 * height),
+            Profile::Daily | Profile::Weekly => (0.25 + 0.35 * unrest, 0.2),
         };
         let mut cpu = Self {
             shape,
@@ -219,6 +223,9 @@ impl Cpu {
             fast,
             mean: 1.0,
         };
+        if let Some(unrest) = wishes.unrest {
+            (cpu.wander, cpu.jitter) = (unrest, unrest / 2.0);
+        }
         let active = cpu.shape.mean();
         if let Some(level) = wishes.level {
             cpu.floor = cpu.floor.min(level / 2.0);
@@ -234,7 +241,8 @@ impl Cpu {
             + 0.45 * self.slow.smooth(t + 1e7, 5_400.0)
             + 0.6 * self.slow.smooth(t + 2e7, 28_800.0)
             + 0.59 * self.slow.smooth(t + 3e7, 129_600.0);
-        let fast = self.fast.normal((t / 60.0).floor() as i64);
+        let fast = 0.5 * self.fast.normal((t / 60.0).floor() as i64)
+            + 0.87 * self.fast.smooth(t + 1e9, 200.0);
         let spread = self.wander * self.wander + self.jitter * self.jitter;
         let factor = (self.wander * slow + self.jitter * fast - spread / 2.0).exp();
         let active = self.shape.activity(t);
@@ -247,14 +255,15 @@ impl Cpu {
 enum Shape {
     Always,
     Bell { peak_hour: f64, sharpness: f64, weekend: f64 },
-    Office { start: f64, end: f64, night: f64 },
+    Office { start: f64, end: f64, night: f64, weekend: f64 },
     Jobs { slot: f64, chance: f64, longest: f64, source: Noise },
     Night { start: f64, hours: f64, source: Noise },
     Cycle { period: f64, on: f64, offset: f64 },
 }
 
 impl Shape {
-    fn draw(rng: &mut ChaCha8Rng, profile: Profile, peak_hour: Option<f64>) -> Self {
+    fn draw(rng: &mut ChaCha8Rng, profile: Profile, wishes: &Wishes) -> Self {
+        let peak_hour = wishes.peak_hour;
         let (a, b, c): (f64, f64, f64) = (rng.random(), rng.random(), rng.random());
         let source = Noise::draw(rng);
         let hour = HOUR as f64;
@@ -262,23 +271,28 @@ impl Shape {
             Profile::Steady => Self::Always,
             // A spike of some minutes every other day.
             Profile::Idle => {
-                Self::Jobs { slot: 24.0 * hour, chance: 0.5 * a, longest: 0.3 * hour, source }
+                Self::Jobs { slot: 24.0 * hour, chance: 0.3 * a * a, longest: 0.3 * hour, source }
             }
             Profile::Daily => Self::Bell {
                 peak_hour: peak_hour.unwrap_or(8.0 + 12.0 * a),
                 sharpness: 1.0 + 3.0 * b,
-                weekend: 0.5 + 0.5 * c,
+                weekend: wishes.weekend.unwrap_or(0.5 + 0.5 * c),
             },
             Profile::Weekly => {
                 let middle = peak_hour.unwrap_or(12.0 + 2.0 * a);
                 let half = 4.0 + 2.0 * b;
-                Self::Office { start: middle - half, end: middle + half, night: 0.15 * c }
+                Self::Office {
+                    start: middle - half,
+                    end: middle + half,
+                    night: 0.15 * c,
+                    weekend: wishes.weekend.unwrap_or(0.0),
+                }
             }
             Profile::Bursty => {
                 let slot = (6.0 + 42.0 * a * a) * hour;
                 Self::Jobs {
                     slot,
-                    chance: 0.1 + 0.7 * b * b,
+                    chance: 0.12 + 0.8 * b * b,
                     longest: slot * (0.3 + 0.7 * c),
                     source,
                 }
@@ -304,13 +318,11 @@ impl Shape {
                 let bell = (0.5 + 0.5 * angle.cos()).powf(sharpness);
                 if is_weekend(t) { bell * weekend } else { bell }
             }
-            Self::Office { start, end, night } => {
-                if is_weekend(t) {
-                    return night;
-                }
+            Self::Office { start, end, night, weekend } => {
                 // People arrive and leave within an hour.
                 let inside = (hour - start).min(end - hour).clamp(0.0, 1.0);
-                night + (1.0 - night) * inside
+                let people = if is_weekend(t) { inside * weekend } else { inside };
+                night + (1.0 - night) * people
             }
             Self::Jobs { slot, chance, longest, source } => {
                 let now = (t / slot).floor();
@@ -400,8 +412,7 @@ impl Memory {
             MemoryProfile::Leak => 0.3 * (at - at.floor()) - 0.15,
             MemoryProfile::FollowsCpu => 0.3 * (cpu - 0.3),
         };
-        let rest =
-            0.015 * self.noise.smooth(t, 7_200.0) + 0.004 * self.noise.smooth(t + 1e7, 300.0);
+        let rest = 0.015 * self.noise.smooth(t, 7_200.0) + 0.01 * self.noise.smooth(t + 1e7, 300.0);
         (self.level * (1.0 + movement + rest)).clamp(0.01, 0.98)
     }
 }
@@ -425,12 +436,13 @@ impl Rate {
     fn draw(rng: &mut ChaCha8Rng, median: f64, spread: f64) -> Self {
         let mean = around(rng, median, spread).min(2e8);
         let (coupled, present): (f64, f64) = (rng.random(), rng.random());
+        let unrest: f64 = rng.random();
         let own = Noise::draw(rng);
         Self {
             mean,
             coupled: 0.6 * coupled * coupled,
-            present: (0.05 + 1.5 * present).min(1.0),
-            spread: 0.8,
+            present: (0.03 + 1.4 * present).min(1.0),
+            spread: 0.1 + 1.1 * unrest,
             own,
             shared: own,
         }
