@@ -1,0 +1,91 @@
+//! Scores the trend engine: `cargo run --release --example trend-score [-- generated SEED COUNT]`.
+//!
+//! Without arguments: the labelled cases in `../shared/trend-cases`. `generated`: synthetic series of our
+//! own. `-v` lists the wrong answers.
+
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+mod score;
+
+use pve_foresight::trend::cases::answer_line;
+use score::{Answer, Case, Truth};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+fn read(path: PathBuf) -> Option<String> {
+    std::fs::read_to_string(&path)
+        .inspect_err(|e| println!("skipped: {}: {e}", path.display()))
+        .ok()
+}
+
+/// Answers a series and joins it with its truth.
+fn case(line: &str, truth: Truth) -> Result<Case, String> {
+    let series: serde_json::Value = serde_json::from_str(line).map_err(|e| e.to_string())?;
+    let text = answer_line(line).map_err(|e| format!("{}: {e}", truth.id))?;
+    let answer: Answer = serde_json::from_str(&text).map_err(|e| format!("{e}: {text}"))?;
+    let mut values: Vec<f64> =
+        series["samples"].as_array().into_iter().flatten().filter_map(|s| s[1].as_f64()).collect();
+    values.sort_by(f64::total_cmp);
+    let median = values.get(values.len() / 2).copied().unwrap_or(0.0);
+    let point = if series["unit"] == "percent" { 1.0 } else { median.abs().max(1.0) / 25.0 };
+    Ok(Case { truth, answer, lookback: series["lookback_hours"].as_f64().unwrap_or(168.0), point })
+}
+
+fn public() -> Option<Vec<Case>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/trend-cases");
+    let (series, truth) = (read(folder.join("series.jsonl"))?, read(folder.join("truth.jsonl"))?);
+    let pair = |(line, truth): (&str, &str)| {
+        let truth = serde_json::from_str(truth).map_err(|e| e.to_string())?;
+        case(line, truth)
+    };
+    let result: Result<Vec<Case>, String> = series.lines().zip(truth.lines()).map(pair).collect();
+    result.inspect_err(|e| eprintln!("{e}")).ok()
+}
+
+fn print(title: &str, cases: &[Case], verbose: bool) {
+    println!("\n## {title}: {} series\n", cases.len());
+    println!("| metric | n | score | must | ambitious | |\n|---|---|---|---|---|---|");
+    for line in score::table(cases) {
+        let mark = match (line.meets(line.must), line.meets(line.aim)) {
+            (_, true) => "ambitious",
+            (true, false) => "must",
+            _ => "BELOW",
+        };
+        println!(
+            "| {} | {} | {:.3} | {} | {} | {mark} |",
+            line.name, line.cases, line.value, line.must, line.aim
+        );
+    }
+    if verbose {
+        wrong(cases);
+    }
+}
+
+/// Wrong answers by kind.
+fn wrong(cases: &[Case]) {
+    let mut kinds: BTreeMap<&str, Vec<&Case>> = BTreeMap::new();
+    cases.iter().for_each(|c| kinds.entry(&c.truth.cat).or_default().push(c));
+    println!();
+    for (kind, all) in kinds {
+        let bad: Vec<String> = all
+            .iter()
+            .filter(|c| c.truth.label.is_some() && !c.truth.accept.contains(&c.answer.label))
+            .map(|c| {
+                let truth = c.truth.label.as_deref().unwrap_or("");
+                format!("{} {}->{} {:.2}", c.truth.id, truth, c.answer.label, c.answer.confidence)
+            })
+            .collect();
+        println!("{kind}: {}/{} wrong {}", bad.len(), all.len(), bad.join(", "));
+    }
+}
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let verbose = arguments.iter().any(|a| a == "-v");
+    if let Some(cases) = public() {
+        let (real, synthetic): (Vec<Case>, Vec<Case>) =
+            cases.into_iter().partition(|c| c.truth.cat.starts_with("nab"));
+        print("Labelled synthetic cases", &synthetic, verbose);
+        print("Labelled real cases (NAB)", &real, verbose);
+    }
+}

@@ -1,0 +1,164 @@
+//! A regular grid over irregular points.
+
+use super::calendar::{hour_of, weekend_of};
+use super::{LocalTime, Point, stats};
+use crate::model::{DAY, HOUR, UnixTime};
+
+/// Width of the grid's slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grid {
+    /// 24 slots a day.
+    Hour,
+    /// Four slots a day.
+    SixHours,
+}
+
+impl Grid {
+    /// Length of a slot in seconds.
+    pub fn seconds(self) -> i64 {
+        match self {
+            Grid::Hour => HOUR,
+            Grid::SixHours => 6 * HOUR,
+        }
+    }
+
+    /// Number of slots in a day.
+    pub fn per_day(self) -> usize {
+        (DAY / self.seconds()) as usize
+    }
+}
+
+/// Means of the filled slots, in time order, one column each.
+#[derive(Clone, Debug, Default)]
+pub struct Bins {
+    /// Number of the slot on the grid; neighbours differ by 1, a gap by more.
+    pub key: Vec<i64>,
+    /// Mean time of what is in the slot, in days from the moment of analysis.
+    pub t: Vec<f64>,
+    /// Mean of what is in the slot, weighted by sample counts.
+    pub y: Vec<f64>,
+    /// Slot of the local day.
+    pub slot: Vec<u8>,
+    /// Whether on a local Saturday or Sunday.
+    pub weekend: Vec<bool>,
+}
+
+impl Bins {
+    /// Bins `points` (ascending in time). The slots of a day follow the local wall clock, so a
+    /// profile over them is not smeared by summer time. O(n).
+    pub fn of(points: &[Point], grid: Grid, now: UnixTime, local: &LocalTime) -> Self {
+        let mut bins = Self::default();
+        for same in points.chunk_by(|a, b| key(a, grid, local) == key(b, grid, local)) {
+            let weight: f64 = same.iter().map(|p| f64::from(p.count.max(1))).sum();
+            let sum = |f: &dyn Fn(&Point) -> f64| {
+                same.iter().map(|p| f(p) * f64::from(p.count.max(1))).sum::<f64>() / weight
+            };
+            let seconds = sum(&|p| (p.time - now) as f64);
+            let wall = local.wall(now + seconds.round() as i64);
+            bins.key.push(key(&same[0], grid, local));
+            bins.t.push(seconds / DAY as f64);
+            bins.y.push(sum(&|p| p.value));
+            bins.slot.push((hour_of(wall) * grid.per_day() / 24) as u8);
+            bins.weekend.push(weekend_of(wall));
+        }
+        bins
+    }
+
+    /// Number of filled slots.
+    pub fn len(&self) -> usize {
+        self.y.len()
+    }
+
+    /// Whether no slot is filled.
+    pub fn is_empty(&self) -> bool {
+        self.y.is_empty()
+    }
+
+    /// Days from the first to the last bin.
+    pub fn span(&self) -> f64 {
+        self.t.last().zip(self.t.first()).map_or(0.0, |(b, a)| b - a)
+    }
+
+    /// Drops all bins from index `end` on.
+    pub fn truncate(&mut self, end: usize) {
+        self.key.truncate(end);
+        self.t.truncate(end);
+        self.y.truncate(end);
+        self.slot.truncate(end);
+        self.weekend.truncate(end);
+    }
+
+    /// The bins from index `start` on.
+    pub fn since(&self, start: usize) -> Self {
+        Self {
+            key: self.key[start..].to_vec(),
+            t: self.t[start..].to_vec(),
+            y: self.y[start..].to_vec(),
+            slot: self.slot[start..].to_vec(),
+            weekend: self.weekend[start..].to_vec(),
+        }
+    }
+}
+
+/// Slot that a point is in. Hours of zones off by a fraction of an hour are shifted by that
+/// fraction; six-hour slots begin at local midnight.
+fn key(p: &Point, grid: Grid, local: &LocalTime) -> i64 {
+    let east = local.east(p.time);
+    let shift = match grid {
+        Grid::Hour => east.rem_euclid(HOUR),
+        Grid::SixHours => east,
+    };
+    p.time.saturating_add(shift).div_euclid(grid.seconds())
+}
+
+/// Variance of single samples around the mean of their hour, without the largest percent of the
+/// squared deviations; 0 where fewer than 3 samples share an hour.
+pub fn within_hour_variance(points: &[Point]) -> f64 {
+    let mut squares = Vec::new();
+    for hour in points.chunk_by(|a, b| a.time.div_euclid(HOUR) == b.time.div_euclid(HOUR)) {
+        let n = hour.len() as f64;
+        if hour.len() >= 3 && hour.iter().all(|p| i64::from(p.seconds) < HOUR) {
+            let mean = hour.iter().map(|p| p.value).sum::<f64>() / n;
+            squares.extend(hour.iter().map(|p| (p.value - mean).powi(2) * n / (n - 1.0)));
+        }
+    }
+    let keep = squares.len() - squares.len() / 100;
+    if keep < squares.len() {
+        squares.select_nth_unstable_by(keep, f64::total_cmp);
+    }
+    stats::mean(&squares[..keep])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_holds_the_weighted_mean() {
+        let hour = Point { time: 1_800, value: 10.0, seconds: 3_600, count: 60, p95: None };
+        let points = [hour, Point::sample(2_000, 71.0), Point::sample(7_300, 5.0)];
+        let bins = Bins::of(&points, Grid::Hour, 86_400, &LocalTime::utc());
+        assert_eq!(bins.y, [11.0, 5.0]);
+        assert_eq!(bins.key, [0, 2]);
+        assert_eq!(bins.slot, [0, 2]);
+        assert!((bins.t[1] - (7_300.0 - 86_400.0) / 86_400.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn slots_follow_the_wall_clock() {
+        let half_past = LocalTime::fixed(19_800); // India, +5:30
+        let points: Vec<Point> = (0..4).map(|i| Point::sample(i * 1_800, 1.0)).collect();
+        let bins = Bins::of(&points, Grid::Hour, 0, &half_past);
+        assert_eq!(bins.slot, [5, 6, 7], "05:30, 06:00 + 06:30, 07:00");
+        let bins = Bins::of(&points, Grid::SixHours, 0, &half_past);
+        assert_eq!(bins.slot, [0, 1]);
+    }
+
+    #[test]
+    fn samples_vary_within_their_hour() {
+        let points: Vec<Point> =
+            (0..12).map(|i| Point::sample(i * 900, f64::from(i as i32 % 2) * 2.0)).collect();
+        assert!((within_hour_variance(&points) - 4.0 / 3.0).abs() < 1e-12);
+        assert_eq!(within_hour_variance(&points[..2]), 0.0);
+    }
+}

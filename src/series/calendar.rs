@@ -1,0 +1,112 @@
+//! Local hours and weekdays without a clock or a time zone database.
+
+use crate::model::{DAY, HOUR, UnixTime};
+
+/// Seconds east of UTC over a span of time: what a time zone says, tabulated once per analysis.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LocalTime {
+    /// (first second, offset from there on), ascending, never empty.
+    offsets: Vec<(UnixTime, i64)>,
+}
+
+/// Distance in which offsets are asked for: no zone changes twice within a day.
+const PROBE: i64 = DAY;
+
+impl LocalTime {
+    /// Coordinated universal time.
+    pub fn utc() -> Self {
+        Self::fixed(0)
+    }
+
+    /// A constant offset in seconds east of UTC.
+    pub fn fixed(east: i32) -> Self {
+        Self { offsets: vec![(UnixTime::MIN, i64::from(east))] }
+    }
+
+    /// The offsets of a zone from `from` to `to` (at most ten years), with `east` telling the
+    /// seconds east of UTC at a moment. Asks once per day and bisects changes to the second.
+    pub fn of_zone(from: UnixTime, to: UnixTime, east: impl Fn(UnixTime) -> i32) -> Self {
+        let to = to.min(from.saturating_add(3_660 * DAY));
+        let ask = |t| i64::from(east(t));
+        let mut offsets = vec![(UnixTime::MIN, ask(from))];
+        let (mut time, mut offset) = (from, ask(from));
+        while time < to {
+            let next = time.saturating_add(PROBE).min(to);
+            let after = ask(next);
+            if after != offset {
+                let (mut low, mut high) = (time, next);
+                while high - low > 1 {
+                    let middle = low + (high - low) / 2;
+                    match ask(middle) == offset {
+                        true => low = middle,
+                        false => high = middle,
+                    }
+                }
+                offsets.push((high, after));
+            }
+            (time, offset) = (next, after);
+        }
+        Self { offsets }
+    }
+
+    /// Seconds east of UTC at `time`.
+    pub fn east(&self, time: UnixTime) -> i64 {
+        match self.offsets.as_slice() {
+            [(_, only)] => *only,
+            all => all[all.partition_point(|(from, _)| *from <= time).saturating_sub(1)].1,
+        }
+    }
+
+    /// Seconds of the local wall clock since its 1 January 1970.
+    pub fn wall(&self, time: UnixTime) -> i64 {
+        time.saturating_add(self.east(time))
+    }
+
+    /// Local hour of the day, 0-23.
+    pub fn hour(&self, time: UnixTime) -> usize {
+        hour_of(self.wall(time))
+    }
+
+    /// Whether `time` is on a local Saturday or Sunday.
+    pub fn weekend(&self, time: UnixTime) -> bool {
+        weekend_of(self.wall(time))
+    }
+}
+
+/// Hour of the day of a wall-clock time.
+pub(super) fn hour_of(wall: i64) -> usize {
+    (wall.rem_euclid(DAY) / HOUR) as usize
+}
+
+/// Whether a wall-clock time is on a Saturday or Sunday; 1 January 1970 was a Thursday.
+pub(super) fn weekend_of(wall: i64) -> bool {
+    matches!(wall.div_euclid(DAY).rem_euclid(7), 2 | 3)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weekdays_and_hours() {
+        let utc = LocalTime::utc();
+        let saturday = 1_704_499_200; // 2024-01-06 00:00 UTC
+        assert!(utc.weekend(saturday) && utc.weekend(saturday + 2 * DAY - 1));
+        assert!(!utc.weekend(saturday - 1) && !utc.weekend(saturday + 2 * DAY));
+        assert_eq!(utc.hour(saturday + 5 * HOUR + 59), 5);
+        assert_eq!(LocalTime::fixed(-3_600).hour(saturday), 23);
+        assert!(!LocalTime::fixed(-3_600).weekend(saturday));
+        assert_eq!(utc.hour(-1), 23);
+    }
+
+    #[test]
+    fn summer_time_changes_at_its_second() {
+        let change = 1_711_846_800; // 2024-03-31 01:00 UTC, central Europe
+        let east = |t| if t < change { 3_600 } else { 7_200 };
+        let zone = LocalTime::of_zone(change - 20 * DAY, change + 5 * DAY, east);
+        assert_eq!(zone.offsets.len(), 2);
+        assert_eq!((zone.east(change - 1), zone.east(change)), (3_600, 7_200));
+        assert_eq!((zone.hour(change - 1), zone.hour(change)), (1, 3));
+        assert_eq!(zone.east(UnixTime::MIN), 3_600);
+    }
+}

@@ -1,0 +1,73 @@
+//! Cycles of any period.
+
+use super::stats;
+
+/// Whether a pattern repeats: the autocorrelation of the ranks falls below 0.1 and then peaks above
+/// 0.35, with more than 0.3 at twice that lag (a peak above 0.45 where twice the lag is beyond two
+/// thirds of the series). Ranks, so two spikes do not make a cycle. `keys` are the slots of `x` on a regular
+/// grid, ascending. O(n²) of the number of slots, gaps included; series spanning over 2,000 slots answer false.
+pub fn repeats(x: &[f64], keys: &[i64]) -> bool {
+    let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return false };
+    let slots = (last - first + 1) as usize;
+    if x.len() < 24 || slots > 2_000 {
+        return false;
+    }
+    let ranks = stats::ranks(x);
+    let mean = stats::mean(&ranks);
+    let variance = stats::variance(&ranks);
+    if variance <= 0.0 {
+        return false;
+    }
+    let mut dense = vec![0.0; slots];
+    let mut there = vec![0.0; slots];
+    for (rank, key) in ranks.iter().zip(keys) {
+        dense[(key - first) as usize] = rank - mean;
+        there[(key - first) as usize] = 1.0;
+    }
+    let correlation = |lag: usize| {
+        let sum: f64 = dense[lag..].iter().zip(&dense).map(|(a, b)| a * b).sum();
+        let pairs: f64 = there[lag..].iter().zip(&there).map(|(a, b)| a * b).sum();
+        if pairs >= 8.0 { sum / pairs / variance } else { 0.0 }
+    };
+    let reach = slots * 2 / 3;
+    let acf: Vec<f64> = (0..=reach).map(correlation).collect();
+    let Some(dip) = acf.iter().position(|r| *r < 0.1) else { return false };
+    // A neighbouring lag is as good as twice the lag itself: periods are no whole number of slots.
+    let around = |lag: usize| {
+        (lag.saturating_sub(1)..=lag + 1).filter_map(|l| acf.get(l)).copied().fold(-1.0, f64::max)
+    };
+    (dip + 1..reach).any(|lag| {
+        let peak = acf[lag] >= acf[lag - 1] && acf[lag] >= acf[lag + 1];
+        peak && match 2 * lag < reach {
+            true => acf[lag] > 0.35 && around(2 * lag) > 0.3,
+            false => acf[lag] > 0.45,
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sees_a_sine_and_not_a_line_or_spikes() {
+        let keys: Vec<i64> = (0..168).collect();
+        let sine: Vec<f64> = (0..168).map(|i| (f64::from(i) / 17.3 * 6.283).sin()).collect();
+        assert!(repeats(&sine, &keys));
+        let line: Vec<f64> = (0..168).map(f64::from).collect();
+        assert!(!repeats(&line, &keys));
+        let mut spikes = vec![0.0; 168];
+        spikes[40] = 9.0;
+        spikes[90] = 9.0;
+        assert!(!repeats(&spikes, &keys));
+        assert!(!repeats(&[1.0; 168], &keys));
+        assert!(!repeats(&[], &[]));
+    }
+
+    #[test]
+    fn gaps_do_not_hide_a_cycle() {
+        let keys: Vec<i64> = (0..200).filter(|k| !(60..90).contains(k)).collect();
+        let x: Vec<f64> = keys.iter().map(|k| (*k as f64 / 20.0 * 6.283).sin()).collect();
+        assert!(repeats(&x, &keys));
+    }
+}

@@ -1,0 +1,101 @@
+//! Step 9: is the last hour normal for this hour of this weekday?
+
+use super::season::Season;
+use super::structure::Structure;
+use crate::model::{DAY, HOUR, UnixTime};
+use crate::series::{Bins, LocalTime, Point, stats};
+
+/// Flag from this many standard deviations on.
+const FLAG: f64 = 3.0;
+/// Residuals younger than this do not say what is normal, days.
+const RECENT: f64 = 0.25;
+/// Bins older than that which are needed.
+const LEAST: usize = 12;
+/// Number of bins that the present offset from the model is taken from.
+const OFFSET_BINS: usize = 72;
+
+/// The last hour against what was to be expected, in points.
+pub(super) struct Now {
+    /// Mean of the last hour's samples.
+    pub(super) current: f64,
+    /// What was to be expected.
+    pub(super) expected: f64,
+    /// Standard deviation around it.
+    pub(super) spread: f64,
+}
+
+impl Now {
+    /// Deviation in standard deviations.
+    pub(super) fn sigma(&self) -> f64 {
+        (self.current - self.expected) / self.spread
+    }
+
+    /// Whether it is worth a word.
+    pub(super) fn flag(&self) -> bool {
+        self.sigma().abs() >= FLAG
+    }
+}
+
+/// Mean and mean time of the last hour's samples; `None` when the last is over three hours old.
+pub(super) fn last_hour(points: &[Point], now: UnixTime) -> Option<(f64, UnixTime)> {
+    let last = points.last()?;
+    if now - last.time > 3 * HOUR {
+        return None;
+    }
+    let first = points.partition_point(|p| p.time <= last.time - HOUR);
+    let hour = &points[first..];
+    let n = hour.len() as f64;
+    let time = hour.iter().map(|p| (p.time - last.time) as f64).sum::<f64>() / n;
+    Some((hour.iter().map(|p| p.value).sum::<f64>() / n, last.time + time.round() as i64))
+}
+
+/// Compares the last hour with model and season; `None` without a last hour or a past.
+pub(super) fn now(
+    points: &[Point],
+    bins: &Bins,
+    season: &Season,
+    s: &Structure,
+    (time, local): (UnixTime, &LocalTime),
+) -> Option<Now> {
+    let (current, at) = last_hour(points, time)?;
+    let past = bins.t.partition_point(|t| *t < -RECENT);
+    if past < LEAST {
+        return None;
+    }
+    let old = &s.residual[..past];
+    let mut latest = old[past.saturating_sub(OFFSET_BINS)..].to_vec();
+    let offset = stats::median(&mut latest);
+    let effect = season.at_hour(local.hour(at), local.weekend(at));
+    let model = s.at((at - time) as f64 / DAY as f64);
+    let expected = model + effect + offset;
+    let spread = spread(old, bins, local.hour(at) * season.per_day / 24, season.per_day, expected);
+    Some(Now { current, expected, spread })
+}
+
+/// Robust scale of the past residuals, widened where they have heavy tails and where this hour is
+/// known to vary more; never below half a point or a percent of the level.
+fn spread(residual: &[f64], bins: &Bins, slot: usize, per_day: usize, expected: f64) -> f64 {
+    let mut buffer = Vec::new();
+    let (_, mad) = stats::center_and_scale(residual, &mut buffer);
+    buffer.clear();
+    buffer.extend_from_slice(residual);
+    let low = stats::quantile(&mut buffer, 0.02).unwrap_or(0.0);
+    let high = stats::quantile(&mut buffer, 0.98).unwrap_or(0.0);
+    buffer.iter_mut().for_each(|r| *r = r.clamp(low, high));
+    let body = 0.6 * stats::variance(&buffer).sqrt();
+    buffer.clear();
+    buffer.extend(residual.iter().map(|r| r.abs()));
+    let everywhere = stats::mean(&buffer);
+    let tail = stats::quantile(&mut buffer, 0.95).unwrap_or(0.0) / 1.96;
+    let near = |i: usize| {
+        let apart = (usize::from(bins.slot[i]) + per_day - slot) % per_day;
+        apart.min(per_day - apart) * 24 <= 2 * per_day
+    };
+    let (mut sum, mut count) = (15.0 * everywhere, 15.0);
+    for (_, r) in residual.iter().enumerate().filter(|(i, _)| near(*i)) {
+        sum += r.abs();
+        count += 1.0;
+    }
+    let local = if everywhere > 0.0 { (sum / count / everywhere).clamp(0.6, 2.0) } else { 1.0 };
+    (mad.max(body) * local).max(tail).max(0.5).max(0.01 * expected.abs())
+}

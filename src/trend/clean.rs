@@ -1,0 +1,109 @@
+//! Step 0: points that can be believed, in points of the scale.
+
+use super::{Params, Scale};
+use crate::model::{DAY, HOUR};
+use crate::series::{Grid, Point, stats};
+
+/// Profiles look this far back on the hourly grid, days.
+const PROFILE_DAYS: f64 = 14.0;
+/// Lookbacks beyond this use the six-hour grid, hours; so does history this coarse.
+const HOURLY_UP_TO: u32 = 336;
+/// Traffic above this is a counter's glitch: 100 Gbit/s in bytes per second.
+const IMPOSSIBLE_RATE: f64 = 1.25e10;
+/// A clock this far ahead is forgiven, seconds.
+const AHEAD: i64 = 60;
+
+/// Believable points, ascending, one per moment.
+pub(super) struct Clean {
+    /// Values and p95 in points of the scale.
+    pub(super) points: Vec<Point>,
+    /// Value of one point in the unit of the input.
+    pub(super) unit: f64,
+    /// Grid that suits lookback and resolution.
+    pub(super) grid: Grid,
+}
+
+/// Drops what cannot be (not finite, future, negative, beyond the whole, beyond what hardware
+/// does), keeps the last of several values of one moment, sorts, scales. O(n) for sorted input.
+pub(super) fn clean(points: &[Point], params: &Params<'_>) -> Clean {
+    let from = params.now.saturating_sub(history(params));
+    let until = params.now.saturating_add(AHEAD);
+    let mut kept: Vec<Point> = Vec::with_capacity(points.len());
+    kept.extend(
+        points
+            .iter()
+            .filter(|p| (from..=until).contains(&p.time))
+            .filter_map(|p| believe(p, params.scale)),
+    );
+    if !kept.is_sorted_by(|a, b| a.time < b.time) {
+        kept.sort_by_key(|p| p.time);
+        keep_last_of_each_time(&mut kept);
+    }
+    let grid = grid(&kept, params);
+    if grid == Grid::Hour {
+        // Six-hour means have no hour: they would smear the hourly profile.
+        kept.retain(|p| i64::from(p.seconds) <= 2 * HOUR);
+        let start = params.now.saturating_sub((PROFILE_DAYS * DAY as f64) as i64);
+        let old = kept.partition_point(|p| p.time < start);
+        kept.drain(..old);
+    }
+    let unit = unit(&kept, params.scale);
+    kept.iter_mut().for_each(|p| {
+        p.value /= unit;
+        p.p95 = p.p95.map(|v| v / unit);
+    });
+    Clean { points: kept, unit, grid }
+}
+
+/// Seconds of history that can matter.
+fn history(params: &Params<'_>) -> i64 {
+    ((params.lookback_days().max(90.0)) * DAY as f64) as i64
+}
+
+/// The point as far as it is possible; shares a little above the whole are counted as the whole.
+fn believe(p: &Point, scale: Scale) -> Option<Point> {
+    let (limit, cap) = match scale {
+        Scale::Share { whole } => (1.05 * whole, whole),
+        Scale::Relative { .. } => (IMPOSSIBLE_RATE, IMPOSSIBLE_RATE),
+    };
+    let possible = |v: f64| v.is_finite() && (0.0..=limit).contains(&v);
+    let p95 = p.p95.filter(|v| possible(*v)).map(|v| v.min(cap));
+    possible(p.value).then(|| Point { value: p.value.min(cap), p95, ..*p })
+}
+
+fn keep_last_of_each_time(points: &mut Vec<Point>) {
+    let mut write = 0;
+    for read in 0..points.len() {
+        if write > 0 && points[write - 1].time == points[read].time {
+            write -= 1;
+        }
+        points[write] = points[read];
+        write += 1;
+    }
+    points.truncate(write);
+}
+
+/// Hours for lookbacks up to 14 days, unless most points are further apart than two hours.
+fn grid(points: &[Point], params: &Params<'_>) -> Grid {
+    if params.lookback_hours > HOURLY_UP_TO {
+        return Grid::SixHours;
+    }
+    let start = params.now.saturating_sub(i64::from(params.lookback_hours) * HOUR);
+    let window = &points[points.partition_point(|p| p.time < start)..];
+    let coarse = window.windows(2).filter(|w| w[1].time - w[0].time > 2 * HOUR).count();
+    match coarse * 2 > window.len() && window.len() >= 12 {
+        true => Grid::SixHours,
+        false => Grid::Hour,
+    }
+}
+
+/// Value of one point.
+fn unit(points: &[Point], scale: Scale) -> f64 {
+    match scale {
+        Scale::Share { whole } => whole / 100.0,
+        Scale::Relative { floor } => {
+            let mut values: Vec<f64> = points.iter().map(|p| p.value).collect();
+            stats::median(&mut values).max(floor) / 25.0
+        }
+    }
+}

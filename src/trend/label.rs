@@ -1,0 +1,95 @@
+//! Steps 7 and 8: the direction and the chance that it is right.
+
+use super::finding::Direction;
+use super::season::Season;
+use super::slope::Slope;
+use super::structure::Structure;
+use crate::series::dist::t_cdf;
+use crate::series::{Bins, Grid, cycle};
+
+/// A trend moves the level by this many points over its part of the window, or it is none.
+pub(super) const MATERIAL: f64 = 3.0;
+/// Significance of a trend; divided by 1 + 2 x terms, since those were searched for.
+const ALPHA: f64 = 0.01;
+/// Least span of a window that can show a trend, days.
+const LEAST_SPAN: f64 = 46.0 / 24.0;
+/// Unpredictable spread in points from which a series is volatile.
+const VOLATILE: f64 = 7.5;
+
+/// What the label is decided on.
+pub(super) struct Case<'a> {
+    pub(super) bins: &'a Bins,
+    pub(super) grid: Grid,
+    pub(super) season: &'a Season,
+    pub(super) structure: &'a Structure,
+    pub(super) slope: &'a Slope,
+    /// Unpredictable standard deviation in points.
+    pub(super) noise: f64,
+    pub(super) lookback: f64,
+}
+
+/// The first of trend, cyclical, volatile, stable that holds.
+pub(super) fn direction(case: &Case<'_>) -> Direction {
+    let sawtooth = is_sawtooth(case);
+    if is_trend(case) && !sawtooth {
+        return match case.slope.average > 0.0 {
+            true => Direction::SustainedIncrease,
+            false => Direction::SustainedDecrease,
+        };
+    }
+    if sawtooth || is_cyclical(case) {
+        return Direction::Cyclical;
+    }
+    if case.noise >= VOLATILE { Direction::Volatile } else { Direction::Stable }
+}
+
+/// Long enough, significant, material.
+fn is_trend(case: &Case<'_>) -> bool {
+    let (slope, structure) = (case.slope, case.structure);
+    let least_bins = if case.grid == Grid::Hour { 24 } else { 12 };
+    let alpha = ALPHA / (1.0 + 2.0 * structure.terms.len() as f64);
+    let moved = slope.average.abs() * slope.segment;
+    case.bins.span() >= LEAST_SPAN
+        && case.bins.len() >= least_bins
+        && slope.segment >= (0.28 * case.lookback).max(0.9)
+        && slope.p < alpha
+        && moved >= MATERIAL
+        && moved >= structure.scale
+}
+
+/// Growth that is taken back again and again: two or more steps of 5 points or more against the
+/// slope, together at least half of what the slope moved.
+fn is_sawtooth(case: &Case<'_>) -> bool {
+    let slope = case.slope;
+    let against: Vec<f64> = case
+        .structure
+        .steps()
+        .map(|(_, size, _)| -size * slope.average.signum())
+        .filter(|size| *size >= 5.0)
+        .collect();
+    let back: f64 = against.iter().sum();
+    against.len() >= 2 && back >= 0.5 * (slope.average * slope.segment).abs() && slope.p < ALPHA
+}
+
+/// A daily or weekly profile that rules the variance, or a cycle of another period.
+fn is_cyclical(case: &Case<'_>) -> bool {
+    let s = case.season;
+    (s.strength >= 0.40 && s.strength_raw >= 0.25 && s.amplitude >= 4.0)
+        || (case.noise > 3.0 && cycle::repeats(&case.structure.residual, &case.bins.key))
+}
+
+/// Chance that the direction is right, from the slope's own uncertainty: for a trend, that the
+/// slope is beyond half of what is material; for the rest, that it is within.
+pub(super) fn confidence(case: &Case<'_>, direction: Direction) -> f64 {
+    let slope = case.slope;
+    let half = 0.5 * MATERIAL / slope.segment.max(0.05);
+    let beyond = |limit: f64| t_cdf((slope.average.abs() - limit) / slope.error, slope.dof);
+    let expected = case.lookback * case.grid.per_day() as f64;
+    let coverage = 0.6 + 0.4 * (case.bins.len() as f64 / (0.6 * expected)).min(1.0).sqrt();
+    if direction.is_trend() {
+        return beyond(half) * coverage;
+    }
+    let within = (1.0 - beyond(half) - (1.0 - beyond(-half))).max(0.0);
+    let certain = (0.5 + 0.5 * within) * coverage;
+    if case.bins.span() < LEAST_SPAN { certain.min(0.5) } else { certain }
+}

@@ -1,0 +1,223 @@
+//! From points to findings: direction, rate, confidence, baseline, anomaly, projection, stability.
+//!
+//! [`analyze`] is the pipeline; each step is a file of small pure functions:
+//! clean -> bins -> season -> structure (steps, slope breaks) -> slope -> label and confidence ->
+//! anomaly -> projection -> rhythm. `docs/trend.md` has the reasons and the measured worth.
+
+mod anomaly;
+mod clean;
+mod finding;
+mod label;
+mod outlook;
+mod params;
+mod projection;
+mod rhythm;
+mod season;
+mod slope;
+mod structure;
+
+pub mod cases;
+
+pub use finding::{
+    Anomaly, Baseline, Behaviour, Change, Direction, NotEnough, ProjectionBasis, Side, Trend,
+};
+pub use outlook::Forecast;
+pub use params::{Nature, Params, Scale};
+pub use projection::{Crossing, Projection};
+
+use crate::model::{DAY, HOUR, UnixTime};
+use crate::series::{Bins, Point, dist, stats};
+use clean::Clean;
+use label::Case;
+use outlook::Outlook;
+
+/// Fewer points than this, or a shorter span in hours, tell nothing.
+const LEAST: (usize, i64) = (6, 3);
+/// A window that moves less than this many points has no structure worth a search.
+const FLAT: f64 = 1.0;
+/// A claim must have stood for this many seconds to count as persistent.
+const STANDING: i64 = 2 * DAY;
+
+/// Analyses one series. Points may be of mixed resolution, unsorted, doubled, in the future or
+/// absurd; what cannot be is left out. Deterministic; O(n log n) at worst, O(n) for sorted points.
+pub fn analyze(points: &[Point], params: &Params<'_>) -> Trend {
+    let mut trend = claim(points, params);
+    trend.projection = params.threshold.and_then(|limit| trend.projection(limit, params.worse));
+    trend.projection_basis = basis(&trend, points, params);
+    trend
+}
+
+/// How far a claimed trend is to be trusted: whether the same was claimed two days ago.
+fn basis(trend: &Trend, points: &[Point], params: &Params<'_>) -> Option<ProjectionBasis> {
+    if !trend.direction.is_trend() {
+        return None;
+    }
+    if params.nature == Nature::Work {
+        return Some(ProjectionBasis::CpuLike);
+    }
+    let before = Params { now: params.now.saturating_sub(STANDING), ..*params };
+    let known: Vec<Point> = points.iter().filter(|p| p.time <= before.now).copied().collect();
+    match claim(&known, &before).direction == trend.direction {
+        true => Some(ProjectionBasis::Persistent),
+        false => Some(ProjectionBasis::New),
+    }
+}
+
+/// Everything but the projection.
+fn claim(points: &[Point], params: &Params<'_>) -> Trend {
+    let Clean { points, unit, grid } = clean::clean(points, params);
+    let start = params.now.saturating_sub((params.lookback_days() * DAY as f64) as i64);
+    let window_points = &points[points.partition_point(|p| p.time < start)..];
+    if let Some(unknown) = too_little(window_points) {
+        return unknown;
+    }
+    let bins = Bins::of(&points, grid, params.now, params.local);
+    let season = season::season(&bins, grid);
+    let mut window = bins.since(bins.t.partition_point(|t| *t < -params.lookback_days()));
+    let saturated = cut_saturated(&mut window, params.scale);
+    let adjusted: Vec<f64> = (0..window.len())
+        .map(|i| window.y[i] - season.at(usize::from(window.slot[i]), window.weekend[i]))
+        .collect();
+    let seasonal = season.parameters(window.len());
+    let days = |time: &UnixTime| (*time - params.now) as f64 / DAY as f64;
+    let shifts: Vec<f64> = params.shifts.iter().map(days).collect();
+    let flat = range(&window.y) < FLAT;
+    let structure = structure::structure(&window, &adjusted, grid, &shifts, seasonal, flat);
+    let slope = slope::slope(&window, &structure, seasonal);
+    let noise = rhythm::noise(&structure, window_points);
+    let case = Case {
+        bins: &window,
+        grid,
+        season: &season,
+        structure: &structure,
+        slope: &slope,
+        noise,
+        lookback: params.lookback_days(),
+    };
+    let direction = label::direction(&case);
+    let now = anomaly::now(&points, &window, &season, &structure, (params.now, params.local));
+    let p95 = rhythm::p95(&points, params);
+    let level = if saturated { 100.0 } else { structure.at(0.0) };
+    let peak_hours = rhythm::peak_hours(&season, &window);
+    let idle = rhythm::is_idle(p95, params.scale, unit);
+    let recent = outlook::recent(&window, &adjusted, &structure);
+    let row = structure.row(0.0);
+    let contrast = {
+        let mut c = structure.row(0.0);
+        c[0] = 0.0;
+        c[1] = 1.0;
+        structure.terms.iter().zip(&mut c[2..]).for_each(|(term, c)| {
+            *c = f64::from(u8::from(matches!(term, crate::series::breaks::Term::Hinge(_))));
+        });
+        c
+    };
+    let long_run = structure.long_run.long_run;
+    let square = unit * unit;
+    let whole = match params.scale {
+        Scale::Share { whole } => whole,
+        Scale::Relative { .. } => f64::INFINITY,
+    };
+    let mut scaled = season.clone();
+    scaled.effect.iter_mut().for_each(|e| *e *= unit);
+    let outlook = Outlook {
+        level: level * unit,
+        slope: slope.current * unit,
+        var_level: structure.fit.covariance(&row, &row) * long_run * square,
+        var_slope: structure.fit.covariance(&contrast, &contrast) * long_run * square,
+        covariance: structure.fit.covariance(&row, &contrast) * long_run * square,
+        quantile_80: dist::t_quantile(0.9, slope.dof),
+        lookback_hours: f64::from(params.lookback_hours),
+        wall: params.local.wall(params.now),
+        season: scaled,
+        day: recent.day * unit,
+        window: recent.window * unit,
+        deviation: recent.deviation * unit,
+        memory: recent.memory,
+        errors: recent.errors.map(|e| e.map(|v| v * unit)),
+        bounds: [0.0, whole],
+    };
+    Trend {
+        direction,
+        not_enough: None,
+        slope_per_day: Some(slope.average * unit),
+        slope_ci: Some(slope.ci.map(|v| v * unit)),
+        r2: Some(slope.r2),
+        points: window_points.len(),
+        confidence: label::confidence(&case, direction),
+        level: Some(level * unit),
+        current: anomaly::last_hour(&points, params.now).map(|(v, _)| v * unit),
+        baseline: now
+            .as_ref()
+            .map(|n| Baseline { expected: n.expected * unit, spread: n.spread * unit }),
+        anomaly: now.as_ref().map(|n| Anomaly {
+            sigma: n.sigma(),
+            flag: n.flag(),
+            side: if n.sigma() < 0.0 { Side::Below } else { Side::Above },
+        }),
+        projection: None,
+        projection_basis: None,
+        saturated,
+        stability: Some(rhythm::stability(noise)),
+        behaviour: Some(rhythm::behaviour(direction, noise, &structure, idle)),
+        peak_multiplier: rhythm::peak_multiplier(&season, &peak_hours, level),
+        peak_hours,
+        changes: changes(&structure, params, unit),
+        seasonal_strength: season.strength.clamp(0.0, 1.0),
+        p95_7d: p95.map(|v| v * unit),
+        outlook: Some(Box::new(outlook)),
+    }
+}
+
+/// The steps as changes in time order.
+fn changes(structure: &structure::Structure, params: &Params<'_>, unit: f64) -> Vec<Change> {
+    let mut changes: Vec<Change> = structure
+        .steps()
+        .map(|(t, size, known)| Change {
+            time: params.now + (t * DAY as f64).round() as i64,
+            size: size * unit,
+            known,
+        })
+        .collect();
+    changes.sort_by_key(|c| c.time);
+    changes
+}
+
+/// The answer for windows that tell nothing.
+fn too_little(window: &[Point]) -> Option<Trend> {
+    let span = window.last().zip(window.first()).map_or(0, |(b, a)| b.time - a.time);
+    if window.len() >= LEAST.0 && span >= LEAST.1 * HOUR {
+        return None;
+    }
+    let reason = format!(
+        "{} points over {:.1} hours in the window",
+        window.len(),
+        span as f64 / HOUR as f64
+    );
+    let needed = "6 points over 3 hours for a level, 46 hours for a trend, 9 days for weekends";
+    Some(Trend::unknown(window.len(), reason, needed))
+}
+
+fn range(x: &[f64]) -> f64 {
+    let low = x.iter().copied().fold(f64::INFINITY, f64::min);
+    x.iter().copied().fold(f64::NEG_INFINITY, f64::max) - low
+}
+
+/// Cuts off a run at the very top of a share at the end of the window (2-35 % of it, with a median
+/// below 90 % before): the level there is censored. Returns whether there was one.
+fn cut_saturated(window: &mut Bins, scale: Scale) -> bool {
+    let n = window.len();
+    if matches!(scale, Scale::Relative { .. }) || n < 24 {
+        return false;
+    }
+    let run = window.y.iter().rev().take_while(|y| **y >= 97.0).count();
+    let share = run as f64 / n as f64;
+    if run == 0 || !(0.02..=0.35).contains(&share) {
+        return false;
+    }
+    let mut before = window.y[..n - run].to_vec();
+    if stats::median(&mut before) >= 90.0 {
+        return false;
+    }
+    window.truncate(n - run);
+    true
+}

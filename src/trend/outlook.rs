@@ -1,0 +1,173 @@
+//! What lies ahead: the level forecast and what projections need.
+
+use super::finding::Trend;
+use super::season::Season;
+use super::structure::Structure;
+use crate::model::HOUR;
+use crate::series::{Bins, LocalTime, stats};
+use serde::Serialize;
+
+/// Horizons at which the spread of forecasts is learnt from the window itself, hours.
+const HORIZONS: [f64; 3] = [6.0, 24.0, 72.0];
+/// Share of the latest day in the level, beside the whole window, far ahead.
+const LATEST_DAY: f64 = 0.6;
+/// Hours in which the latest day's level fades to that share.
+const FADE: f64 = 48.0;
+
+/// Model of the near future, in the unit of the input.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Outlook {
+    /// Level now, from the fitted model.
+    pub(super) level: f64,
+    /// Present slope per day.
+    pub(super) slope: f64,
+    /// Variance of the level now.
+    pub(super) var_level: f64,
+    /// Variance of the slope.
+    pub(super) var_slope: f64,
+    /// Covariance of level and slope.
+    pub(super) covariance: f64,
+    /// Half width of an 80 % interval in standard errors.
+    pub(super) quantile_80: f64,
+    /// Window in hours.
+    pub(super) lookback_hours: f64,
+    /// Local wall-clock seconds at the moment of analysis.
+    pub(super) wall: i64,
+    /// Daily or weekly profile; its effects are in the unit of the input.
+    pub(super) season: Season,
+    /// Adjusted mean of the latest day.
+    pub(super) day: f64,
+    /// Adjusted mean since the last step.
+    pub(super) window: f64,
+    /// Last three hours less the latest day.
+    pub(super) deviation: f64,
+    /// Share of a deviation that is left an hour later.
+    pub(super) memory: f64,
+    /// 10 % and 90 % quantiles of the errors at [`HORIZONS`].
+    pub(super) errors: [[f64; 2]; 3],
+    /// Least and largest possible value.
+    pub(super) bounds: [f64; 2],
+}
+
+/// A value to come.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Forecast {
+    /// Expected hourly mean.
+    pub expected: f64,
+    /// Lower end of the 80 % interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+impl Trend {
+    /// The hourly mean that many hours after the moment of analysis: level without trend (claimed
+    /// trends of real guests mostly stop, docs/trend.md), shrunk profile, and an 80 % interval.
+    /// `None` where the direction is unknown.
+    pub fn forecast(&self, hours_ahead: f64) -> Option<Forecast> {
+        let o = self.outlook.as_deref()?;
+        let h = hours_ahead.clamp(0.0, 24.0 * 366.0);
+        let latest = LATEST_DAY + (1.0 - LATEST_DAY) * (-h / FADE).exp();
+        let level = latest * o.day + (1.0 - latest) * o.window;
+        let expected = level + o.season.reliability * o.effect(h) + o.deviation * o.memory.powf(h);
+        let [low, high] = o.error(h);
+        let bound = |v: f64| v.clamp(o.bounds[0], o.bounds[1]);
+        let expected = bound(expected);
+        let (low, high) =
+            (bound(expected + low).min(expected), bound(expected + high).max(expected));
+        Some(Forecast { expected, low, high })
+    }
+}
+
+impl Outlook {
+    /// Seasonal effect `hours` ahead. The wall clock runs on with today's offset from UTC.
+    pub(super) fn effect(&self, hours: f64) -> f64 {
+        let clock = LocalTime::utc();
+        let wall = self.wall + (hours * HOUR as f64) as i64;
+        self.season.at_hour(clock.hour(wall), clock.weekend(wall))
+    }
+
+    /// Whether any hour differs from any other.
+    pub(super) fn has_season(&self) -> bool {
+        !self.season.effect.is_empty()
+    }
+
+    /// 80 % interval of the slope per hour, mirrored by `side`.
+    pub(super) fn slope_80(&self, side: f64) -> (f64, f64) {
+        let half = self.quantile_80 * self.var_slope.sqrt();
+        ((side * self.slope - half) / 24.0, (side * self.slope + half) / 24.0)
+    }
+
+    /// Error quantiles between the horizons, by the logarithm of the hours.
+    fn error(&self, hours: f64) -> [f64; 2] {
+        let h = hours.max(HORIZONS[0]).min(HORIZONS[2]);
+        let i = usize::from(h > HORIZONS[1]);
+        let part = (h / HORIZONS[i]).ln() / (HORIZONS[i + 1] / HORIZONS[i]).ln();
+        [0, 1].map(|k| self.errors[i][k] + part * (self.errors[i + 1][k] - self.errors[i][k]))
+    }
+}
+
+/// What the adjusted window says about forecasts, in points.
+pub(super) struct Recent {
+    pub(super) day: f64,
+    pub(super) window: f64,
+    pub(super) deviation: f64,
+    pub(super) memory: f64,
+    pub(super) errors: [[f64; 2]; 3],
+}
+
+/// Level means since the last step, and the errors that the same forecast would have made within
+/// the window (rolling origin).
+pub(super) fn recent(bins: &Bins, adjusted: &[f64], s: &Structure) -> Recent {
+    let last_step = s.steps().map(|(time, ..)| time).fold(f64::NEG_INFINITY, f64::max);
+    let from = bins.t.partition_point(|t| *t < last_step).min(bins.len() - 1);
+    let end = bins.t[bins.len() - 1];
+    let since = |days: f64| bins.t.partition_point(|t| *t < end - days).max(from);
+    let window = stats::mean(&adjusted[from..]);
+    let day = stats::mean(&adjusted[since(1.0)..]);
+    let latest = stats::mean(&adjusted[since(3.0 / 24.0)..]);
+    let memory = lag_one(&s.clipped).clamp(0.0, 0.98);
+    Recent { day, window, deviation: latest - day, memory, errors: errors(bins, adjusted, s) }
+}
+
+fn lag_one(x: &[f64]) -> f64 {
+    let square: f64 = x.iter().map(|v| v * v).sum();
+    let next: f64 = x.windows(2).map(|w| w[0] * w[1]).sum();
+    if square > 0.0 { next / square } else { 0.0 }
+}
+
+/// Quantiles of x(t) less the mean of the day before t - h, for each horizon h; steps taken out.
+fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
+    let n = bins.len();
+    let steps: Vec<(f64, f64)> = s.steps().map(|(time, size, _)| (time, size)).collect();
+    let level =
+        |t: f64| steps.iter().filter(|(from, _)| t >= *from).map(|(_, size)| size).sum::<f64>();
+    let x: Vec<f64> = (0..n).map(|i| adjusted[i] - level(bins.t[i])).collect();
+    let mut sums = Vec::with_capacity(n + 1);
+    sums.push(0.0);
+    x.iter().for_each(|v| sums.push(sums[sums.len() - 1] + v));
+    let mut buffer = Vec::with_capacity(n);
+    let mut previous: Option<[f64; 2]> = None;
+    HORIZONS.map(|h| {
+        buffer.clear();
+        let (mut first, mut last) = (0, 0);
+        for i in 0..n {
+            let until = bins.t[i] - h / 24.0;
+            while bins.t[last] <= until && last < i {
+                last += 1;
+            }
+            while bins.t[first] <= until - 1.0 {
+                first += 1;
+            }
+            if last > first + 5.min(n / 8) {
+                buffer.push(x[i] - (sums[last] - sums[first]) / (last - first) as f64);
+            }
+        }
+        let learnt = match (buffer.len() < 24, previous) {
+            (true, Some(shorter)) => shorter,
+            _ => [0.1, 0.9].map(|p| stats::quantile(&mut buffer, p).unwrap_or(0.0)),
+        };
+        previous = Some(learnt);
+        learnt
+    })
+}

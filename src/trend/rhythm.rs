@@ -1,0 +1,97 @@
+//! Step 11: peak hours, stability, behaviour, and the peak of the last days.
+
+use super::finding::{Behaviour, Direction};
+use super::season::Season;
+use super::structure::Structure;
+use super::{Params, Scale};
+use crate::model::{DAY, HOUR};
+use crate::series::{Bins, Point, bins, stats};
+
+/// A profile weaker or smaller than this has no peak hours.
+const PEAK: (f64, f64) = (0.3, 5.0);
+/// Unpredictable spread in points that brings stability down to 1/e.
+const STABILITY_SPREAD: f64 = 15.0;
+/// A share below this many points is idle.
+const IDLE_POINTS: f64 = 2.0;
+
+/// What cannot be foretold, in points: standard deviation of the residuals without the largest 1.2 %
+/// and of the samples within their hours.
+pub(super) fn noise(structure: &Structure, window: &[Point]) -> f64 {
+    let mut squares: Vec<f64> = structure.residual.iter().map(|r| r * r).collect();
+    let keep =
+        squares.len() - (squares.len() as f64 * 0.012).ceil().min(squares.len() as f64) as usize;
+    if keep > 0 && keep < squares.len() {
+        squares.select_nth_unstable_by(keep, f64::total_cmp);
+    }
+    (stats::mean(&squares[..keep]) + bins::within_hour_variance(window)).sqrt()
+}
+
+/// 0 to 100; a series that follows season, trend and steps exactly scores 100.
+pub(super) fn stability(noise: f64) -> f64 {
+    100.0 * (-noise / STABILITY_SPREAD).exp()
+}
+
+/// Local hours at or above minimum + 60 % of the range of the daily profile, averaged over the
+/// window's weekdays and weekend days.
+pub(super) fn peak_hours(season: &Season, bins: &Bins) -> Vec<u8> {
+    if season.strength < PEAK.0 || season.amplitude < PEAK.1 {
+        return Vec::new();
+    }
+    let weekend = bins.weekend.iter().filter(|w| **w).count() as f64 / bins.len().max(1) as f64;
+    let day: Vec<f64> = (0..24)
+        .map(|h| (1.0 - weekend) * season.at_hour(h, false) + weekend * season.at_hour(h, true))
+        .collect();
+    let low = day.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = day.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    (0..24u8).filter(|h| day[usize::from(*h)] >= low + 0.6 * (high - low)).collect()
+}
+
+/// Level in the peak hours over the mean level.
+pub(super) fn peak_multiplier(season: &Season, peak: &[u8], level: f64) -> Option<f64> {
+    if peak.is_empty() || level <= 0.0 {
+        return None;
+    }
+    let effect: f64 = peak.iter().map(|h| season.at_hour(usize::from(*h), false)).sum();
+    Some((level + effect / peak.len() as f64) / level)
+}
+
+/// How it behaves; `noise` and the structure's scale in points.
+pub(super) fn behaviour(direction: Direction, noise: f64, s: &Structure, idle: bool) -> Behaviour {
+    let ratio = noise / s.scale.max(0.05);
+    match direction {
+        Direction::SustainedIncrease => Behaviour::Growing,
+        _ if idle => Behaviour::Idle,
+        _ if (noise >= 7.5 && ratio > 1.6) || (ratio > 4.0 && noise > 4.0) => Behaviour::Bursty,
+        Direction::Cyclical => Behaviour::Cyclical,
+        _ => Behaviour::Stable,
+    }
+}
+
+/// Whether even the peaks are too little to matter; `p95` in points.
+pub(super) fn is_idle(p95: Option<f64>, scale: Scale, unit: f64) -> bool {
+    p95.is_some_and(|p95| match scale {
+        Scale::Share { .. } => p95 < IDLE_POINTS,
+        Scale::Relative { floor } => p95 * unit < floor,
+    })
+}
+
+/// 95th percentile of the samples of the last 7 days, from single samples and from the means and
+/// p95 of spans: a span counts as 90 % of its time at the level that keeps its mean and 10 % at its
+/// p95, so half of those are above the other half below it. Points count by their time.
+pub(super) fn p95(points: &[Point], params: &Params<'_>) -> Option<f64> {
+    let from = params.now.saturating_sub(7 * DAY);
+    let week = &points[points.partition_point(|p| p.time < from)..];
+    let mut weighted: Vec<(f64, f64)> = Vec::with_capacity(2 * week.len());
+    for (i, p) in week.iter().enumerate() {
+        let gap = week.get(i + 1).map_or(0, |next| next.time - p.time);
+        let seconds = if p.seconds > 0 { f64::from(p.seconds) } else { gap.clamp(60, HOUR) as f64 };
+        match p.p95.filter(|p95| p.seconds > 0 && *p95 > p.value) {
+            Some(p95) => {
+                weighted.push((p95, 0.1 * seconds));
+                weighted.push((((p.value - 0.1 * p95) / 0.9).max(0.0), 0.9 * seconds));
+            }
+            None => weighted.push((p.value, seconds)),
+        }
+    }
+    stats::weighted_quantile(&mut weighted, 0.95)
+}

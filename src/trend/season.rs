@@ -1,0 +1,95 @@
+//! Step 2: what the hour of the day, and of weekdays or weekends, does to a series.
+
+use crate::series::{Bins, Grid, profile};
+
+/// Least span of a daily profile, days.
+const DAILY_SPAN: f64 = 1.9;
+/// Least span of a profile that tells weekends apart, days.
+const WEEKLY_SPAN: f64 = 9.0;
+/// Weekends must lower the residual variance by this share.
+const WEEKLY_GAIN: f64 = 0.25;
+
+/// A daily profile, perhaps one for weekdays and one for weekends; or none.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Season {
+    /// Effect of each slot of the day; with weekends told apart, weekdays first. Empty: no season.
+    pub(super) effect: Vec<f64>,
+    /// Slots of a day.
+    pub(super) per_day: usize,
+    /// Share of the variance that it foretells on an unseen day, spikes clipped.
+    pub(super) strength: f64,
+    /// The same with spikes.
+    pub(super) strength_raw: f64,
+    /// Size of the swing.
+    pub(super) amplitude: f64,
+    /// How far to trust the effects in a forecast, 0-1.
+    pub(super) reliability: f64,
+    /// Number of bins it was fitted to.
+    pub(super) bins: usize,
+}
+
+impl Season {
+    /// Effect in a slot of the day.
+    pub(super) fn at(&self, slot: usize, weekend: bool) -> f64 {
+        let weekly = self.effect.len() > self.per_day;
+        let place = if weekly && weekend { slot + self.per_day } else { slot };
+        self.effect.get(place).copied().unwrap_or(0.0)
+    }
+
+    /// Effect in a local hour.
+    pub(super) fn at_hour(&self, hour: usize, weekend: bool) -> f64 {
+        self.at(hour * self.per_day / 24, weekend)
+    }
+
+    /// Number of parameters that a window of `window` bins paid for.
+    pub(super) fn parameters(&self, window: usize) -> f64 {
+        self.effect.len() as f64 * window as f64 / self.bins.max(1) as f64
+    }
+}
+
+/// The profile that `bins` support: none, one for all days, or one for weekdays and weekends.
+pub(super) fn season(bins: &Bins, grid: Grid) -> Season {
+    let none = Season { per_day: grid.per_day(), ..Season::default() };
+    if bins.span() < DAILY_SPAN {
+        return none;
+    }
+    let day = grid.per_day();
+    let Some(daily) = profile::fit(&bins.t, &bins.y, &bins.slot, day) else { return none };
+    let line = profile::rss_of_line(&bins.t, &bins.y);
+    let mut chosen = daily.earns_its_place(line).then(|| daily.clone());
+    if knows_weekends(bins, day) {
+        let group: Vec<u8> = (0..bins.len())
+            .map(|i| bins.slot[i] + if bins.weekend[i] { day as u8 } else { 0 })
+            .collect();
+        let weekly = profile::fit(&bins.t, &bins.y, &group, 2 * day);
+        let before =
+            chosen.as_ref().map_or(line / (bins.len() as f64 - 2.0), |d| d.residual_variance());
+        let gains = |w: &profile::Profile| {
+            w.earns_its_place(line) && w.residual_variance() < (1.0 - WEEKLY_GAIN) * before
+        };
+        chosen = weekly.filter(gains).or(chosen);
+    }
+    chosen.map_or(none, |p| Season {
+        per_day: day,
+        strength: p.strength,
+        strength_raw: p.strength_raw,
+        amplitude: p.amplitude,
+        reliability: p.reliability,
+        bins: p.bins,
+        effect: p.effect,
+    })
+}
+
+/// Whether at least three weekend days and five weekdays are there, over nine days or more.
+fn knows_weekends(bins: &Bins, per_day: usize) -> bool {
+    let half_day = per_day as u32 / 2;
+    let days = |weekend: bool| {
+        let inside = (0..bins.len()).filter(|i| bins.weekend[*i] == weekend);
+        let mut filled = std::collections::BTreeMap::new();
+        inside.for_each(|i| {
+            *filled.entry(bins.key[i].div_euclid(per_day as i64)).or_insert(0u32) += 1
+        });
+        filled.values().filter(|n| **n >= half_day.max(1)).count()
+    };
+    bins.span() >= WEEKLY_SPAN && days(true) >= 3 && days(false) >= 5
+}

@@ -1,0 +1,190 @@
+//! Step 4: slope, level shifts and slope breaks of the adjusted window.
+
+use crate::series::breaks::{Found, Search, Term, search};
+use crate::series::fit::{Fit, least_squares};
+use crate::series::longrun::{LongRun, long_run};
+use crate::series::{Bins, Grid, stats};
+
+/// Unknown terms that are searched for.
+const TERMS: usize = 4;
+/// Known shifts that are considered.
+const KNOWN: usize = 6;
+/// Penalty of a searched term: this many ln n_eff (mBIC, Zhang & Siegmund 2007), at least [`LEAST`].
+const PER_TERM: f64 = 3.0;
+/// Least penalty of a searched term.
+const LEAST: f64 = 11.0;
+/// Measurement noise in points that no model can undercut.
+const NOISE: f64 = 0.15;
+/// A step below this many points, or residual standard deviations, is none.
+const SMALLEST_STEP: (f64, f64) = (3.0, 2.0);
+
+/// The chosen piecewise linear model, fitted.
+pub(super) struct Structure {
+    /// Steps and hinges.
+    pub(super) terms: Vec<Term>,
+    /// Which of them were known beforehand.
+    pub(super) known: Vec<bool>,
+    /// Coefficients of constant, t (always there), terms.
+    pub(super) fit: Fit,
+    /// What the model leaves of the window.
+    pub(super) residual: Vec<f64>,
+    /// The same, clipped to 3 robust standard deviations.
+    pub(super) clipped: Vec<f64>,
+    /// Robust standard deviation of the residual.
+    pub(super) scale: f64,
+    /// Its long-run variance.
+    pub(super) long_run: LongRun,
+}
+
+impl Structure {
+    /// The row of the design matrix at `t`.
+    pub(super) fn row(&self, t: f64) -> Vec<f64> {
+        [1.0, t].into_iter().chain(self.terms.iter().map(|c| c.at(t))).collect()
+    }
+
+    /// Model value at `t`.
+    pub(super) fn at(&self, t: f64) -> f64 {
+        self.fit.beta[0]
+            + self.fit.beta[1] * t
+            + self.terms.iter().zip(&self.fit.beta[2..]).map(|(c, b)| c.at(t) * b).sum::<f64>()
+    }
+
+    /// Steps with their sizes.
+    pub(super) fn steps(&self) -> impl Iterator<Item = (f64, f64, bool)> + '_ {
+        self.terms.iter().zip(&self.fit.beta[2..]).zip(&self.known).filter_map(
+            |((term, size), known)| {
+                matches!(term, Term::Step(_)).then_some((term.time(), *size, *known))
+            },
+        )
+    }
+}
+
+/// Chooses and fits the model of `x` at the times of `bins`.
+///
+/// `shifts` are known step times in days; `seasonal` is the number of profile parameters paid for;
+/// `flat` skips the search (a series that hardly moves has no structure).
+pub(super) fn structure(
+    bins: &Bins,
+    x: &[f64],
+    grid: Grid,
+    shifts: &[f64],
+    seasonal: f64,
+    flat: bool,
+) -> Structure {
+    let mut chosen = match flat || x.len() < 12 {
+        true => Vec::new(),
+        false => choose(bins, x, grid, shifts, seasonal),
+    };
+    let mut fitted = refit(bins, x, &chosen, seasonal);
+    while let Some(worst) = smallest_step(&fitted) {
+        chosen.remove(worst);
+        fitted = refit(bins, x, &chosen, seasonal);
+    }
+    fitted
+}
+
+/// Index of the smallest step that is too small to be one.
+fn smallest_step(s: &Structure) -> Option<usize> {
+    let least = SMALLEST_STEP.0.max(SMALLEST_STEP.1 * s.scale);
+    let sizes = s.terms.iter().zip(&s.fit.beta[2..]).enumerate();
+    sizes
+        .filter(|(_, (term, size))| matches!(term, Term::Step(_)) && size.abs() < least)
+        .min_by(|a, b| a.1.1.abs().total_cmp(&b.1.1.abs()))
+        .map(|(i, _)| i)
+}
+
+/// Spikes go, steps stay: values clipped to a running median.
+fn without_spikes(x: &[f64], grid: Grid) -> Vec<f64> {
+    let width = if grid == Grid::Hour { 9 } else { 5 };
+    let (mut smooth, mut buffer) = (Vec::new(), Vec::new());
+    stats::running_median(x, width, &mut smooth);
+    let mut rest: Vec<f64> = x.iter().zip(&smooth).map(|(x, m)| x - m).collect();
+    stats::clip(&mut rest, 3.0, &mut buffer);
+    rest.iter().zip(&smooth).map(|(r, m)| r + m).collect()
+}
+
+/// The terms of the least score on two greedy paths, one from a level, one from a line.
+fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> Vec<(Term, bool)> {
+    let x = without_spikes(x, grid);
+    let (t, n) = (&bins.t, bins.len());
+    let span = bins.span();
+    let apart = if grid == Grid::SixHours {
+        1.0
+    } else if span < 2.0 {
+        span / 5.0
+    } else {
+        0.25
+    };
+    let rules = Search { apart, last_hinge: t[n - 1] - 0.2 * span, terms: TERMS };
+    let known = known_steps(t, shifts);
+    let paths = [false, true].map(|sloped| (sloped, search(t, &x, sloped, &known, &rules)));
+    let richest = &paths[1].1;
+    let fitted = 2.0 + richest.terms.len() as f64;
+    let n_eff = n as f64 / long_run(&richest.residual, &bins.key, fitted, seasonal).inflation();
+    let best = paths
+        .iter()
+        .flat_map(|(sloped, path)| (known.len()..path.rss.len()).map(move |k| (*sloped, path, k)))
+        .map(|(sloped, path, k)| (score(path, k, known.len(), sloped, n, n_eff), path, k))
+        .min_by(|a, b| a.0.total_cmp(&b.0));
+    let Some((_, path, k)) = best else { return Vec::new() };
+    path.terms[..k].iter().enumerate().map(|(i, term)| (*term, i < known.len())).collect()
+}
+
+/// BIC with the sample size corrected for autocorrelation.
+fn score(path: &Found, k: usize, known: usize, sloped: bool, n: usize, n_eff: f64) -> f64 {
+    let n = n as f64;
+    let log = n_eff.max(2.0).ln();
+    let searched = (k - known) as f64 * (PER_TERM * log).max(LEAST);
+    let free = known as f64 * log + if sloped { log } else { 0.0 };
+    n_eff * ((path.rss[k] + n * NOISE * NOISE) / n).ln() + searched + free
+}
+
+/// Steps at known times that lie inside the window, two bins from its ends and from each other.
+fn known_steps(t: &[f64], shifts: &[f64]) -> Vec<Term> {
+    let mut steps: Vec<f64> = Vec::new();
+    let mut times = shifts.to_vec();
+    times.sort_by(f64::total_cmp);
+    for time in times.into_iter().rev() {
+        let before = t.partition_point(|t| *t < time);
+        let clear = steps.iter().all(|s| t.partition_point(|t| t < s) >= before + 2);
+        if before >= 2 && before + 2 <= t.len() && clear && steps.len() < KNOWN {
+            steps.push(time);
+        }
+    }
+    steps.into_iter().map(Term::Step).collect()
+}
+
+/// Least squares with the residuals clipped twice (pseudo-values, Huber 1964).
+fn refit(bins: &Bins, x: &[f64], terms: &[(Term, bool)], seasonal: f64) -> Structure {
+    let n = x.len();
+    let column = |term: &(Term, bool)| bins.t.iter().map(|t| term.0.at(*t)).collect();
+    let mut columns = vec![vec![1.0; n], bins.t.clone()];
+    columns.extend(terms.iter().map(column));
+    let fitted =
+        |fit: &Fit, i: usize| fit.beta.iter().zip(&columns).map(|(b, c)| b * c[i]).sum::<f64>();
+    let mut fit = least_squares(&columns, x);
+    let mut clipped = vec![0.0; n];
+    let mut scale = 0.0;
+    let mut buffer = Vec::new();
+    for pass in 0..3 {
+        for i in 0..n {
+            clipped[i] = x[i] - fitted(&fit, i);
+        }
+        scale = stats::clip(&mut clipped, 3.0, &mut buffer);
+        if pass < 2 {
+            let pseudo: Vec<f64> = (0..n).map(|i| fitted(&fit, i) + clipped[i]).collect();
+            fit = least_squares(&columns, &pseudo);
+        }
+    }
+    let residual = (0..n).map(|i| x[i] - fitted(&fit, i)).collect();
+    let long_run = long_run(&clipped, &bins.key, columns.len() as f64, seasonal);
+    Structure {
+        terms: terms.iter().map(|t| t.0).collect(),
+        known: terms.iter().map(|t| t.1).collect(),
+        fit,
+        residual,
+        clipped,
+        scale,
+        long_run,
+    }
+}
