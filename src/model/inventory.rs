@@ -27,7 +27,7 @@ pub struct Inventory {
     pub storages: Option<BTreeMap<String, StorageFacts>>,
     /// HA rules and groups, both in the form of PVE 9.
     pub ha_rules: Vec<HaRule>,
-    /// Mapped devices: mapping name -> nodes that offer one.
+    /// Mapped devices: mapping with its kind (`pci:gpu`) -> nodes that offer one.
     pub mappings: BTreeMap<String, Vec<String>>,
     /// PVE's own scheduler.
     pub crs: Crs,
@@ -110,7 +110,8 @@ pub struct GuestFacts {
     pub arch: String,
     /// HA resource, when HA manages it.
     pub ha: Option<HaResource>,
-    /// Its configuration could not be read: what it needs is not known, so it must stay.
+    /// Its configuration, or HA's, could not be read or understood: what it needs is not known, so
+    /// it must stay. The warnings say which file it was.
     pub config_unknown: bool,
 }
 
@@ -118,11 +119,13 @@ pub struct GuestFacts {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Disk {
-    /// Key in the configuration: `scsi0`, `rootfs`, `mp1`, ...
+    /// Key in the configuration: `scsi0`, `rootfs`, `mp1`, ...; of a volume that only a snapshot or
+    /// a pending change names, with that in front: `before-upgrade/vmstate`, `pending/scsi2`.
     pub key: String,
     /// What is behind it.
     pub source: DiskSource,
-    /// CD-ROM drive: the medium must be reachable, but nothing is copied.
+    /// CD-ROM drive: the medium must be reachable, but nothing is copied. Cloud-init drives are
+    /// copied, so they are not meant.
     pub cdrom: bool,
     /// Size, where the configuration tells.
     pub size: Option<Bytes>,
@@ -146,7 +149,7 @@ pub enum DiskSource {
         /// The admin declares the same content on every node (`shared=1`).
         shared: bool,
     },
-    /// No medium, or the host's own drive.
+    /// No medium.
     None,
 }
 
@@ -162,8 +165,12 @@ impl Default for DiskSource {
 pub struct Device {
     /// Key in the configuration: `hostpci0`, `usb1`, `dev0`, ...
     pub key: String,
-    /// Name of a cluster-wide mapping; `None`: an address on this host alone.
+    /// Cluster-wide mapping with its kind: `pci:gpu`, `usb:dongle`, `dir:share`; `None`: an address
+    /// on this host alone.
     pub mapping: Option<String>,
+    /// A running guest can keep it while it moves. Without it, only a stopped guest may follow its
+    /// mapping to another node.
+    pub live: bool,
 }
 
 /// A guest as HA resource.

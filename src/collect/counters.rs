@@ -1,0 +1,146 @@
+//! What a run leaves for the next one: the counters it saw. Small, in /run, never precious.
+
+use super::cluster::Place;
+use super::rrd::Stamp;
+use super::tree;
+use crate::error::{Error, Kind, Result, Warning};
+use crate::model::{GuestKind, UnixTime, Vmid};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Version of the file written.
+const VERSION: u32 = 1;
+/// Largest file read; 10,000 guests make about 1 MiB.
+const MAX_FILE: u64 = 64 << 20;
+
+/// Counters of all nodes and guests as of one run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Counters {
+    pub(super) nodes: BTreeMap<String, Reading<2>>,
+    pub(super) guests: BTreeMap<Vmid, GuestReading>,
+}
+
+/// Counters of one node or guest, with the time and uptime they belong to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "(UnixTime, f64, Values)", into = "(UnixTime, f64, Values)")]
+pub(super) struct Reading<const N: usize> {
+    pub(super) ctime: UnixTime,
+    pub(super) uptime: f64,
+    pub(super) values: [Option<f64>; N],
+}
+
+/// A guest's counters with the host they were counted on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct GuestReading {
+    #[serde(rename = "n")]
+    pub(super) node: String,
+    #[serde(rename = "k", default)]
+    pub(super) kind: GuestKind,
+    /// Last name heard of, so that a guest on an offline node keeps it.
+    #[serde(rename = "m", default, skip_serializing_if = "String::is_empty")]
+    pub(super) name: String,
+    /// Version of the configuration file that `created` was read from.
+    #[serde(rename = "v", default)]
+    pub(super) version: u64,
+    #[serde(rename = "b", default, skip_serializing_if = "Option::is_none")]
+    pub(super) created: Option<UnixTime>,
+    #[serde(rename = "c", default, skip_serializing_if = "Option::is_none")]
+    pub(super) reading: Option<Reading<4>>,
+}
+
+type Values = Vec<Option<f64>>;
+
+impl<const N: usize> From<(UnixTime, f64, Values)> for Reading<N> {
+    fn from((ctime, uptime, given): (UnixTime, f64, Values)) -> Self {
+        let values = std::array::from_fn(|i| given.get(i).copied().flatten());
+        Self { ctime, uptime, values }
+    }
+}
+
+impl<const N: usize> From<Reading<N>> for (UnixTime, f64, Values) {
+    fn from(reading: Reading<N>) -> Self {
+        (reading.ctime, reading.uptime, reading.values.to_vec())
+    }
+}
+
+impl<const N: usize> Reading<N> {
+    pub(super) fn new(stamp: &Stamp, values: [Option<f64>; N]) -> Self {
+        Self { ctime: stamp.ctime, uptime: stamp.uptime, values }
+    }
+}
+
+#[derive(Deserialize)]
+struct Header {
+    version: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Body<Nodes, Guests> {
+    version: u32,
+    nodes: Nodes,
+    guests: Guests,
+}
+
+impl Counters {
+    /// Reads what [`Counters::to_bytes`] wrote.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let damaged = |e: serde_json::Error| {
+            Error::new(Kind::Corrupt, format!("damaged: {e}; it will be written anew"))
+        };
+        let Header { version } = serde_json::from_slice(bytes).map_err(damaged)?;
+        if version != VERSION {
+            let message = format!("version {version}, this program knows {VERSION}");
+            return Err(Error::new(Kind::Unsupported, message));
+        }
+        let body: Body<_, _> = serde_json::from_slice(bytes).map_err(damaged)?;
+        Ok(Self { nodes: body.nodes, guests: body.guests })
+    }
+
+    /// The file's content: JSON with short keys.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let body = Body { version: VERSION, nodes: &self.nodes, guests: &self.guests };
+        serde_json::to_vec(&body).unwrap_or_default()
+    }
+
+    /// The counters kept at `path`. Absent, damaged or newer ones cost one run without rates, which
+    /// the warning says.
+    pub fn load(path: &Path) -> (Self, Option<Warning>) {
+        let loaded = tree::read(path, MAX_FILE).and_then(|bytes| Self::parse(&bytes));
+        loaded.map_or_else(
+            |error| {
+                let message = format!(
+                    "no counters of an earlier run ({}), so rates start with the next run",
+                    error.message
+                );
+                let warning = Warning { file: path.to_path_buf(), line: 0, message };
+                (Self::default(), Some(warning))
+            },
+            |counters| (counters, None),
+        )
+    }
+
+    /// Replaces the file at `path`, or leaves it as it was.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let mut temporary = path.as_os_str().to_os_string();
+        temporary.push(".new");
+        let temporary = PathBuf::from(temporary);
+        let written = fs::write(&temporary, self.to_bytes())
+            .map_err(|e| Error::io(&temporary, &e))
+            .and_then(|()| fs::rename(&temporary, path).map_err(|e| Error::io(path, &e)));
+        if written.is_err() {
+            // The first error is the one to tell; this only tidies up.
+            let _ = fs::remove_file(&temporary);
+        }
+        written
+    }
+
+    /// When a guest was created, as known from the same version of its configuration; outer `None`:
+    /// its configuration must be read.
+    pub(super) fn created(&self, vmid: Vmid, place: &Place) -> Option<Option<UnixTime>> {
+        let known = self.guests.get(&vmid)?;
+        let same = known.kind == place.kind && known.node == place.node;
+        (same && known.version == place.version && place.version != 0).then_some(known.created)
+    }
+}

@@ -1,0 +1,265 @@
+//! The whole tree, put together: what the configuration says about where guests may run.
+//!
+//! A missing optional file is normal (a standalone node, no HA). A file that cannot be read or
+//! understood is a warning, and the guests whose constraints it holds are marked: a guest that
+//! cannot be judged is never moved.
+
+use super::cluster::Place;
+use super::ha::{self, Rules};
+use super::live::{guest_file, roster, unusable};
+use super::mapping::{self, Mapping};
+use super::rrd::{self, Rrd};
+use super::text::Parsed;
+use super::tree::{MAX_CONFIG, MAX_LIVE, Tree};
+use super::{datacenter, lxc, qemu, storage};
+use crate::error::{Error, Kind, Result, Warning};
+use crate::model::{GuestFacts, GuestKind, HaResource, Inventory, NodeFacts, UnixTime, Vmid};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Kinds of mappings with their files.
+const MAPPINGS: [(&str, &str); 3] =
+    [("pci", "mapping/pci.cfg"), ("usb", "mapping/usb.cfg"), ("dir", "mapping/directory.cfg")];
+
+/// Reads everything below `root`, at the time `now`. Works on a copy of a tree as well.
+///
+/// # Errors
+/// Only when there is no tree at all: no directory, or neither members nor guests in it.
+pub fn inventory(root: &Path, now: UnixTime) -> Result<Inventory> {
+    let tree = Tree::open(root)?;
+    let mut reader = Reader { tree: &tree, warnings: Vec::new() };
+    let (members, places) = roster(&tree, &mut reader.warnings);
+    let rrd = reader.optional(".rrd", MAX_LIVE, rrd::parse).found().unwrap_or_default();
+    if members.is_none() && places.is_empty() && rrd.nodes.is_empty() {
+        let message = "no cluster here: neither .members nor any guest's configuration is readable \
+                       below it (is pve-cluster running?)";
+        return Err(Error::new(Kind::NotFound, message).at(root.display()));
+    }
+    let ha = Ha::read(&mut reader);
+    let mappings = Mappings::read(&mut reader);
+    let guests = places
+        .iter()
+        .map(|(vmid, place)| {
+            let mut facts = reader.guest(*vmid, place);
+            with_entry(&mut facts, &rrd);
+            mappings.complete(&mut facts);
+            ha.complete(&mut facts);
+            facts
+        })
+        .collect();
+    let names = members.iter().flat_map(|m| m.nodes.keys());
+    let mut nodes: BTreeMap<&str, NodeFacts> = BTreeMap::new();
+    let hosts = places.values().map(|place| &place.node);
+    let reporting = rrd.nodes.keys().filter(|_| members.is_none());
+    for name in names.chain(hosts).chain(reporting) {
+        let online = members.as_ref().and_then(|m| m.nodes.get(name)).copied();
+        nodes.entry(name).or_insert_with(|| node(name, online, &rrd, &ha));
+    }
+    let nodes = nodes.into_values().collect();
+    let members = members.unwrap_or_default();
+    let storages = reader.storages();
+    let crs = reader.optional("datacenter.cfg", MAX_CONFIG, datacenter::parse);
+    Ok(Inventory {
+        ts: now,
+        cluster: members.cluster,
+        local_node: members.local,
+        quorate: members.quorate,
+        nodes,
+        guests,
+        storages,
+        ha_rules: ha.rules.rules,
+        mappings: mappings.nodes(),
+        crs: crs.found().unwrap_or_default(),
+        warnings: reader.warnings,
+    })
+}
+
+/// What became of a file.
+enum Outcome<T> {
+    Found(T),
+    Absent,
+    /// There, but unreadable; a warning says why.
+    Unreadable,
+}
+
+impl<T> Outcome<T> {
+    fn found(self) -> Option<T> {
+        match self {
+            Self::Found(value) => Some(value),
+            Self::Absent | Self::Unreadable => None,
+        }
+    }
+}
+
+/// Reads files and gathers what is odd in them.
+struct Reader<'a> {
+    tree: &'a Tree,
+    warnings: Vec<Warning>,
+}
+
+impl Reader<'_> {
+    /// A file that need not be there.
+    fn optional<T>(&mut self, name: &str, limit: u64, parse: fn(&[u8]) -> Parsed<T>) -> Outcome<T> {
+        match self.tree.read(name, limit) {
+            Ok(None) => Outcome::Absent,
+            Ok(Some(bytes)) => {
+                let parsed = parse(&bytes);
+                self.warnings.extend(parsed.notes.about(&self.tree.path(name)));
+                Outcome::Found(parsed.value)
+            }
+            Err(error) => {
+                self.warnings.push(unusable(&self.tree.path(name), &error));
+                Outcome::Unreadable
+            }
+        }
+    }
+
+    fn warn(&mut self, name: &str, message: &str) {
+        let file = self.tree.path(name);
+        self.warnings.push(Warning { file, line: 0, message: message.into() });
+    }
+
+    /// A guest's configuration; without a readable one the guest is marked.
+    fn guest(&mut self, vmid: Vmid, place: &Place) -> GuestFacts {
+        let name = guest_file(vmid, place);
+        let parse = match place.kind {
+            GuestKind::Qemu => qemu::parse,
+            GuestKind::Lxc => lxc::parse,
+        };
+        let outcome = self.optional(&name, MAX_CONFIG, parse);
+        if matches!(outcome, Outcome::Absent) {
+            self.warn(&name, "missing although the guest is listed, so it must stay");
+        }
+        let unknown = GuestFacts { config_unknown: true, ..GuestFacts::default() };
+        let facts = outcome.found().unwrap_or(unknown);
+        GuestFacts { vmid, kind: place.kind, node: place.node.clone(), ..facts }
+    }
+
+    /// `storage.cfg`, which every installation has: without it storages are not known.
+    fn storages(&mut self) -> Option<BTreeMap<String, crate::model::StorageFacts>> {
+        let outcome = self.optional("storage.cfg", MAX_CONFIG, storage::parse);
+        if matches!(outcome, Outcome::Absent) {
+            self.warn("storage.cfg", "missing, so it is not known which storages a node reaches");
+        }
+        outcome.found()
+    }
+}
+
+/// A node, with what the HA manager and `.rrd` add to it.
+fn node(name: &str, online: Option<bool>, rrd: &Rrd, ha: &Ha) -> NodeFacts {
+    let entry = rrd.nodes.get(name).map(|entry| &entry.sample);
+    let state = ha.states.get(name);
+    let own = rrd.storages.keys().filter(|(node, _)| node == name);
+    let storage: Vec<String> = own.map(|(_, id)| id.clone()).collect();
+    NodeFacts {
+        name: name.to_string(),
+        // A node about to be fenced is lost, whatever corosync still thinks of it.
+        online: if state.is_some_and(|s| s.state == "fence") { Some(false) } else { online },
+        maintenance: state.is_some_and(|s| s.maintenance_asked || s.state == "maintenance"),
+        maxcpu: entry.and_then(|e| e.maxcpu),
+        maxmem: entry.and_then(|e| e.maxmem),
+        storage: (!storage.is_empty()).then_some(storage),
+    }
+}
+
+/// Adds what only `.rrd` tells: the run state, and sizes the configuration leaves open.
+fn with_entry(facts: &mut GuestFacts, rrd: &Rrd) {
+    let Some(entry) = rrd.guests.get(&facts.vmid).map(|entry| &entry.sample) else { return };
+    facts.status = entry.status;
+    facts.maxcpu = facts.maxcpu.or(entry.maxcpu);
+    facts.maxmem = facts.maxmem.or(entry.maxmem);
+    if facts.name.is_empty() {
+        facts.name = entry.name.clone();
+    }
+}
+
+/// Mapped devices of all kinds by qualified name: `pci:gpu`.
+struct Mappings(BTreeMap<String, Mapping>);
+
+impl Mappings {
+    /// An unreadable file leaves its mappings without nodes, so nothing moves for them.
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let mut all = BTreeMap::new();
+        for (kind, file) in MAPPINGS {
+            let found = reader.optional(file, MAX_CONFIG, mapping::parse).found();
+            let found = found.into_iter().flatten();
+            all.extend(found.map(|(name, mapping)| (format!("{kind}:{name}"), mapping)));
+        }
+        Self(all)
+    }
+
+    /// Says of each device whether a running guest can take it along.
+    fn complete(&self, facts: &mut GuestFacts) {
+        for device in &mut facts.devices {
+            let mapping = device.mapping.as_ref().and_then(|name| self.0.get(name));
+            device.live = mapping.is_some_and(|mapping| mapping.live);
+        }
+    }
+
+    fn nodes(self) -> BTreeMap<String, Vec<String>> {
+        self.0.into_iter().map(|(name, mapping)| (name, mapping.nodes)).collect()
+    }
+}
+
+/// What HA knows.
+struct Ha {
+    /// `None`: not readable, so any guest may be one of its own.
+    resources: Option<BTreeMap<Vmid, HaResource>>,
+    /// Rules and groups.
+    rules: Rules,
+    /// A file of rules or groups was not readable, so no resource can be judged.
+    rules_unknown: bool,
+    states: BTreeMap<String, ha::NodeState>,
+}
+
+impl Ha {
+    fn read(reader: &mut Reader<'_>) -> Self {
+        let resources = match reader.optional("ha/resources.cfg", MAX_CONFIG, ha::resources) {
+            Outcome::Found(resources) => Some(resources),
+            Outcome::Absent => Some(BTreeMap::new()),
+            Outcome::Unreadable => None,
+        };
+        let found = reader.optional("ha/rules.cfg", MAX_CONFIG, ha::rules);
+        let mut rules_unknown = matches!(found, Outcome::Unreadable);
+        let mut rules = found.found().unwrap_or_default();
+        let groups = reader.optional("ha/groups.cfg", MAX_CONFIG, ha::groups);
+        rules_unknown |= matches!(groups, Outcome::Unreadable);
+        let groups = groups.found().unwrap_or_default();
+        let mut members: BTreeMap<&str, Vec<Vmid>> = BTreeMap::new();
+        for (vmid, resource) in resources.iter().flatten().filter(|(_, r)| !r.group.is_empty()) {
+            members.entry(&resource.group).or_default().push(*vmid);
+        }
+        for (name, guests) in members {
+            match groups.get(name) {
+                Some(Some(group)) => rules.rules.push(ha::group_rule(name, group, guests)),
+                Some(None) => rules.unclear.extend(guests),
+                // A group that does not exist binds nobody.
+                None => (),
+            }
+        }
+        let states = reader.states();
+        Self { resources, rules, rules_unknown, states }
+    }
+
+    /// Makes a guest an HA resource, and marks it where HA's wishes for it are not known.
+    fn complete(&self, facts: &mut GuestFacts) {
+        facts.ha = self.resources.as_ref().and_then(|all| all.get(&facts.vmid)).cloned();
+        facts.config_unknown |= self.resources.is_none()
+            || self.rules.unclear.contains(&facts.vmid)
+            || (self.rules_unknown && facts.ha.is_some());
+    }
+}
+
+impl Reader<'_> {
+    /// States of nodes by `ha/manager_status`; unreadable ones are none, with a warning.
+    fn states(&mut self) -> BTreeMap<String, ha::NodeState> {
+        let name = "ha/manager_status";
+        let read = self.tree.read(name, MAX_CONFIG);
+        let states =
+            read.and_then(|bytes| bytes.map_or(Ok(BTreeMap::new()), |b| ha::manager_status(&b)));
+        states.unwrap_or_else(|error| {
+            self.warnings.push(unusable(&self.tree.path(name), &error));
+            BTreeMap::new()
+        })
+    }
+}
