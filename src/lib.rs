@@ -6,4 +6,12 @@
 pub mod error;
 pub mod model;
 pub mod settings;
+pub mod collect;
+pub mod series;
+pub mod trend;
+pub mod outlook;
+pub mod score;
+pub mod recommend;
+pub mod evidence;
+pub mod api;
 pub mod simulate;

@@ -1,0 +1,40 @@
+# One verb per job. `make help` lists them.
+
+CARGO ?= cargo
+PREFIX ?= /usr/local
+
+.PHONY: help build check lint fmt test trend-score bench demo install clean
+
+help: ## list the verbs
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+build: ## build library and command line, optimised
+	$(CARGO) build --release
+
+check: lint test ## everything that must pass before a commit
+
+lint: ## formatting and lints
+	$(CARGO) fmt --check
+	$(CARGO) clippy --all-targets -- -D warnings
+
+fmt: ## format the sources
+	$(CARGO) fmt
+
+test: ## all tests
+	$(CARGO) test --no-fail-fast
+
+trend-score: ## score the trend engine on the labelled series
+	$(CARGO) run --release --example trend-score
+
+bench: ## all timings (docs/performance.md says what they mean)
+	$(CARGO) bench
+
+demo: ## simulate a cluster and advise on it
+	$(CARGO) run --release -- demo
+
+install: build ## install the command line and the library below PREFIX
+	install -Dm755 target/release/pve-foresight $(DESTDIR)$(PREFIX)/bin/pve-foresight
+	install -Dm644 target/release/libpve_foresight.so $(DESTDIR)$(PREFIX)/lib/libpve_foresight.so
+
+clean: ## remove what was built
+	$(CARGO) clean

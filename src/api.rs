@@ -1,0 +1,247 @@
+//! The JSON contract: requests and replies of every verb, for CLI, C ABI, Perl and UI alike.
+//!
+//! Fields are only ever added. Times are unix seconds; shares are fractions (1 = all of it) unless
+//! a name says percent.
+
+use crate::error::Warning;
+use crate::evidence::TrendEvidence;
+use crate::model::{Bytes, Cores, GuestKind, UnixTime, Vmid};
+use crate::outlook::Readings;
+use crate::recommend::{Blocker, Confidence, Cost, Finding, Overload, Peaks, State, Urgency};
+use crate::score::Contribution;
+use crate::trend::{Behaviour, Direction, Trend};
+use serde::{Deserialize, Serialize};
+
+/// What `append` did with a stream of ticks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AppendReply {
+    /// Ticks stored.
+    pub appended: u64,
+    /// Ticks that were stored already (same time).
+    pub duplicates: u64,
+    /// Ticks refused; nothing of them is stored.
+    pub rejected: u64,
+    /// The first refusals, with the line they stand in.
+    pub errors: Vec<LineError>,
+}
+
+/// A refused line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LineError {
+    /// Line of the input, from 1.
+    pub line: u64,
+    /// What is wrong and where in the tick.
+    pub message: String,
+}
+
+/// Trends of one node.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeTrends {
+    /// Name in the cluster.
+    pub node: String,
+    /// Window that was analysed.
+    pub lookback_hours: u32,
+    /// Per metric name; metrics the node does not give are absent.
+    pub metrics: Vec<MetricTrend>,
+    /// 0 (erratic) to 100 (predictable), from the CPU.
+    pub stability_score: Option<f64>,
+}
+
+/// Trends of one guest.
+#[derive(Clone, Debug, Serialize)]
+pub struct GuestTrends {
+    /// Its number.
+    pub vmid: Vmid,
+    /// Its name.
+    pub name: String,
+    /// Its host.
+    pub node: String,
+    /// Window that was analysed.
+    pub lookback_hours: u32,
+    /// Per metric name; metrics the guest does not give are absent.
+    pub metrics: Vec<MetricTrend>,
+    /// `growing`, `bursty`, `cyclical`, `stable` or `idle`, from the CPU.
+    pub behavior: Option<Behaviour>,
+    /// Busy hours of the day, local time, from the CPU.
+    pub peak_hours: Vec<u8>,
+    /// Moves within retention.
+    pub migrations: Vec<crate::model::Migration>,
+}
+
+/// The trend of one metric.
+#[derive(Clone, Debug, Serialize)]
+pub struct MetricTrend {
+    /// Name of the metric.
+    pub metric: &'static str,
+    /// Unit of the values.
+    pub unit: crate::model::Unit,
+    /// What was found.
+    #[serde(flatten)]
+    pub trend: Trend,
+}
+
+/// Trends of many.
+#[derive(Clone, Debug, Serialize)]
+pub struct TrendsReply {
+    /// Moment of the analysis.
+    pub now: UnixTime,
+    /// Nodes by name.
+    pub nodes: Vec<NodeTrends>,
+    /// Guests by vmid.
+    pub guests: Vec<GuestTrends>,
+    /// What was odd.
+    pub warnings: Vec<Warning>,
+}
+
+/// Advice.
+#[derive(Clone, Debug, Serialize)]
+pub struct RecommendReply {
+    /// Moment of the analysis.
+    pub now: UnixTime,
+    /// Newest sample behind it.
+    pub data_until: UnixTime,
+    /// Nodes by name.
+    pub nodes: Vec<NodeReply>,
+    /// Moves in the order in which to make them.
+    pub recommendations: Vec<Recommendation>,
+    /// Moves that were weighed and rejected.
+    pub considered: Vec<ConsideredMove>,
+    /// Guests that were not candidates, with the reason.
+    pub skipped: Vec<SkippedGuest>,
+    /// Expected overload without the moves.
+    pub overload_before: Overload,
+    /// Expected overload with them.
+    pub overload_after: Overload,
+    /// Hours ahead that "expected" looks.
+    pub horizon_hours: usize,
+    /// One or two sentences: what to do, or why there is nothing to do.
+    pub summary: String,
+    /// What was odd or not known.
+    pub warnings: Vec<String>,
+}
+
+/// A node's part in the advice.
+#[derive(Clone, Debug, Serialize)]
+pub struct NodeReply {
+    /// Name in the cluster.
+    pub name: String,
+    /// Its state.
+    pub state: State,
+    /// How soon somebody should look.
+    pub urgency: Urgency,
+    /// What it is about, the worst metric first.
+    pub findings: Vec<Finding>,
+    /// Cores.
+    pub maxcpu: Cores,
+    /// Memory.
+    pub maxmem: Bytes,
+    /// Running guests.
+    pub guests: usize,
+    /// Measured CPU.
+    pub cpu: Readings,
+    /// Measured memory.
+    pub memory: Readings,
+    /// Measured wait for disks.
+    pub iowait: Readings,
+    /// CPU change per day, as a share of capacity; only where a trend is claimed.
+    pub cpu_trend_per_day: Option<f64>,
+    /// Direction of the CPU.
+    pub cpu_direction: Direction,
+    /// Memory change per day.
+    pub mem_trend_per_day: Option<f64>,
+    /// Direction of the memory use.
+    pub mem_direction: Direction,
+    /// 0 (erratic) to 100 (predictable).
+    pub stability_score: Option<f64>,
+    /// Expected overload without moves.
+    pub overload: Overload,
+    /// Days of history.
+    pub history_days: f64,
+}
+
+/// A move that is recommended.
+#[derive(Clone, Debug, Serialize)]
+pub struct Recommendation {
+    /// Position in the plan, from 1.
+    pub order: usize,
+    /// Guest.
+    pub vmid: Vmid,
+    /// Its name.
+    pub name: String,
+    /// VM or container.
+    #[serde(rename = "type")]
+    pub kind: GuestKind,
+    /// Node it leaves.
+    pub source: String,
+    /// Node it goes to.
+    pub target: String,
+    /// How soon.
+    pub urgency: Urgency,
+    /// 0 to 100.
+    pub confidence: f64,
+    /// What the confidence consists of.
+    pub confidence_parts: Confidence,
+    /// Why, in two sentences.
+    pub decision_explanation: String,
+    /// What the decision rests on.
+    pub trend_evidence: TrendEvidence,
+    /// Command to paste into a shell on the source node; nothing runs it for you.
+    pub command: String,
+    /// Scores and what it costs.
+    #[serde(flatten)]
+    pub weighing: Weighing,
+}
+
+/// What a move brings and costs.
+#[derive(Clone, Debug, Serialize)]
+pub struct Weighing {
+    /// Penalty points that the guest's place loses.
+    pub score_improvement: f64,
+    /// Penalties of the source, by term.
+    pub source_score: Vec<Contribution>,
+    /// Penalties of the target with the guest, by term.
+    pub target_score: Vec<Contribution>,
+    /// Overload that it avoids.
+    pub benefit: Overload,
+    /// What it costs.
+    pub cost: Cost,
+    /// Busiest expected hour of the source.
+    pub source_peaks: Peaks,
+    /// Busiest expected hour of the target.
+    pub target_peaks: Peaks,
+}
+
+/// A move that was weighed and rejected.
+#[derive(Clone, Debug, Serialize)]
+pub struct ConsideredMove {
+    /// Guest.
+    pub vmid: Vmid,
+    /// Its name.
+    pub name: String,
+    /// Node it would leave.
+    pub source: String,
+    /// Node it would go to.
+    pub target: String,
+    /// 0 to 100.
+    pub confidence: f64,
+    /// Why it was rejected.
+    pub reason: String,
+    /// Scores and what it would cost.
+    #[serde(flatten)]
+    pub weighing: Weighing,
+}
+
+/// A guest that was not a candidate.
+#[derive(Clone, Debug, Serialize)]
+pub struct SkippedGuest {
+    /// Guest.
+    pub vmid: Vmid,
+    /// Its name.
+    pub name: String,
+    /// Its host.
+    pub node: String,
+    /// Why, in one clause.
+    pub reason: String,
+    /// Obstacles, where there are any.
+    pub blockers: Vec<Blocker>,
+}

@@ -1,0 +1,194 @@
+//! Decision factors: contributions of the score and properties of the move, worded and weighed.
+
+use super::guest_label;
+use crate::model::Points;
+use crate::outlook::{NodeOutlook, Resource};
+use crate::recommend::{Question, Step};
+use crate::score::Contribution;
+use crate::trend::{Behaviour, Direction};
+use serde::Serialize;
+
+/// One thing that spoke for or against a move.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Factor {
+    /// What it is, with its number.
+    pub factor: String,
+    /// How much it counted.
+    pub weight: Weight,
+    /// Which way it pointed.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+}
+
+/// How much a factor counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Weight {
+    /// Decided it.
+    High,
+    /// Mattered.
+    Medium,
+    /// Worth knowing.
+    Low,
+}
+
+/// Which way a factor pointed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Trouble that the move takes away.
+    Problem,
+    /// Speaks for the move.
+    Positive,
+    /// Speaks against it, but not enough.
+    Concern,
+    /// Neither.
+    Info,
+}
+
+/// Points from which a contribution decided, and from which it mattered.
+const DECIDES: f64 = 40.0;
+const MATTERS: f64 = 12.0;
+/// A target with this stability is called stable.
+const STABLE: f64 = 70.0;
+/// Factors shown.
+const MOST: usize = 8;
+
+/// All factors of a step, strongest first.
+pub(super) fn factors(q: &Question, step: &Step) -> Vec<Factor> {
+    let source = &q.outlook.nodes[step.source];
+    let mut all: Vec<Factor> = Vec::new();
+    all.push(overload_factor(q, step, source));
+    all.extend(step.source_score.iter().filter_map(|c| problem(source, c)));
+    all.extend(guest_factors(q, step));
+    all.extend(target_factors(q, step));
+    all.extend(cost_factors(step));
+    all.sort_by_key(|f| (f.weight, f.kind));
+    all.truncate(MOST);
+    all
+}
+
+fn weight(points: Points) -> Weight {
+    match points.0.abs() {
+        p if p >= DECIDES => Weight::High,
+        p if p >= MATTERS => Weight::Medium,
+        _ => Weight::Low,
+    }
+}
+
+fn overload_factor(q: &Question, step: &Step, source: &NodeOutlook) -> Factor {
+    let peaks = &step.source_peaks;
+    let (label, before, after) = match source_resource(q, step) {
+        Resource::Cpu => ("CPU", peaks.cpu_before, peaks.cpu_after),
+        Resource::Memory => ("memory", peaks.memory_before, peaks.memory_after),
+    };
+    Factor {
+        factor: format!(
+            "Busiest expected hour of {} falls from {:.0} % to {:.0} % {label}",
+            source.name,
+            before * 100.0,
+            after * 100.0
+        ),
+        weight: Weight::High,
+        kind: Kind::Positive,
+    }
+}
+
+/// Resource whose threshold the source exceeds most.
+pub(super) fn source_resource(q: &Question, step: &Step) -> Resource {
+    let over_cpu = step.source_peaks.cpu_before - q.config.cpu_threshold.0;
+    let over_memory = step.source_peaks.memory_before - q.config.mem_threshold.0;
+    if over_memory > over_cpu { Resource::Memory } else { Resource::Cpu }
+}
+
+/// A penalty of the source in words; terms that only repeat another one's news have none.
+fn problem(source: &NodeOutlook, c: &Contribution) -> Option<Factor> {
+    let name = &source.name;
+    let (share, per_day) = (c.observed * 100.0, c.observed * 100.0);
+    let factor = match c.term {
+        "cpu_current" => format!("{name} CPU is at {share:.0} % now"),
+        "cpu_spikes" => format!("{name} CPU is above {share:.0} % in its busiest hours"),
+        "cpu_trend" => format!("Guests on {name} grow by {per_day:.1} % of its CPU per day"),
+        "mem_current" => format!("{name} memory is at {share:.0} % now"),
+        "mem_sustained" => format!("{name} memory is at {share:.0} % on average"),
+        "mem_trend" => format!("Guests on {name} grow by {per_day:.1} % of its memory per day"),
+        "mem_overcommit" => {
+            format!("{name} has {:.2} times its memory promised to guests", c.observed)
+        }
+        "iowait_sustained" => format!("{name} waits for disks {share:.0} % of the time"),
+        "stability" if c.points.0 > 0.0 => {
+            format!("{name} is hard to predict (stability {:.0}/100)", c.observed)
+        }
+        "baseline" => format!("{name} CPU is {:.1} sigma above normal for this hour", c.observed),
+        "maintenance" => format!("{name} is in maintenance"),
+        _ => return None,
+    };
+    Some(Factor { factor, weight: weight(c.points), kind: Kind::Problem })
+}
+
+fn guest_factors(q: &Question, step: &Step) -> Vec<Factor> {
+    let guest = &q.outlook.guests[step.guest];
+    let source = &q.outlook.nodes[step.source];
+    let mut all = Vec::new();
+    let growth = guest.cpu_growth().0;
+    if guest.cpu_trend.direction == Direction::SustainedIncrease && growth > 0.0 {
+        let share = growth / source.cores.0.max(1e-9) * 100.0;
+        all.push(Factor {
+            factor: format!(
+                "{} grows by {growth:.2} cores per day, {share:.1} % of {}",
+                guest_label(guest),
+                source.name
+            ),
+            weight: if share >= 0.5 { Weight::High } else { Weight::Medium },
+            kind: Kind::Problem,
+        });
+    }
+    if guest.cpu_trend.behaviour == Some(Behaviour::Bursty) {
+        let factor = format!("{} is bursty: its load may go by itself", guest_label(guest));
+        all.push(Factor { factor, weight: Weight::Low, kind: Kind::Concern });
+    }
+    if !guest.moves.is_empty() {
+        let times = guest.moves.len();
+        let factor = format!("{} moved {times} times in the stored history", guest_label(guest));
+        all.push(Factor { factor, weight: Weight::Low, kind: Kind::Info });
+    }
+    all
+}
+
+fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
+    let target = &q.outlook.nodes[step.target];
+    let peaks = &step.target_peaks;
+    let mut all = vec![Factor {
+        factor: format!(
+            "{} stays at {:.0} % CPU and {:.0} % memory in its busiest expected hour",
+            target.name,
+            peaks.cpu_after * 100.0,
+            peaks.memory_after * 100.0
+        ),
+        weight: Weight::High,
+        kind: Kind::Positive,
+    }];
+    if let Some(stability) = target.cpu_trend.stability.filter(|s| *s >= STABLE) {
+        let factor = format!("{} is stable (score {stability:.0}/100)", target.name);
+        all.push(Factor { factor, weight: Weight::Medium, kind: Kind::Positive });
+    }
+    if let Some(rise) = step.target_score.iter().find(|c| c.term == "cpu_trend") {
+        let factor =
+            format!("{} CPU would grow by {:.1} % per day", target.name, rise.observed * 100.0);
+        all.push(Factor { factor, weight: weight(rise.points), kind: Kind::Concern });
+    }
+    all
+}
+
+fn cost_factors(step: &Step) -> Vec<Factor> {
+    let mut all = Vec::new();
+    if step.cost.restart {
+        let factor = "The container restarts: it is down for the time of the move".into();
+        all.push(Factor { factor, weight: Weight::Medium, kind: Kind::Concern });
+    }
+    if step.cost.local_disks.0 > 0.0 {
+        let factor = format!("{} of local disks must be copied", step.cost.local_disks);
+        all.push(Factor { factor, weight: Weight::Medium, kind: Kind::Concern });
+    }
+    all
+}

@@ -1,0 +1,168 @@
+//! Chooses, ranks and words what a decision carried along. Computes nothing new.
+//!
+//! The JSON is the one that the product's plan spells out: `trend_evidence` and
+//! `decision_explanation`.
+
+mod factor;
+mod sentence;
+
+pub use factor::{Factor, Kind, Weight};
+pub use sentence::explanation;
+
+use crate::model::GuestKind;
+use crate::outlook::{GuestOutlook, NodeOutlook};
+use crate::recommend::{Question, Step};
+use crate::trend::{Behaviour, Direction, Trend};
+use serde::Serialize;
+
+/// The evidence package of a recommendation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TrendEvidence {
+    /// The node that the guest leaves.
+    pub source_node_trend: NodeEvidence,
+    /// The node that the guest goes to.
+    pub target_node_trend: NodeEvidence,
+    /// The guest.
+    pub guest_trend: GuestEvidence,
+    /// What spoke for and against, strongest first.
+    pub decision_factors: Vec<Factor>,
+    /// How much history it rests on.
+    pub data_quality: DataNote,
+}
+
+/// How a node develops.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NodeEvidence {
+    /// CPU change in points of capacity per day, e.g. `+3.2%/day`.
+    pub cpu_trend: String,
+    /// Direction of the CPU.
+    pub cpu_direction: Direction,
+    /// Memory change.
+    pub mem_trend: String,
+    /// Direction of the memory use.
+    pub mem_direction: Direction,
+    /// 0 (erratic) to 100 (predictable); absent without enough data.
+    pub stability_score: Option<u32>,
+    /// Whether the CPU is above what is normal at this hour.
+    pub above_baseline: bool,
+    /// How far, in standard deviations; absent without a baseline.
+    pub baseline_deviation_sigma: Option<f64>,
+}
+
+/// How a guest develops.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GuestEvidence {
+    /// CPU growth in points of the guest's own cores per day.
+    pub cpu_growth_rate: String,
+    /// The same in host cores per day.
+    pub cpu_growth_cores: f64,
+    /// `growing`, `bursty`, `cyclical`, `stable` or `idle`.
+    pub behavior: Option<Behaviour>,
+    /// Busy hours of the day, local time.
+    pub peak_hours: Vec<u8>,
+    /// Moves seen within retention.
+    pub previous_migrations: usize,
+    /// Share of judged moves that helped; absent while none is judged.
+    pub success_rate: Option<f64>,
+    /// Verdict on the last judged move; absent while none is judged.
+    pub last_outcome: Option<String>,
+}
+
+/// How much history a decision rests on.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct DataNote {
+    /// Days of history of the node with less of it.
+    pub node_history_days: f64,
+    /// Days of history of the guest.
+    pub guest_history_days: f64,
+    /// One line for people.
+    pub confidence_note: &'static str,
+}
+
+impl TrendEvidence {
+    /// Evidence of `step` as the planner carried it.
+    pub fn of(q: &Question, step: &Step) -> Self {
+        let (source, target) = (&q.outlook.nodes[step.source], &q.outlook.nodes[step.target]);
+        let guest = &q.outlook.guests[step.guest];
+        let sigma = q.config.baseline_sigma_threshold.0;
+        Self {
+            source_node_trend: NodeEvidence::of(source, sigma),
+            target_node_trend: NodeEvidence::of(target, sigma),
+            guest_trend: GuestEvidence::of(guest),
+            decision_factors: factor::factors(q, step),
+            data_quality: DataNote::of(source, target, guest),
+        }
+    }
+}
+
+impl NodeEvidence {
+    fn of(node: &NodeOutlook, tolerated_sigma: f64) -> Self {
+        let sigma = node.cpu_trend.anomaly.map(|a| a.sigma);
+        Self {
+            cpu_trend: rate(&node.cpu_trend),
+            cpu_direction: node.cpu_trend.direction,
+            mem_trend: rate(&node.mem_trend),
+            mem_direction: node.mem_trend.direction,
+            stability_score: node.cpu_trend.stability.map(|s| s.round() as u32),
+            above_baseline: sigma.is_some_and(|s| s > tolerated_sigma),
+            baseline_deviation_sigma: sigma.map(|s| round(s, 1)),
+        }
+    }
+}
+
+impl GuestEvidence {
+    fn of(guest: &GuestOutlook) -> Self {
+        Self {
+            cpu_growth_rate: rate(&guest.cpu_trend),
+            cpu_growth_cores: round(guest.cpu_growth().0, 3),
+            behavior: guest.cpu_trend.behaviour,
+            peak_hours: guest.cpu_trend.peak_hours.clone(),
+            previous_migrations: guest.moves.len(),
+            success_rate: None,
+            last_outcome: None,
+        }
+    }
+}
+
+impl DataNote {
+    fn of(source: &NodeOutlook, target: &NodeOutlook, guest: &GuestOutlook) -> Self {
+        let node_days = source.history_hours.min(target.history_hours) / 24.0;
+        let guest_days = guest.history_hours / 24.0;
+        let confidence_note = match node_days.min(guest_days) {
+            days if days >= 7.0 => "High data availability",
+            days if days >= 2.0 => "Moderate data availability",
+            _ => "Limited data: less than two days of history",
+        };
+        Self {
+            node_history_days: round(node_days, 1),
+            guest_history_days: round(guest_days, 1),
+            confidence_note,
+        }
+    }
+}
+
+/// A slope in points of capacity per day, as the plan writes it.
+fn rate(trend: &Trend) -> String {
+    match trend.slope_per_day {
+        Some(slope) => format!("{:+.1}%/day", slope * 100.0 + 0.0),
+        None => "unknown".into(),
+    }
+}
+
+/// `VM 101 'web'` or `CT 200`.
+pub fn guest_label(guest: &GuestOutlook) -> String {
+    let kind = match guest.kind {
+        GuestKind::Qemu => "VM",
+        GuestKind::Lxc => "CT",
+    };
+    match guest.name.is_empty() {
+        true => format!("{kind} {}", guest.vmid),
+        false => format!("{kind} {} '{}'", guest.vmid, guest.name),
+    }
+}
+
+fn round(value: f64, digits: i32) -> f64 {
+    let scale = 10f64.powi(digits);
+    // Adding zero turns -0 into 0.
+    (value * scale).round() / scale + 0.0
+}

@@ -1,0 +1,225 @@
+//! What load to expect on every node and guest over the coming days, hour by hour.
+//!
+//! Decisions compare placements under the *same* expected demand, so demand is expected per guest
+//! and added up per node: a guest that moved last week counts where it is now, and its arrival is
+//! no trend (a node's own history would show a step). The shape is the recorded one: each coming
+//! hour looks like the same hour of the past day and weeks did, so guests that peak together are
+//! seen to peak together. METHODS: the level of the past days predicts better than a fitted line.
+
+mod build;
+
+pub use build::{GuestHistory, NodeHistory, build};
+
+use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
+use crate::trend::Trend;
+
+/// A resource that placements share out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Resource {
+    /// Processor time, in host cores.
+    Cpu,
+    /// Memory, in bytes.
+    Memory,
+}
+
+impl Resource {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Cpu, Self::Memory];
+
+    /// Name for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Cpu => "CPU",
+            Self::Memory => "memory",
+        }
+    }
+}
+
+/// Expected use per coming hour, in host cores and bytes; both vectors have one entry per hour.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Load {
+    /// Host cores in use.
+    pub cpu: Vec<f64>,
+    /// Bytes in use.
+    pub memory: Vec<f64>,
+}
+
+impl Load {
+    /// No load over `hours` hours.
+    pub fn zero(hours: usize) -> Self {
+        Self { cpu: vec![0.0; hours], memory: vec![0.0; hours] }
+    }
+
+    /// The series of one resource.
+    pub fn of(&self, resource: Resource) -> &[f64] {
+        match resource {
+            Resource::Cpu => &self.cpu,
+            Resource::Memory => &self.memory,
+        }
+    }
+
+    /// Adds `other` hour by hour, `sign` times.
+    pub fn add(&mut self, other: &Self, sign: f64) {
+        for (sum, x) in self.cpu.iter_mut().zip(&other.cpu) {
+            *sum += sign * x;
+        }
+        for (sum, x) in self.memory.iter_mut().zip(&other.memory) {
+            *sum += sign * x;
+        }
+    }
+}
+
+/// What was measured of one metric, as shares of capacity.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Readings {
+    /// Mean of the last samples.
+    pub current: Option<Fraction>,
+    /// Mean of the last 24 hours.
+    pub mean_24h: Option<Fraction>,
+    /// 95th percentile of the hourly means of the last 24 hours.
+    pub high_24h: Option<Fraction>,
+    /// Mean of the last 7 days.
+    pub mean_7d: Option<Fraction>,
+    /// 95th percentile of the hourly means of the last 7 days.
+    pub high_7d: Option<Fraction>,
+}
+
+/// A node as expected.
+#[derive(Clone, Debug)]
+pub struct NodeOutlook {
+    /// Name in the cluster.
+    pub name: String,
+    /// Whether the last tick saw it online.
+    pub online: bool,
+    /// HA maintenance mode.
+    pub maintenance: bool,
+    /// Cores it has.
+    pub cores: Cores,
+    /// Memory it has.
+    pub memory: Bytes,
+    /// What it uses besides its guests: host services, storage daemons, ZFS cache.
+    pub base: Load,
+    /// Measured CPU.
+    pub cpu: Readings,
+    /// Measured memory.
+    pub mem: Readings,
+    /// Measured wait for disks.
+    pub iowait: Readings,
+    /// Use of its fullest storage.
+    pub storage_usage: Option<Fraction>,
+    /// CPU trend over the lookback.
+    pub cpu_trend: Trend,
+    /// Memory trend over the lookback.
+    pub mem_trend: Trend,
+    /// Trend of the wait for disks.
+    pub iowait_trend: Trend,
+    /// Hours of history behind all this.
+    pub history_hours: f64,
+}
+
+impl NodeOutlook {
+    /// Capacity of a resource in the unit of [`Load`].
+    pub fn capacity(&self, resource: Resource) -> f64 {
+        match resource {
+            Resource::Cpu => self.cores.0,
+            Resource::Memory => self.memory.0,
+        }
+    }
+
+    /// Readings of a resource.
+    pub fn readings(&self, resource: Resource) -> &Readings {
+        match resource {
+            Resource::Cpu => &self.cpu,
+            Resource::Memory => &self.mem,
+        }
+    }
+
+    /// Trend of a resource.
+    pub fn trend(&self, resource: Resource) -> &Trend {
+        match resource {
+            Resource::Cpu => &self.cpu_trend,
+            Resource::Memory => &self.mem_trend,
+        }
+    }
+}
+
+/// A guest as expected.
+#[derive(Clone, Debug)]
+pub struct GuestOutlook {
+    /// Its number.
+    pub vmid: Vmid,
+    /// Its name, or the empty string.
+    pub name: String,
+    /// VM or container.
+    pub kind: GuestKind,
+    /// Index of its host in [`Outlook::nodes`].
+    pub host: usize,
+    /// Cores it has.
+    pub cores: Cores,
+    /// Memory it is configured with.
+    pub maxmem: Bytes,
+    /// Expected use.
+    pub load: Load,
+    /// CPU in use now, in host cores.
+    pub cpu_now: Cores,
+    /// Mean write rate of the last day in bytes per second: how fast its memory and disks change.
+    pub write_bps: f64,
+    /// CPU trend over the lookback, in shares of its own cores.
+    pub cpu_trend: Trend,
+    /// Memory trend over the lookback, in shares of its own memory.
+    pub mem_trend: Trend,
+    /// Its moves within retention, oldest first.
+    pub moves: Vec<Migration>,
+    /// Hours of history behind all this.
+    pub history_hours: f64,
+}
+
+impl GuestOutlook {
+    /// Growth of its CPU load in host cores per day, 0 without a claimed trend.
+    pub fn cpu_growth(&self) -> Cores {
+        Cores(claimed_slope(&self.cpu_trend) * self.cores.0)
+    }
+
+    /// Growth of its memory in bytes per day, 0 without a claimed trend.
+    pub fn memory_growth(&self) -> Bytes {
+        Bytes(claimed_slope(&self.mem_trend) * self.maxmem.0)
+    }
+}
+
+/// The cluster as expected.
+#[derive(Clone, Debug)]
+pub struct Outlook {
+    /// When it was made.
+    pub now: UnixTime,
+    /// Coming hours that the loads describe.
+    pub hours: usize,
+    /// Nodes by name.
+    pub nodes: Vec<NodeOutlook>,
+    /// Running guests by vmid.
+    pub guests: Vec<GuestOutlook>,
+}
+
+impl Outlook {
+    /// Expected load of every node with all guests where they are. O(guests x hours).
+    pub fn node_loads(&self) -> Vec<Load> {
+        let mut loads: Vec<Load> = self.nodes.iter().map(|n| n.base.clone()).collect();
+        for guest in &self.guests {
+            loads[guest.host].add(&guest.load, 1.0);
+        }
+        loads
+    }
+
+    /// Index of the node called `name`.
+    pub fn node_index(&self, name: &str) -> Option<usize> {
+        self.nodes.binary_search_by(|n| n.name.as_str().cmp(name)).ok()
+    }
+}
+
+/// Slope per day where a trend is claimed, else 0.
+fn claimed_slope(trend: &Trend) -> f64 {
+    match trend.direction.is_trend() {
+        true => trend.slope_per_day.unwrap_or(0.0),
+        false => 0.0,
+    }
+}

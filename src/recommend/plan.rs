@@ -1,0 +1,624 @@
+//! Which moves, in which order: as few as keep every node out of trouble.
+//!
+//! Greedy on the expected loads of all nodes together. A step is kept only if it takes more
+//! overload away than the move costs and pushes no node over a threshold; its effect is deducted
+//! from the source and added to the target before the next step is sought, so a hot node is
+//! relieved, not emptied. Ties fall by name and number: the same input gives the same plan.
+//! O(steps x guests of hot nodes x nodes x hours).
+
+use super::confidence::{Basis, Confidence};
+use super::constraint::{Blocker, BlockerCode, Constraints, Placement, local_disks, restarts};
+use super::overload::{Limits, Overload, overload, peak};
+use super::state::{NodeState, State};
+use crate::model::{Bytes, DAY, GuestFacts, HOUR, Inventory, NodeFacts, Points, Vmid};
+use crate::outlook::{GuestOutlook, Load, NodeOutlook, Outlook, Resource};
+use crate::score::{Candidate, Contribution, penalties, total};
+use crate::settings::PenaltyConfig;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What a move costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Cost {
+    /// All of it, in the points that the gain is weighed against.
+    pub points: Points,
+    /// Memory to transfer.
+    pub memory: Bytes,
+    /// Disks to copy because their storage is not shared.
+    pub local_disks: Bytes,
+    /// The guest is down while it moves.
+    pub restart: bool,
+}
+
+/// Expected busiest hour of a node, before and after a step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Peaks {
+    /// CPU before, as a share.
+    pub cpu_before: f64,
+    /// CPU after.
+    pub cpu_after: f64,
+    /// Memory before.
+    pub memory_before: f64,
+    /// Memory after.
+    pub memory_after: f64,
+}
+
+/// A move and all that it was decided on.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// Index in [`Outlook::guests`].
+    pub guest: usize,
+    /// Index in [`Outlook::nodes`].
+    pub source: usize,
+    /// Index in [`Outlook::nodes`].
+    pub target: usize,
+    /// Overload that it takes away from both nodes together.
+    pub benefit: Overload,
+    /// Penalty points that the guest's host loses.
+    pub gain: Points,
+    /// Penalties of the source with the guest.
+    pub source_score: Vec<Contribution>,
+    /// Penalties of the target with the guest.
+    pub target_score: Vec<Contribution>,
+    /// What it costs.
+    pub cost: Cost,
+    /// How sure it is.
+    pub confidence: Confidence,
+    /// Expected load of the source before the step.
+    pub source_load: Load,
+    /// Busiest hour of the source.
+    pub source_peaks: Peaks,
+    /// Busiest hour of the target.
+    pub target_peaks: Peaks,
+}
+
+/// A move that was weighed and not recommended.
+#[derive(Clone, Debug)]
+pub struct Considered {
+    /// The move.
+    pub step: Step,
+    /// Why not.
+    pub reason: String,
+}
+
+/// A guest for which no move was possible.
+#[derive(Clone, Debug)]
+pub struct Skipped {
+    /// Its number.
+    pub vmid: Vmid,
+    /// Why, most important first.
+    pub blockers: Vec<Blocker>,
+}
+
+/// The outcome of planning.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    /// Moves in the order in which to make them.
+    pub steps: Vec<Step>,
+    /// Moves that were weighed and rejected, by guest.
+    pub considered: Vec<Considered>,
+    /// Guests on troubled nodes that cannot move.
+    pub skipped: Vec<Skipped>,
+    /// Expected overload of all nodes without any move.
+    pub before: Overload,
+    /// The same with all steps.
+    pub after: Overload,
+}
+
+/// Everything that planning reads.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// Expected loads and trends.
+    pub outlook: &'a Outlook,
+    /// States in the order of the outlook's nodes.
+    pub states: &'a [NodeState],
+    /// Configuration of guests and nodes.
+    pub inventory: &'a Inventory,
+    /// Indexed rules.
+    pub constraints: &'a Constraints<'a>,
+    /// Effective settings.
+    pub config: &'a PenaltyConfig,
+    /// Local hour of the day, 0-23.
+    pub local_hour: u8,
+}
+
+/// Plans the moves that are worth it.
+pub fn plan(q: &Question) -> Plan {
+    let mut planner = Planner::new(q);
+    let before = planner.total_overload();
+    while planner.steps.len() < q.config.max_moves as usize {
+        let Some(step) = planner.next_step() else { break };
+        planner.apply(step);
+    }
+    let after = planner.total_overload();
+    let considered = planner.considered.into_values().collect();
+    let skipped =
+        planner.skipped.into_iter().map(|(vmid, blockers)| Skipped { vmid, blockers }).collect();
+    Plan { steps: planner.steps, considered, skipped, before, after }
+}
+
+struct Planner<'a> {
+    q: &'a Question<'a>,
+    facts: BTreeMap<Vmid, &'a GuestFacts>,
+    node_facts: Vec<Option<&'a NodeFacts>>,
+    /// Expected loads with the steps so far.
+    loads: Vec<Load>,
+    /// Host of every guest with the steps so far, by index in the outlook.
+    hosts: Vec<usize>,
+    placement: Placement,
+    /// Configured memory per node.
+    committed: Vec<f64>,
+    moved: BTreeSet<usize>,
+    /// Moves that failed a test which will not change: not tried again.
+    refused: BTreeSet<(usize, usize)>,
+    steps: Vec<Step>,
+    considered: BTreeMap<Vmid, Considered>,
+    skipped: BTreeMap<Vmid, Vec<Blocker>>,
+}
+
+/// A move before its details are worked out.
+struct Draft {
+    guest: usize,
+    target: usize,
+    benefit: Overload,
+    cost: Points,
+}
+
+/// Distance below the thresholds that a relieved node should keep, so that it does not come back
+/// tomorrow.
+const RELIEF_MARGIN: f64 = 0.05;
+/// Moves that save this share of the best one's overload are as good; the cheapest of them wins.
+const AS_GOOD: f64 = 0.9;
+
+impl<'a> Planner<'a> {
+    fn new(q: &'a Question<'a>) -> Self {
+        let outlook = q.outlook;
+        let mut committed = vec![0.0; outlook.nodes.len()];
+        for guest in &outlook.guests {
+            committed[guest.host] += guest.maxmem.0;
+        }
+        Self {
+            q,
+            facts: q.inventory.guests.iter().map(|g| (g.vmid, g)).collect(),
+            node_facts: outlook.nodes.iter().map(|n| q.inventory.node(&n.name)).collect(),
+            loads: outlook.node_loads(),
+            hosts: outlook.guests.iter().map(|g| g.host).collect(),
+            placement: q.inventory.guests.iter().map(|g| (g.vmid, g.node.clone())).collect(),
+            committed,
+            moved: BTreeSet::new(),
+            refused: BTreeSet::new(),
+            steps: Vec::new(),
+            considered: BTreeMap::new(),
+            skipped: BTreeMap::new(),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        Limits::thresholds(self.q.config)
+    }
+
+    /// Limits that a relieved node should keep.
+    fn relief(&self) -> Limits {
+        let Limits { cpu, memory } = self.limits();
+        Limits { cpu: cpu - RELIEF_MARGIN, memory: memory - RELIEF_MARGIN }
+    }
+
+    fn total_overload(&self) -> Overload {
+        let nodes = self.q.outlook.nodes.iter().zip(&self.loads);
+        nodes.map(|(node, load)| overload(node, load, None, self.limits())).sum()
+    }
+
+    /// Nodes in trouble, worst first. Absolute need: a node that is fine is no source, however
+    /// uneven the cluster.
+    fn sources(&self) -> Vec<usize> {
+        let mut hot: Vec<(f64, usize)> = Vec::new();
+        for (i, node) in self.q.outlook.nodes.iter().enumerate() {
+            let troubled =
+                !matches!(self.q.states[i].state, State::Healthy | State::Offline | State::Unknown);
+            let depth = overload(node, &self.loads[i], None, self.limits()).core_hours;
+            if node.online && (node.maintenance || (troubled && depth > 0.0)) {
+                hot.push((depth, i));
+            }
+        }
+        hot.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        hot.into_iter().map(|(_, i)| i).collect()
+    }
+
+    /// The best acceptable move off the worst node that has one.
+    fn next_step(&mut self) -> Option<Step> {
+        for source in self.sources() {
+            let mut drafts = self.drafts(source);
+            best_first(&mut drafts);
+            for draft in &drafts {
+                if let Some(step) = self.judge(source, draft) {
+                    return Some(step);
+                }
+            }
+        }
+        None
+    }
+
+    /// Every move off `source` that saves something. A node in maintenance is left whatever it saves.
+    fn drafts(&mut self, source: usize) -> Vec<Draft> {
+        let relief = self.relief();
+        let node = &self.q.outlook.nodes[source];
+        let before = overload(node, &self.loads[source], None, relief);
+        let mut drafts = Vec::new();
+        for guest in 0..self.q.outlook.guests.len() {
+            if self.hosts[guest] != source || self.moved.contains(&guest) || !self.movable(guest) {
+                continue;
+            }
+            let load = &self.q.outlook.guests[guest].load;
+            let saved = before - overload(node, &self.loads[source], Some((load, -1.0)), relief);
+            if saved.core_hours <= 0.0 && !node.maintenance {
+                continue;
+            }
+            let cost = self.cost(guest).points;
+            for target in 0..self.q.outlook.nodes.len() {
+                if target == source || self.refused.contains(&(guest, target)) {
+                    continue;
+                }
+                let benefit = saved - self.added(target, load, relief);
+                if benefit.core_hours > 0.0 || node.maintenance {
+                    drafts.push(Draft { guest, target, benefit, cost });
+                }
+            }
+        }
+        drafts
+    }
+
+    /// Overload that `load` brings to `target`.
+    fn added(&self, target: usize, load: &Load, limits: Limits) -> Overload {
+        let node = &self.q.outlook.nodes[target];
+        overload(node, &self.loads[target], Some((load, 1.0)), limits)
+            - overload(node, &self.loads[target], None, limits)
+    }
+
+    /// Whether the guest can move at all; if not, remembers why.
+    fn movable(&mut self, guest: usize) -> bool {
+        let outlook = &self.q.outlook.guests[guest];
+        let blockers = match self.facts.get(&outlook.vmid) {
+            Some(facts) => self.q.constraints.of_guest(facts),
+            None => vec![Blocker::new(BlockerCode::ConfigUnknown, "is not in the inventory")],
+        };
+        let blockers: Vec<Blocker> = blockers.into_iter().chain(self.cooldown(outlook)).collect();
+        if blockers.is_empty() {
+            return true;
+        }
+        self.skipped.insert(outlook.vmid, blockers);
+        false
+    }
+
+    fn cooldown(&self, guest: &GuestOutlook) -> Option<Blocker> {
+        let last = guest.moves.last()?;
+        let hours = (self.q.outlook.now - last.time) as f64 / HOUR as f64;
+        let rest = self.q.config.cooldown_hours.0;
+        (hours < rest).then(|| {
+            let text = format!(
+                "moved from {} to {} {hours:.0} h ago; rests for {rest:.0} h",
+                last.from, last.to
+            );
+            Blocker::new(BlockerCode::Cooldown, text)
+        })
+    }
+
+    /// What stands between a draft and its target: rules, capacity, history.
+    fn obstacles(&self, guest: usize, target: usize) -> Vec<Blocker> {
+        let outlook = &self.q.outlook.guests[guest];
+        let node = &self.q.outlook.nodes[target];
+        let mut found = Vec::new();
+        if !node.online {
+            found.push(Blocker::new(BlockerCode::NodeOffline, format!("{} is offline", node.name)));
+        }
+        if let (Some(facts), Some(node)) = (self.facts.get(&outlook.vmid), self.node_facts[target])
+        {
+            found.extend(self.q.constraints.of_pair(facts, node, &self.placement));
+        }
+        found.extend(self.ping_pong(outlook, node));
+        found.extend(self.capacity(outlook, target));
+        found.extend(self.n1(outlook, target));
+        found
+    }
+
+    fn ping_pong(&self, guest: &GuestOutlook, target: &NodeOutlook) -> Option<Blocker> {
+        let window = self.q.config.ping_pong_days.seconds();
+        let left = guest.moves.iter().rev().find(|m| m.from == target.name)?;
+        let age = self.q.outlook.now - left.time;
+        (age < window).then(|| {
+            let days = age as f64 / DAY as f64;
+            let text = format!("left {} only {days:.1} days ago", target.name);
+            Blocker::new(BlockerCode::PingPong, text)
+        })
+    }
+
+    /// Memory that the guest may take must be there, and no threshold may be crossed.
+    fn capacity(&self, guest: &GuestOutlook, target: usize) -> Option<Blocker> {
+        let node = &self.q.outlook.nodes[target];
+        let load = &self.loads[target];
+        let used = peak(node, load, None, Resource::Memory) * node.memory.0;
+        let full = self.q.config.target_mem_limit.0;
+        let copied = self.facts.get(&guest.vmid).map(|f| local_disks(f, self.q.inventory));
+        let fullest = node.storage_usage.filter(|x| *x >= self.q.config.storage_threshold);
+        if let (Some(used), false) = (fullest, copied.unwrap_or_default().is_empty()) {
+            let text = format!(
+                "its local disks would be copied, but a storage of {} is {used:.0} full",
+                node.name
+            );
+            return Some(Blocker::new(BlockerCode::Storage, text));
+        }
+        if used + guest.maxmem.0 > node.memory.0 * full {
+            let text = format!(
+                "{} has {} in use at its busiest hour; {} more would pass {:.0} % of its {}",
+                node.name,
+                Bytes(used),
+                guest.maxmem,
+                full * 100.0,
+                node.memory
+            );
+            return Some(Blocker::new(BlockerCode::MemoryCapacity, text));
+        }
+        for resource in Resource::ALL {
+            let before = peak(node, load, None, resource);
+            let after = peak(node, load, Some((&guest.load, 1.0)), resource);
+            let limits = self.limits();
+            let limit = if resource == Resource::Cpu { limits.cpu } else { limits.memory };
+            if after > limit && after > before {
+                let text = format!(
+                    "{} would reach {:.0} % {} at its busiest hour (threshold {:.0} %)",
+                    node.name,
+                    after * 100.0,
+                    resource.label(),
+                    limit * 100.0
+                );
+                return Some(Blocker::new(BlockerCode::Overload, text));
+            }
+        }
+        None
+    }
+
+    /// After the move the others must be able to take over the target's guests, unless they
+    /// could not before either.
+    fn n1(&self, guest: &GuestOutlook, target: usize) -> Option<Blocker> {
+        if !self.q.config.n1_reserve {
+            return None;
+        }
+        let nodes = &self.q.outlook.nodes;
+        let free = |i: usize| {
+            let used = peak(&nodes[i], &self.loads[i], None, Resource::Memory);
+            (1.0 - used).max(0.0) * nodes[i].memory.0
+        };
+        let source = self.hosts[self.index_of(guest.vmid)?];
+        let others = (0..nodes.len()).filter(|&i| i != target && nodes[i].online);
+        let memory = guest.load.memory.iter().copied().fold(0.0, f64::max);
+        let room: f64 = others.map(free).sum::<f64>();
+        let load = &self.loads[target];
+        let guests = |extra: f64| {
+            peak(&nodes[target], load, None, Resource::Memory) * nodes[target].memory.0 + extra
+                - nodes[target].base.memory.iter().copied().fold(0.0, f64::max)
+        };
+        let fits_before = guests(0.0) <= room;
+        let room_after = room + if nodes[source].online { memory } else { 0.0 };
+        (fits_before && guests(memory) > room_after).then(|| {
+            let text = format!(
+                "if {} failed, the other nodes could not take over its guests",
+                nodes[target].name
+            );
+            Blocker::new(BlockerCode::N1Reserve, text)
+        })
+    }
+
+    fn index_of(&self, vmid: Vmid) -> Option<usize> {
+        self.q.outlook.guests.binary_search_by_key(&vmid, |g| g.vmid).ok()
+    }
+
+    fn cost(&self, guest: usize) -> Cost {
+        const GIB: f64 = (1u64 << 30) as f64;
+        let outlook = &self.q.outlook.guests[guest];
+        let k = self.q.config;
+        let facts = self.facts.get(&outlook.vmid);
+        let copied = facts.map(|f| local_disks(f, self.q.inventory)).unwrap_or_default();
+        let restart = facts.is_some_and(|f| restarts(f));
+        let memory = Bytes(outlook.load.memory.first().copied().unwrap_or(0.0));
+        let local_disks = Bytes(copied.iter().map(|(_, size)| size.0).sum());
+        // A container's memory is not transferred: it stops here and starts there.
+        let live = match restart {
+            true => k.container_restart_cost,
+            false => {
+                k.memory_cost_per_gib * (memory.0 / GIB)
+                    + k.write_rate_cost_per_mbps * (outlook.write_bps / 1e6)
+            }
+        };
+        let points = k.migration_cost + live + k.local_disk_cost_per_gib * (local_disks.0 / GIB);
+        Cost { points, memory, local_disks, restart }
+    }
+
+    /// Works a draft out; `None` when it does not stand, with the reason remembered.
+    fn judge(&mut self, source: usize, draft: &Draft) -> Option<Step> {
+        let outlook = self.q.outlook;
+        let guest = &outlook.guests[draft.guest];
+        let obstacles = self.obstacles(draft.guest, draft.target);
+        if !obstacles.is_empty() {
+            // Loads change with every step, so only these obstacles are for good.
+            let lasting = |b: &Blocker| {
+                !matches!(
+                    b.code,
+                    BlockerCode::MemoryCapacity
+                        | BlockerCode::Overload
+                        | BlockerCode::N1Reserve
+                        | BlockerCode::Apart
+                        | BlockerCode::Together
+                )
+            };
+            if obstacles.iter().any(lasting) {
+                self.refused.insert((draft.guest, draft.target));
+            }
+            self.skipped.entry(guest.vmid).or_default().extend(obstacles);
+            return None;
+        }
+        let step = self.work_out(source, draft);
+        let reason = self.refusal(&step);
+        if let Some(reason) = reason {
+            self.refused.insert((draft.guest, draft.target));
+            self.considered.entry(guest.vmid).or_insert(Considered { step, reason });
+            return None;
+        }
+        Some(step)
+    }
+
+    fn refusal(&self, step: &Step) -> Option<String> {
+        let k = self.q.config;
+        let source = &self.q.outlook.nodes[step.source];
+        let load = &self.q.outlook.guests[step.guest].load;
+        let relieved = overload(source, &self.loads[step.source], None, self.limits())
+            - overload(source, &self.loads[step.source], Some((load, -1.0)), self.limits());
+        if relieved.node_hours < k.min_benefit.0 && !source.maintenance {
+            return Some(format!(
+                "would avoid {:.0} overloaded hours, less than the {:.0} that a move must",
+                relieved.node_hours, k.min_benefit.0
+            ));
+        }
+        let net = step.gain - step.cost.points;
+        if net < k.min_score_improvement {
+            return Some(format!(
+                "gains {:.1} points after its cost of {:.1}, less than the {:.1} asked for",
+                net.0, step.cost.points.0, k.min_score_improvement.0
+            ));
+        }
+        let asked = k.settings.minimum_confidence.0 * 100.0;
+        if step.confidence.percent < asked {
+            return Some(format!(
+                "confidence {:.0} % is below the minimum of {asked:.0} %",
+                step.confidence.percent
+            ));
+        }
+        self.busy_now(step.guest)
+    }
+
+    /// Why a guest in its daily peak should wait, when running workloads are protected.
+    fn busy_now(&self, guest: usize) -> Option<String> {
+        let hours = &self.q.outlook.guests[guest].cpu_trend.peak_hours;
+        let busy = |hour: u8| hours.contains(&hour);
+        let protect = self.q.config.settings.protect_running_workloads;
+        if !protect || !busy(self.q.local_hour) {
+            return None;
+        }
+        let calm = (1..24).map(|h| (self.q.local_hour + h) % 24).find(|h| !busy(*h))?;
+        Some(format!("is in its daily peak; put off until {calm:02}:00"))
+    }
+
+    fn work_out(&self, source: usize, draft: &Draft) -> Step {
+        let outlook = self.q.outlook;
+        let (guest, target) = (&outlook.guests[draft.guest], draft.target);
+        let basis = Basis {
+            source: &outlook.nodes[source],
+            source_load: &self.loads[source],
+            target: &outlook.nodes[target],
+            target_load: &self.loads[target],
+            guest,
+            limits: self.limits(),
+        };
+        let source_score = self.score(source, guest, false);
+        let target_score = self.score(target, guest, true);
+        Step {
+            guest: draft.guest,
+            source,
+            target,
+            benefit: draft.benefit,
+            gain: total(&source_score) - total(&target_score),
+            source_score,
+            target_score,
+            cost: self.cost(draft.guest),
+            confidence: Confidence::of(&basis),
+            source_load: self.loads[source].clone(),
+            source_peaks: self.peaks(source, guest, -1.0),
+            target_peaks: self.peaks(target, guest, 1.0),
+        }
+    }
+
+    /// Penalties of `node` as the guest's home; `arrives` adds the guest, who is there otherwise.
+    fn score(&self, node: usize, guest: &GuestOutlook, arrives: bool) -> Vec<Contribution> {
+        let outlook = &self.q.outlook.nodes[node];
+        let mut load = self.loads[node].clone();
+        let growth = |of: fn(&GuestOutlook) -> f64| -> f64 {
+            let here = self.hosts.iter().enumerate().filter(|(_, host)| **host == node);
+            here.map(|(i, _)| of(&self.q.outlook.guests[i])).sum()
+        };
+        let cpu = |g: &GuestOutlook| g.cpu_growth().0;
+        let memory = |g: &GuestOutlook| g.memory_growth().0;
+        let (mut cpu_growth, mut memory_growth) = (growth(cpu), growth(memory));
+        let (mut cpu_added, mut memory_added) = self.planned(node);
+        let mut committed = self.committed[node];
+        if arrives {
+            load.add(&guest.load, 1.0);
+            cpu_growth += cpu(guest);
+            memory_growth += memory(guest);
+            cpu_added += guest.cpu_now.0;
+            memory_added += guest.load.memory.first().copied().unwrap_or(0.0);
+            committed += guest.maxmem.0;
+        }
+        let candidate = Candidate {
+            node: outlook,
+            load: &load,
+            cpu_added,
+            memory_added,
+            cpu_growth,
+            memory_growth,
+            committed,
+        };
+        penalties(&candidate, self.q.config)
+    }
+
+    /// What the steps so far add to a node now: host cores and bytes.
+    fn planned(&self, node: usize) -> (f64, f64) {
+        let mut sum = (0.0, 0.0);
+        for step in &self.steps {
+            let sign = f64::from(i8::from(step.target == node) - i8::from(step.source == node));
+            let guest = &self.q.outlook.guests[step.guest];
+            sum.0 += sign * guest.cpu_now.0;
+            sum.1 += sign * guest.load.memory.first().copied().unwrap_or(0.0);
+        }
+        sum
+    }
+
+    fn peaks(&self, node: usize, guest: &GuestOutlook, sign: f64) -> Peaks {
+        let outlook = &self.q.outlook.nodes[node];
+        let at = |change, resource| peak(outlook, &self.loads[node], change, resource);
+        let change = Some((&guest.load, sign));
+        Peaks {
+            cpu_before: at(None, Resource::Cpu),
+            cpu_after: at(change, Resource::Cpu),
+            memory_before: at(None, Resource::Memory),
+            memory_after: at(change, Resource::Memory),
+        }
+    }
+
+    fn apply(&mut self, step: Step) {
+        let guest = &self.q.outlook.guests[step.guest];
+        self.loads[step.source].add(&guest.load, -1.0);
+        self.loads[step.target].add(&guest.load, 1.0);
+        self.committed[step.source] -= guest.maxmem.0;
+        self.committed[step.target] += guest.maxmem.0;
+        self.hosts[step.guest] = step.target;
+        self.placement.insert(guest.vmid, self.q.outlook.nodes[step.target].name.clone());
+        self.moved.insert(step.guest);
+        self.considered.remove(&guest.vmid);
+        self.skipped.remove(&guest.vmid);
+        self.steps.push(step);
+    }
+}
+
+/// Best draft first: those that save nearly as much as the best, the cheapest of them in front;
+/// then the others by what they save. Ties fall by guest and target.
+fn best_first(drafts: &mut [Draft]) {
+    let most = drafts.iter().map(|d| d.benefit.core_hours).fold(0.0, f64::max);
+    let lesser = |d: &Draft| d.benefit.core_hours < AS_GOOD * most;
+    drafts.sort_unstable_by(|a, b| {
+        let by_cost = || a.cost.0.total_cmp(&b.cost.0);
+        let by_benefit = || b.benefit.core_hours.total_cmp(&a.benefit.core_hours);
+        let by_worth = match lesser(a) && lesser(b) {
+            true => by_benefit().then_with(by_cost),
+            false => by_cost().then_with(by_benefit),
+        };
+        lesser(a).cmp(&lesser(b)).then(by_worth).then((a.guest, a.target).cmp(&(b.guest, b.target)))
+    });
+}

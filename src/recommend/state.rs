@@ -1,0 +1,162 @@
+//! Who suffers: the state of every node, from what was seen and how it develops.
+
+use crate::model::Fraction;
+use crate::outlook::{NodeOutlook, Outlook, Readings};
+use crate::settings::PenaltyConfig;
+use crate::trend::{Direction, ProjectionBasis, Trend};
+use serde::Serialize;
+
+/// State of a node; the worst of its metrics decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Nothing near a threshold.
+    Healthy,
+    /// Near or above a threshold at its busy hours, but not getting worse.
+    StableButHot,
+    /// Rising, near a threshold, and projected to cross it within the lookback horizon.
+    TrendingTowardOverload,
+    /// Above a threshold at its busy hours, and the last day confirms it.
+    Overloaded,
+    /// Not online, so nothing is advised about it.
+    Offline,
+    /// Too little is known to say anything.
+    Unknown,
+}
+
+/// How soon somebody should look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Urgency {
+    /// Nothing to do.
+    None,
+    /// When convenient.
+    Low,
+    /// Within days.
+    Medium,
+    /// Today.
+    High,
+}
+
+impl State {
+    /// Urgency that goes with it.
+    pub fn urgency(self) -> Urgency {
+        match self {
+            Self::Overloaded => Urgency::High,
+            Self::TrendingTowardOverload => Urgency::Medium,
+            Self::StableButHot => Urgency::Low,
+            Self::Healthy | Self::Offline | Self::Unknown => Urgency::None,
+        }
+    }
+}
+
+/// A metric that shapes a node's state.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Finding {
+    /// `CPU`, `memory` or `IO wait`.
+    pub metric: &'static str,
+    /// State by this metric alone.
+    pub state: State,
+    /// Level now.
+    pub current: Option<Fraction>,
+    /// 95th percentile of the hourly means of the last 7 days.
+    pub high_7d: Option<Fraction>,
+    /// Threshold of the settings.
+    pub threshold: Fraction,
+    /// Hours until the level crosses the threshold if the trend goes on.
+    pub hours_to_threshold: Option<f64>,
+}
+
+/// A node's state with the metric behind it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NodeState {
+    /// Worst state of its metrics.
+    pub state: State,
+    /// All metrics, the worst first.
+    pub findings: Vec<Finding>,
+}
+
+/// A node this close below a threshold is hot.
+const HOT_MARGIN: f64 = 0.05;
+/// A rising CPU must be this close for its projection to count (METHODS 6: most CPU trends end).
+const NEAR_MARGIN: f64 = 0.10;
+/// A claimed projection counts from this confidence on.
+const MIN_CLAIM: f64 = 0.75;
+
+/// States of all nodes, in the order of [`Outlook::nodes`].
+pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
+    outlook.nodes.iter().map(|node| of_node(node, config)).collect()
+}
+
+fn of_node(node: &NodeOutlook, config: &PenaltyConfig) -> NodeState {
+    if !node.online {
+        return NodeState { state: State::Offline, findings: Vec::new() };
+    }
+    let finding = |metric, seen: &Readings, trend: &Trend, threshold: Fraction, lasting| Finding {
+        metric,
+        state: of_metric(seen, trend, threshold.0, lasting, config),
+        current: seen.current,
+        high_7d: seen.high_7d,
+        threshold,
+        hours_to_threshold: hours_to_threshold(trend),
+    };
+    let mut findings = vec![
+        finding("CPU", &node.cpu, &node.cpu_trend, config.cpu_threshold, false),
+        finding("memory", &node.mem, &node.mem_trend, config.mem_threshold, true),
+        finding("IO wait", &node.iowait, &node.iowait_trend, config.iowait_threshold, false),
+    ];
+    findings.sort_by_key(|f| std::cmp::Reverse((f.state != State::Unknown, f.state)));
+    let state = findings.first().map_or(State::Unknown, |f| f.state);
+    NodeState { state, findings }
+}
+
+/// `lasting`: a projection of this metric must have stood for two days instead of being near.
+fn of_metric(
+    seen: &Readings,
+    trend: &Trend,
+    threshold: f64,
+    lasting: bool,
+    config: &PenaltyConfig,
+) -> State {
+    let Some(current) = seen.current.or(seen.mean_24h) else { return State::Unknown };
+    if config.blend().current >= 1.0 {
+        return if current.0 >= threshold { State::Overloaded } else { State::Healthy };
+    }
+    let high = seen.high_7d.unwrap_or(current).0;
+    let lately = seen.high_24h.unwrap_or(current).0.max(current.0);
+    let falling = trend.direction == Direction::SustainedDecrease;
+    if high >= threshold && lately >= threshold && !falling {
+        return State::Overloaded;
+    }
+    if rises_into(trend, threshold, high.max(lately), lasting, config) {
+        return State::TrendingTowardOverload;
+    }
+    let usually = seen.mean_7d.unwrap_or(current).0;
+    if high >= threshold || usually >= threshold - HOT_MARGIN {
+        return State::StableButHot;
+    }
+    State::Healthy
+}
+
+/// Whether a claimed rise crosses the threshold within the horizon and something confirms it.
+fn rises_into(
+    trend: &Trend,
+    threshold: f64,
+    high: f64,
+    lasting: bool,
+    config: &PenaltyConfig,
+) -> bool {
+    let rising = trend.direction == Direction::SustainedIncrease && trend.confidence >= MIN_CLAIM;
+    let horizon = config.settings.analysis_lookback.hours().0;
+    let crosses = hours_to_threshold(trend).is_some_and(|h| h <= horizon);
+    let confirmed = match lasting {
+        true => trend.projection_basis == Some(ProjectionBasis::Persistent),
+        false => high >= threshold - NEAR_MARGIN,
+    };
+    rising && crosses && confirmed
+}
+
+/// Hours until the level crosses the threshold it was analysed against.
+fn hours_to_threshold(trend: &Trend) -> Option<f64> {
+    trend.projection.and_then(|p| p.level.hours())
+}
