@@ -8,7 +8,7 @@
 use super::keys::{Key, Knob, Settings, Table};
 use super::knobs::map_simplified_to_penalty_config;
 use super::leaves::{Fate, LEAVES, Leaf};
-use super::stored::{ORDERED, Stored};
+use super::stored::{ORDERED, Stored, ordered};
 use super::values::{Quantity, Sensitivity, Unit, clipped, shown};
 use crate::error::{Error, Result};
 use crate::model::Fraction;
@@ -292,13 +292,12 @@ impl Migrated {
     /// Leaves out pairs of offsets that would be out of order here.
     fn drop_disordered(&mut self) {
         for (first, second) in ORDERED {
-            let value = |key: Key| self.overrides.get(&key).copied().unwrap_or(key.field().default);
-            let (low, high) = (value(first), value(second));
-            if low >= high {
-                let text =
-                    format!("{high} is not above the {low} of {}; both left out", first.name());
+            let pair =
+                self.overrides.clone().into_iter().filter(|(k, _)| *k == first || *k == second);
+            if let Err(error) = ordered(&pair.collect()) {
                 self.overrides.retain(|key, _| *key != first && *key != second);
                 self.report.retain(|l| l.outcome != Outcome::Expert || !names(l, first, second));
+                let text = format!("{}; both left out", error.message);
                 self.say(&format!("{PENALTIES}.{}", second.name()), Outcome::Invalid, text);
             }
         }

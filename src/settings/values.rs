@@ -192,7 +192,7 @@ impl Unit {
     pub fn json(self, number: f64) -> Value {
         match self {
             Self::Flag => Value::Bool(number != 0.0),
-            Self::Choice(_) => Value::from(Sensitivity::from_number(number).name()),
+            Self::Choice(words) => words.get(number as usize).copied().into(),
             _ if number.fract() == 0.0 && number.abs() < 1e15 => Value::from(number as i64),
             _ => Value::from(number),
         }
@@ -237,7 +237,7 @@ fn flag(value: &Value) -> Result<f64> {
 
 fn choice(words: &[&str], value: &Value) -> Result<f64> {
     let position = words.iter().position(|w| value == w);
-    let unknown = || Error::invalid(format!("{} is not {}", shown(value), words.join(", ")));
+    let unknown = || Error::invalid(format!("{} is not one of {}", shown(value), words.join(", ")));
     position.map(|p| p as f64).ok_or_else(unknown)
 }
 
