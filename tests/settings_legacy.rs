@@ -265,6 +265,10 @@ fn chosen_weights_fit_the_trend_weight_and_stay_together() {
     let config = get_effective_penalty_config(&migrated.stored()).config;
     assert_eq!(config.blend(), Blend { current: 0.1, day: 0.3, week: 0.6 });
     let settings = json!({"trend_weight": 30});
+    let penalties = with(block(), &weights);
+    let migrated = migrate(json!({"penalty_scoring": penalties, "migration_settings": settings}));
+    assert_eq!(migrated.settings[&Knob::trend_weight], 30.0);
+    assert_eq!(migrated.overrides.len(), 3);
     let penalties = mapped([1.0, 1.0], [15.0, 8.0], 80.0);
     let migrated = migrate(json!({"penalty_scoring": penalties, "migration_settings": settings}));
     assert_eq!(migrated.settings[&Knob::trend_weight], 80.0);

@@ -243,13 +243,16 @@ impl Migrated {
         }
     }
 
-    /// Takes the trend weight that the file names, unless its blending weights say otherwise.
+    /// Takes the trend weight that the file names, unless ProxBalance itself set the blending weights
+    /// by another one. Weights that it did not set stay as expert values.
     fn fit_trend_weight(&mut self, given: Option<f64>, values: &Values) {
         let knob = Knob::trend_weight;
         let field = format!("{SETTINGS}.trend_weight");
         let chosen = Weights::of(values).filter(|weights| *weights != Weights::DEFAULT);
         match (given, chosen) {
-            (Some(number), weights) if weights.is_none_or(|w| w.is_at(number)) => {
+            (Some(number), weights)
+                if weights.is_none_or(|w| w.is_at(number) || !w.is_at(w.fitted())) =>
+            {
                 self.set(&field, knob, number, "becomes ");
             }
             (_, Some(weights)) => {
@@ -277,10 +280,16 @@ impl Migrated {
                 Fate::Key(key) => key,
             };
             let (name, text) = (key.name(), |number| key.field().unit.text(number));
-            if is_own(position, values, &settings) || ours.get(key) == number {
-                let now = text(ours.get(key));
+            if ours.get(key) == number {
+                self.say(
+                    &found.field,
+                    Outcome::Follows,
+                    format!("{name} is {} by the settings", text(number)),
+                );
+            } else if is_own(position, values, &settings) {
+                let (was, now) = (text(number), text(ours.get(key)));
                 let why =
-                    format!("{} was not chosen; {name} is {now} by the settings", text(number));
+                    format!("{was} was ProxBalance's choice; {name} is {now} by the settings");
                 self.say(&found.field, Outcome::Follows, why);
             } else {
                 self.overrides.insert(key, number);
