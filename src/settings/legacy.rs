@@ -271,30 +271,27 @@ impl Migrated {
         let settings: Settings = self.stored().settings();
         let ours = map_simplified_to_penalty_config(&settings);
         for (&position, found) in values {
-            let (leaf, number) = (&LEAVES[position], found.number);
-            let key = match leaf.fate {
-                Fate::Retired(why) => {
-                    self.say(&found.field, Outcome::Retired, format!("is not needed: {why}"));
-                    continue;
+            let number = found.number;
+            let (outcome, text) = match LEAVES[position].fate {
+                Fate::Retired(why) => (Outcome::Retired, format!("is not needed: {why}")),
+                Fate::Key(key) => {
+                    let now = key.field().unit.text(ours.get(key));
+                    let was = key.field().unit.text(number);
+                    let name = key.name();
+                    if ours.get(key) == number {
+                        (Outcome::Follows, format!("{name} is {now} by the settings"))
+                    } else if is_own(position, values, &settings) {
+                        let why = format!(
+                            "{was} was ProxBalance's choice; {name} is {now} by the settings"
+                        );
+                        (Outcome::Follows, why)
+                    } else {
+                        self.overrides.insert(key, number);
+                        (Outcome::Expert, format!("stays: {name} {was}"))
+                    }
                 }
-                Fate::Key(key) => key,
             };
-            let (name, text) = (key.name(), |number| key.field().unit.text(number));
-            if ours.get(key) == number {
-                self.say(
-                    &found.field,
-                    Outcome::Follows,
-                    format!("{name} is {} by the settings", text(number)),
-                );
-            } else if is_own(position, values, &settings) {
-                let (was, now) = (text(number), text(ours.get(key)));
-                let why =
-                    format!("{was} was ProxBalance's choice; {name} is {now} by the settings");
-                self.say(&found.field, Outcome::Follows, why);
-            } else {
-                self.overrides.insert(key, number);
-                self.say(&found.field, Outcome::Expert, format!("stays: {name} {}", text(number)));
-            }
+            self.say(&found.field, outcome, text);
         }
     }
 
