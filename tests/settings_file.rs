@@ -104,11 +104,11 @@ fn errors_name_field_and_range() {
         ),
         (
             r#"{"version":1,"settings":{"migration-sensitivity":"wild"}}"#,
-            "settings.migration-sensitivity: \"wild\" is not conservative, balanced, aggressive",
+            "settings.migration-sensitivity: \"wild\" is not one of conservative, balanced, aggressive",
         ),
         (
             r#"{"version":1,"settings":{"migration-sensitivity":2}}"#,
-            "settings.migration-sensitivity: 2 is not conservative, balanced, aggressive",
+            "settings.migration-sensitivity: 2 is not one of conservative, balanced, aggressive",
         ),
         (
             r#"{"version":1,"settings":{"protect-running-workloads":2}}"#,
@@ -296,6 +296,39 @@ fn a_wrong_request_names_the_parameter_and_changes_nothing() {
     let order = "cpu_threshold_offset_2: 8 is not above the 10 of cpu_threshold_offset_1";
     assert_eq!(expert(json!({"cpu_threshold_offset_2": 8})).unwrap_err(), order);
     assert!(expert(json!({"cpu_threshold_offset_2": 8, "cpu_threshold_offset_1": 4})).is_ok());
+}
+
+/// Pretty printing makes a dense file larger; it must not become one that cannot be read.
+#[test]
+fn a_change_never_makes_a_file_that_cannot_be_read_again() {
+    let dense = format!("{{\"version\":1,\"x\":[{}0]}}", "0,".repeat(30_000));
+    let stored = parse(dense.as_bytes()).unwrap();
+    let error = stored.with_settings(&json!({"trend-weight": 1})).unwrap_err();
+    assert_eq!(error.kind, Kind::Invalid);
+    assert!(error.message.contains("remove names"), "{error}");
+    assert!(stored.with_expert(&json!({"max_moves": 1})).is_err());
+}
+
+#[test]
+fn many_unknown_names_make_few_warnings() {
+    let names: Vec<String> = (0..3000).map(|n| format!("\"n\\n{n}\":0")).collect();
+    let text = format!("{{\"version\":1,\"expert\":{{{}}}}}", names.join(","));
+    let loaded = load(Path::new("f"), text.as_bytes());
+    assert_eq!(loaded.warnings.len(), 11);
+    assert_eq!(loaded.warnings[10].message, "2990 more names are not known here");
+    assert!(loaded.warnings.iter().all(|w| !w.message.contains('\n')));
+}
+
+#[test]
+fn settings_show_themselves_in_peoples_units() {
+    let stored = Stored::default().with_settings(&json!({"trend-weight": "45"})).unwrap();
+    let wanted = json!({"migration-sensitivity": "balanced", "trend-weight": 45, "analysis-lookback": 7,
+        "minimum-confidence": 75, "protect-running-workloads": true});
+    assert_eq!(stored.settings().json(), wanted);
+    let back = Stored::default().with_settings(&wanted).unwrap();
+    assert_eq!(back.settings(), stored.settings());
+    let config = get_effective_penalty_config(&stored).config;
+    assert!(Stored::default().with_expert(&config.json()).is_ok());
 }
 
 fn any_value() -> impl Strategy<Value = Value> {

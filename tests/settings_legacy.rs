@@ -170,6 +170,10 @@ fn its_five_settings_are_taken_over() {
         assert_eq!(settings.minimum_confidence.0, 0.9);
         assert!(!settings.protect_running_workloads);
         assert_eq!(overridden(&migrated), []);
+        for name in ["sensitivity", "trend_weight", "lookback_days", "min_confidence"] {
+            let field = format!("migration_settings.{name}");
+            assert_eq!(outcome(&migrated, &field), Some(Outcome::Setting), "{name}");
+        }
     }
 }
 
@@ -224,6 +228,27 @@ fn single_values_decide_the_sensitivity_when_nothing_else_speaks() {
     }
 }
 
+/// Fewest expert values first: one far value must not drag the rest to its side.
+#[test]
+fn the_best_fit_leaves_the_fewest_expert_values() {
+    let far = [
+        ("cpu_high_penalty", 15.0),
+        ("cpu_extreme_penalty", 1000.0),
+        ("cpu_sustained_critical", 1000.0),
+    ];
+    let migrated = migrate(json!({"penalty_scoring": with(json!({}), &far)}));
+    assert_eq!(migrated.settings[&Knob::migration_sensitivity], 0.0);
+    assert_eq!(overridden(&migrated).len(), 2);
+}
+
+/// Early releases scaled memory penalties as strongly as the others.
+#[test]
+fn blocks_of_early_releases_are_recognised() {
+    let migrated = migrate(json!({"penalty_scoring": mapped([0.75, 0.75], [25.0, 12.0], 60.0)}));
+    assert_eq!(migrated.settings[&Knob::migration_sensitivity], 0.0);
+    assert_eq!(overridden(&migrated), []);
+}
+
 #[test]
 fn one_changed_gate_in_a_full_block_is_one_expert_value() {
     let migrated =
@@ -240,6 +265,10 @@ fn chosen_weights_fit_the_trend_weight_and_stay_together() {
     let config = get_effective_penalty_config(&migrated.stored()).config;
     assert_eq!(config.blend(), Blend { current: 0.1, day: 0.3, week: 0.6 });
     let settings = json!({"trend_weight": 30});
+    let penalties = with(block(), &weights);
+    let migrated = migrate(json!({"penalty_scoring": penalties, "migration_settings": settings}));
+    assert_eq!(migrated.settings[&Knob::trend_weight], 30.0);
+    assert_eq!(migrated.overrides.len(), 3);
     let penalties = mapped([1.0, 1.0], [15.0, 8.0], 80.0);
     let migrated = migrate(json!({"penalty_scoring": penalties, "migration_settings": settings}));
     assert_eq!(migrated.settings[&Knob::trend_weight], 80.0);

@@ -43,12 +43,11 @@ pub struct Curve {
 }
 
 impl Curve {
-    /// A curve that leaves 0 at `start`. Knees that would fall behind or below the one before
-    /// are lifted to it, so that more load never costs less.
+    /// A curve that leaves 0 at `start`. A knee below the one before is lifted to its height, so
+    /// that more load never costs less.
     fn new(start: f64, knees: impl IntoIterator<Item = (Key, f64, Points)>) -> Self {
-        let (mut at, mut height) = (start, 0.0_f64);
-        let mut rising = |(key, x, points): (Key, f64, Points)| {
-            at = at.max(x);
+        let mut height = 0.0_f64;
+        let mut rising = |(key, at, points): (Key, f64, Points)| {
             height = height.max(points.0);
             Knee { at, points: height, key }
         };

@@ -236,6 +236,12 @@ macro_rules! settings {
                 match setting { $($list::$name => self.$name.number(),)+ }
             }
 
+            /// All of them by name, as JSON people read and write.
+            pub fn json(&self) -> Value {
+                let pair = |s: &$list| (s.name().to_string(), s.field().unit.json(self.get(*s)));
+                Value::Object($list::ALL.iter().map(pair).collect())
+            }
+
             /// Sets one setting, in the unit people use; the range is the caller's business.
             pub fn set(&mut self, setting: $list, number: f64) {
                 match setting { $($list::$name => self.$name = Quantity::from_number(number),)+ }

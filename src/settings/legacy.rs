@@ -8,7 +8,7 @@
 use super::keys::{Key, Knob, Settings, Table};
 use super::knobs::map_simplified_to_penalty_config;
 use super::leaves::{Fate, LEAVES, Leaf};
-use super::stored::{ORDERED, Stored};
+use super::stored::{ORDERED, Stored, ordered};
 use super::values::{Quantity, Sensitivity, Unit, clipped, shown};
 use crate::error::{Error, Result};
 use crate::model::Fraction;
@@ -243,13 +243,16 @@ impl Migrated {
         }
     }
 
-    /// Takes the trend weight that the file names, unless its blending weights say otherwise.
+    /// Takes the trend weight that the file names, unless ProxBalance itself set the blending weights
+    /// by another one. Weights that it did not set stay as expert values.
     fn fit_trend_weight(&mut self, given: Option<f64>, values: &Values) {
         let knob = Knob::trend_weight;
         let field = format!("{SETTINGS}.trend_weight");
         let chosen = Weights::of(values).filter(|weights| *weights != Weights::DEFAULT);
         match (given, chosen) {
-            (Some(number), weights) if weights.is_none_or(|w| w.is_at(number)) => {
+            (Some(number), weights)
+                if weights.is_none_or(|w| w.is_at(number) || !w.is_at(w.fitted())) =>
+            {
                 self.set(&field, knob, number, "becomes ");
             }
             (_, Some(weights)) => {
@@ -268,37 +271,39 @@ impl Migrated {
         let settings: Settings = self.stored().settings();
         let ours = map_simplified_to_penalty_config(&settings);
         for (&position, found) in values {
-            let (leaf, number) = (&LEAVES[position], found.number);
-            let key = match leaf.fate {
-                Fate::Retired(why) => {
-                    self.say(&found.field, Outcome::Retired, format!("is not needed: {why}"));
-                    continue;
+            let number = found.number;
+            let (outcome, text) = match LEAVES[position].fate {
+                Fate::Retired(why) => (Outcome::Retired, format!("is not needed: {why}")),
+                Fate::Key(key) => {
+                    let now = key.field().unit.text(ours.get(key));
+                    let was = key.field().unit.text(number);
+                    let name = key.name();
+                    if ours.get(key) == number {
+                        (Outcome::Follows, format!("{name} is {now} by the settings"))
+                    } else if is_own(position, values, &settings) {
+                        let why = format!(
+                            "{was} was ProxBalance's choice; {name} is {now} by the settings"
+                        );
+                        (Outcome::Follows, why)
+                    } else {
+                        self.overrides.insert(key, number);
+                        (Outcome::Expert, format!("stays: {name} {was}"))
+                    }
                 }
-                Fate::Key(key) => key,
             };
-            let (name, text) = (key.name(), |number| key.field().unit.text(number));
-            if is_own(position, values, &settings) || ours.get(key) == number {
-                let now = text(ours.get(key));
-                let why =
-                    format!("{} was not chosen; {name} is {now} by the settings", text(number));
-                self.say(&found.field, Outcome::Follows, why);
-            } else {
-                self.overrides.insert(key, number);
-                self.say(&found.field, Outcome::Expert, format!("stays: {name} {}", text(number)));
-            }
+            self.say(&found.field, outcome, text);
         }
     }
 
     /// Leaves out pairs of offsets that would be out of order here.
     fn drop_disordered(&mut self) {
         for (first, second) in ORDERED {
-            let value = |key: Key| self.overrides.get(&key).copied().unwrap_or(key.field().default);
-            let (low, high) = (value(first), value(second));
-            if low >= high {
-                let text =
-                    format!("{high} is not above the {low} of {}; both left out", first.name());
+            let pair =
+                self.overrides.clone().into_iter().filter(|(k, _)| *k == first || *k == second);
+            if let Err(error) = ordered(&pair.collect()) {
                 self.overrides.retain(|key, _| *key != first && *key != second);
                 self.report.retain(|l| l.outcome != Outcome::Expert || !names(l, first, second));
+                let text = format!("{}; both left out", error.message);
                 self.say(&format!("{PENALTIES}.{}", second.name()), Outcome::Invalid, text);
             }
         }

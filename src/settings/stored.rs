@@ -77,15 +77,15 @@ impl Stored {
     /// names with values, and `delete` with a list (`"a,b"` or `["a", "b"]`) of what shall
     /// follow its default again. All or nothing; an error's place is the parameter.
     pub fn with_settings(&self, body: &Value) -> Result<Self> {
-        Ok(Self { settings: changed(&self.settings, body)?, ..self.clone() })
+        Self { settings: changed(&self.settings, body)?, ..self.clone() }.readable()
     }
 
     /// The same with changes to the expert values, as a PUT on `penalty-config` asks for them; form
     /// and errors as for [`Stored::with_settings`].
     pub fn with_expert(&self, body: &Value) -> Result<Self> {
-        let new = Self { expert: changed(&self.expert, body)?, ..self.clone() };
-        new.check()?;
-        Ok(new)
+        let expert = changed(&self.expert, body)?;
+        ordered(&expert)?;
+        Self { expert, ..self.clone() }.readable()
     }
 
     /// The same without expert values: a DELETE on `penalty-config`. Unknown ones go too.
@@ -111,30 +111,49 @@ impl Stored {
         Value::Object(section)
     }
 
-    /// One sentence for each name in the file that this version does not know.
-    fn oddities(&self) -> Vec<String> {
-        let said = |(section, names): (&String, &Map<String, Value>)| {
-            let dot = if section.is_empty() { "" } else { "." };
-            let say = |name: &String| {
-                format!("{section}{dot}{} is not known here and does nothing", clipped(name))
-            };
-            names.keys().map(say).collect::<Vec<String>>()
-        };
-        self.unknown.iter().flat_map(said).collect()
+    /// The same, unless its file would be too large to be read again.
+    fn readable(self) -> Result<Self> {
+        let size = self.serialise().len();
+        if size <= MAX_BYTES {
+            return Ok(self);
+        }
+        let message = format!(
+            "the settings file would have {size} bytes, more than the {MAX_BYTES} allowed; \
+             remove names from it that are not known here"
+        );
+        Err(Error::invalid(message))
     }
 
-    /// What must hold between keys.
-    fn check(&self) -> Result<()> {
-        let value = |key: Key| self.expert.get(&key).copied().unwrap_or(key.field().default);
-        for (first, second) in ORDERED {
-            let (low, high) = (value(first), value(second));
-            if low >= high {
-                let message = format!("{high} is not above the {low} of {}", first.name());
-                return Err(Error::invalid(message).at(second.name()));
-            }
+    /// A sentence for each name in the file that this version does not know; beyond a few, their
+    /// number.
+    fn oddities(&self) -> Vec<String> {
+        const LISTED: usize = 10;
+        let names = |(section, names): (&String, &Map<String, Value>)| {
+            let dot = if section.is_empty() { "" } else { "." };
+            let full = |name: &String| format!("{section}{dot}{}", clipped(name));
+            names.keys().map(full).collect::<Vec<String>>()
+        };
+        let all: Vec<String> = self.unknown.iter().flat_map(names).collect();
+        let say = |name: &String| format!("{name} is not known here and does nothing");
+        let mut said: Vec<String> = all.iter().take(LISTED).map(say).collect();
+        if all.len() > LISTED {
+            said.push(format!("{} more names are not known here", all.len() - LISTED));
         }
-        Ok(())
+        said
     }
+}
+
+/// Checks what must hold between keys; the error's place is the key.
+pub(super) fn ordered(expert: &BTreeMap<Key, f64>) -> Result<()> {
+    let value = |key: Key| expert.get(&key).copied().unwrap_or(key.field().default);
+    for (first, second) in ORDERED {
+        let (low, high) = (value(first), value(second));
+        if low >= high {
+            let message = format!("{high} is not above the {low} of {}", first.name());
+            return Err(Error::invalid(message).at(second.name()));
+        }
+    }
+    Ok(())
 }
 
 /// Reads a settings file.
@@ -150,9 +169,8 @@ pub fn parse(bytes: &[u8]) -> Result<Stored> {
     let (expert, odd_expert) = section(file.remove(EXPERT), EXPERT)?;
     let odd = [(String::new(), file), (SETTINGS.into(), odd_settings), (EXPERT.into(), odd_expert)];
     let unknown = odd.into_iter().filter(|(_, names)| !names.is_empty()).collect();
-    let stored = Stored { settings, expert, unknown };
-    stored.check().map_err(|e| Error { place: format!("{EXPERT}.{}", e.place), ..e })?;
-    Ok(stored)
+    ordered(&expert).map_err(|e| Error { place: format!("{EXPERT}.{}", e.place), ..e })?;
+    Ok(Stored { settings, expert, unknown })
 }
 
 /// The settings file as far as it can be used: a damaged or newer one gives the defaults and a
@@ -242,8 +260,8 @@ fn deletions(value: &Value) -> Result<Vec<&str>> {
         || Error::invalid(format!("{} is not a list of settings", shown(value))).at("delete");
     match value {
         Value::String(list) => {
-            let separators = [',', ';', ' ', '\0'];
-            Ok(list.split(separators).filter(|name| !name.is_empty()).collect())
+            let separator = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '\0');
+            Ok(list.split(separator).filter(|name| !name.is_empty()).collect())
         }
         Value::Array(names) => {
             names.iter().map(Value::as_str).collect::<Option<_>>().ok_or_else(wrong)

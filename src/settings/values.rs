@@ -192,7 +192,7 @@ impl Unit {
     pub fn json(self, number: f64) -> Value {
         match self {
             Self::Flag => Value::Bool(number != 0.0),
-            Self::Choice(_) => Value::from(Sensitivity::from_number(number).name()),
+            Self::Choice(words) => words.get(number as usize).copied().into(),
             _ if number.fract() == 0.0 && number.abs() < 1e15 => Value::from(number as i64),
             _ => Value::from(number),
         }
@@ -237,18 +237,18 @@ fn flag(value: &Value) -> Result<f64> {
 
 fn choice(words: &[&str], value: &Value) -> Result<f64> {
     let position = words.iter().position(|w| value == w);
-    let unknown = || Error::invalid(format!("{} is not {}", shown(value), words.join(", ")));
+    let unknown = || Error::invalid(format!("{} is not one of {}", shown(value), words.join(", ")));
     position.map(|p| p as f64).ok_or_else(unknown)
 }
 
 fn number(value: &Value) -> Result<f64> {
     let found = match value {
         Value::Number(n) => n.as_f64(),
-        // Rust would also read "inf" and "nan".
-        Value::String(s) if s.bytes().all(|b| b"0123456789.eE+-".contains(&b)) => s.parse().ok(),
+        Value::String(s) => s.parse().ok(),
         _ => None,
     };
     let wrong = || Error::invalid(format!("{} is not a number", shown(value)));
+    // Rust reads "inf" and "nan" too.
     found.filter(|n: &f64| n.is_finite()).ok_or_else(wrong)
 }
 
