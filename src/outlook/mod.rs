@@ -8,7 +8,7 @@
 
 mod build;
 
-pub use build::{GuestHistory, NodeHistory, build};
+pub use build::{GuestHistory, NodeHistory, Weights, build};
 
 use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
 use crate::trend::Trend;

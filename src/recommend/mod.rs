@@ -5,6 +5,8 @@ mod constraint;
 mod overload;
 mod plan;
 mod state;
+#[cfg(test)]
+mod tests;
 
 pub use confidence::{Confidence, Part};
 pub use constraint::{Blocker, BlockerCode, Constraints};

@@ -1,0 +1,347 @@
+//! Small clusters with a known right answer.
+
+use super::*;
+use crate::model::{
+    Bytes, Cores, Fraction, GuestFacts, GuestStatus, Inventory, Migration, NodeFacts, UnixTime,
+};
+use crate::outlook::{
+    GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Weights, build,
+};
+use crate::series::{LocalTime, Point};
+use crate::settings::{Key, PenaltyConfig, Settings, map_simplified_to_penalty_config};
+use crate::trend::{Params, Trend, analyze};
+
+const NOW: UnixTime = 1_790_006_400;
+const HOURS: i64 = 336;
+const GIB: f64 = (1u64 << 30) as f64;
+
+/// Load of a guest in host cores at an hour before now (negative).
+type Curve = fn(i64) -> f64;
+
+struct Case {
+    cores: Vec<f64>,
+    guests: Vec<(usize, Curve, f64)>,
+    config: PenaltyConfig,
+    change: fn(&mut Outlook, &mut Inventory),
+    local_hour: u8,
+}
+
+impl Case {
+    fn new(nodes: usize) -> Self {
+        Self {
+            cores: vec![16.0; nodes],
+            guests: Vec::new(),
+            config: PenaltyConfig::default(),
+            change: |_, _| {},
+            local_hour: 3,
+        }
+    }
+
+    /// A guest on `host` with a load in cores and memory in GiB.
+    fn guest(mut self, host: usize, curve: Curve, memory: f64) -> Self {
+        self.guests.push((host, curve, memory));
+        self
+    }
+
+    fn run(&self) -> (Outlook, Plan) {
+        let (mut outlook, mut inventory) = self.outlook();
+        (self.change)(&mut outlook, &mut inventory);
+        let states = states(&outlook, &self.config);
+        let constraints = Constraints::new(&inventory);
+        let question = Question {
+            outlook: &outlook,
+            states: &states,
+            inventory: &inventory,
+            constraints: &constraints,
+            config: &self.config,
+            local_hour: self.local_hour,
+        };
+        let plan = plan(&question);
+        (outlook, plan)
+    }
+
+    /// Moves as (vmid, target).
+    fn moves(&self) -> Vec<(u32, usize)> {
+        let (outlook, plan) = self.run();
+        plan.steps.iter().map(|s| (outlook.guests[s.guest].vmid, s.target)).collect()
+    }
+
+    fn outlook(&self) -> (Outlook, Inventory) {
+        let memory = 128.0 * GIB;
+        let histories: Vec<(usize, GuestHistory)> = self
+            .guests
+            .iter()
+            .map(|&(host, curve, used)| {
+                let history = GuestHistory {
+                    cpu: (-HOURS..0).map(|h| Some(curve(h))).collect(),
+                    memory: vec![Some(used * GIB); HOURS as usize],
+                    host: vec![Some(host); HOURS as usize],
+                    cpu_now: curve(-1),
+                    memory_now: used * GIB,
+                    growth: (0.0, 0.0),
+                };
+                (host, history)
+            })
+            .collect();
+        let node_curve = |node: usize, h: i64| -> f64 {
+            0.2 + self.guests.iter().filter(|g| g.0 == node).map(|g| (g.1)(h)).sum::<f64>()
+        };
+        let node_memory = |node: usize| -> f64 {
+            2.0 * GIB + self.guests.iter().filter(|g| g.0 == node).map(|g| g.2 * GIB).sum::<f64>()
+        };
+        let nodes: Vec<NodeHistory> = (0..self.cores.len())
+            .map(|n| NodeHistory {
+                cpu: (-HOURS..0).map(|h| Some(node_curve(n, h))).collect(),
+                memory: vec![Some(node_memory(n)); HOURS as usize],
+                cpu_now: Some(node_curve(n, -1)),
+                memory_now: Some(node_memory(n)),
+            })
+            .collect();
+        let blend = self.config.blend();
+        let weights = Weights {
+            current: blend.current,
+            day: blend.day,
+            week: blend.week,
+            growth: self.config.trend_share.0,
+        };
+        let (loads, bases) = build(&histories, &nodes, 168, weights);
+        let guests = self.guests.iter().enumerate().zip(loads).map(|((i, g), load)| GuestOutlook {
+            vmid: 100 + i as u32,
+            name: format!("g{i}"),
+            kind: crate::model::GuestKind::Qemu,
+            host: g.0,
+            cores: Cores(8.0),
+            maxmem: Bytes(g.2 * GIB * 1.5),
+            load,
+            cpu_now: Cores((g.1)(-1)),
+            write_bps: 0.0,
+            cpu_trend: trend(|h| (g.1)(h) / 8.0, 0.8),
+            mem_trend: trend(|_| 0.66, 0.85),
+            moves: Vec::new(),
+            history_hours: HOURS as f64,
+        });
+        let guests: Vec<GuestOutlook> = guests.collect();
+        let nodes = bases.into_iter().enumerate().map(|(n, base)| {
+            let cores = self.cores[n];
+            let cpu: Vec<Option<f64>> =
+                (-HOURS..0).map(|h| Some(node_curve(n, h) / cores)).collect();
+            let mem = vec![Some(node_memory(n) / memory); HOURS as usize];
+            NodeOutlook {
+                name: format!("pve{n}"),
+                online: true,
+                maintenance: false,
+                cores: Cores(cores),
+                memory: Bytes(memory),
+                base,
+                cpu: Readings::of(&cpu, cpu.last().copied().flatten()),
+                mem: Readings::of(&mem, mem.last().copied().flatten()),
+                iowait: Readings::default(),
+                storage_usage: None,
+                cpu_trend: trend(|h| node_curve(n, h) / cores, self.config.cpu_threshold.0),
+                mem_trend: trend(|_| node_memory(n) / memory, self.config.mem_threshold.0),
+                iowait_trend: trend(|_| 0.0, 0.2),
+                history_hours: HOURS as f64,
+            }
+        });
+        let outlook = Outlook { now: NOW, hours: 168, nodes: nodes.collect(), guests };
+        let inventory = inventory(&outlook);
+        (outlook, inventory)
+    }
+}
+
+fn inventory(outlook: &Outlook) -> Inventory {
+    let nodes = outlook.nodes.iter().map(|n| NodeFacts {
+        name: n.name.clone(),
+        online: Some(true),
+        maxcpu: Some(n.cores),
+        ..NodeFacts::default()
+    });
+    let guests = outlook.guests.iter().map(|g| GuestFacts {
+        vmid: g.vmid,
+        node: outlook.nodes[g.host].name.clone(),
+        status: GuestStatus::Running,
+        maxcpu: Some(g.cores),
+        ..GuestFacts::default()
+    });
+    Inventory { nodes: nodes.collect(), guests: guests.collect(), ..Inventory::default() }
+}
+
+fn trend(curve: impl Fn(i64) -> f64, threshold: f64) -> Trend {
+    let local = LocalTime::utc();
+    let points: Vec<Point> =
+        (-HOURS..0).map(|h| Point::sample(NOW + h * 3_600 + 1_800, curve(h))).collect();
+    let params = Params { threshold: Some(threshold), ..Params::share(NOW, 1.0, &local) };
+    analyze(&points, &params)
+}
+
+/// One hot node of five busy guests beside two calm ones.
+fn hot() -> Case {
+    let mut case = Case::new(3);
+    for _ in 0..5 {
+        case = case.guest(0, |_| 2.9, 8.0);
+    }
+    case.guest(1, |_| 4.0, 8.0).guest(2, |_| 6.0, 8.0)
+}
+
+#[test]
+fn a_hot_node_is_relieved_not_emptied() {
+    let (outlook, plan) = hot().run();
+    assert_eq!(plan.steps.len(), 1, "one of five guests is enough");
+    assert_eq!(plan.steps[0].source, 0);
+    assert!(plan.before.core_hours > 0.0 && plan.after.core_hours == 0.0);
+    assert!(plan.steps[0].confidence.percent >= 75.0);
+    assert_eq!(outlook.nodes[plan.steps[0].target].name, "pve1");
+}
+
+#[test]
+fn an_uneven_cluster_without_trouble_is_left_alone() {
+    let case = Case::new(3).guest(0, |_| 5.0, 8.0).guest(0, |_| 5.0, 8.0);
+    let (_, plan) = case.run();
+    assert!(plan.steps.is_empty() && plan.considered.is_empty());
+}
+
+#[test]
+fn no_step_pushes_a_target_over_its_threshold() {
+    let mut case = hot();
+    case.guests[5] = (1, |_| 10.5, 8.0);
+    case.guests[6] = (2, |_| 10.5, 8.0);
+    let (_, plan) = case.run();
+    assert!(plan.steps.is_empty(), "nobody has room for 2.9 cores");
+    let codes: Vec<_> = plan.skipped.iter().flat_map(|s| &s.blockers).map(|b| b.code).collect();
+    assert!(codes.contains(&BlockerCode::Overload));
+}
+
+#[test]
+fn guests_that_peak_together_are_parted() {
+    // Two day workers overload node 0 by day; node 1 works by day, node 2 by night.
+    let day: Curve = |h| if (8..18).contains(&h.rem_euclid(24)) { 7.0 } else { 1.0 };
+    let night: Curve = |h| if (8..18).contains(&h.rem_euclid(24)) { 1.0 } else { 7.0 };
+    let mut case =
+        Case::new(3).guest(0, day, 8.0).guest(0, day, 8.0).guest(1, day, 8.0).guest(2, night, 8.0);
+    case.config.settings.protect_running_workloads = false;
+    let moves = case.moves();
+    assert_eq!(moves.len(), 1);
+    assert_eq!(moves[0].1, 2, "the node that is calm by day");
+}
+
+#[test]
+fn the_same_question_has_the_same_answer() {
+    let describe = || format!("{:?}", hot().run().1.steps);
+    assert_eq!(describe(), describe());
+}
+
+#[test]
+fn a_guest_that_just_moved_rests_and_does_not_go_back() {
+    let mut case = hot();
+    case.change = |outlook, _| {
+        let time = NOW - 3_600;
+        for guest in outlook.guests.iter_mut().filter(|g| g.host == 0) {
+            let (from, to) = ("pve1".to_string(), "pve0".to_string());
+            guest.moves.push(Migration { time, vmid: guest.vmid, from, to });
+        }
+    };
+    let (_, plan) = case.run();
+    assert!(plan.steps.is_empty());
+    assert!(plan.skipped.iter().all(|s| s.blockers[0].code == BlockerCode::Cooldown));
+    case.change = |outlook, _| {
+        let time = NOW - 3 * 86_400;
+        for guest in outlook.guests.iter_mut().filter(|g| g.host == 0) {
+            let (from, to) = ("pve1".to_string(), "pve0".to_string());
+            guest.moves.push(Migration { time, vmid: guest.vmid, from, to });
+        }
+    };
+    assert_eq!(case.moves()[0].1, 2, "after the rest, but not back to pve1");
+}
+
+#[test]
+fn memory_that_a_guest_may_take_must_be_there() {
+    let mut case = hot();
+    case.guests[5].2 = 112.0;
+    case.guests[6].2 = 112.0;
+    let (_, plan) = case.run();
+    assert!(plan.steps.is_empty());
+    let codes: Vec<_> = plan.skipped.iter().flat_map(|s| &s.blockers).map(|b| b.code).collect();
+    assert!(codes.contains(&BlockerCode::MemoryCapacity));
+}
+
+#[test]
+fn a_node_in_maintenance_is_left_even_when_it_is_calm() {
+    let mut case = Case::new(3).guest(0, |_| 1.0, 8.0).guest(1, |_| 1.0, 8.0);
+    assert!(case.moves().is_empty());
+    case.change = |outlook, inventory| {
+        outlook.nodes[0].maintenance = true;
+        inventory.nodes[0].maintenance = true;
+    };
+    case.config.settings.minimum_confidence = Fraction(0.5);
+    assert_eq!(case.moves().len(), 1);
+}
+
+#[test]
+fn blocked_guests_stay_and_others_go_in_their_place() {
+    let mut case = hot();
+    let first = case.moves()[0].0;
+    case.change = |_, inventory| inventory.guests[0].tags.push("ignore".into());
+    let moves = case.moves();
+    assert_eq!(first, 100);
+    assert_eq!(moves[0].0, 101);
+}
+
+#[test]
+fn each_of_the_five_settings_flips_a_decision() {
+    let with = |change: fn(&mut Settings)| {
+        let mut settings = Settings::default();
+        change(&mut settings);
+        map_simplified_to_penalty_config(&settings)
+    };
+    // Sensitivity: 82 % is over the balanced threshold, not over the conservative one.
+    let mut case = hot();
+    for guest in &mut case.guests[..5] {
+        guest.1 = |_| 2.6;
+    }
+    assert_eq!(case.moves().len(), 1);
+    case.config = with(|s| s.migration_sensitivity = crate::settings::Sensitivity::Conservative);
+    assert!(case.moves().is_empty());
+
+    // Trend weight: a calm moment hides a daily overload from a pure snapshot.
+    let mut case = hot();
+    for guest in &mut case.guests[..5] {
+        guest.1 = |h| if h > -3 { 0.5 } else { 2.9 };
+    }
+    assert_eq!(case.moves().len(), 1);
+    case.config = with(|s| s.trend_weight = Fraction(0.0));
+    assert!(case.moves().is_empty());
+
+    // Minimum confidence: four days of history leave a doubt.
+    let mut case = hot();
+    case.change = |outlook, _| outlook.nodes[0].history_hours = 96.0;
+    let confidence = case.run().1.steps[0].confidence.percent;
+    assert!((75.0..95.0).contains(&confidence), "{confidence}");
+    case.config = with(|s| s.minimum_confidence = Fraction(0.95));
+    assert!(case.moves().is_empty());
+    assert!(case.run().1.considered[0].reason.contains("confidence"));
+
+    // Protect running workloads: everybody is in the daily peak at 12:00.
+    let mut case = hot();
+    for guest in &mut case.guests[..5] {
+        guest.1 = |h| if (10..16).contains(&(h + 16).rem_euclid(24)) { 2.9 } else { 1.0 };
+    }
+    case.local_hour = 12;
+    let peaks = &case.outlook().0.guests[0].cpu_trend.peak_hours;
+    assert!(peaks.contains(&12), "{peaks:?}");
+    assert!(case.moves().is_empty());
+    assert!(case.run().1.considered[0].reason.contains("put off until"));
+    case.config = with(|s| s.protect_running_workloads = false);
+    assert!(!case.moves().is_empty());
+}
+
+#[test]
+fn expert_keys_act() {
+    let mut case = hot();
+    case.config.set(Key::max_moves, 1.0);
+    assert_eq!(case.moves().len(), 1);
+    case.config.set(Key::min_benefit, 720.0);
+    assert!(case.moves().is_empty());
+    case.config.set(Key::min_benefit, 1.0);
+    case.config.set(Key::min_score_improvement, 1_000.0);
+    assert!(case.moves().is_empty());
+}
