@@ -3,12 +3,15 @@
 //! Fields are only ever added. Times are unix seconds; shares are fractions (1 = all of it) unless
 //! a name says percent.
 
-use crate::error::Warning;
 use crate::evidence::TrendEvidence;
-use crate::model::{Bytes, Cores, GuestKind, UnixTime, Vmid};
+use crate::model::{
+    Bucket, Bytes, Cores, GuestKind, GuestSample, GuestStatus, Migration, Tick, Unit, UnixTime,
+    Vmid,
+};
 use crate::outlook::Readings;
 use crate::recommend::{Blocker, Confidence, Cost, Finding, Overload, Peaks, State, Urgency};
 use crate::score::Contribution;
+use crate::store::DataQuality;
 use crate::trend::{Behaviour, Direction, Trend};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +26,9 @@ pub struct AppendReply {
     pub rejected: u64,
     /// The first refusals, with the line they stand in.
     pub errors: Vec<LineError>,
+    /// Repairs, values beyond their scale, and troubles that lost no tick.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// A refused line.
@@ -32,6 +38,92 @@ pub struct LineError {
     pub line: u64,
     /// What is wrong and where in the tick.
     pub message: String,
+}
+
+/// What one collector run saw and stored.
+#[derive(Clone, Debug, Serialize)]
+pub struct CollectReply {
+    /// Time of the tick.
+    pub ts: UnixTime,
+    /// Nodes of the cluster.
+    pub nodes: usize,
+    /// Those that are online.
+    pub nodes_online: usize,
+    /// Guests of the cluster.
+    pub guests: usize,
+    /// Those that run.
+    pub guests_running: usize,
+    /// What was odd: skipped lines, reset counters, values that cannot be.
+    pub warnings: Vec<String>,
+}
+
+impl CollectReply {
+    /// What `tick` holds.
+    pub fn of(tick: &Tick, warnings: Vec<String>) -> Self {
+        let running = |g: &&GuestSample| g.status == GuestStatus::Running;
+        Self {
+            ts: tick.ts,
+            nodes: tick.nodes.len(),
+            nodes_online: tick.nodes.iter().filter(|n| n.online).count(),
+            guests: tick.guests.len(),
+            guests_running: tick.guests.iter().filter(running).count(),
+            warnings,
+        }
+    }
+}
+
+/// What `compress` did.
+#[derive(Clone, Debug, Serialize)]
+pub struct CompressReply {
+    /// Rows written to the coarser tiers.
+    pub rows: usize,
+    /// Files removed because they were too old.
+    pub removed: usize,
+    /// Troubles that left something undone; the next run tries again.
+    pub warnings: Vec<String>,
+}
+
+/// What is stored of one node or guest.
+#[derive(Clone, Debug, Serialize)]
+pub struct HistoryReply {
+    /// `node pve1` or `guest 100`.
+    pub entity: String,
+    /// Metrics that have values.
+    pub metrics: Vec<MetricHistory>,
+    /// Files and frames that could not be read.
+    pub warnings: Vec<String>,
+}
+
+/// What is stored of one metric.
+#[derive(Clone, Debug, Serialize)]
+pub struct MetricHistory {
+    /// Name of the metric.
+    pub metric: String,
+    /// Unit of the values.
+    pub unit: Unit,
+    /// What it is.
+    pub help: String,
+    /// Values, oldest first: samples where they are kept, else hourly, else six-hourly.
+    pub buckets: Vec<Bucket>,
+}
+
+/// How complete the stored data is.
+#[derive(Clone, Debug, Serialize)]
+pub struct QualityReply {
+    /// Moment of the question.
+    pub now: UnixTime,
+    /// By entity.
+    pub entities: Vec<QualityEntry>,
+}
+
+/// How complete the data of one node or guest is.
+#[derive(Clone, Debug, Serialize)]
+pub struct QualityEntry {
+    /// `node pve1` or `guest 100`.
+    pub entity: String,
+    /// The figures.
+    #[serde(flatten)]
+    pub quality: DataQuality,
 }
 
 /// Trends of one node.
@@ -65,7 +157,7 @@ pub struct GuestTrends {
     /// Busy hours of the day, local time, from the CPU.
     pub peak_hours: Vec<u8>,
     /// Moves within retention.
-    pub migrations: Vec<crate::model::Migration>,
+    pub migrations: Vec<Migration>,
 }
 
 /// The trend of one metric.
@@ -74,7 +166,7 @@ pub struct MetricTrend {
     /// Name of the metric.
     pub metric: &'static str,
     /// Unit of the values.
-    pub unit: crate::model::Unit,
+    pub unit: Unit,
     /// What was found.
     #[serde(flatten)]
     pub trend: Trend,
@@ -90,7 +182,7 @@ pub struct TrendsReply {
     /// Guests by vmid.
     pub guests: Vec<GuestTrends>,
     /// What was odd.
-    pub warnings: Vec<Warning>,
+    pub warnings: Vec<String>,
 }
 
 /// Advice.

@@ -276,19 +276,26 @@ impl Inventory {
             guests: guests.collect(),
             ..Self::default()
         };
-        inventory.nodes.sort_by(|a, b| a.name.cmp(&b.name));
-        inventory.guests.sort_by_key(|g| g.vmid);
+        inventory.sort();
         inventory
+    }
+
+    /// Puts nodes and guests in the order that look-ups rely on; of doubles the first stays.
+    pub fn sort(&mut self) {
+        self.nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        self.nodes.dedup_by(|a, b| a.name == b.name);
+        self.guests.sort_by_key(|g| g.vmid);
+        self.guests.dedup_by_key(|g| g.vmid);
     }
 
     /// The node called `name`.
     pub fn node(&self, name: &str) -> Option<&NodeFacts> {
-        self.nodes.iter().find(|n| n.name == name)
+        self.nodes.binary_search_by(|n| n.name.as_str().cmp(name)).ok().map(|i| &self.nodes[i])
     }
 
     /// The guest with this number.
     pub fn guest(&self, vmid: Vmid) -> Option<&GuestFacts> {
-        self.guests.iter().find(|g| g.vmid == vmid)
+        self.guests.binary_search_by_key(&vmid, |g| g.vmid).ok().map(|i| &self.guests[i])
     }
 }
 

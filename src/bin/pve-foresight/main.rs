@@ -1,3 +1,57 @@
-//! The command line.
+//! The offline engine on the command line: arguments in, one engine call, text or JSON out.
 
-fn main() {}
+mod append;
+mod args;
+mod collect;
+mod demo;
+mod history;
+mod out;
+mod recommend;
+mod settings;
+mod simulate;
+mod trend;
+
+use args::{Args, Command};
+use clap::Parser;
+use out::Out;
+use pve_foresight::error::{Error, Kind, Result};
+use std::process::ExitCode;
+
+/// Exit status when the work was done but some input was refused.
+const PARTLY: u8 = 3;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let mut out = Out::new(args.json);
+    match run(&args, &mut out).and_then(|done| out.flush().map(|()| done)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(PARTLY),
+        // The reader of our output went away (`| head`): nothing is wrong here.
+        Err(e) if e.kind == Kind::Io && e.message == out::CLOSED => ExitCode::SUCCESS,
+        Err(e) => {
+            out::complain(&e);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the command; `false` when some of the input was refused.
+fn run(args: &Args, out: &mut Out) -> Result<bool> {
+    match &args.command {
+        Command::Collect(c) => collect::run(args, c, out),
+        Command::Append(c) => append::run(args, c, out),
+        Command::Compress => append::compress(args, out),
+        Command::History(c) => history::history(args, c, out),
+        Command::Quality(c) => history::quality(args, c, out),
+        Command::Trend(c) => trend::run(args, c, out),
+        Command::Recommend(c) => recommend::run(args, c, out),
+        Command::Settings(c) => settings::run(args, c, out),
+        Command::Simulate(c) => simulate::run(args, c, out),
+        Command::Demo(c) => demo::run(args, c, out),
+    }
+}
+
+/// An argument that makes no sense, said with the remedy.
+fn usage(message: impl Into<String>) -> Error {
+    Error::invalid(message)
+}

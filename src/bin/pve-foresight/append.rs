@@ -1,0 +1,42 @@
+//! `append` and `compress`: the writing side of the store.
+
+use crate::args::{Append, Args};
+use crate::out::{Out, WARN, note, styled};
+use pve_foresight::engine::Engine;
+use pve_foresight::error::Result;
+
+pub(crate) fn run(args: &Args, _: &Append, out: &mut Out) -> Result<bool> {
+    let reply = Engine::new(&args.state).append_lines(std::io::stdin().lock())?;
+    if out.is_json() {
+        out.value(&reply)?;
+    } else {
+        let s = if reply.appended == 1 { "" } else { "s" };
+        out.line(format!(
+            "{} tick{s} appended, {} known already, {} refused",
+            reply.appended, reply.duplicates, reply.rejected
+        ))?;
+    }
+    for error in &reply.errors {
+        note(format!("{} line {}: {}", styled(WARN, "refused:"), error.line, error.message));
+    }
+    for warning in &reply.warnings {
+        note(format!("{} {warning}", styled(WARN, "note:")));
+    }
+    Ok(reply.rejected == 0)
+}
+
+pub(crate) fn compress(args: &Args, out: &mut Out) -> Result<bool> {
+    let reply = Engine::new(&args.state).compress(args.now)?;
+    if out.is_json() {
+        out.value(&reply)?;
+    } else {
+        out.line(format!(
+            "{} rows rolled, {} expired files removed",
+            reply.rows, reply.removed
+        ))?;
+    }
+    for warning in &reply.warnings {
+        note(format!("{} {warning}", styled(WARN, "note:")));
+    }
+    Ok(true)
+}

@@ -1,0 +1,195 @@
+//! Every command and option, once: parser, `--help` and man page come from here.
+
+use clap::{Args as Options, Parser, Subcommand};
+use pve_foresight::model::{UnixTime, Vmid};
+use std::path::PathBuf;
+
+/// Trend-based migration advice for Proxmox VE clusters.
+///
+/// Keeps 90 days of node and guest metrics, understands how they develop, and recommends the few
+/// migrations that are worth it. It advises; it never moves a guest.
+#[derive(Parser, Debug)]
+#[command(version, propagate_version = true, after_help = AFTER)]
+pub(crate) struct Args {
+    /// Directory that holds the metrics
+    #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/pve-foresight")]
+    pub(crate) state: PathBuf,
+    /// Print JSON instead of text
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Moment of the analysis in unix seconds [default: the clock; where the data ended earlier
+    /// than an hour ago, the newest sample]
+    #[arg(long, global = true, value_name = "UNIX")]
+    pub(crate) now: Option<UnixTime>,
+    /// What to do
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER: &str = "Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but some input was \
+    refused.\nTry it without a cluster: pve-foresight demo";
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Read the cluster's live state once and store it
+    Collect(Collect),
+    /// Store ticks from standard input
+    Append(Append),
+    /// Roll old samples into hourly and six-hourly values and drop what is past retention
+    Compress,
+    /// Show what is stored of a node or guest
+    History(History),
+    /// Show how complete the stored data is
+    Quality(Quality),
+    /// Analyse how nodes and guests develop
+    Trend(Trend),
+    /// Recommend the migrations that are worth it, with evidence
+    Recommend(Recommend),
+    /// Show, check or migrate settings
+    Settings(Settings),
+    /// Write the ticks of a simulated cluster
+    Simulate(Simulate),
+    /// Simulate a small cluster with a node heading for trouble and advise on it
+    Demo(Demo),
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Collect {
+    /// Root of the pmxcfs tree, or of a copy of it
+    #[arg(long, value_name = "DIR", default_value = "/etc/pve")]
+    pub(crate) root: PathBuf,
+    /// Where the counters of the previous run are kept between runs (best on a tmpfs)
+    #[arg(long, value_name = "DIR", default_value = "/run/pve-foresight")]
+    pub(crate) run_dir: PathBuf,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Append {
+    /// Read one JSON tick per line (the format is in the README)
+    #[arg(long, required = true)]
+    pub(crate) jsonl: bool,
+}
+
+#[derive(Options, Debug)]
+#[group(required = true, multiple = false)]
+pub(crate) struct Entity {
+    /// A node by name
+    #[arg(long, value_name = "NODE")]
+    pub(crate) node: Option<String>,
+    /// A guest by number
+    #[arg(long, value_name = "VMID")]
+    pub(crate) guest: Option<Vmid>,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct History {
+    #[command(flatten)]
+    pub(crate) entity: Entity,
+    /// How far back to look
+    #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=2160))]
+    pub(crate) hours: u32,
+    /// Metric to plot [default: cpu]
+    #[arg(long, value_name = "NAME", default_value = "cpu")]
+    pub(crate) metric: String,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Quality {
+    /// A node by name
+    #[arg(long, value_name = "NODE", conflicts_with = "guest")]
+    pub(crate) node: Option<String>,
+    /// A guest by number
+    #[arg(long, value_name = "VMID")]
+    pub(crate) guest: Option<Vmid>,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Trend {
+    /// Only this node
+    #[arg(long, value_name = "NODE", conflicts_with_all = ["guest", "series"])]
+    pub(crate) node: Option<String>,
+    /// Only this guest
+    #[arg(long, value_name = "VMID", conflicts_with = "series")]
+    pub(crate) guest: Option<Vmid>,
+    /// Window of the trend
+    #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=2160))]
+    pub(crate) lookback: Option<u32>,
+    /// Analyse raw series from a file instead, one JSON object per line
+    #[arg(long, value_name = "FILE")]
+    pub(crate) series: Option<PathBuf>,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Recommend {
+    /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
+    /// Show also what was considered and skipped, with the reasons
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct SettingsSource {
+    /// Settings file [default: foresight.json beside the inventory, else the defaults]
+    #[arg(long = "settings", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    /// Set one setting for this run, e.g. trend-weight=80 (may be repeated)
+    #[arg(long = "set", value_name = "NAME=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Settings {
+    #[command(flatten)]
+    pub(crate) source: SettingsSource,
+    /// Convert a ProxBalance config.json and print it as our settings file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "set"])]
+    pub(crate) migrate: Option<PathBuf>,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Simulate {
+    /// Scenario as JSON; options below override it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) scenario: Option<PathBuf>,
+    /// Number of nodes
+    #[arg(long)]
+    pub(crate) nodes: Option<u32>,
+    /// Number of guests
+    #[arg(long)]
+    pub(crate) guests: Option<u32>,
+    /// Length in days
+    #[arg(long)]
+    pub(crate) days: Option<f64>,
+    /// Seconds between ticks
+    #[arg(long)]
+    pub(crate) interval: Option<u32>,
+    /// Seed of the randomness: the same seed gives the same ticks
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Workloads from recorded traces (CSV, may be gzipped)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) traces: Option<PathBuf>,
+    /// Write the last tick as a pmxcfs tree into this directory instead of JSON lines to stdout
+    #[arg(long, value_name = "DIR")]
+    pub(crate) tree: Option<PathBuf>,
+    /// Print the scenario with all its options as JSON and stop
+    #[arg(long)]
+    pub(crate) print_scenario: bool,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Demo {
+    /// Workloads from recorded traces (CSV, may be gzipped) instead of synthetic ones
+    #[arg(long, value_name = "FILE")]
+    pub(crate) traces: Option<PathBuf>,
+    /// Seed of the randomness
+    #[arg(long, default_value_t = 1)]
+    pub(crate) seed: u64,
+    /// Keep the demo's metrics in --state instead of a temporary directory
+    #[arg(long)]
+    pub(crate) keep: bool,
+}

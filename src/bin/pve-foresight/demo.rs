@@ -1,0 +1,100 @@
+//! `demo`: the whole way on a simulated cluster, from ticks to advice.
+
+use crate::args::{Args, Demo};
+use crate::out::{DIM, HEAD, Out, note, styled};
+use crate::recommend::show;
+use pve_foresight::engine::{Engine, RecommendRequest};
+use pve_foresight::error::{Error, Kind, Result};
+use pve_foresight::settings::PenaltyConfig;
+use pve_foresight::simulate::{Scenario, Simulation};
+use std::path::{Path, PathBuf};
+
+/// Default end of the demo: a Thursday, 15:00 UTC. A fixed date makes every run alike.
+const END: i64 = 1_792_681_200;
+
+/// Environment for the demo's metrics, removed when it is dropped.
+struct Scratch(PathBuf);
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed from the temporary directory, the system removes.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+pub(crate) fn run(args: &Args, command: &Demo, out: &mut Out) -> Result<bool> {
+    let end = args.now.unwrap_or(END);
+    let mut scenario = match &command.traces {
+        Some(file) => Scenario::demo_traces(end, file.clone()),
+        None => Scenario::demo(end),
+    };
+    scenario.seed = command.seed;
+    let scratch = match command.keep {
+        true => None,
+        false => Some(Scratch(scratch_dir()?)),
+    };
+    let state: &Path = scratch.as_ref().map_or(&args.state, |s| &s.0);
+    let mut simulation = Simulation::new(&scenario)?;
+    let engine = Engine::new(state);
+    if !out.is_json() {
+        tell(&scenario, &simulation, out)?;
+    }
+    let stored = engine.append(&mut simulation)?;
+    let request = RecommendRequest {
+        now: Some(end),
+        inventory: None,
+        config: PenaltyConfig::default(),
+    };
+    let reply = engine.recommend_with(&request, simulation.inventory())?;
+    if out.is_json() {
+        out.value(&reply)?;
+        return Ok(true);
+    }
+    note(styled(DIM, format!("{} ticks stored and analysed", stored.stored)));
+    show(&reply, false, out)?;
+    next(args, command, out)?;
+    Ok(true)
+}
+
+fn tell(scenario: &Scenario, simulation: &Simulation, out: &mut Out) -> Result<()> {
+    let guests = simulation.guests().len();
+    let nodes = simulation.nodes().len();
+    let from = if scenario.traces.is_some() { "recorded" } else { "synthetic" };
+    out.line(format!(
+        "A cluster of {nodes} nodes with {guests} {from} guests over {:.0} days, one sample per {} s.\n",
+        scenario.days, scenario.interval
+    ))
+}
+
+/// Where to look next.
+fn next(args: &Args, command: &Demo, out: &mut Out) -> Result<()> {
+    out.line(styled(HEAD, "\nWhere to look next"))?;
+    if !command.keep {
+        out.line("  pve-foresight demo --keep --state /tmp/foresight-demo    keep these metrics, then")?;
+    }
+    let state = if command.keep { args.state.display().to_string() } else { "/tmp/foresight-demo".into() };
+    for (what, why) in [
+        ("trend --node pve1", "how one node develops, metric by metric"),
+        ("history --node pve1", "what is stored of it, with a plot"),
+        ("recommend --all", "also what was weighed and skipped, and why"),
+        ("recommend --set trend-weight=0", "the same decision from this minute's load alone"),
+    ] {
+        out.line(format!("  pve-foresight --state {state} {what:<34} {}", styled(DIM, why)))?;
+    }
+    Ok(())
+}
+
+/// A directory of our own below the system's temporary directory.
+fn scratch_dir() -> Result<PathBuf> {
+    let base = std::env::temp_dir();
+    for attempt in 0..100u32 {
+        let dir = base.join(format!("pve-foresight-demo-{}-{attempt}", std::process::id()));
+        match std::fs::create_dir(&dir) {
+            Ok(()) => return Ok(dir),
+            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(Error::io(&dir, &e)),
+        }
+    }
+    Err(Error::new(Kind::Io, "no free name for a temporary directory").at(base.display()))
+}
+

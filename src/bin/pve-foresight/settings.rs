@@ -1,0 +1,119 @@
+//! `settings`: what holds, where it comes from, and the way over from ProxBalance.
+
+use crate::args::{Args, Settings, SettingsSource};
+use crate::out::{DIM, HEAD, Out, note, styled, table};
+use crate::usage;
+use pve_foresight::error::{Error, Result};
+use pve_foresight::settings::{
+    Effective, Key, Knob, MAX_BYTES, Origin, Stored, Table, detect_legacy_config,
+    get_effective_penalty_config, load, migrate_legacy_config, parse, strict,
+};
+use serde_json::{Map, Value, json};
+use std::path::Path;
+
+/// Name of the settings file in a pmxcfs tree.
+const FILE: &str = "foresight.json";
+
+/// Largest ProxBalance configuration that is read.
+const MAX_LEGACY_BYTES: usize = 4 << 20;
+
+pub(crate) fn run(_: &Args, command: &Settings, out: &mut Out) -> Result<bool> {
+    if let Some(file) = &command.migrate {
+        return migrate(file, out);
+    }
+    let (effective, _) = effective(&command.source, None)?;
+    if out.is_json() {
+        let settings: Map<String, Value> = Knob::ALL
+            .iter()
+            .map(|&k| {
+                let number = effective.settings().get(k);
+                (k.name().to_string(), k.field().unit.json(number))
+            })
+            .collect();
+        out.value(&json!({ "settings": settings, "effective": effective.entries() }))?;
+        return Ok(true);
+    }
+    show(&effective, out)?;
+    Ok(true)
+}
+
+/// What the options and the file, if there is one, give. A file that was named must be good; one
+/// that was found beside the inventory is used as far as it can be, with warnings.
+pub(crate) fn effective(
+    source: &SettingsSource,
+    beside: Option<&Path>,
+) -> Result<(Effective, Vec<String>)> {
+    let mut warnings = Vec::new();
+    let mut stored = match (&source.file, beside.map(|dir| dir.join(FILE))) {
+        (Some(file), _) => parse(&read(file, MAX_BYTES)?).map_err(|e| e.at(file.display()))?,
+        (None, Some(file)) if file.is_file() => {
+            let loaded = load(&file, &read(&file, MAX_BYTES)?);
+            warnings.extend(loaded.warnings.iter().map(ToString::to_string));
+            loaded.stored
+        }
+        _ => Stored::default(),
+    };
+    for assignment in &source.set {
+        let Some((name, value)) = assignment.split_once('=') else {
+            return Err(usage(format!("--set {assignment}: expected NAME=VALUE")));
+        };
+        let body = json!({ name: value });
+        stored = match (Knob::from_name(name), Key::from_name(name)) {
+            (Some(_), _) => stored.with_settings(&body),
+            (None, Some(_)) => stored.with_expert(&body),
+            (None, None) => Err(usage("no such setting; `pve-foresight settings` lists them").at(name)),
+        }
+        .map_err(|e| e.at("--set"))?;
+    }
+    Ok((get_effective_penalty_config(&stored), warnings))
+}
+
+/// A file's bytes, refused beyond `limit`.
+pub(crate) fn read(file: &Path, limit: usize) -> Result<Vec<u8>> {
+    use std::io::Read;
+    let open = std::fs::File::open(file).map_err(|e| Error::io(file, &e))?;
+    let mut bytes = Vec::new();
+    open.take(limit as u64 + 1).read_to_end(&mut bytes).map_err(|e| Error::io(file, &e))?;
+    if bytes.len() > limit {
+        return Err(Error::invalid(format!("is larger than {limit} bytes")).at(file.display()));
+    }
+    Ok(bytes)
+}
+
+fn show(effective: &Effective, out: &mut Out) -> Result<()> {
+    out.line(styled(HEAD, "Settings"))?;
+    let mut knobs = table(&["setting", "value", "what it does"]);
+    for &knob in Knob::ALL {
+        let field = knob.field();
+        let value = field.unit.text(effective.settings().get(knob));
+        knobs.add_row([field.name, &value, field.help]);
+    }
+    out.line(knobs)?;
+    out.line(styled(HEAD, "\nExpert keys as they hold"))?;
+    let mut keys = table(&["key", "value", "from", "feeds"]);
+    for entry in effective.entries() {
+        let from = match entry.origin {
+            Origin::Default => styled(DIM, "default"),
+            Origin::Knob => "settings".to_string(),
+            Origin::Expert => styled(HEAD, "expert"),
+        };
+        keys.add_row([entry.key, &format!("{} {}", entry.value, entry.unit), &from, entry.term]);
+    }
+    out.line(keys)
+}
+
+/// Prints our settings file; the report goes to stderr, so that `> foresight.json` just works.
+fn migrate(file: &Path, out: &mut Out) -> Result<bool> {
+    let config = strict(&read(file, MAX_LEGACY_BYTES)?, MAX_LEGACY_BYTES)
+        .map_err(|e| e.at(file.display()))?;
+    if !detect_legacy_config(&config) && config.get("migration_settings").is_none() {
+        let message = "has neither penalty_scoring nor migration_settings: not a ProxBalance config.json";
+        return Err(usage(message).at(file.display()));
+    }
+    let migrated = migrate_legacy_config(&config);
+    for line in &migrated.report {
+        note(line);
+    }
+    out.line(migrated.stored().serialise().trim_end())?;
+    Ok(true)
+}

@@ -1,0 +1,217 @@
+//! From a plan to the reply: names instead of indices, reasons for everybody, one summary.
+
+use crate::api::{
+    ConsideredMove, NodeReply, RecommendReply, Recommendation, SkippedGuest, Weighing,
+};
+use crate::evidence::{TrendEvidence, explanation};
+use crate::model::{GuestFacts, GuestKind, GuestStatus, UnixTime};
+use crate::outlook::{GuestOutlook, NodeOutlook};
+use crate::recommend::{Considered, Limits, NodeState, Plan, Question, State, Step, overload, plan};
+use std::collections::BTreeSet;
+
+/// Plans and words the reply.
+pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) -> RecommendReply {
+    let plan = plan(q);
+    let steps = plan.steps.iter().enumerate();
+    let mut all_warnings = warnings;
+    if !q.constraints.knows_storages() {
+        all_warnings.push(
+            "storages, disks, HA rules and tags are not known: give --inventory, or check them \
+             before you move a guest"
+                .into(),
+        );
+    }
+    RecommendReply {
+        now: q.outlook.now,
+        data_until,
+        nodes: nodes(q),
+        recommendations: steps.map(|(i, step)| recommendation(q, i + 1, step)).collect(),
+        considered: plan.considered.iter().map(|c| considered(q, c)).collect(),
+        skipped: skipped(q, &plan),
+        overload_before: plan.before,
+        overload_after: plan.after,
+        horizon_hours: q.outlook.hours,
+        summary: summary(q, &plan),
+        warnings: all_warnings,
+    }
+}
+
+fn nodes(q: &Question) -> Vec<NodeReply> {
+    let loads = q.outlook.node_loads();
+    let limits = Limits::thresholds(q.config);
+    let all = q.outlook.nodes.iter().zip(q.states).zip(&loads).enumerate();
+    all.map(|(index, ((node, state), load))| NodeReply {
+        name: node.name.clone(),
+        state: state.state,
+        urgency: state.state.urgency(),
+        findings: state.findings.clone(),
+        maxcpu: node.cores,
+        maxmem: node.memory,
+        guests: q.outlook.guests.iter().filter(|g| g.host == index).count(),
+        cpu: node.cpu,
+        memory: node.mem,
+        iowait: node.iowait,
+        cpu_trend_per_day: node.cpu_trend.slope_per_day,
+        cpu_direction: node.cpu_trend.direction,
+        mem_trend_per_day: node.mem_trend.slope_per_day,
+        mem_direction: node.mem_trend.direction,
+        stability_score: node.cpu_trend.stability,
+        overload: overload(node, load, None, limits),
+        history_days: node.history_hours / 24.0,
+    })
+    .collect()
+}
+
+fn weighing(step: &Step) -> Weighing {
+    Weighing {
+        score_improvement: step.gain.0,
+        source_score: step.source_score.clone(),
+        target_score: step.target_score.clone(),
+        benefit: step.benefit,
+        cost: step.cost,
+        source_peaks: step.source_peaks,
+        target_peaks: step.target_peaks,
+    }
+}
+
+fn parts<'a>(q: &'a Question, step: &Step) -> (&'a GuestOutlook, &'a NodeOutlook, &'a NodeOutlook) {
+    let nodes = &q.outlook.nodes;
+    (&q.outlook.guests[step.guest], &nodes[step.source], &nodes[step.target])
+}
+
+fn recommendation(q: &Question, order: usize, step: &Step) -> Recommendation {
+    let (guest, source, target) = parts(q, step);
+    Recommendation {
+        order,
+        vmid: guest.vmid,
+        name: guest.name.clone(),
+        kind: guest.kind,
+        source: source.name.clone(),
+        target: target.name.clone(),
+        urgency: q.states[step.source].state.urgency(),
+        confidence: step.confidence.percent,
+        confidence_parts: step.confidence.clone(),
+        decision_explanation: explanation(q, step),
+        trend_evidence: TrendEvidence::of(q, step),
+        command: command(q, guest, step, &target.name),
+        weighing: weighing(step),
+    }
+}
+
+/// What an admin can paste on the source node. HA guests go through the HA manager.
+fn command(q: &Question, guest: &GuestOutlook, step: &Step, target: &str) -> String {
+    let vmid = guest.vmid;
+    let facts = q.inventory.guest(vmid);
+    let kind = if guest.kind == GuestKind::Lxc { "ct" } else { "vm" };
+    if facts.is_some_and(|f| f.ha.is_some()) {
+        return format!("ha-manager migrate {kind}:{vmid} {target}");
+    }
+    match guest.kind {
+        GuestKind::Lxc => format!("pct migrate {vmid} {target} --restart"),
+        GuestKind::Qemu if step.cost.local_disks.0 > 0.0 => {
+            format!("qm migrate {vmid} {target} --online --with-local-disks")
+        }
+        GuestKind::Qemu => format!("qm migrate {vmid} {target} --online"),
+    }
+}
+
+fn considered(q: &Question, c: &Considered) -> ConsideredMove {
+    let (guest, source, target) = parts(q, &c.step);
+    ConsideredMove {
+        vmid: guest.vmid,
+        name: guest.name.clone(),
+        source: source.name.clone(),
+        target: target.name.clone(),
+        confidence: c.step.confidence.percent,
+        reason: c.reason.clone(),
+        weighing: weighing(&c.step),
+    }
+}
+
+/// Every guest that is neither recommended nor considered, with the reason.
+fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
+    let vmid = |step: &Step| q.outlook.guests[step.guest].vmid;
+    let told: BTreeSet<_> =
+        plan.steps.iter().map(vmid).chain(plan.considered.iter().map(|c| vmid(&c.step))).collect();
+    let rest = q.inventory.guests.iter().filter(|g| !told.contains(&g.vmid));
+    rest.map(|guest| {
+        let known = plan.skipped.iter().find(|s| s.vmid == guest.vmid);
+        let mut blockers = known.map(|s| s.blockers.clone()).unwrap_or_default();
+        blockers.sort();
+        blockers.dedup();
+        let reason = match blockers.first() {
+            Some(first) => first.text.clone(),
+            None => idle_reason(q, guest),
+        };
+        SkippedGuest {
+            vmid: guest.vmid,
+            name: guest.name.clone(),
+            node: guest.node.clone(),
+            reason,
+            blockers,
+        }
+    })
+    .collect()
+}
+
+/// Why nobody even asked whether this guest could move.
+fn idle_reason(q: &Question, guest: &GuestFacts) -> String {
+    if guest.template {
+        return "is a template".into();
+    }
+    if !matches!(guest.status, GuestStatus::Running | GuestStatus::Paused) {
+        return "does not run".into();
+    }
+    let Some(node) = q.outlook.node_index(&guest.node) else {
+        return format!("its node {} is not known", guest.node);
+    };
+    match q.states[node].state {
+        State::Healthy => format!("{} needs no relief", guest.node),
+        State::Offline => format!("{} is offline", guest.node),
+        State::Unknown => format!("too little is known of {}", guest.node),
+        State::StableButHot | State::TrendingTowardOverload | State::Overloaded => {
+            format!("other moves relieve {} better, or it is not expected above a threshold", guest.node)
+        }
+    }
+}
+
+/// What to do, or why there is nothing to do.
+fn summary(q: &Question, plan: &Plan) -> String {
+    let hours = q.outlook.hours;
+    let troubled = names(q, |s| s.state > State::StableButHot && s.state < State::Offline);
+    let moves = plan.steps.len();
+    if moves > 0 {
+        let s = if moves == 1 { "" } else { "s" };
+        return format!(
+            "{moves} migration{s} recommended: expected overload in the next {hours} hours falls \
+             from {:.0} to {:.0} node-hours ({:.1} to {:.1} core-hours above the thresholds).",
+            plan.before.node_hours,
+            plan.after.node_hours,
+            plan.before.core_hours,
+            plan.after.core_hours
+        );
+    }
+    let looked = format!("{} guests on {} nodes", q.outlook.guests.len(), q.outlook.nodes.len());
+    if troubled.is_empty() {
+        let hot = names(q, |s| s.state == State::StableButHot);
+        let note = match hot.is_empty() {
+            true => String::new(),
+            false => format!(" {} is hot but not getting worse.", hot.join(", ")),
+        };
+        return format!(
+            "Nothing to do: no node is, or is heading, above its thresholds within {hours} hours \
+             (looked at {looked}).{note}"
+        );
+    }
+    let why = match plan.considered.len() {
+        0 => "no guest there can move to a node that would stay below its thresholds".to_string(),
+        1 => format!("the one move that was weighed {}", plan.considered[0].reason),
+        n => format!("none of the {n} moves that were weighed is worth it now"),
+    };
+    format!("{} in trouble, but {why} (looked at {looked}).", troubled.join(", "))
+}
+
+fn names(q: &Question, wanted: impl Fn(&NodeState) -> bool) -> Vec<String> {
+    let all = q.outlook.nodes.iter().zip(q.states);
+    all.filter(|(_, state)| wanted(state)).map(|(node, _)| node.name.clone()).collect()
+}

@@ -1,0 +1,352 @@
+//! The composer: reads the store, calls the rooms in order, returns replies. Algorithms live
+//! elsewhere; what stands here is the order of steps.
+
+mod advise;
+mod lines;
+mod prepare;
+mod report;
+
+use crate::api::{
+    AppendReply, CollectReply, CompressReply, HistoryReply, LineError, QualityEntry, QualityReply,
+    RecommendReply, TrendsReply,
+};
+use crate::collect::{Counters, identify, inventory, live, rates};
+use crate::error::{Error, Kind, Result};
+use crate::model::{HOUR, Inventory, NodeSample, Tick, UnixTime, Vmid};
+use crate::recommend::{Constraints, Question, states};
+use crate::series::LocalTime;
+use crate::settings::PenaltyConfig;
+use crate::store::{Appended, Entity, Reader, Retention, Writer};
+use crate::trend::cases::answer_numbered;
+use lines::{Line, Lines, MAX_LINE};
+use prepare::History;
+use std::borrow::Borrow;
+use std::io::BufRead;
+use std::path::{Path, PathBuf};
+
+/// Refusals that are reported one by one; beyond them only their number is.
+const MAX_ERRORS: usize = 100;
+/// Data that ended longer ago than this is analysed as of its end.
+const STALE: i64 = HOUR;
+/// Largest inventory file that is read.
+const MAX_INVENTORY: u64 = 256 << 20;
+/// Name of the file that keeps the collector's counters between runs.
+const COUNTERS: &str = "counters";
+
+/// The engine over one state directory. Holds nothing open.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    state: PathBuf,
+}
+
+/// What to analyse for trends.
+#[derive(Clone, Debug)]
+pub struct TrendsRequest {
+    /// Moment of the analysis; `None`: see [`Engine::moment`].
+    pub now: Option<UnixTime>,
+    /// Window of the trend.
+    pub lookback_hours: u32,
+    /// Only this node.
+    pub node: Option<String>,
+    /// Only this guest.
+    pub guest: Option<Vmid>,
+}
+
+/// Whom to ask about.
+#[derive(Clone, Debug)]
+pub struct EntityRequest {
+    /// Moment of the question; `None`: see [`Engine::moment`].
+    pub now: Option<UnixTime>,
+    /// A node.
+    pub node: Option<String>,
+    /// A guest.
+    pub guest: Option<Vmid>,
+}
+
+/// What to decide from.
+#[derive(Clone, Debug)]
+pub struct RecommendRequest {
+    /// Moment of the analysis; `None`: see [`Engine::moment`].
+    pub now: Option<UnixTime>,
+    /// A pmxcfs tree or a JSON file with the constraints; `None`: the last tick alone.
+    pub inventory: Option<PathBuf>,
+    /// Effective settings.
+    pub config: PenaltyConfig,
+}
+
+impl Engine {
+    /// An engine over the metrics in `state`.
+    pub fn new(state: &Path) -> Self {
+        Self { state: state.to_path_buf() }
+    }
+
+    /// One run of the collector: the tree's live state becomes a stored tick.
+    ///
+    /// `run_dir` keeps the counters of the previous run, from which rates are made.
+    pub fn collect(&self, root: &Path, run_dir: &Path, now: Option<UnixTime>) -> Result<CollectReply> {
+        let now = now.unwrap_or_else(clock);
+        let mut live = live(root)?;
+        std::fs::create_dir_all(run_dir).map_err(|e| Error::io(run_dir, &e))?;
+        let file = run_dir.join(COUNTERS);
+        let (previous, odd) = Counters::load(&file);
+        identify(root, &mut live, &previous);
+        let (tick, counters, warnings) = rates(&previous, &live, now);
+        let done = self.append([&tick])?;
+        counters.save(&file)?;
+        let mut all: Vec<String> = odd.iter().map(ToString::to_string).collect();
+        all.extend(live.warnings.iter().chain(&warnings).map(ToString::to_string));
+        all.extend(done.warnings.iter().map(ToString::to_string));
+        if let Some(time) = done.duplicates.first() {
+            all.push(format!("a tick at {time} is stored already; this one was left out"));
+        }
+        Ok(CollectReply::of(&tick, all))
+    }
+
+    /// Stores ticks, each whole or not at all.
+    pub fn append<T: Borrow<Tick>>(&self, ticks: impl IntoIterator<Item = T>) -> Result<Appended> {
+        Writer::open(&self.state, Retention::default())?.append_all(ticks)
+    }
+
+    /// Stores ticks from JSON lines. A bad line is reported and skipped; the others are stored.
+    pub fn append_lines(&self, input: impl BufRead) -> Result<AppendReply> {
+        let mut reply = AppendReply::default();
+        let mut lines = Lines::new(input, MAX_LINE);
+        let mut broken = None;
+        let ticks = std::iter::from_fn(|| {
+            loop {
+                let read = match lines.advance() {
+                    Ok(Some(Line::Whole(line))) if line.trim_ascii().is_empty() => continue,
+                    Ok(Some(Line::Whole(line))) => parse_tick(line),
+                    Ok(Some(Line::TooLong)) => {
+                        Err(Error::invalid(format!("longer than {} MiB", MAX_LINE >> 20)))
+                    }
+                    Ok(None) => return None,
+                    Err(e) => {
+                        broken = Some(e);
+                        return None;
+                    }
+                };
+                match read {
+                    Ok(tick) => return Some(tick),
+                    Err(e) => {
+                        reply.rejected += 1;
+                        if reply.errors.len() < MAX_ERRORS {
+                            let line = lines.number();
+                            reply.errors.push(LineError { line, message: e.to_string() });
+                        }
+                    }
+                }
+            }
+        });
+        let done = self.append(ticks)?;
+        if let Some(error) = broken {
+            return Err(error);
+        }
+        reply.appended = done.stored as u64;
+        reply.duplicates = done.duplicates.len() as u64;
+        reply.warnings = done.warnings.iter().map(ToString::to_string).collect();
+        Ok(reply)
+    }
+
+    /// Rolls what is over and drops what is too old.
+    pub fn compress(&self, now: Option<UnixTime>) -> Result<CompressReply> {
+        // Without this, a mistyped directory would be made and reported as compressed.
+        let reader = Reader::open(&self.state)?;
+        let (now, _) = self.moment(&reader, now)?;
+        let done = Writer::open(&self.state, Retention::default())?.compress_old_samples(now)?;
+        Ok(CompressReply {
+            rows: done.rows,
+            removed: done.removed,
+            warnings: done.warnings.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// What is stored of a node or guest.
+    pub fn history(&self, request: &EntityRequest, hours: u32) -> Result<HistoryReply> {
+        let reader = Reader::open(&self.state)?;
+        let (now, _) = self.moment(&reader, request.now)?;
+        match (&request.node, request.guest) {
+            (Some(node), _) => {
+                let history = reader.get_node_history(node, hours, now)?;
+                report::history(format!("node {node}"), &history)
+            }
+            (None, Some(vmid)) => {
+                let history = reader.get_guest_history(vmid, hours, now)?;
+                report::history(format!("guest {vmid}"), &history)
+            }
+            (None, None) => Err(Error::invalid("name a node or a guest")),
+        }
+    }
+
+    /// How complete the stored data is: of one, or of everybody who is there.
+    pub fn quality(&self, request: &EntityRequest) -> Result<QualityReply> {
+        let reader = Reader::open(&self.state)?;
+        let (now, tick) = self.moment(&reader, request.now)?;
+        let nodes = tick.nodes.iter().map(|n| Entity::Node(n.name.clone()));
+        let guests = tick.guests.iter().map(|g| Entity::Guest(g.vmid));
+        let asked: Vec<Entity> = match (&request.node, request.guest) {
+            (Some(node), _) => vec![Entity::Node(node.clone())],
+            (None, Some(vmid)) => vec![Entity::Guest(vmid)],
+            (None, None) => nodes.chain(guests).collect(),
+        };
+        let entry = |entity: Entity| {
+            let quality = reader.get_data_quality(&entity, now)?;
+            Ok(QualityEntry { entity: report::entity_label(&entity), quality })
+        };
+        Ok(QualityReply { now, entities: asked.into_iter().map(entry).collect::<Result<_>>()? })
+    }
+
+    /// How nodes and guests develop.
+    pub fn trends(&self, request: &TrendsRequest) -> Result<TrendsReply> {
+        let reader = Reader::open(&self.state)?;
+        let (now, _) = self.moment(&reader, request.now)?;
+        let history = History::load(&reader, now, request.lookback_hours)?;
+        report::trends(&history, request, &local_time(now))
+    }
+
+    /// The advice, from the store and an inventory.
+    pub fn recommend(&self, request: &RecommendRequest) -> Result<RecommendReply> {
+        let reader = Reader::open(&self.state)?;
+        let (now, tick) = self.moment(&reader, request.now)?;
+        let inventory = match &request.inventory {
+            None => Inventory::from_tick(&tick),
+            Some(path) if path.is_dir() => inventory(path, now)?,
+            Some(path) => read_inventory(path)?,
+        };
+        self.recommend_with(request, inventory)
+    }
+
+    /// The advice, with an inventory at hand.
+    pub fn recommend_with(
+        &self,
+        request: &RecommendRequest,
+        inventory: Inventory,
+    ) -> Result<RecommendReply> {
+        let reader = Reader::open(&self.state)?;
+        let (now, tick) = self.moment(&reader, request.now)?;
+        let lookback = request.config.settings.analysis_lookback.hours().0 as u32;
+        let history = History::load(&reader, now, lookback)?;
+        let local = local_time(now);
+        let inventory = current(inventory, &tick);
+        let outlook = prepare::outlook(&history, &inventory, &request.config, &local);
+        let states = states(&outlook, &request.config);
+        let question = Question {
+            outlook: &outlook,
+            states: &states,
+            inventory: &inventory,
+            constraints: &Constraints::new(&inventory),
+            config: &request.config,
+            local_hour: local.hour(now) as u8,
+        };
+        let mut warnings: Vec<String> = inventory.warnings.iter().map(ToString::to_string).collect();
+        warnings.extend(history.warnings());
+        if request.now.is_none() && clock() - now > STALE {
+            warnings.push(format!(
+                "the newest sample is from {}: analysed as of then; is the collector running?",
+                report::date(now)
+            ));
+        }
+        Ok(advise::advise(&question, tick.ts, warnings))
+    }
+
+    /// The moment to analyse as of, with the newest tick then: the one asked for; else the clock,
+    /// or the newest sample where that is older than an hour.
+    fn moment(&self, reader: &Reader, asked: Option<UnixTime>) -> Result<(UnixTime, Tick)> {
+        let until = asked.unwrap_or_else(clock);
+        let Some(tick) = reader.last_tick(until)? else {
+            let message = match asked {
+                Some(now) => format!("holds no sample at or before {}", report::date(now)),
+                None => "holds no samples yet; run `collect` or `append` first".to_string(),
+            };
+            return Err(Error::new(Kind::NotFound, message).at(self.state.display()));
+        };
+        let now = match asked {
+            None if until - tick.ts > STALE => tick.ts,
+            _ => until,
+        };
+        Ok((now, tick))
+    }
+}
+
+/// Answers raw series line by line; each answer or refusal goes to `take`.
+pub fn answer_series(
+    input: impl BufRead,
+    take: &mut impl FnMut(Result<String>) -> Result<()>,
+) -> Result<()> {
+    let mut lines = Lines::new(input, MAX_LINE);
+    loop {
+        let answer = match lines.advance()? {
+            None => return Ok(()),
+            Some(Line::TooLong) => Err(None),
+            Some(Line::Whole(line)) => match std::str::from_utf8(line) {
+                Ok(text) if text.trim().is_empty() => continue,
+                Ok(text) => Ok(text.to_string()),
+                Err(e) => Err(Some(e)),
+            },
+        };
+        let number = lines.number();
+        let place = format!("line {number}");
+        take(match answer {
+            Ok(text) => answer_numbered(number as usize, &text),
+            Err(Some(e)) => Err(Error::invalid(format!("not UTF-8: {e}")).at(place)),
+            Err(None) => Err(Error::invalid(format!("longer than {} MiB", MAX_LINE >> 20)).at(place)),
+        })?;
+    }
+}
+
+fn parse_tick(line: &[u8]) -> Result<Tick> {
+    let tick: Tick = serde_json::from_slice(line)
+        .map_err(|e| Error::invalid(format!("not a tick: {e}")))?;
+    tick.check()?;
+    Ok(tick)
+}
+
+/// An inventory from a JSON file.
+fn read_inventory(path: &Path) -> Result<Inventory> {
+    use std::io::Read;
+    let file = std::fs::File::open(path).map_err(|e| Error::io(path, &e))?;
+    let mut bytes = Vec::new();
+    file.take(MAX_INVENTORY + 1).read_to_end(&mut bytes).map_err(|e| Error::io(path, &e))?;
+    if bytes.len() as u64 > MAX_INVENTORY {
+        let message = format!("is larger than {} MiB", MAX_INVENTORY >> 20);
+        return Err(Error::invalid(message).at(path.display()));
+    }
+    let mut inventory: Inventory = serde_json::from_slice(&bytes)
+        .map_err(|e| Error::invalid(format!("not an inventory: {e}")).at(path.display()))?;
+    inventory.sort();
+    Ok(inventory)
+}
+
+/// Where guests are and which nodes are online, by the newest tick: an inventory file may be older.
+fn current(mut inventory: Inventory, tick: &Tick) -> Inventory {
+    for guest in &mut inventory.guests {
+        if let Some(seen) = tick.guests.iter().find(|g| g.vmid == guest.vmid) {
+            guest.node.clone_from(&seen.node);
+            guest.status = seen.status;
+        }
+    }
+    let seen = |name: &str| -> Option<&NodeSample> { tick.nodes.iter().find(|n| n.name == name) };
+    for node in &mut inventory.nodes {
+        if let Some(sample) = seen(&node.name) {
+            node.online = node.online.map(|o| o && sample.online).or(Some(sample.online));
+        }
+    }
+    inventory
+}
+
+/// The system's time zone over all that a store can hold.
+fn local_time(now: UnixTime) -> LocalTime {
+    use chrono::{Local, Offset, TimeZone};
+    let east = |time: UnixTime| match Local.timestamp_opt(time, 0) {
+        chrono::LocalResult::Single(t) | chrono::LocalResult::Ambiguous(t, _) => {
+            t.offset().fix().local_minus_utc()
+        }
+        chrono::LocalResult::None => 0,
+    };
+    LocalTime::of_zone(now - 91 * 24 * HOUR, now + 31 * 24 * HOUR, east)
+}
+
+/// The clock in unix seconds: the one place that reads it.
+fn clock() -> UnixTime {
+    chrono::Utc::now().timestamp()
+}

@@ -1,0 +1,434 @@
+//! From the store's rows to trends and expected loads of everybody who runs.
+
+use crate::error::Result;
+use crate::model::{
+    Bytes, Cores, DAY, Fraction, GuestMetric, GuestStatus, HOUR, Inventory, Metric, Migration, NodeMetric, UnixTime, Worse,
+};
+use crate::outlook::{
+    GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Weights, build,
+};
+use crate::series::{LocalTime, Point};
+use crate::settings::PenaltyConfig;
+use crate::store::{self, Capacity, Detail, Fleet, GuestTrack, Placement, Reader, Resolution};
+use crate::trend::{Nature, Params, ProjectionBasis, Scale, Trend, analyze};
+use std::collections::BTreeMap;
+
+/// History that daily and weekly profiles are made from, whatever the lookback.
+const PROFILE: i64 = 14 * DAY;
+/// What "now" is the mean of.
+const CURRENT: i64 = 15 * 60;
+/// A claimed trend of work (CPU, I/O wait), and any new claim, is believed to go on this long:
+/// real ones mostly stop (docs/trend.md).
+const BELIEVED_DAYS: f64 = 2.0;
+
+/// Stored rows around `now`, in the resolutions that analysis uses.
+pub(super) struct History {
+    /// Moment of the analysis.
+    pub(super) now: UnixTime,
+    /// Hourly rows (and six-hourly ones before them, when the lookback reaches that far).
+    coarse: Vec<Fleet>,
+    /// Samples since the last whole hour, and at least of the last hour.
+    recent: Fleet,
+}
+
+/// An entity in each of the loaded fleets, and how its rows are read there.
+struct Found<'a, M> {
+    coarse: Vec<(&'a Fleet, usize)>,
+    recent: Option<(&'a Fleet, usize)>,
+    rows: fn(&Fleet, usize, M) -> Vec<store::Point>,
+}
+
+impl History {
+    /// Loads what `lookback_hours` before `now` needs. O(bytes of the hourly tier).
+    pub(super) fn load(reader: &Reader, now: UnixTime, lookback_hours: u32) -> Result<Self> {
+        let hour = now - now.rem_euclid(HOUR);
+        let start = hour - PROFILE;
+        let mut coarse = Vec::new();
+        let earliest = now - i64::from(lookback_hours) * HOUR;
+        if earliest < start {
+            coarse.push(reader.fleet(earliest..start, Resolution::SixHourly, Detail::Typical)?);
+        }
+        coarse.push(reader.fleet(start..hour, Resolution::Hourly, Detail::Typical)?);
+        let recent = reader.fleet(hour - HOUR..now + 1, Resolution::Raw, Detail::Typical)?;
+        Ok(Self { now, coarse, recent })
+    }
+
+    /// The newest fleet that knows anybody: who is there and what it is called.
+    fn newest(&self) -> &Fleet {
+        match self.coarse.last() {
+            Some(hourly) if self.recent.nodes.is_empty() && self.recent.guests.is_empty() => hourly,
+            _ => &self.recent,
+        }
+    }
+
+    /// Nodes that are there, in order of their names.
+    pub(super) fn node_names(&self) -> Vec<String> {
+        let fleet = self.newest();
+        fleet.nodes.iter().filter(|n| n.present).map(|n| n.name.to_string()).collect()
+    }
+
+    /// Guests that are there, in order of their numbers.
+    pub(super) fn guest_tracks(&self) -> Vec<&GuestTrack> {
+        self.newest().guests.iter().filter(|g| g.present).collect()
+    }
+
+    /// Whether the node was seen online last.
+    fn online(&self, name: &str) -> bool {
+        let fleet = self.newest();
+        fleet.node(name).is_some_and(|i| fleet.nodes[i].online)
+    }
+
+    /// Files and frames that could not be read.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let all = self.coarse.iter().chain([&self.recent]).flat_map(|f| &f.warnings);
+        all.map(ToString::to_string).collect()
+    }
+
+    /// Moves of the loaded time, in order of time.
+    pub(super) fn migrations(&self) -> Vec<Migration> {
+        let all = self.coarse.iter().chain([&self.recent]).flat_map(Fleet::migrations);
+        let unique: BTreeMap<_, _> = all.map(|m| ((m.time, m.vmid), m)).collect();
+        unique.into_values().collect()
+    }
+
+    fn find_node(&self, name: &str) -> Found<'_, NodeMetric> {
+        let find = |fleet: &Fleet| fleet.node(name);
+        Found {
+            coarse: self.coarse.iter().filter_map(|f| Some((f, find(f)?))).collect(),
+            recent: find(&self.recent).map(|i| (&self.recent, i)),
+            rows: |fleet, entity, metric| fleet.node_table.points(entity, metric).collect(),
+        }
+    }
+
+    fn find_guest(&self, track: &GuestTrack) -> Found<'_, GuestMetric> {
+        let same = |g: &GuestTrack| g.vmid == track.vmid && g.since == track.since;
+        let find = |fleet: &Fleet| {
+            let key = |g: &GuestTrack| (g.vmid, g.since);
+            let place = fleet.guests.partition_point(|g| key(g) < key(track));
+            fleet.guests.get(place).filter(|g| same(g)).map(|_| place)
+        };
+        Found {
+            coarse: self.coarse.iter().filter_map(|f| Some((f, find(f)?))).collect(),
+            recent: find(&self.recent).map(|i| (&self.recent, i)),
+            rows: |fleet, entity, metric| fleet.guest_table.points(entity, metric).collect(),
+        }
+    }
+
+    /// Points of a node's metric for trend analysis.
+    pub(super) fn node_points(&self, name: &str, metric: NodeMetric) -> Vec<Point> {
+        self.find_node(name).points(metric)
+    }
+
+    /// Points of a guest's metric for trend analysis.
+    pub(super) fn guest_points(&self, track: &GuestTrack, metric: GuestMetric) -> Vec<Point> {
+        self.find_guest(track).points(metric)
+    }
+
+    /// Start of the running hour.
+    fn hour(&self) -> UnixTime {
+        self.now - self.now.rem_euclid(HOUR)
+    }
+
+    /// First second of the hourly grid, and its length in hours with the running one.
+    fn grid(&self) -> (UnixTime, usize) {
+        (self.hour() - PROFILE, (PROFILE / HOUR) as usize + 1)
+    }
+
+    /// All capacities and placements of a guest, oldest first.
+    fn past_of(&self, track: &GuestTrack) -> (Vec<Placement>, Vec<Capacity>) {
+        let (mut placements, mut capacities) = (Vec::new(), Vec::new());
+        for fleet in self.coarse.iter().chain([&self.recent]) {
+            let same = fleet.guests.iter().find(|g| g.vmid == track.vmid && g.since == track.since);
+            let Some(same) = same else { continue };
+            placements.extend(same.placements.iter().cloned());
+            capacities.extend(same.capacities.iter().copied());
+        }
+        (placements, capacities)
+    }
+
+    fn node_capacities(&self, name: &str) -> Vec<Capacity> {
+        let fleets = self.coarse.iter().chain([&self.recent]);
+        fleets.filter_map(|f| Some(&f.nodes[f.node(name)?].capacities)).flatten().copied().collect()
+    }
+}
+
+impl<M: Metric> Found<'_, M> {
+    /// Whole rows, oldest first.
+    fn whole(&self, metric: M) -> impl Iterator<Item = store::Point> + '_ {
+        self.coarse.iter().flat_map(move |(fleet, entity)| (self.rows)(fleet, *entity, metric))
+    }
+
+    /// The latest samples.
+    fn samples(&self, metric: M) -> Vec<store::Point> {
+        self.recent.map_or_else(Vec::new, |(fleet, entity)| (self.rows)(fleet, entity, metric))
+    }
+
+    /// Whole rows, then the samples that no row holds yet.
+    fn points(&self, metric: M) -> Vec<Point> {
+        let mut all: Vec<Point> = Vec::new();
+        let mut covered = UnixTime::MIN;
+        for row in self.whole(metric) {
+            covered = row.window.start + i64::from(row.window.seconds);
+            all.push(Point {
+                time: row.window.middle(),
+                value: row.avg,
+                seconds: row.window.seconds,
+                count: row.count,
+                p95: Some(row.p95),
+            });
+        }
+        let fresh = self.samples(metric).into_iter().filter(|p| p.window.start >= covered);
+        all.extend(fresh.map(|p| Point::sample(p.window.start, p.avg)));
+        all
+    }
+
+    /// Mean of the last minutes; of the last sample or row when there are none.
+    fn current(&self, metric: M, now: UnixTime) -> Option<f64> {
+        let samples = self.samples(metric);
+        let fresh = samples.iter().filter(|p| p.window.start > now - CURRENT);
+        let (sum, count) = fresh.fold((0.0, 0u32), |(s, n), p| (s + p.avg, n + 1));
+        match count {
+            0 => samples.last().map(|p| p.avg).or_else(|| self.whole(metric).last().map(|p| p.avg)),
+            _ => Some(sum / f64::from(count)),
+        }
+    }
+
+    /// Hourly means on the grid that starts at `start`.
+    fn hourly(&self, metric: M, start: UnixTime, hours: usize) -> Vec<Option<f64>> {
+        let mut sums = vec![(0.0, 0.0); hours];
+        for point in self.points(metric).iter().filter(|p| i64::from(p.seconds) <= HOUR) {
+            let slot = usize::try_from((point.time - start).div_euclid(HOUR)).ok();
+            if let Some(slot) = slot.and_then(|s| sums.get_mut(s)) {
+                slot.0 += point.value * f64::from(point.count);
+                slot.1 += f64::from(point.count);
+            }
+        }
+        sums.into_iter().map(|(sum, weight)| (weight > 0.0).then(|| sum / weight)).collect()
+    }
+}
+
+/// Everything that a decision reads, from the store's rows.
+pub(super) fn outlook(
+    history: &History,
+    inventory: &Inventory,
+    config: &PenaltyConfig,
+    local: &LocalTime,
+) -> Outlook {
+    let names = history.node_names();
+    let index: BTreeMap<&str, usize> =
+        names.iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
+    let moves = history.migrations();
+    let analysis = Analysis { history, config, local, moves: &moves };
+    let mut parts: Vec<(GuestOutlook, GuestHistory)> = Vec::new();
+    for track in history.guest_tracks() {
+        let running = matches!(track.status, GuestStatus::Running | GuestStatus::Paused);
+        let host = track.placements.last().and_then(|p| index.get(&*p.host).copied());
+        if let (true, false, Some(host)) = (running, track.template, host) {
+            parts.push(analysis.guest(track, host, &index));
+        }
+    }
+    let mut nodes: Vec<(NodeOutlook, NodeHistory)> =
+        names.iter().map(|name| analysis.node(name, inventory)).collect();
+    let histories: Vec<(usize, GuestHistory)> =
+        parts.iter().map(|(g, past)| (g.host, past.clone())).collect();
+    let node_histories: Vec<NodeHistory> = nodes.iter().map(|(_, past)| past.clone()).collect();
+    let blend = config.blend();
+    let weights = Weights {
+        current: blend.current,
+        day: blend.day,
+        week: blend.week,
+        growth: config.trend_share.0,
+    };
+    let lookback = analysis.lookback() as usize;
+    let (loads, bases) = build(&histories, &node_histories, lookback, weights);
+    let hours = loads.first().or(bases.first()).map_or(0, |l| l.cpu.len());
+    let guests = parts.into_iter().zip(loads).map(|((guest, _), load)| GuestOutlook { load, ..guest });
+    let guests = guests.collect();
+    nodes.iter_mut().zip(bases).for_each(|((node, _), base)| node.base = base);
+    Outlook { now: history.now, hours, nodes: nodes.into_iter().map(|(n, _)| n).collect(), guests }
+}
+
+struct Analysis<'a> {
+    history: &'a History,
+    config: &'a PenaltyConfig,
+    local: &'a LocalTime,
+    moves: &'a [Migration],
+}
+
+impl Analysis<'_> {
+    fn lookback(&self) -> u32 {
+        self.config.settings.analysis_lookback.hours().0 as u32
+    }
+
+    fn trend(&self, points: &[Point], threshold: f64, nature: Nature, shifts: &[UnixTime]) -> Trend {
+        let params = Params {
+            now: self.history.now,
+            lookback_hours: self.lookback(),
+            threshold: Some(threshold),
+            worse: Worse::High,
+            scale: Scale::Share { whole: 1.0 },
+            nature,
+            shifts,
+            local: self.local,
+        };
+        analyze(points, &params)
+    }
+
+    fn node(&self, name: &str, inventory: &Inventory) -> (NodeOutlook, NodeHistory) {
+        let (history, config) = (self.history, self.config);
+        let found = history.find_node(name);
+        let (start, hours) = history.grid();
+        let capacities = history.node_capacities(name);
+        let (cores, memory) = newest(&capacities);
+        let shifts: Vec<UnixTime> =
+            self.moves.iter().filter(|m| m.from == name || m.to == name).map(|m| m.time).collect();
+        let trend = |metric, threshold: f64, nature| {
+            self.trend(&history.node_points(name, metric), threshold, nature, &shifts)
+        };
+        let shares = |metric| found.hourly(metric, start, hours);
+        let now = |metric| found.current(metric, history.now);
+        let (cpu, mem) = (shares(NodeMetric::Cpu), shares(NodeMetric::Memory));
+        let readings = |hourly: &[Option<f64>], metric| Readings::of(hourly, now(metric));
+        let facts = inventory.node(name);
+        let outlook = NodeOutlook {
+            name: name.to_string(),
+            online: history.online(name) && facts.is_none_or(|f| f.online != Some(false)),
+            maintenance: facts.is_some_and(|f| f.maintenance),
+            cores: Cores(cores),
+            memory: Bytes(memory),
+            base: Default::default(),
+            cpu: readings(&cpu, NodeMetric::Cpu),
+            mem: readings(&mem, NodeMetric::Memory),
+            iowait: readings(&shares(NodeMetric::Iowait), NodeMetric::Iowait),
+            storage_usage: now(NodeMetric::StorageUsage).map(Fraction),
+            cpu_trend: trend(NodeMetric::Cpu, config.cpu_threshold.0, Nature::Work),
+            mem_trend: trend(NodeMetric::Memory, config.mem_threshold.0, Nature::Fill),
+            iowait_trend: trend(NodeMetric::Iowait, config.iowait_threshold.0, Nature::Work),
+            history_hours: age_hours(&history.node_points(name, NodeMetric::Cpu), history.now),
+        };
+        let scaled = |hourly: &[Option<f64>], of: fn(&Capacity) -> Option<f64>| {
+            in_units(hourly, start, &capacities, of)
+        };
+        let past = NodeHistory {
+            cpu: scaled(&cpu, |c| c.maxcpu.map(|x| x.0)),
+            memory: scaled(&mem, |c| c.maxmem.map(|x| x.0)),
+            cpu_now: now(NodeMetric::Cpu).map(|x| x * cores),
+            memory_now: now(NodeMetric::Memory).map(|x| x * memory),
+        };
+        (outlook, past)
+    }
+
+    fn guest(
+        &self,
+        track: &GuestTrack,
+        host: usize,
+        index: &BTreeMap<&str, usize>,
+    ) -> (GuestOutlook, GuestHistory) {
+        let history = self.history;
+        let found = history.find_guest(track);
+        let (start, hours) = history.grid();
+        let (placements, capacities) = history.past_of(track);
+        let (cores, maxmem) = newest(&capacities);
+        // What the guest takes on its host is what a move shifts; its own view is second best.
+        let on_host = found.current(GuestMetric::MemoryHost, history.now).is_some();
+        let memory = if on_host { GuestMetric::MemoryHost } else { GuestMetric::Memory };
+        let moves: Vec<Migration> =
+            self.moves.iter().filter(|m| m.vmid == track.vmid).cloned().collect();
+        let trend = |metric, nature| {
+            let points = history.guest_points(track, metric);
+            self.trend(&points, 1.0, nature, &[])
+        };
+        let cpu_trend = trend(GuestMetric::Cpu, Nature::Work);
+        let mem_trend = trend(memory, Nature::Fill);
+        let days = f64::from(self.lookback()) / 24.0;
+        let cpu = found.hourly(GuestMetric::Cpu, start, hours);
+        let mem = found.hourly(memory, start, hours);
+        let cpu_now = found.current(GuestMetric::Cpu, history.now).unwrap_or(0.0) * cores;
+        let past = GuestHistory {
+            cpu: in_units(&cpu, start, &capacities, |c| c.maxcpu.map(|x| x.0)),
+            memory: in_units(&mem, start, &capacities, |c| c.maxmem.map(|x| x.0)),
+            host: hosts(&placements, start, hours, index),
+            cpu_now,
+            memory_now: found.current(memory, history.now).unwrap_or(0.0) * maxmem,
+            growth: (growth(&cpu_trend, days) * cores, growth(&mem_trend, days) * maxmem),
+        };
+        let writes = found.hourly(GuestMetric::DiskWrite, start, hours);
+        let lately = writes[hours.saturating_sub(24)..].iter().flatten();
+        let (sum, count) = lately.fold((0.0, 0u32), |(s, n), x| (s + x, n + 1));
+        let points = history.guest_points(track, GuestMetric::Cpu);
+        let outlook = GuestOutlook {
+            vmid: track.vmid,
+            name: track.name.clone(),
+            kind: track.kind,
+            host,
+            cores: Cores(cores),
+            maxmem: Bytes(maxmem),
+            load: Default::default(),
+            cpu_now: Cores(cpu_now),
+            write_bps: if count > 0 { sum / f64::from(count) } else { 0.0 },
+            cpu_trend,
+            mem_trend,
+            moves,
+            history_hours: age_hours(&points, history.now),
+        };
+        (outlook, past)
+    }
+}
+
+/// Change by the end of the horizon if a claimed trend goes on as far as such trends do.
+fn growth(trend: &Trend, horizon_days: f64) -> f64 {
+    let days = match trend.projection_basis {
+        Some(ProjectionBasis::Persistent) => horizon_days,
+        Some(ProjectionBasis::New | ProjectionBasis::CpuLike) => horizon_days.min(BELIEVED_DAYS),
+        None => 0.0,
+    };
+    match trend.direction.is_trend() {
+        true => trend.slope_per_day.unwrap_or(0.0) * days,
+        false => 0.0,
+    }
+}
+
+/// Newest known cores and memory, 0 where none is known.
+fn newest(capacities: &[Capacity]) -> (f64, f64) {
+    let cores = capacities.iter().rev().find_map(|c| c.maxcpu).map_or(0.0, |x| x.0);
+    let memory = capacities.iter().rev().find_map(|c| c.maxmem).map_or(0.0, |x| x.0);
+    (cores, memory)
+}
+
+/// Shares of capacity in cores or bytes, with the capacity that held in each hour.
+fn in_units(
+    shares: &[Option<f64>],
+    start: UnixTime,
+    capacities: &[Capacity],
+    of: fn(&Capacity) -> Option<f64>,
+) -> Vec<Option<f64>> {
+    let known: Vec<(UnixTime, f64)> =
+        capacities.iter().filter_map(|c| Some((c.time, of(c)?))).collect();
+    let held = |time: UnixTime| {
+        let after = known.partition_point(|(from, _)| *from <= time);
+        known.get(after.saturating_sub(1)).map(|(_, x)| *x)
+    };
+    let end = |hour: usize| start + (hour as i64 + 1) * HOUR - 1;
+    shares.iter().enumerate().map(|(hour, share)| Some((*share)? * held(end(hour))?)).collect()
+}
+
+/// Host in each hour of the grid, as an index of a node that is there.
+fn hosts(
+    placements: &[Placement],
+    start: UnixTime,
+    hours: usize,
+    index: &BTreeMap<&str, usize>,
+) -> Vec<Option<usize>> {
+    let middle = |hour: usize| start + hour as i64 * HOUR + HOUR / 2;
+    let at = |hour: usize| {
+        let after = placements.partition_point(|p| p.time <= middle(hour));
+        let placement = placements.get(after.saturating_sub(1))?;
+        index.get(&*placement.host).copied()
+    };
+    (0..hours).map(at).collect()
+}
+
+/// Hours since the first of some points.
+fn age_hours(points: &[Point], now: UnixTime) -> f64 {
+    points.first().map_or(0.0, |p| (now - p.time) as f64 / HOUR as f64)
+}

@@ -1,0 +1,185 @@
+//! Replies about what is stored and how it develops.
+
+use super::TrendsRequest;
+use super::prepare::History;
+use crate::api::{
+    GuestTrends, HistoryReply, MetricHistory, MetricTrend, NodeTrends, TrendsReply,
+};
+use crate::error::{Error, Kind, Result};
+use crate::model::{Bucket, GuestMetric, Metric, NodeMetric, Unit, UnixTime};
+use crate::series::{LocalTime, Point};
+use crate::store::{self, Entity, GuestTrack};
+use crate::trend::{Nature, Params, Scale, Trend, analyze};
+
+/// Traffic below this is idle.
+const IDLE_BYTES_PER_SECOND: f64 = 10_000.0;
+/// Load averages and counts below this are idle.
+const IDLE_NUMBER: f64 = 0.1;
+
+/// A date for people, in UTC.
+pub(super) fn date(time: UnixTime) -> String {
+    chrono::DateTime::from_timestamp(time, 0)
+        .map_or_else(|| time.to_string(), |t| t.format("%Y-%m-%d %H:%M UTC").to_string())
+}
+
+/// `node pve1` or `guest 100`.
+pub(super) fn entity_label(entity: &Entity) -> String {
+    match entity {
+        Entity::Node(name) => format!("node {name}"),
+        Entity::Guest(vmid) => format!("guest {vmid}"),
+        Entity::Collector => "collector".into(),
+    }
+}
+
+/// All metrics of a history that have values.
+pub(super) fn history<M: Metric>(entity: String, history: &store::History<M>) -> Result<HistoryReply>
+where
+    store::History<M>: Buckets<M>,
+{
+    if history.count() == 0 {
+        let message = "nothing is stored under this name in this time";
+        return Err(Error::new(Kind::NotFound, message).at(entity));
+    }
+    let metrics = M::ALL.iter().map(|&metric| MetricHistory {
+        metric: metric.name().to_string(),
+        unit: metric.unit(),
+        help: metric.help().to_string(),
+        buckets: history.buckets(metric),
+    });
+    let metrics = metrics.filter(|m| !m.buckets.is_empty()).collect();
+    Ok(HistoryReply { entity, metrics, warnings: history.warned() })
+}
+
+/// A stored history of either kind.
+pub(super) trait Buckets<M> {
+    fn count(&self) -> usize;
+    fn buckets(&self, metric: M) -> Vec<Bucket>;
+    fn warned(&self) -> Vec<String>;
+}
+
+macro_rules! buckets {
+    ($($metric:ty),+) => {$(
+        impl Buckets<$metric> for store::History<$metric> {
+            fn count(&self) -> usize {
+                self.windows().len()
+            }
+            fn buckets(&self, metric: $metric) -> Vec<Bucket> {
+                self.series(metric)
+            }
+            fn warned(&self) -> Vec<String> {
+                self.warnings.iter().map(ToString::to_string).collect()
+            }
+        }
+    )+};
+}
+
+buckets!(NodeMetric, GuestMetric);
+
+/// Trends of whom the request names, or of everybody.
+pub(super) fn trends(
+    history: &History,
+    request: &TrendsRequest,
+    local: &LocalTime,
+) -> Result<TrendsReply> {
+    let asked_node = |name: &String| request.node.as_ref().is_none_or(|n| n == name);
+    let asked_guest = |t: &&GuestTrack| request.guest.is_none_or(|vmid| vmid == t.vmid);
+    let wants_nodes = request.guest.is_none();
+    let wants_guests = request.node.is_none();
+    let names = history.node_names();
+    let tracks = history.guest_tracks();
+    let nodes: Vec<NodeTrends> = names
+        .iter()
+        .filter(|name| wants_nodes && asked_node(name))
+        .map(|name| node(history, name, request, local))
+        .collect();
+    let guests: Vec<GuestTrends> = tracks
+        .into_iter()
+        .filter(|track| wants_guests && asked_guest(track))
+        .map(|track| guest(history, track, request, local))
+        .collect();
+    let missing = match (&request.node, request.guest) {
+        (Some(name), _) if nodes.is_empty() => Some(format!("no node '{name}'; there is {}", names.join(", "))),
+        (_, Some(vmid)) if guests.is_empty() => Some(format!("no guest {vmid} in the newest tick")),
+        _ => None,
+    };
+    match missing {
+        Some(message) => Err(Error::new(Kind::NotFound, message)),
+        None => Ok(TrendsReply { now: history.now, nodes, guests, warnings: history.warnings() }),
+    }
+}
+
+fn node(history: &History, name: &str, request: &TrendsRequest, local: &LocalTime) -> NodeTrends {
+    let moves = history.migrations();
+    let shifts: Vec<UnixTime> =
+        moves.iter().filter(|m| m.from == name || m.to == name).map(|m| m.time).collect();
+    let metrics = NodeMetric::ALL.iter().filter_map(|&metric| {
+        let filling =
+            matches!(metric, NodeMetric::Memory | NodeMetric::StorageUsage | NodeMetric::Swap);
+        trend(metric, &history.node_points(name, metric), filling, &shifts, history, request, local)
+    });
+    let metrics: Vec<MetricTrend> = metrics.collect();
+    let stability = metrics.first().and_then(|m| m.trend.stability);
+    NodeTrends {
+        node: name.to_string(),
+        lookback_hours: request.lookback_hours,
+        metrics,
+        stability_score: stability,
+    }
+}
+
+fn guest(
+    history: &History,
+    track: &GuestTrack,
+    request: &TrendsRequest,
+    local: &LocalTime,
+) -> GuestTrends {
+    let metrics = GuestMetric::ALL.iter().filter_map(|&metric| {
+        let filling = matches!(metric, GuestMetric::Memory | GuestMetric::MemoryHost);
+        trend(metric, &history.guest_points(track, metric), filling, &[], history, request, local)
+    });
+    let metrics: Vec<MetricTrend> = metrics.collect();
+    let cpu = metrics.iter().find(|m| m.metric == GuestMetric::Cpu.name());
+    let moves = history.migrations().into_iter().filter(|m| m.vmid == track.vmid);
+    GuestTrends {
+        vmid: track.vmid,
+        name: track.name.clone(),
+        node: track.placements.last().map_or_else(String::new, |p| p.host.to_string()),
+        lookback_hours: request.lookback_hours,
+        behavior: cpu.and_then(|m| m.trend.behaviour),
+        peak_hours: cpu.map(|m| m.trend.peak_hours.clone()).unwrap_or_default(),
+        migrations: moves.collect(),
+        metrics,
+    }
+}
+
+/// The trend of a metric; `None` where it has no values.
+fn trend<M: Metric>(
+    metric: M,
+    points: &[Point],
+    filling: bool,
+    shifts: &[UnixTime],
+    history: &History,
+    request: &TrendsRequest,
+    local: &LocalTime,
+) -> Option<MetricTrend> {
+    if points.is_empty() {
+        return None;
+    }
+    let scale = match metric.unit() {
+        Unit::Fraction => Scale::Share { whole: 1.0 },
+        Unit::BytesPerSecond => Scale::Relative { floor: IDLE_BYTES_PER_SECOND },
+        Unit::Number => Scale::Relative { floor: IDLE_NUMBER },
+    };
+    let params = Params {
+        now: history.now,
+        lookback_hours: request.lookback_hours,
+        threshold: None,
+        worse: metric.worse(),
+        scale,
+        nature: if filling { Nature::Fill } else { Nature::Work },
+        shifts,
+        local,
+    };
+    let trend: Trend = analyze(points, &params);
+    Some(MetricTrend { metric: metric.name(), unit: metric.unit(), trend })
+}

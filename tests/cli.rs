@@ -1,0 +1,260 @@
+//! The command line as other programs use it: names, formats and exit codes are contracts.
+
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+const NOW: i64 = 1_790_000_000;
+
+fn foresight(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pve-foresight"));
+    command.args(args).stdin(Stdio::null()).env("TZ", "UTC");
+    command
+}
+
+fn run(args: &[&str]) -> Output {
+    foresight(args).output().unwrap()
+}
+
+fn feed(args: &[&str], input: &[u8]) -> Output {
+    let mut command = foresight(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || {
+        // A child that refuses its input early closes the pipe.
+        let _ = stdin.write_all(&input);
+    });
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn value(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", stderr(output));
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", stdout(output)))
+}
+
+/// A tick of two nodes and three guests, with `cpu` of guest 101 in cores of its eight.
+fn tick(ts: i64, hot: f64) -> String {
+    let guest = |vmid: u32, node: &str, cores: f64| {
+        json!({"vmid": vmid, "type": "qemu", "name": format!("g{vmid}"), "node": node, "status": "running",
+               "maxcpu": 8, "cpu": cores / 8.0, "maxmem": 8u64 << 30, "mem": 4u64 << 30,
+               "disk_read_bps": 0, "disk_write_bps": 1000, "net_in_bps": 10, "net_out_bps": 10})
+    };
+    let node = |name: &str, cores: f64| {
+        json!({"name": name, "online": true, "maxcpu": 16, "cpu": cores / 16.0, "iowait": 0.01, "load_avg": cores,
+               "maxmem": 64u64 << 30, "mem": 20u64 << 30,
+               "storage": [{"id": "local", "total": 1000, "used": 300}], "of_the_future": {"x": 1}})
+    };
+    json!({"ts": ts, "nodes": [node("pve1", 0.3 + hot + 6.0), node("pve2", 0.3 + 2.0)],
+           "guests": [guest(101, "pve1", hot), guest(102, "pve1", 6.0), guest(103, "pve2", 2.0)]})
+    .to_string()
+}
+
+/// A state directory with `days` of ticks every ten minutes.
+fn state(days: i64, hot: impl Fn(i64) -> f64) -> (tempfile::TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("state");
+    let lines: Vec<String> = (0..days * 144)
+        .map(|i| NOW - (days * 144 - 1 - i) * 600)
+        .map(|ts| tick(ts, hot(ts)))
+        .collect();
+    let output = feed(&["append", "--jsonl", "--json", "--state", text(&path)], lines.join("\n").as_bytes());
+    assert_eq!(value(&output)["appended"], json!(days * 144));
+    (dir, path)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn help_names_every_command_and_the_exit_codes() {
+    let help = stdout(&run(&["--help"]));
+    for word in ["collect", "append", "compress", "history", "quality", "trend", "recommend", "simulate", "demo", "Exit status"] {
+        assert!(help.contains(word), "{word}");
+    }
+    assert_eq!(run(&["no-such-command"]).status.code(), Some(2));
+}
+
+#[test]
+fn append_takes_ticks_all_or_nothing_and_says_how_many() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("s");
+    let bad_guest = tick(NOW + 60, 1.0).replace("\"vmid\":103", "\"vmid\":101");
+    let negative = tick(NOW + 120, 1.0).replace("\"iowait\":0.01", "\"iowait\":-0.5");
+    let input = [tick(NOW, 1.0), bad_guest, "{\"ts\":".into(), negative, tick(NOW, 1.0), tick(NOW + 180, 1.0), String::new()];
+    let output = feed(&["append", "--jsonl", "--json", "--state", text(&state)], input.join("\n").as_bytes());
+    assert_eq!(output.status.code(), Some(3), "done, but some input was refused");
+    let reply: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&reply["appended"], &reply["duplicates"], &reply["rejected"]), (&json!(2), &json!(1), &json!(3)));
+    let errors = reply["errors"].as_array().unwrap();
+    assert_eq!(errors[0]["line"], json!(2));
+    assert!(errors[0]["message"].as_str().unwrap().contains("guest 101 occurs twice"));
+    assert!(errors[2]["message"].as_str().unwrap().contains("iowait"));
+}
+
+#[test]
+fn a_line_of_a_gigabyte_is_refused_and_the_next_one_is_stored() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("s");
+    let mut input = vec![b'x'; 100 << 20];
+    input.push(b'\n');
+    input.extend(tick(NOW, 1.0).bytes());
+    let output = feed(&["append", "--jsonl", "--json", "--state", text(&state)], &input);
+    let reply: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&reply["appended"], &reply["rejected"]), (&json!(1), &json!(1)));
+    assert!(reply["errors"][0]["message"].as_str().unwrap().contains("longer than"));
+}
+
+#[test]
+fn recommend_decides_from_the_store_alone() {
+    let (_dir, state) = state(8, |_| 7.5);
+    let args = ["recommend", "--json", "--state", text(&state), "--now", &NOW.to_string()];
+    let reply = value(&run(&args));
+    assert_eq!(reply["now"], json!(NOW));
+    let names: Vec<&str> = reply["nodes"].as_array().unwrap().iter().map(|n| n["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["pve1", "pve2"]);
+    assert_eq!((&reply["nodes"][0]["state"], &reply["nodes"][0]["urgency"]), (&json!("overloaded"), &json!("high")));
+    let r = &reply["recommendations"][0];
+    assert_eq!((&r["order"], &r["source"], &r["target"]), (&json!(1), &json!("pve1"), &json!("pve2")));
+    assert!(r["confidence"].as_f64().unwrap() >= 75.0);
+    let sentence = r["decision_explanation"].as_str().unwrap();
+    assert!(sentence.contains("pve1") && sentence.contains('%'), "{sentence}");
+    let evidence = &r["trend_evidence"];
+    for part in ["source_node_trend", "target_node_trend", "guest_trend", "decision_factors", "data_quality"] {
+        assert!(!evidence[part].is_null(), "{part}");
+    }
+    assert!(evidence["source_node_trend"]["cpu_trend"].as_str().unwrap().ends_with("%/day"));
+    assert!(reply["considered"].is_array() && reply["skipped"].is_array());
+    assert!(reply["summary"].as_str().unwrap().contains("migration"));
+    assert_eq!(run(&args).stdout, run(&args).stdout, "same input, same bytes");
+}
+
+#[test]
+fn a_calm_cluster_gets_no_advice_and_hears_why() {
+    let (_dir, state) = state(8, |_| 1.0);
+    let reply = value(&run(&["recommend", "--json", "--state", text(&state), "--now", &NOW.to_string()]));
+    assert_eq!(reply["recommendations"], json!([]));
+    assert!(reply["summary"].as_str().unwrap().starts_with("Nothing to do"));
+    assert_eq!(reply["skipped"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn an_inventory_file_adds_constraints() {
+    let (dir, state) = state(8, |_| 7.5);
+    let file = dir.path().join("inventory.json");
+    let guest = |vmid: u32, node: &str| json!({"vmid": vmid, "node": node, "status": "running", "maxcpu": 8, "tags": ["ignore"]});
+    let inventory = json!({
+        "nodes": [{"name": "pve1", "online": true}, {"name": "pve2", "online": true}],
+        "guests": [guest(101, "pve1"), guest(102, "pve1"), guest(103, "pve2")],
+        "storages": {},
+    });
+    std::fs::write(&file, inventory.to_string()).unwrap();
+    let args = ["recommend", "--json", "--state", text(&state), "--now", &NOW.to_string(), "--inventory", text(&file)];
+    let reply = value(&run(&args));
+    assert_eq!(reply["recommendations"], json!([]));
+    let skipped = reply["skipped"].as_array().unwrap();
+    let reason = skipped.iter().find(|s| s["vmid"] == json!(101)).unwrap()["reason"].as_str().unwrap();
+    assert!(reason.contains("ignore"), "{reason}");
+    std::fs::write(&file, "{\"guests\": 5}").unwrap();
+    let output = run(&args);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("inventory.json"), "{}", stderr(&output));
+}
+
+#[test]
+fn trend_tells_of_nodes_and_guests() {
+    let (_dir, state) = state(10, |ts| 2.0 + (ts - NOW) as f64 / 86_400.0 * 0.2 + 2.0);
+    let all = value(&run(&["trend", "--json", "--state", text(&state), "--now", &NOW.to_string()]));
+    assert_eq!((all["nodes"].as_array().unwrap().len(), all["guests"].as_array().unwrap().len()), (2, 3));
+    let one = value(&run(&["trend", "--json", "--guest", "101", "--state", text(&state), "--now", &NOW.to_string()]));
+    let cpu = one["guests"][0]["metrics"].as_array().unwrap().iter().find(|m| m["metric"] == json!("cpu")).unwrap().clone();
+    assert_eq!(cpu["direction"], json!("sustained_increase"), "{cpu}");
+    let slope = cpu["slope_per_day"].as_f64().unwrap();
+    assert!((slope - 0.2 / 8.0).abs() < 0.003, "{slope}");
+    let output = run(&["trend", "--json", "--node", "nowhere", "--state", text(&state), "--now", &NOW.to_string()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("nowhere"));
+}
+
+#[test]
+fn trend_answers_raw_series_line_by_line() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("series.jsonl");
+    let samples: Vec<(i64, f64)> = (0..336).map(|h| (NOW - (336 - h) * 3_600, 20.0 + h as f64 / 24.0 * 2.0)).collect();
+    let line = json!({"id": "a", "unit": "percent", "metric": "cpu", "now": NOW, "lookback_hours": 168, "threshold": 80, "samples": samples});
+    std::fs::write(&file, format!("{line}\nnot json\n{}\n", line.to_string().replace("\"a\"", "\"b\""))).unwrap();
+    let output = run(&["trend", "--series", text(&file)]);
+    assert_eq!(output.status.code(), Some(3));
+    let lines: Vec<Value> = stdout(&output).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!((&lines[0]["id"], &lines[1]["id"]), (&json!("a"), &json!("b")));
+    assert_eq!(lines[0]["label"], json!("sustained_increase"));
+    assert!((lines[0]["slope_per_day"].as_f64().unwrap() - 2.0).abs() < 0.1);
+    assert!(stderr(&output).contains("line 2"), "{}", stderr(&output));
+}
+
+#[test]
+fn history_and_quality_read_what_was_stored() {
+    let (_dir, state) = state(3, |_| 2.0);
+    let now = NOW.to_string();
+    let history = value(&run(&["history", "--json", "--node", "pve2", "--hours", "24", "--state", text(&state), "--now", &now]));
+    let cpu = history["metrics"].as_array().unwrap().iter().find(|m| m["metric"] == json!("cpu")).unwrap().clone();
+    let buckets = cpu["buckets"].as_array().unwrap();
+    assert!(buckets.len() >= 143, "{}", buckets.len());
+    assert!((buckets[0]["avg"].as_f64().unwrap() - 2.3 / 16.0).abs() < 1e-4);
+    let shown = stdout(&run(&["history", "--guest", "101", "--state", text(&state), "--now", &now]));
+    assert!(shown.contains('%') && shown.contains('│'), "{shown}");
+    let quality = value(&run(&["quality", "--json", "--state", text(&state), "--now", &now]));
+    assert_eq!(quality["entities"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn a_missing_store_is_said_with_the_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    for command in ["recommend", "trend", "quality"] {
+        let output = run(&[command, "--state", text(&dir.path().join("none"))]);
+        assert_eq!(output.status.code(), Some(1), "{command}");
+        assert!(stderr(&output).contains("none"), "{command}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn simulated_ticks_can_be_appended_and_collected() {
+    let dir = tempfile::tempdir().unwrap();
+    let ticks = run(&["simulate", "--nodes", "2", "--guests", "5", "--days", "0.05", "--now", &NOW.to_string()]);
+    assert!(ticks.status.success(), "{}", stderr(&ticks));
+    let again = run(&["simulate", "--nodes", "2", "--guests", "5", "--days", "0.05", "--now", &NOW.to_string()]);
+    assert_eq!(ticks.stdout, again.stdout, "same seed, same ticks");
+    let state = dir.path().join("s");
+    let reply = value(&feed(&["append", "--jsonl", "--json", "--state", text(&state)], &ticks.stdout));
+    assert_eq!(reply["appended"], json!(stdout(&ticks).lines().count()));
+}
+
+#[test]
+fn collect_reads_a_tree_and_names_what_is_wrong_with_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let (tree, state, run_dir) = (dir.path().join("pve"), dir.path().join("s"), dir.path().join("run"));
+    std::fs::create_dir(&tree).unwrap();
+    let collect = |now: i64| {
+        run(&["collect", "--json", "--root", text(&tree), "--run-dir", text(&run_dir), "--state", text(&state), "--now", &now.to_string()])
+    };
+    let empty = collect(NOW);
+    assert_eq!(empty.status.code(), Some(1));
+    assert!(stderr(&empty).contains("pve"), "{}", stderr(&empty));
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/pve9");
+    let live = run(&["collect", "--json", "--root", text(&fixture), "--run-dir", text(&run_dir), "--state", text(&state)]);
+    assert!(value(&live)["nodes"].as_u64().unwrap() >= 2, "{}", stdout(&live));
+}
