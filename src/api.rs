@@ -205,7 +205,7 @@ pub struct RecommendReply {
     /// Expected overload with them.
     pub overload_after: Overload,
     /// Hours ahead that "expected" looks.
-    pub horizon_hours: usize,
+    pub horizon_hours: f64,
     /// One or two sentences: what to do, or why there is nothing to do.
     pub summary: String,
     /// What was odd or not known.
@@ -297,9 +297,9 @@ pub struct Weighing {
     pub benefit: Overload,
     /// What it costs.
     pub cost: Cost,
-    /// Busiest expected hour of the source.
+    /// Busy hours of the source.
     pub source_peaks: Peaks,
-    /// Busiest expected hour of the target.
+    /// Busy hours of the target.
     pub target_peaks: Peaks,
 }
 

@@ -70,7 +70,8 @@ fn state(days: i64, hot: impl Fn(i64) -> f64) -> (tempfile::TempDir, PathBuf) {
         .map(|i| NOW - (days * 144 - 1 - i) * 600)
         .map(|ts| tick(ts, hot(ts)))
         .collect();
-    let output = feed(&["append", "--jsonl", "--json", "--state", text(&path)], lines.join("\n").as_bytes());
+    let output =
+        feed(&["append", "--jsonl", "--json", "--state", text(&path)], lines.join("\n").as_bytes());
     assert_eq!(value(&output)["appended"], json!(days * 144));
     (dir, path)
 }
@@ -82,7 +83,18 @@ fn text(path: &Path) -> &str {
 #[test]
 fn help_names_every_command_and_the_exit_codes() {
     let help = stdout(&run(&["--help"]));
-    for word in ["collect", "append", "compress", "history", "quality", "trend", "recommend", "simulate", "demo", "Exit status"] {
+    for word in [
+        "collect",
+        "append",
+        "compress",
+        "history",
+        "quality",
+        "trend",
+        "recommend",
+        "simulate",
+        "demo",
+        "Exit status",
+    ] {
         assert!(help.contains(word), "{word}");
     }
     assert_eq!(run(&["no-such-command"]).status.code(), Some(2));
@@ -94,11 +106,25 @@ fn append_takes_ticks_all_or_nothing_and_says_how_many() {
     let state = dir.path().join("s");
     let bad_guest = tick(NOW + 60, 1.0).replace("\"vmid\":103", "\"vmid\":101");
     let negative = tick(NOW + 120, 1.0).replace("\"iowait\":0.01", "\"iowait\":-0.5");
-    let input = [tick(NOW, 1.0), bad_guest, "{\"ts\":".into(), negative, tick(NOW, 1.0), tick(NOW + 180, 1.0), String::new()];
-    let output = feed(&["append", "--jsonl", "--json", "--state", text(&state)], input.join("\n").as_bytes());
+    let input = [
+        tick(NOW, 1.0),
+        bad_guest,
+        "{\"ts\":".into(),
+        negative,
+        tick(NOW, 1.0),
+        tick(NOW + 180, 1.0),
+        String::new(),
+    ];
+    let output = feed(
+        &["append", "--jsonl", "--json", "--state", text(&state)],
+        input.join("\n").as_bytes(),
+    );
     assert_eq!(output.status.code(), Some(3), "done, but some input was refused");
     let reply: Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&reply["appended"], &reply["duplicates"], &reply["rejected"]), (&json!(2), &json!(1), &json!(3)));
+    assert_eq!(
+        (&reply["appended"], &reply["duplicates"], &reply["rejected"]),
+        (&json!(2), &json!(1), &json!(3))
+    );
     let errors = reply["errors"].as_array().unwrap();
     assert_eq!(errors[0]["line"], json!(2));
     assert!(errors[0]["message"].as_str().unwrap().contains("guest 101 occurs twice"));
@@ -124,16 +150,29 @@ fn recommend_decides_from_the_store_alone() {
     let args = ["recommend", "--json", "--state", text(&state), "--now", &NOW.to_string()];
     let reply = value(&run(&args));
     assert_eq!(reply["now"], json!(NOW));
-    let names: Vec<&str> = reply["nodes"].as_array().unwrap().iter().map(|n| n["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        reply["nodes"].as_array().unwrap().iter().map(|n| n["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["pve1", "pve2"]);
-    assert_eq!((&reply["nodes"][0]["state"], &reply["nodes"][0]["urgency"]), (&json!("overloaded"), &json!("high")));
+    assert_eq!(
+        (&reply["nodes"][0]["state"], &reply["nodes"][0]["urgency"]),
+        (&json!("overloaded"), &json!("high"))
+    );
     let r = &reply["recommendations"][0];
-    assert_eq!((&r["order"], &r["source"], &r["target"]), (&json!(1), &json!("pve1"), &json!("pve2")));
+    assert_eq!(
+        (&r["order"], &r["source"], &r["target"]),
+        (&json!(1), &json!("pve1"), &json!("pve2"))
+    );
     assert!(r["confidence"].as_f64().unwrap() >= 75.0);
     let sentence = r["decision_explanation"].as_str().unwrap();
     assert!(sentence.contains("pve1") && sentence.contains('%'), "{sentence}");
     let evidence = &r["trend_evidence"];
-    for part in ["source_node_trend", "target_node_trend", "guest_trend", "decision_factors", "data_quality"] {
+    for part in [
+        "source_node_trend",
+        "target_node_trend",
+        "guest_trend",
+        "decision_factors",
+        "data_quality",
+    ] {
         assert!(!evidence[part].is_null(), "{part}");
     }
     assert!(evidence["source_node_trend"]["cpu_trend"].as_str().unwrap().ends_with("%/day"));
@@ -145,7 +184,8 @@ fn recommend_decides_from_the_store_alone() {
 #[test]
 fn a_calm_cluster_gets_no_advice_and_hears_why() {
     let (_dir, state) = state(8, |_| 1.0);
-    let reply = value(&run(&["recommend", "--json", "--state", text(&state), "--now", &NOW.to_string()]));
+    let reply =
+        value(&run(&["recommend", "--json", "--state", text(&state), "--now", &NOW.to_string()]));
     assert_eq!(reply["recommendations"], json!([]));
     assert!(reply["summary"].as_str().unwrap().starts_with("Nothing to do"));
     assert_eq!(reply["skipped"].as_array().unwrap().len(), 3);
@@ -162,11 +202,21 @@ fn an_inventory_file_adds_constraints() {
         "storages": {},
     });
     std::fs::write(&file, inventory.to_string()).unwrap();
-    let args = ["recommend", "--json", "--state", text(&state), "--now", &NOW.to_string(), "--inventory", text(&file)];
+    let args = [
+        "recommend",
+        "--json",
+        "--state",
+        text(&state),
+        "--now",
+        &NOW.to_string(),
+        "--inventory",
+        text(&file),
+    ];
     let reply = value(&run(&args));
     assert_eq!(reply["recommendations"], json!([]));
     let skipped = reply["skipped"].as_array().unwrap();
-    let reason = skipped.iter().find(|s| s["vmid"] == json!(101)).unwrap()["reason"].as_str().unwrap();
+    let reason =
+        skipped.iter().find(|s| s["vmid"] == json!(101)).unwrap()["reason"].as_str().unwrap();
     assert!(reason.contains("ignore"), "{reason}");
     std::fs::write(&file, "{\"guests\": 5}").unwrap();
     let output = run(&args);
@@ -178,13 +228,40 @@ fn an_inventory_file_adds_constraints() {
 fn trend_tells_of_nodes_and_guests() {
     let (_dir, state) = state(10, |ts| 2.0 + (ts - NOW) as f64 / 86_400.0 * 0.2 + 2.0);
     let all = value(&run(&["trend", "--json", "--state", text(&state), "--now", &NOW.to_string()]));
-    assert_eq!((all["nodes"].as_array().unwrap().len(), all["guests"].as_array().unwrap().len()), (2, 3));
-    let one = value(&run(&["trend", "--json", "--guest", "101", "--state", text(&state), "--now", &NOW.to_string()]));
-    let cpu = one["guests"][0]["metrics"].as_array().unwrap().iter().find(|m| m["metric"] == json!("cpu")).unwrap().clone();
+    assert_eq!(
+        (all["nodes"].as_array().unwrap().len(), all["guests"].as_array().unwrap().len()),
+        (2, 3)
+    );
+    let one = value(&run(&[
+        "trend",
+        "--json",
+        "--guest",
+        "101",
+        "--state",
+        text(&state),
+        "--now",
+        &NOW.to_string(),
+    ]));
+    let cpu = one["guests"][0]["metrics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|m| m["metric"] == json!("cpu"))
+        .unwrap()
+        .clone();
     assert_eq!(cpu["direction"], json!("sustained_increase"), "{cpu}");
     let slope = cpu["slope_per_day"].as_f64().unwrap();
     assert!((slope - 0.2 / 8.0).abs() < 0.003, "{slope}");
-    let output = run(&["trend", "--json", "--node", "nowhere", "--state", text(&state), "--now", &NOW.to_string()]);
+    let output = run(&[
+        "trend",
+        "--json",
+        "--node",
+        "nowhere",
+        "--state",
+        text(&state),
+        "--now",
+        &NOW.to_string(),
+    ]);
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("nowhere"));
 }
@@ -193,12 +270,18 @@ fn trend_tells_of_nodes_and_guests() {
 fn trend_answers_raw_series_line_by_line() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("series.jsonl");
-    let samples: Vec<(i64, f64)> = (0..336).map(|h| (NOW - (336 - h) * 3_600, 20.0 + h as f64 / 24.0 * 2.0)).collect();
+    let samples: Vec<(i64, f64)> =
+        (0..336).map(|h| (NOW - (336 - h) * 3_600, 20.0 + h as f64 / 24.0 * 2.0)).collect();
     let line = json!({"id": "a", "unit": "percent", "metric": "cpu", "now": NOW, "lookback_hours": 168, "threshold": 80, "samples": samples});
-    std::fs::write(&file, format!("{line}\nnot json\n{}\n", line.to_string().replace("\"a\"", "\"b\""))).unwrap();
+    std::fs::write(
+        &file,
+        format!("{line}\nnot json\n{}\n", line.to_string().replace("\"a\"", "\"b\"")),
+    )
+    .unwrap();
     let output = run(&["trend", "--series", text(&file)]);
     assert_eq!(output.status.code(), Some(3));
-    let lines: Vec<Value> = stdout(&output).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let lines: Vec<Value> =
+        stdout(&output).lines().map(|l| serde_json::from_str(l).unwrap()).collect();
     assert_eq!(lines.len(), 2);
     assert_eq!((&lines[0]["id"], &lines[1]["id"]), (&json!("a"), &json!("b")));
     assert_eq!(lines[0]["label"], json!("sustained_increase"));
@@ -210,12 +293,30 @@ fn trend_answers_raw_series_line_by_line() {
 fn history_and_quality_read_what_was_stored() {
     let (_dir, state) = state(3, |_| 2.0);
     let now = NOW.to_string();
-    let history = value(&run(&["history", "--json", "--node", "pve2", "--hours", "24", "--state", text(&state), "--now", &now]));
-    let cpu = history["metrics"].as_array().unwrap().iter().find(|m| m["metric"] == json!("cpu")).unwrap().clone();
+    let history = value(&run(&[
+        "history",
+        "--json",
+        "--node",
+        "pve2",
+        "--hours",
+        "24",
+        "--state",
+        text(&state),
+        "--now",
+        &now,
+    ]));
+    let cpu = history["metrics"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|m| m["metric"] == json!("cpu"))
+        .unwrap()
+        .clone();
     let buckets = cpu["buckets"].as_array().unwrap();
     assert!(buckets.len() >= 143, "{}", buckets.len());
     assert!((buckets[0]["avg"].as_f64().unwrap() - 2.3 / 16.0).abs() < 1e-4);
-    let shown = stdout(&run(&["history", "--guest", "101", "--state", text(&state), "--now", &now]));
+    let shown =
+        stdout(&run(&["history", "--guest", "101", "--state", text(&state), "--now", &now]));
     assert!(shown.contains('%') && shown.contains('│'), "{shown}");
     let quality = value(&run(&["quality", "--json", "--state", text(&state), "--now", &now]));
     assert_eq!(quality["entities"].as_array().unwrap().len(), 5);
@@ -234,27 +335,69 @@ fn a_missing_store_is_said_with_the_remedy() {
 #[test]
 fn simulated_ticks_can_be_appended_and_collected() {
     let dir = tempfile::tempdir().unwrap();
-    let ticks = run(&["simulate", "--nodes", "2", "--guests", "5", "--days", "0.05", "--now", &NOW.to_string()]);
+    let ticks = run(&[
+        "simulate",
+        "--nodes",
+        "2",
+        "--guests",
+        "5",
+        "--days",
+        "0.05",
+        "--now",
+        &NOW.to_string(),
+    ]);
     assert!(ticks.status.success(), "{}", stderr(&ticks));
-    let again = run(&["simulate", "--nodes", "2", "--guests", "5", "--days", "0.05", "--now", &NOW.to_string()]);
+    let again = run(&[
+        "simulate",
+        "--nodes",
+        "2",
+        "--guests",
+        "5",
+        "--days",
+        "0.05",
+        "--now",
+        &NOW.to_string(),
+    ]);
     assert_eq!(ticks.stdout, again.stdout, "same seed, same ticks");
     let state = dir.path().join("s");
-    let reply = value(&feed(&["append", "--jsonl", "--json", "--state", text(&state)], &ticks.stdout));
+    let reply =
+        value(&feed(&["append", "--jsonl", "--json", "--state", text(&state)], &ticks.stdout));
     assert_eq!(reply["appended"], json!(stdout(&ticks).lines().count()));
 }
 
 #[test]
 fn collect_reads_a_tree_and_names_what_is_wrong_with_it() {
     let dir = tempfile::tempdir().unwrap();
-    let (tree, state, run_dir) = (dir.path().join("pve"), dir.path().join("s"), dir.path().join("run"));
+    let (tree, state, run_dir) =
+        (dir.path().join("pve"), dir.path().join("s"), dir.path().join("run"));
     std::fs::create_dir(&tree).unwrap();
     let collect = |now: i64| {
-        run(&["collect", "--json", "--root", text(&tree), "--run-dir", text(&run_dir), "--state", text(&state), "--now", &now.to_string()])
+        run(&[
+            "collect",
+            "--json",
+            "--root",
+            text(&tree),
+            "--run-dir",
+            text(&run_dir),
+            "--state",
+            text(&state),
+            "--now",
+            &now.to_string(),
+        ])
     };
     let empty = collect(NOW);
     assert_eq!(empty.status.code(), Some(1));
     assert!(stderr(&empty).contains("pve"), "{}", stderr(&empty));
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/pve9");
-    let live = run(&["collect", "--json", "--root", text(&fixture), "--run-dir", text(&run_dir), "--state", text(&state)]);
+    let live = run(&[
+        "collect",
+        "--json",
+        "--root",
+        text(&fixture),
+        "--run-dir",
+        text(&run_dir),
+        "--state",
+        text(&state),
+    ]);
     assert!(value(&live)["nodes"].as_u64().unwrap() >= 2, "{}", stdout(&live));
 }

@@ -6,7 +6,9 @@ use crate::api::{
 use crate::evidence::{TrendEvidence, explanation};
 use crate::model::{GuestFacts, GuestKind, GuestStatus, UnixTime};
 use crate::outlook::{GuestOutlook, NodeOutlook};
-use crate::recommend::{Considered, Limits, NodeState, Plan, Question, State, Step, overload, plan};
+use crate::recommend::{
+    Considered, Limits, NodeState, Plan, Question, State, Step, overload, plan,
+};
 use std::collections::BTreeSet;
 
 /// Plans and words the reply.
@@ -30,7 +32,7 @@ pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) 
         skipped: skipped(q, &plan),
         overload_before: plan.before,
         overload_after: plan.after,
-        horizon_hours: q.outlook.hours,
+        horizon_hours: q.outlook.horizon().round(),
         summary: summary(q, &plan),
         warnings: all_warnings,
     }
@@ -56,7 +58,7 @@ fn nodes(q: &Question) -> Vec<NodeReply> {
         mem_trend_per_day: node.mem_trend.slope_per_day,
         mem_direction: node.mem_trend.direction,
         stability_score: node.cpu_trend.stability,
-        overload: overload(node, load, None, limits),
+        overload: overload(q.outlook, index, load, None, limits),
         history_days: node.history_hours / 24.0,
     })
     .collect()
@@ -170,14 +172,17 @@ fn idle_reason(q: &Question, guest: &GuestFacts) -> String {
         State::Offline => format!("{} is offline", guest.node),
         State::Unknown => format!("too little is known of {}", guest.node),
         State::StableButHot | State::TrendingTowardOverload | State::Overloaded => {
-            format!("other moves relieve {} better, or it is not expected above a threshold", guest.node)
+            format!(
+                "other moves relieve {} better, or it is not expected above a threshold",
+                guest.node
+            )
         }
     }
 }
 
 /// What to do, or why there is nothing to do.
 fn summary(q: &Question, plan: &Plan) -> String {
-    let hours = q.outlook.hours;
+    let hours = q.outlook.horizon().round();
     let troubled = names(q, |s| s.state > State::StableButHot && s.state < State::Offline);
     let moves = plan.steps.len();
     if moves > 0 {

@@ -83,7 +83,12 @@ impl Engine {
     /// One run of the collector: the tree's live state becomes a stored tick.
     ///
     /// `run_dir` keeps the counters of the previous run, from which rates are made.
-    pub fn collect(&self, root: &Path, run_dir: &Path, now: Option<UnixTime>) -> Result<CollectReply> {
+    pub fn collect(
+        &self,
+        root: &Path,
+        run_dir: &Path,
+        now: Option<UnixTime>,
+    ) -> Result<CollectReply> {
         let now = now.unwrap_or_else(clock);
         let mut live = live(root)?;
         std::fs::create_dir_all(run_dir).map_err(|e| Error::io(run_dir, &e))?;
@@ -238,7 +243,8 @@ impl Engine {
             config: &request.config,
             local_hour: local.hour(now) as u8,
         };
-        let mut warnings: Vec<String> = inventory.warnings.iter().map(ToString::to_string).collect();
+        let mut warnings: Vec<String> =
+            inventory.warnings.iter().map(ToString::to_string).collect();
         warnings.extend(history.warnings());
         if request.now.is_none() && clock() - now > STALE {
             warnings.push(format!(
@@ -289,14 +295,16 @@ pub fn answer_series(
         take(match answer {
             Ok(text) => answer_numbered(number as usize, &text),
             Err(Some(e)) => Err(Error::invalid(format!("not UTF-8: {e}")).at(place)),
-            Err(None) => Err(Error::invalid(format!("longer than {} MiB", MAX_LINE >> 20)).at(place)),
+            Err(None) => {
+                Err(Error::invalid(format!("longer than {} MiB", MAX_LINE >> 20)).at(place))
+            }
         })?;
     }
 }
 
 fn parse_tick(line: &[u8]) -> Result<Tick> {
-    let tick: Tick = serde_json::from_slice(line)
-        .map_err(|e| Error::invalid(format!("not a tick: {e}")))?;
+    let tick: Tick =
+        serde_json::from_slice(line).map_err(|e| Error::invalid(format!("not a tick: {e}")))?;
     tick.check()?;
     Ok(tick)
 }

@@ -2,7 +2,8 @@
 
 use crate::error::Result;
 use crate::model::{
-    Bytes, Cores, DAY, Fraction, GuestMetric, GuestStatus, HOUR, Inventory, Metric, Migration, NodeMetric, UnixTime, Worse,
+    Bytes, Cores, DAY, Fraction, GuestMetric, GuestStatus, HOUR, Inventory, Metric, Migration,
+    NodeMetric, UnixTime, Worse,
 };
 use crate::outlook::{
     GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Weights, build,
@@ -240,12 +241,12 @@ pub(super) fn outlook(
         growth: config.trend_share.0,
     };
     let lookback = analysis.lookback() as usize;
-    let (loads, bases) = build(&histories, &node_histories, lookback, weights);
-    let hours = loads.first().or(bases.first()).map_or(0, |l| l.cpu.len());
-    let guests = parts.into_iter().zip(loads).map(|((guest, _), load)| GuestOutlook { load, ..guest });
-    let guests = guests.collect();
-    nodes.iter_mut().zip(bases).for_each(|((node, _), base)| node.base = base);
-    Outlook { now: history.now, hours, nodes: nodes.into_iter().map(|(n, _)| n).collect(), guests }
+    let expected = build(&histories, &node_histories, lookback, weights);
+    let guests = parts.into_iter().zip(expected.guests);
+    let guests = guests.map(|((guest, _), load)| GuestOutlook { load, ..guest }).collect();
+    nodes.iter_mut().zip(expected.bases).for_each(|((node, _), base)| node.base = base);
+    let nodes = nodes.into_iter().map(|(node, _)| node).collect();
+    Outlook { now: history.now, weights: expected.weights, nodes, guests }
 }
 
 struct Analysis<'a> {
@@ -260,7 +261,13 @@ impl Analysis<'_> {
         self.config.settings.analysis_lookback.hours().0 as u32
     }
 
-    fn trend(&self, points: &[Point], threshold: f64, nature: Nature, shifts: &[UnixTime]) -> Trend {
+    fn trend(
+        &self,
+        points: &[Point],
+        threshold: f64,
+        nature: Nature,
+        shifts: &[UnixTime],
+    ) -> Trend {
         let params = Params {
             now: self.history.now,
             lookback_hours: self.lookback(),

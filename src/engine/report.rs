@@ -2,9 +2,7 @@
 
 use super::TrendsRequest;
 use super::prepare::History;
-use crate::api::{
-    GuestTrends, HistoryReply, MetricHistory, MetricTrend, NodeTrends, TrendsReply,
-};
+use crate::api::{GuestTrends, HistoryReply, MetricHistory, MetricTrend, NodeTrends, TrendsReply};
 use crate::error::{Error, Kind, Result};
 use crate::model::{Bucket, GuestMetric, Metric, NodeMetric, Unit, UnixTime};
 use crate::series::{LocalTime, Point};
@@ -32,7 +30,10 @@ pub(super) fn entity_label(entity: &Entity) -> String {
 }
 
 /// All metrics of a history that have values.
-pub(super) fn history<M: Metric>(entity: String, history: &store::History<M>) -> Result<HistoryReply>
+pub(super) fn history<M: Metric>(
+    entity: String,
+    history: &store::History<M>,
+) -> Result<HistoryReply>
 where
     store::History<M>: Buckets<M>,
 {
@@ -98,7 +99,9 @@ pub(super) fn trends(
         .map(|track| guest(history, track, request, local))
         .collect();
     let missing = match (&request.node, request.guest) {
-        (Some(name), _) if nodes.is_empty() => Some(format!("no node '{name}'; there is {}", names.join(", "))),
+        (Some(name), _) if nodes.is_empty() => {
+            Some(format!("no node '{name}'; there is {}", names.join(", ")))
+        }
         (_, Some(vmid)) if guests.is_empty() => Some(format!("no guest {vmid} in the newest tick")),
         _ => None,
     };

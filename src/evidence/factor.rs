@@ -84,7 +84,7 @@ fn overload_factor(q: &Question, step: &Step, source: &NodeOutlook) -> Factor {
     };
     Factor {
         factor: format!(
-            "Busiest expected hour of {} falls from {:.0} % to {:.0} % {label}",
+            "Busy hours of {} fall from {:.0} % to {:.0} % {label}",
             source.name,
             before * 100.0,
             after * 100.0
@@ -107,7 +107,7 @@ fn problem(source: &NodeOutlook, c: &Contribution) -> Option<Factor> {
     let (share, per_day) = (c.observed * 100.0, c.observed * 100.0);
     let factor = match c.term {
         "cpu_current" => format!("{name} CPU is at {share:.0} % now"),
-        "cpu_spikes" => format!("{name} CPU is above {share:.0} % in its busiest hours"),
+        "cpu_spikes" => format!("{name} CPU reaches {share:.0} % in its busy hours"),
         "cpu_trend" => format!("Guests on {name} grow by {per_day:.1} % of its CPU per day"),
         "mem_current" => format!("{name} memory is at {share:.0} % now"),
         "mem_sustained" => format!("{name} memory is at {share:.0} % on average"),
@@ -160,7 +160,7 @@ fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
     let peaks = &step.target_peaks;
     let mut all = vec![Factor {
         factor: format!(
-            "{} stays at {:.0} % CPU and {:.0} % memory in its busiest expected hour",
+            "{} stays at {:.0} % CPU and {:.0} % memory in its busy hours",
             target.name,
             peaks.cpu_after * 100.0,
             peaks.memory_after * 100.0

@@ -21,8 +21,8 @@ pub fn explanation(q: &Question, step: &Step) -> String {
         _ => String::new(),
     };
     format!(
-        "{} {}; without {}{role} its busiest hour falls from {:.0} % to {:.0} %. {} {} and would \
-         reach {:.0} % instead of {:.0} % {label} in its busiest hour.",
+        "{} {}; without {}{role} its busy hours fall from {:.0} % to {:.0} %. {} {} and would \
+         reach {:.0} % instead of {:.0} % {label} in its busy hours.",
         source.name,
         trouble(q, source, step, resource),
         guest_label(guest),
@@ -64,11 +64,11 @@ fn trouble(q: &Question, node: &NodeOutlook, step: &Step, resource: Resource) ->
         Some(now) => format!("{label} is at {now:.0} now{rising}"),
         None => format!("{label} is not known now"),
     };
-    let hours = overload(node, &step.source_load, None, limits).node_hours;
+    let hours = overload(q.outlook, step.source, &step.source_load, None, limits).node_hours;
     format!(
-        "{now}, and expected above {:.0} % for {hours:.0} of the next {} hours",
+        "{now}, and expected above {:.0} % for {hours:.0} of the next {:.0} hours",
         limit * 100.0,
-        q.outlook.hours
+        q.outlook.horizon()
     )
 }
 

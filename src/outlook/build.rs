@@ -34,18 +34,29 @@ pub struct NodeHistory {
     pub memory_now: Option<f64>,
 }
 
-/// How much each view of the past counts; the parts sum to 1.
+/// How much each view of the load counts.
 #[derive(Clone, Copy, Debug)]
 pub struct Weights {
     /// The load of this minute: for the running hour; it fades over the coming ones unless it is
     /// all that counts.
     pub current: f64,
-    /// The same hour of the last day.
+    /// The hours of the last day.
     pub day: f64,
-    /// The same hour of the past weeks.
+    /// All hours of the window.
     pub week: f64,
     /// Share of the claimed growth that is added.
     pub growth: f64,
+}
+
+/// What is expected, from [`build`].
+#[derive(Clone, Debug)]
+pub struct Expected {
+    /// What each guest will use.
+    pub guests: Vec<Load>,
+    /// What each node will use besides its guests.
+    pub bases: Vec<Load>,
+    /// Coming hours that each case stands for; they sum to the horizon.
+    pub weights: Vec<f64>,
 }
 
 /// Hours after which the weight of the present has gone from w to w squared: what is odd now tells
@@ -54,30 +65,29 @@ const FADE_HOURS: f64 = 6.0;
 
 const DAY_HOURS: usize = 24;
 const WEEK_HOURS: usize = 168;
+/// Hours of the past that are looked at: at least a day, at most what is kept hourly.
+const WINDOW: (usize, usize) = (24, 336);
 
-/// Length of the expected cycle: a week, or the whole days of a shorter lookback.
-pub(super) fn cycle_hours(lookback_hours: usize) -> usize {
-    (lookback_hours / DAY_HOURS * DAY_HOURS).clamp(DAY_HOURS, WEEK_HOURS)
-}
-
-/// Expected loads: what each guest will use, and each node besides its guests.
+/// Cases of what may come: case 0 is the present, the others are the recorded hours of the window.
 ///
-/// Entry `h` of a load stands for the hour that begins `h` hours from now.
+/// Every guest has its load of the same hour in a case, so guests that peak together do so here.
+/// Averaging hours of several days would hide the overload of guests that burst at odd times.
+/// O(entities x hours).
 pub fn build(
     guests: &[(usize, GuestHistory)],
     nodes: &[NodeHistory],
-    lookback_hours: usize,
+    horizon_hours: usize,
     weights: Weights,
-) -> (Vec<Load>, Vec<Load>) {
-    let cycle = cycle_hours(lookback_hours);
-    let expect = |past: &[Option<f64>], now: f64, growth: f64| {
-        expected(past, now, growth * weights.growth, cycle, weights)
+) -> Expected {
+    let recorded = guests.first().map(|(_, g)| g.cpu.len()).or(nodes.first().map(|n| n.cpu.len()));
+    let window = horizon_hours.clamp(WINDOW.0, WINDOW.1).min(recorded.unwrap_or(0));
+    let cases = |past: &[Option<f64>], now: f64, growth: f64| {
+        cases(past, now, growth * weights.growth, window)
     };
     let guest_loads = guests.iter().map(|(_, g)| Load {
-        cpu: expect(&g.cpu, g.cpu_now, g.growth.0),
-        memory: expect(&g.memory, g.memory_now, g.growth.1),
+        cpu: cases(&g.cpu, g.cpu_now, g.growth.0),
+        memory: cases(&g.memory, g.memory_now, g.growth.1),
     });
-    let guest_loads: Vec<Load> = guest_loads.collect();
     let bases = nodes.iter().enumerate().map(|(index, node)| {
         let rest = |all: &[Option<f64>], of: fn(&GuestHistory) -> &[Option<f64>]| {
             besides_guests(index, all, guests, of)
@@ -86,17 +96,16 @@ pub fn build(
             let here = guests.iter().filter(|(host, _)| *host == index);
             (now.unwrap_or(0.0) - here.map(|(_, g)| of(g)).sum::<f64>()).max(0.0)
         };
-        Load {
-            cpu: expect(&rest(&node.cpu, |g| &g.cpu), now_rest(node.cpu_now, |g| g.cpu_now), 0.0),
-            memory: expect(
-                &rest(&node.memory, |g| &g.memory),
-                now_rest(node.memory_now, |g| g.memory_now),
-                0.0,
-            ),
-        }
+        let cpu = (rest(&node.cpu, |g| &g.cpu), now_rest(node.cpu_now, |g| g.cpu_now));
+        let memory =
+            (rest(&node.memory, |g| &g.memory), now_rest(node.memory_now, |g| g.memory_now));
+        Load { cpu: cases(&cpu.0, cpu.1, 0.0), memory: cases(&memory.0, memory.1, 0.0) }
     });
-    let bases = bases.collect();
-    (guest_loads, bases)
+    Expected {
+        guests: guest_loads.collect(),
+        bases: bases.collect(),
+        weights: case_weights(window, horizon_hours, weights),
+    }
 }
 
 /// A node's recorded use less that of the guests it had *then*.
@@ -118,43 +127,35 @@ fn besides_guests(
     rest
 }
 
-/// Blends now, the last day and the past weeks hour by hour and adds the growth as a ramp.
-fn expected(
-    past: &[Option<f64>],
-    now: f64,
-    growth: f64,
-    cycle: usize,
-    weights: Weights,
-) -> Vec<f64> {
-    let known: Vec<f64> = past.iter().flatten().copied().collect();
+/// The present, then the last `window` recorded hours with the growth added as a ramp: the oldest
+/// stands for the nearest coming hour. Hours without a record look like the mean of the others.
+fn cases(past: &[Option<f64>], now: f64, growth: f64, window: usize) -> Vec<f64> {
+    let recent = &past[past.len() - window.min(past.len())..];
+    let known: Vec<f64> = recent.iter().flatten().copied().collect();
     let mean = match known.len() {
         0 => now,
         n => known.iter().sum::<f64>() / n as f64,
     };
-    let at = |hour: usize| -> f64 {
-        let day = same_hour(past, hour, DAY_HOURS, 1).unwrap_or(mean);
-        let week = same_hour(past, hour, cycle, usize::MAX).unwrap_or(mean);
-        let past = match weights.day + weights.week {
-            sum if sum > 0.0 => (weights.day * day + weights.week * week) / sum,
-            _ => now,
-        };
-        let present = weights.current.powf(1.0 + hour as f64 / FADE_HOURS);
-        let ramp = growth * (hour + 1) as f64 / cycle as f64;
-        (present * now + (1.0 - present) * past + ramp).max(0.0)
-    };
-    (0..cycle).map(at).collect()
+    let ramp = |i: usize| growth * (i + 1) as f64 / window.max(1) as f64;
+    let hours = recent.iter().enumerate().map(|(i, x)| (x.unwrap_or(mean) + ramp(i)).max(0.0));
+    std::iter::once(now).chain(hours).collect()
 }
 
-/// Mean of the recorded hours that lie whole cycles before the coming `hour`, newest `most` of them.
-fn same_hour(past: &[Option<f64>], hour: usize, cycle: usize, most: usize) -> Option<f64> {
-    let back = cycle - hour % cycle;
-    let places = (0..most).map_while(|k| past.len().checked_sub(back + k * cycle));
-    let (mut sum, mut count) = (0.0, 0);
-    for value in places.filter_map(|i| past[i]) {
-        sum += value;
-        count += 1;
-    }
-    (count > 0).then(|| sum / f64::from(count))
+/// Coming hours that each case stands for.
+fn case_weights(window: usize, horizon: usize, weights: Weights) -> Vec<f64> {
+    let fade = |hour: usize| weights.current.powf(1.0 + hour as f64 / FADE_HOURS);
+    let past = weights.day + weights.week;
+    let present = match past > 0.0 && window > 0 {
+        true => (0..horizon).map(fade).sum::<f64>(),
+        false => horizon as f64,
+    };
+    let rest = horizon as f64 - present;
+    let day = DAY_HOURS.min(window);
+    let of_hour = |i: usize| {
+        let lately = if i + day >= window { weights.day / day as f64 } else { 0.0 };
+        rest * (weights.week / window as f64 + lately) / past.max(f64::MIN_POSITIVE)
+    };
+    std::iter::once(present).chain((0..window).map(of_hour)).collect()
 }
 
 impl Readings {
@@ -206,40 +207,55 @@ mod tests {
     }
 
     #[test]
-    fn the_coming_hour_looks_like_the_same_hour_of_past_weeks() {
-        let past: Vec<Option<f64>> = (0..336).map(|h| Some(f64::from(h % 168))).collect();
-        let load = expected(&past, 99.0, 0.0, 168, ALL_WEEK);
-        assert_eq!(load, (0..168).map(f64::from).collect::<Vec<_>>());
+    fn cases_are_the_present_and_the_recorded_hours() {
+        let past: Vec<Option<f64>> = (0..336).map(|h| Some(f64::from(h))).collect();
+        let load = cases(&past, 99.0, 0.0, 168);
+        assert_eq!(load[0], 99.0);
+        assert_eq!(load[1..], (168..336).map(f64::from).collect::<Vec<_>>());
     }
 
     #[test]
-    fn snapshot_weights_see_only_now() {
+    fn weights_cover_the_horizon_whatever_the_blend() {
+        for current in [0.0, 0.2, 0.4, 0.9, 1.0] {
+            let blend = Weights {
+                current,
+                day: (1.0 - current) * 0.45,
+                week: (1.0 - current) * 0.55,
+                growth: 0.0,
+            };
+            let all = case_weights(168, 168, blend);
+            assert!((all.iter().sum::<f64>() - 168.0).abs() < 1e-9, "{current}");
+            assert!(all.iter().all(|w| *w >= 0.0));
+        }
+    }
+
+    #[test]
+    fn a_snapshot_sees_only_now_and_history_not_at_all() {
         let snapshot = Weights { current: 1.0, day: 0.0, week: 0.0, growth: 0.0 };
-        let mut guest = steady(0, 168, 5.0);
-        guest.1.cpu_now = 2.0;
-        guest.1.growth = (100.0, 0.0);
-        let (loads, _) = build(&[guest], &[NodeHistory::default()], 168, snapshot);
-        assert!(loads[0].cpu.iter().all(|x| *x == 2.0));
+        let all = case_weights(168, 168, snapshot);
+        assert_eq!((all[0], all[1..].iter().sum::<f64>()), (168.0, 0.0));
+        assert_eq!(case_weights(168, 168, ALL_WEEK)[0], 0.0);
     }
 
     #[test]
-    fn the_present_fades_into_what_is_usual() {
-        let blend = Weights { current: 0.4, day: 0.3, week: 0.3, growth: 0.0 };
-        let load = expected(&vec![Some(5.0); 168], 0.0, 0.0, 168, blend);
-        assert!((load[0] - 3.0).abs() < 1e-9, "{}", load[0]);
-        assert!(load.is_sorted() && load[24] > 4.9);
+    fn the_last_day_weighs_more_than_the_days_before() {
+        let blend = Weights { current: 0.4, day: 0.27, week: 0.33, growth: 0.0 };
+        let all = case_weights(168, 168, blend);
+        assert!(all[168] > 2.0 * all[1], "{} {}", all[168], all[1]);
+        assert!((1.0..6.0).contains(&all[0]), "the present counts for some hours: {}", all[0]);
     }
 
     #[test]
     fn growth_is_a_ramp_to_the_horizon() {
-        let load = expected(&[], 10.0, 24.0, 24, Weights { current: 1.0, ..ALL_WEEK.zeroed() });
-        assert_eq!((load[0], load[23]), (11.0, 34.0));
+        let load = cases(&[Some(10.0); 24], 10.0, 24.0, 24);
+        assert_eq!((load[0], load[1], load[24]), (10.0, 11.0, 34.0));
     }
 
-    impl Weights {
-        fn zeroed(self) -> Self {
-            Self { current: 0.0, day: 0.0, week: 0.0, growth: self.growth }
-        }
+    #[test]
+    fn hours_without_a_record_look_like_the_others() {
+        assert_eq!(cases(&[None, Some(4.0), None], 1.0, 0.0, 3), [1.0, 4.0, 4.0, 4.0]);
+        assert_eq!(cases(&[None, None], 1.0, 0.0, 2), [1.0, 1.0, 1.0]);
+        assert_eq!(cases(&[], 1.0, 0.0, 0), [1.0]);
     }
 
     #[test]
@@ -254,9 +270,9 @@ mod tests {
             memory_now: Some(3.0),
         };
         let nodes = [node(7.0, 2.0), node(2.0, 7.0)];
-        let (loads, bases) = build(&[(1, guest)], &nodes, 168, ALL_WEEK);
-        assert!(bases.iter().all(|b| b.cpu.iter().all(|x| (x - 2.0).abs() < 1e-9)));
-        assert!(loads[0].cpu.iter().all(|x| (x - 5.0).abs() < 1e-9));
+        let expected = build(&[(1, guest)], &nodes, 168, ALL_WEEK);
+        assert!(expected.bases.iter().all(|b| b.cpu[1..].iter().all(|x| (x - 2.0).abs() < 1e-9)));
+        assert!(expected.guests[0].cpu.iter().all(|x| (x - 5.0).abs() < 1e-9));
     }
 
     #[test]

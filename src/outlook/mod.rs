@@ -1,14 +1,15 @@
-//! What load to expect on every node and guest over the coming days, hour by hour.
+//! What load to expect on every node and guest over the coming days.
 //!
 //! Decisions compare placements under the *same* expected demand, so demand is expected per guest
 //! and added up per node: a guest that moved last week counts where it is now, and its arrival is
-//! no trend (a node's own history would show a step). The shape is the recorded one: each coming
-//! hour looks like the same hour of the past day and weeks did, so guests that peak together are
-//! seen to peak together. METHODS: the level of the past days predicts better than a fitted line.
+//! no trend (a node's own history would show a step). What may come is a set of *cases*: the
+//! present and the recorded hours of the window, each with the load of all guests in that hour and
+//! a weight. So guests that peak together are seen to peak together, and bursts are not averaged
+//! away: the distribution of the last days predicts the coming ones better than a fitted line.
 
 mod build;
 
-pub use build::{GuestHistory, NodeHistory, Weights, build};
+pub use build::{Expected, GuestHistory, NodeHistory, Weights, build};
 
 use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
 use crate::trend::Trend;
@@ -36,7 +37,7 @@ impl Resource {
     }
 }
 
-/// Expected use per coming hour, in host cores and bytes; both vectors have one entry per hour.
+/// Expected use in each case, in host cores and bytes; case 0 is the present.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Load {
     /// Host cores in use.
@@ -46,11 +47,6 @@ pub struct Load {
 }
 
 impl Load {
-    /// No load over `hours` hours.
-    pub fn zero(hours: usize) -> Self {
-        Self { cpu: vec![0.0; hours], memory: vec![0.0; hours] }
-    }
-
     /// The series of one resource.
     pub fn of(&self, resource: Resource) -> &[f64] {
         match resource {
@@ -59,7 +55,7 @@ impl Load {
         }
     }
 
-    /// Adds `other` hour by hour, `sign` times.
+    /// Adds `other` case by case, `sign` times.
     pub fn add(&mut self, other: &Self, sign: f64) {
         for (sum, x) in self.cpu.iter_mut().zip(&other.cpu) {
             *sum += sign * x;
@@ -192,8 +188,8 @@ impl GuestOutlook {
 pub struct Outlook {
     /// When it was made.
     pub now: UnixTime,
-    /// Coming hours that the loads describe.
-    pub hours: usize,
+    /// Coming hours that each case of the loads stands for; they sum to the horizon.
+    pub weights: Vec<f64>,
     /// Nodes by name.
     pub nodes: Vec<NodeOutlook>,
     /// Running guests by vmid.
@@ -201,7 +197,12 @@ pub struct Outlook {
 }
 
 impl Outlook {
-    /// Expected load of every node with all guests where they are. O(guests x hours).
+    /// Hours that are looked ahead.
+    pub fn horizon(&self) -> f64 {
+        self.weights.iter().sum()
+    }
+
+    /// Expected load of every node with all guests where they are. O(guests x cases).
     pub fn node_loads(&self) -> Vec<Load> {
         let mut loads: Vec<Load> = self.nodes.iter().map(|n| n.base.clone()).collect();
         for guest in &self.guests {
@@ -221,5 +222,53 @@ fn claimed_slope(trend: &Trend) -> f64 {
     match trend.direction.is_trend() {
         true => trend.slope_per_day.unwrap_or(0.0),
         false => 0.0,
+    }
+}
+
+/// Figures of values with weights: mean and percentiles by weight.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
+pub struct Levels {
+    /// Mean.
+    pub mean: f64,
+    /// 95th percentile: the busy hours.
+    pub high: f64,
+    /// 99th percentile: the busiest hours, one or two of a week.
+    pub peak: f64,
+}
+
+impl Levels {
+    /// Of `values` with `weights`; all 0 without any. O(n log n).
+    pub fn of(values: impl IntoIterator<Item = f64>, weights: &[f64]) -> Self {
+        let mut all: Vec<(f64, f64)> =
+            values.into_iter().zip(weights.iter().copied()).filter(|(_, w)| *w > 0.0).collect();
+        all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let whole: f64 = all.iter().map(|(_, w)| w).sum();
+        let at = |share: f64| -> f64 {
+            let mut below = 0.0;
+            let reached = all.iter().find(|(_, w)| {
+                below += w;
+                below >= share * whole
+            });
+            reached.or(all.last()).map_or(0.0, |(value, _)| *value)
+        };
+        let sum: f64 = all.iter().map(|(value, weight)| value * weight).sum();
+        let mean = if whole > 0.0 { sum / whole } else { 0.0 };
+        Self { mean, high: at(0.95), peak: at(0.99) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_count_by_weight() {
+        let values = (1..=100).map(f64::from);
+        let even = Levels::of(values.clone(), &[1.0; 100]);
+        assert_eq!(even, Levels { mean: 50.5, high: 95.0, peak: 99.0 });
+        let mut weights = vec![0.0; 100];
+        weights[41] = 3.0;
+        assert_eq!(Levels::of(values, &weights), Levels { mean: 42.0, high: 42.0, peak: 42.0 });
+        assert_eq!(Levels::of([], &[]), Levels::default());
     }
 }

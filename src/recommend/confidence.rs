@@ -3,8 +3,8 @@
 //! It says how well founded the advice is, not how bad the source is: every part can be high or
 //! low on its own, so all of 50 to 95 is reachable.
 
-use super::overload::{Limits, peak};
-use crate::outlook::{GuestOutlook, Load, NodeOutlook, Resource};
+use super::overload::{Limits, levels};
+use crate::outlook::{GuestOutlook, Load, Outlook, Resource};
 use crate::trend::{Direction, Trend};
 use serde::Serialize;
 
@@ -48,12 +48,14 @@ const LEAST_SPREAD: f64 = 0.03;
 /// What a confidence rests on.
 #[derive(Clone, Copy, Debug)]
 pub struct Basis<'a> {
+    /// Nodes and weights.
+    pub outlook: &'a Outlook,
     /// Node that the guest leaves.
-    pub source: &'a NodeOutlook,
+    pub source: usize,
     /// Its expected load before.
     pub source_load: &'a Load,
     /// Node that the guest goes to.
-    pub target: &'a NodeOutlook,
+    pub target: usize,
     /// Its expected load before.
     pub target_load: &'a Load,
     /// The guest.
@@ -63,7 +65,7 @@ pub struct Basis<'a> {
 }
 
 impl Confidence {
-    /// Judges a move. O(hours).
+    /// Judges a move. O(cases log cases).
     pub fn of(basis: &Basis) -> Self {
         let parts = vec![need(basis), target(basis), guest(basis.guest), data(basis), outcome()];
         let percent = 100.0 * parts.iter().map(|p| p.value * p.weight).sum::<f64>();
@@ -71,44 +73,54 @@ impl Confidence {
     }
 }
 
-/// Is the source really in trouble? Days on which it is expected above a threshold, or a claim.
+/// Is the source really in trouble? Days of the window on which this placement is overloaded, or a
+/// claimed rise.
 fn need(b: &Basis) -> Part {
-    let hours = b.source_load.cpu.len();
-    let over = |hour: usize| {
-        Resource::ALL.iter().any(|&r| {
-            let limit = if r == Resource::Cpu { b.limits.cpu } else { b.limits.memory };
-            b.source_load.of(r)[hour] >= limit * b.source.capacity(r)
-        })
+    let node = &b.outlook.nodes[b.source];
+    let over = |case: usize| {
+        Resource::ALL
+            .iter()
+            .any(|&r| b.source_load.of(r)[case] >= b.limits.of(r) * node.capacity(r))
     };
-    let days: Vec<usize> = (0..hours).step_by(24).collect();
-    let bad = days.iter().filter(|&&d| (d..(d + 24).min(hours)).any(over)).count();
-    let share = bad as f64 / days.len().max(1) as f64;
-    let claim = [&b.source.cpu_trend, &b.source.mem_trend]
+    let cases = b.outlook.weights.len();
+    let (bad, days) = match b.outlook.weights[1..].iter().any(|w| *w > 0.0) {
+        // Case 0 is the present; the recorded hours follow, oldest first.
+        true => {
+            let days: Vec<usize> = (1..cases).step_by(24).collect();
+            let bad = days.iter().filter(|&&d| (d..(d + 24).min(cases)).any(over)).count();
+            (bad, days.len())
+        }
+        false => (usize::from(over(0)), 1),
+    };
+    let share = bad as f64 / days.max(1) as f64;
+    let claim = [&node.cpu_trend, &node.mem_trend]
         .into_iter()
         .filter(|t| t.direction == Direction::SustainedIncrease)
         .map(|t| t.confidence)
         .fold(0.0, f64::max);
     // One bad day in a week is already a need, seven are a certain one.
     let value = (0.5 + 0.5 * share).max(claim) * f64::from(u8::from(bad > 0));
-    let why = format!("{bad} of {} coming days expected above a threshold", days.len());
+    let why = format!("overloaded on {bad} of {days} days like the last ones");
     Part { name: "need", value, weight: NEED, why }
 }
 
 /// Will the target stay below its thresholds with the guest?
 fn target(b: &Basis) -> Part {
+    let node = &b.outlook.nodes[b.target];
     let change = Some((&b.guest.load, 1.0));
-    let safe = |resource: Resource, trend: &Trend, limit: f64| {
-        let margin = limit - peak(b.target, b.target_load, change, resource);
+    let safe = |resource: Resource, trend: &Trend| {
+        let busy = levels(b.outlook, b.target, b.target_load, change, resource).high;
+        let margin = b.limits.of(resource) - busy;
         let spread = trend.baseline.map_or(0.0, |b| b.spread).max(LEAST_SPREAD);
         (margin, normal_cdf(margin / spread))
     };
-    let cpu = safe(Resource::Cpu, &b.target.cpu_trend, b.limits.cpu);
-    let memory = safe(Resource::Memory, &b.target.mem_trend, b.limits.memory);
+    let cpu = safe(Resource::Cpu, &node.cpu_trend);
+    let memory = safe(Resource::Memory, &node.mem_trend);
     let (label, (margin, value)) =
         if cpu.1 <= memory.1 { ("CPU", cpu) } else { ("memory", memory) };
     let why = format!(
-        "{} keeps {:.0} points of {label} below its threshold at the busiest hour",
-        b.target.name,
+        "{} keeps {:.0} points of {label} below its threshold in its busy hours",
+        node.name,
         (margin * 100.0).max(0.0)
     );
     Part { name: "target", value, weight: TARGET, why }
@@ -131,7 +143,9 @@ fn guest(g: &GuestOutlook) -> Part {
 
 /// Is there enough history of all three?
 fn data(b: &Basis) -> Part {
-    let hours = b.source.history_hours.min(b.target.history_hours).min(b.guest.history_hours);
+    let nodes = &b.outlook.nodes;
+    let hours =
+        nodes[b.source].history_hours.min(nodes[b.target].history_hours).min(b.guest.history_hours);
     let value = (hours / ENOUGH_HISTORY).clamp(0.0, 1.0);
     let why = format!("{:.1} days of history of source, target and guest", hours / 24.0);
     Part { name: "data", value, weight: DATA, why }

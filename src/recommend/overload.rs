@@ -1,6 +1,6 @@
 //! The figure that a plan lowers: how far and how long nodes are expected above their thresholds.
 
-use crate::outlook::{Load, NodeOutlook, Resource};
+use crate::outlook::{Levels, Load, NodeOutlook, Outlook, Resource};
 use crate::settings::PenaltyConfig;
 use serde::Serialize;
 use std::ops::{Add, Sub};
@@ -56,7 +56,7 @@ impl Limits {
         Self { cpu: config.cpu_threshold.0, memory: config.mem_threshold.0 }
     }
 
-    fn of(self, resource: Resource) -> f64 {
+    pub(super) fn of(self, resource: Resource) -> f64 {
         match resource {
             Resource::Cpu => self.cpu,
             Resource::Memory => self.memory,
@@ -64,39 +64,52 @@ impl Limits {
     }
 }
 
-/// Overload of `node` under `load` plus `sign` times `change`, without building the sum. O(hours).
+/// Expected overload of node number `node` under `load` plus `sign` times `change`, without
+/// building the sum. O(cases).
 pub fn overload(
-    node: &NodeOutlook,
+    outlook: &Outlook,
+    node: usize,
     load: &Load,
     change: Option<(&Load, f64)>,
     limits: Limits,
 ) -> Overload {
-    let excess = |resource: Resource, hour: usize| -> f64 {
-        let added = change.map_or(0.0, |(other, sign)| sign * other.of(resource)[hour]);
-        let share = (load.of(resource)[hour] + added) / node.capacity(resource).max(1e-9);
-        (share - limits.of(resource)).max(0.0)
-    };
+    let node = &outlook.nodes[node];
+    let share = Shares { node, load, change };
     let mut sum = Overload::default();
-    for hour in 0..load.cpu.len() {
-        let (cpu, memory) = (excess(Resource::Cpu, hour), excess(Resource::Memory, hour));
-        sum.core_hours += (cpu + memory) * node.cores.0;
+    for (case, weight) in outlook.weights.iter().enumerate() {
+        let excess = |resource| (share.at(resource, case) - limits.of(resource)).max(0.0);
+        let (cpu, memory) = (excess(Resource::Cpu), excess(Resource::Memory));
+        sum.core_hours += weight * (cpu + memory) * node.cores.0;
         if cpu > 0.0 || memory > 0.0 {
-            sum.node_hours += 1.0;
+            sum.node_hours += weight;
         }
     }
     sum
 }
 
-/// Highest expected share of capacity under `load` plus `sign` times `change`.
-pub(super) fn peak(
-    node: &NodeOutlook,
+/// Expected levels of a resource of node number `node` under `load` plus `sign` times `change`,
+/// as shares of capacity. O(cases log cases).
+pub(super) fn levels(
+    outlook: &Outlook,
+    node: usize,
     load: &Load,
     change: Option<(&Load, f64)>,
     resource: Resource,
-) -> f64 {
-    let at = |hour: usize| {
-        let added = change.map_or(0.0, |(other, sign)| sign * other.of(resource)[hour]);
-        (load.of(resource)[hour] + added) / node.capacity(resource).max(1e-9)
-    };
-    (0..load.cpu.len()).map(at).fold(0.0, f64::max)
+) -> Levels {
+    let share = Shares { node: &outlook.nodes[node], load, change };
+    Levels::of((0..outlook.weights.len()).map(|case| share.at(resource, case)), &outlook.weights)
+}
+
+/// A node's load as shares of its capacity, with a change.
+struct Shares<'a> {
+    node: &'a NodeOutlook,
+    load: &'a Load,
+    change: Option<(&'a Load, f64)>,
+}
+
+impl Shares<'_> {
+    fn at(&self, resource: Resource, case: usize) -> f64 {
+        let changed = self.change.map_or(0.0, |(other, sign)| sign * other.of(resource)[case]);
+        (self.load.of(resource)[case] + changed) / self.node.capacity(resource).max(1e-9)
+    }
 }

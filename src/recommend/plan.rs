@@ -4,11 +4,11 @@
 //! overload away than the move costs and pushes no node over a threshold; its effect is deducted
 //! from the source and added to the target before the next step is sought, so a hot node is
 //! relieved, not emptied. Ties fall by name and number: the same input gives the same plan.
-//! O(steps x guests of hot nodes x nodes x hours).
+//! O(steps x guests of hot nodes x nodes x cases).
 
 use super::confidence::{Basis, Confidence};
 use super::constraint::{Blocker, BlockerCode, Constraints, Placement, local_disks, restarts};
-use super::overload::{Limits, Overload, overload, peak};
+use super::overload::{Limits, Overload, levels, overload};
 use super::state::{NodeState, State};
 use crate::model::{Bytes, DAY, GuestFacts, HOUR, Inventory, NodeFacts, Points, Vmid};
 use crate::outlook::{GuestOutlook, Load, NodeOutlook, Outlook, Resource};
@@ -30,7 +30,7 @@ pub struct Cost {
     pub restart: bool,
 }
 
-/// Expected busiest hour of a node, before and after a step.
+/// A node in its busy hours (95th percentile of what is expected), before and after a step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Peaks {
     /// CPU before, as a share.
@@ -66,9 +66,9 @@ pub struct Step {
     pub confidence: Confidence,
     /// Expected load of the source before the step.
     pub source_load: Load,
-    /// Busiest hour of the source.
+    /// Busy hours of the source.
     pub source_peaks: Peaks,
-    /// Busiest hour of the target.
+    /// Busy hours of the target.
     pub target_peaks: Peaks,
 }
 
@@ -204,8 +204,17 @@ impl<'a> Planner<'a> {
     }
 
     fn total_overload(&self) -> Overload {
-        let nodes = self.q.outlook.nodes.iter().zip(&self.loads);
-        nodes.map(|(node, load)| overload(node, load, None, self.limits())).sum()
+        (0..self.loads.len()).map(|node| self.overload(node, None, self.limits())).sum()
+    }
+
+    /// Expected overload of a node with the steps so far and a change.
+    fn overload(&self, node: usize, change: Option<(&Load, f64)>, limits: Limits) -> Overload {
+        overload(self.q.outlook, node, &self.loads[node], change, limits)
+    }
+
+    /// Busy hours of a node with the steps so far and a change.
+    fn busy(&self, node: usize, change: Option<(&Load, f64)>, resource: Resource) -> f64 {
+        levels(self.q.outlook, node, &self.loads[node], change, resource).high
     }
 
     /// Nodes in trouble, worst first. Absolute need: a node that is fine is no source, however
@@ -215,7 +224,7 @@ impl<'a> Planner<'a> {
         for (i, node) in self.q.outlook.nodes.iter().enumerate() {
             let troubled =
                 !matches!(self.q.states[i].state, State::Healthy | State::Offline | State::Unknown);
-            let depth = overload(node, &self.loads[i], None, self.limits()).core_hours;
+            let depth = self.overload(i, None, self.limits()).core_hours;
             if node.online && (node.maintenance || (troubled && depth > 0.0)) {
                 hot.push((depth, i));
             }
@@ -242,14 +251,14 @@ impl<'a> Planner<'a> {
     fn drafts(&mut self, source: usize) -> Vec<Draft> {
         let relief = self.relief();
         let node = &self.q.outlook.nodes[source];
-        let before = overload(node, &self.loads[source], None, relief);
+        let before = self.overload(source, None, relief);
         let mut drafts = Vec::new();
         for guest in 0..self.q.outlook.guests.len() {
             if self.hosts[guest] != source || self.moved.contains(&guest) || !self.movable(guest) {
                 continue;
             }
             let load = &self.q.outlook.guests[guest].load;
-            let saved = before - overload(node, &self.loads[source], Some((load, -1.0)), relief);
+            let saved = before - self.overload(source, Some((load, -1.0)), relief);
             if saved.core_hours <= 0.0 && !node.maintenance {
                 continue;
             }
@@ -269,9 +278,7 @@ impl<'a> Planner<'a> {
 
     /// Overload that `load` brings to `target`.
     fn added(&self, target: usize, load: &Load, limits: Limits) -> Overload {
-        let node = &self.q.outlook.nodes[target];
-        overload(node, &self.loads[target], Some((load, 1.0)), limits)
-            - overload(node, &self.loads[target], None, limits)
+        self.overload(target, Some((load, 1.0)), limits) - self.overload(target, None, limits)
     }
 
     /// Whether the guest can move at all; if not, remembers why.
@@ -334,8 +341,7 @@ impl<'a> Planner<'a> {
     /// Memory that the guest may take must be there, and no threshold may be crossed.
     fn capacity(&self, guest: &GuestOutlook, target: usize) -> Option<Blocker> {
         let node = &self.q.outlook.nodes[target];
-        let load = &self.loads[target];
-        let used = peak(node, load, None, Resource::Memory) * node.memory.0;
+        let used = self.busy(target, None, Resource::Memory) * node.memory.0;
         let full = self.q.config.target_mem_limit.0;
         let copied = self.facts.get(&guest.vmid).map(|f| local_disks(f, self.q.inventory));
         let fullest = node.storage_usage.filter(|x| *x >= self.q.config.storage_threshold);
@@ -348,7 +354,7 @@ impl<'a> Planner<'a> {
         }
         if used + guest.maxmem.0 > node.memory.0 * full {
             let text = format!(
-                "{} has {} in use at its busiest hour; {} more would pass {:.0} % of its {}",
+                "{} has {} in use in its busy hours; {} more would pass {:.0} % of its {}",
                 node.name,
                 Bytes(used),
                 guest.maxmem,
@@ -358,13 +364,12 @@ impl<'a> Planner<'a> {
             return Some(Blocker::new(BlockerCode::MemoryCapacity, text));
         }
         for resource in Resource::ALL {
-            let before = peak(node, load, None, resource);
-            let after = peak(node, load, Some((&guest.load, 1.0)), resource);
-            let limits = self.limits();
-            let limit = if resource == Resource::Cpu { limits.cpu } else { limits.memory };
+            let before = self.busy(target, None, resource);
+            let after = self.busy(target, Some((&guest.load, 1.0)), resource);
+            let limit = self.limits().of(resource);
             if after > limit && after > before {
                 let text = format!(
-                    "{} would reach {:.0} % {} at its busiest hour (threshold {:.0} %)",
+                    "{} would reach {:.0} % {} in its busy hours (threshold {:.0} %)",
                     node.name,
                     after * 100.0,
                     resource.label(),
@@ -384,16 +389,15 @@ impl<'a> Planner<'a> {
         }
         let nodes = &self.q.outlook.nodes;
         let free = |i: usize| {
-            let used = peak(&nodes[i], &self.loads[i], None, Resource::Memory);
+            let used = self.busy(i, None, Resource::Memory);
             (1.0 - used).max(0.0) * nodes[i].memory.0
         };
         let source = self.hosts[self.index_of(guest.vmid)?];
         let others = (0..nodes.len()).filter(|&i| i != target && nodes[i].online);
         let memory = guest.load.memory.iter().copied().fold(0.0, f64::max);
         let room: f64 = others.map(free).sum::<f64>();
-        let load = &self.loads[target];
         let guests = |extra: f64| {
-            peak(&nodes[target], load, None, Resource::Memory) * nodes[target].memory.0 + extra
+            self.busy(target, None, Resource::Memory) * nodes[target].memory.0 + extra
                 - nodes[target].base.memory.iter().copied().fold(0.0, f64::max)
         };
         let fits_before = guests(0.0) <= room;
@@ -469,8 +473,8 @@ impl<'a> Planner<'a> {
         let k = self.q.config;
         let source = &self.q.outlook.nodes[step.source];
         let load = &self.q.outlook.guests[step.guest].load;
-        let relieved = overload(source, &self.loads[step.source], None, self.limits())
-            - overload(source, &self.loads[step.source], Some((load, -1.0)), self.limits());
+        let relieved = self.overload(step.source, None, self.limits())
+            - self.overload(step.source, Some((load, -1.0)), self.limits());
         if relieved.node_hours < k.min_benefit.0 && !source.maintenance {
             return Some(format!(
                 "would avoid {:.0} overloaded hours, less than the {:.0} that a move must",
@@ -510,9 +514,10 @@ impl<'a> Planner<'a> {
         let outlook = self.q.outlook;
         let (guest, target) = (&outlook.guests[draft.guest], draft.target);
         let basis = Basis {
-            source: &outlook.nodes[source],
+            outlook,
+            source,
             source_load: &self.loads[source],
-            target: &outlook.nodes[target],
+            target,
             target_load: &self.loads[target],
             guest,
             limits: self.limits(),
@@ -559,6 +564,7 @@ impl<'a> Planner<'a> {
         let candidate = Candidate {
             node: outlook,
             load: &load,
+            weights: &self.q.outlook.weights,
             cpu_added,
             memory_added,
             cpu_growth,
@@ -581,8 +587,7 @@ impl<'a> Planner<'a> {
     }
 
     fn peaks(&self, node: usize, guest: &GuestOutlook, sign: f64) -> Peaks {
-        let outlook = &self.q.outlook.nodes[node];
-        let at = |change, resource| peak(outlook, &self.loads[node], change, resource);
+        let at = |change, resource| self.busy(node, change, resource);
         let change = Some((&guest.load, sign));
         Peaks {
             cpu_before: at(None, Resource::Cpu),

@@ -104,24 +104,26 @@ impl Case {
             week: blend.week,
             growth: self.config.trend_share.0,
         };
-        let (loads, bases) = build(&histories, &nodes, 168, weights);
-        let guests = self.guests.iter().enumerate().zip(loads).map(|((i, g), load)| GuestOutlook {
-            vmid: 100 + i as u32,
-            name: format!("g{i}"),
-            kind: crate::model::GuestKind::Qemu,
-            host: g.0,
-            cores: Cores(8.0),
-            maxmem: Bytes(g.2 * GIB * 1.5),
-            load,
-            cpu_now: Cores((g.1)(-1)),
-            write_bps: 0.0,
-            cpu_trend: trend(|h| (g.1)(h) / 8.0, 0.8),
-            mem_trend: trend(|_| 0.66, 0.85),
-            moves: Vec::new(),
-            history_hours: HOURS as f64,
+        let expected = build(&histories, &nodes, 168, weights);
+        let guests = self.guests.iter().enumerate().zip(expected.guests).map(|((i, g), load)| {
+            GuestOutlook {
+                vmid: 100 + i as u32,
+                name: format!("g{i}"),
+                kind: crate::model::GuestKind::Qemu,
+                host: g.0,
+                cores: Cores(8.0),
+                maxmem: Bytes(g.2 * GIB * 1.5),
+                load,
+                cpu_now: Cores((g.1)(-1)),
+                write_bps: 0.0,
+                cpu_trend: trend(|h| (g.1)(h) / 8.0, 0.8),
+                mem_trend: trend(|_| 0.66, 0.85),
+                moves: Vec::new(),
+                history_hours: HOURS as f64,
+            }
         });
         let guests: Vec<GuestOutlook> = guests.collect();
-        let nodes = bases.into_iter().enumerate().map(|(n, base)| {
+        let nodes = expected.bases.into_iter().enumerate().map(|(n, base)| {
             let cores = self.cores[n];
             let cpu: Vec<Option<f64>> =
                 (-HOURS..0).map(|h| Some(node_curve(n, h) / cores)).collect();
@@ -143,7 +145,8 @@ impl Case {
                 history_hours: HOURS as f64,
             }
         });
-        let outlook = Outlook { now: NOW, hours: 168, nodes: nodes.collect(), guests };
+        let weights = expected.weights;
+        let outlook = Outlook { now: NOW, weights, nodes: nodes.collect(), guests };
         let inventory = inventory(&outlook);
         (outlook, inventory)
     }

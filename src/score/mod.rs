@@ -4,7 +4,7 @@
 //! what is expected. Nothing here is a hard limit: those are constraints.
 
 use crate::model::{Fraction, Points};
-use crate::outlook::{Load, NodeOutlook, Resource};
+use crate::outlook::{Levels, Load, NodeOutlook, Resource};
 use crate::settings::{Curve, PenaltyConfig, Table, Term};
 use serde::Serialize;
 
@@ -30,6 +30,8 @@ pub struct Candidate<'a> {
     pub node: &'a NodeOutlook,
     /// Its expected load, with the guest.
     pub load: &'a Load,
+    /// Weights of the cases of the load.
+    pub weights: &'a [f64],
     /// Host cores that planned moves and the guest add to what it uses now.
     pub cpu_added: f64,
     /// Bytes that they add.
@@ -47,19 +49,18 @@ pub fn total(contributions: &[Contribution]) -> Points {
     contributions.iter().map(|c| c.points).sum()
 }
 
-/// All terms of a node that are not zero. Terms without data are absent. O(hours log hours).
+/// All terms of a node that are not zero. Terms without data are absent. O(cases log cases).
 pub fn penalties(c: &Candidate, k: &PenaltyConfig) -> Vec<Contribution> {
-    let cpu = Levels::of(c, Resource::Cpu, c.cpu_added);
-    let memory = Levels::of(c, Resource::Memory, c.memory_added);
+    let (cpu, memory) = (expected(c, Resource::Cpu), expected(c, Resource::Memory));
     let overcommit = c.committed / c.node.memory.0.max(1.0);
     let growth = |amount: f64, capacity: f64| amount / capacity.max(1e-9);
     let terms = [
-        curve(Term::CpuCurrent, &k.cpu_current(), cpu.now),
+        curve(Term::CpuCurrent, &k.cpu_current(), now(c, Resource::Cpu, c.cpu_added)),
         curve(Term::CpuSustained, &k.cpu_sustained(), Some(cpu.mean)),
         curve(Term::CpuSpikes, &k.cpu_spikes(), Some(cpu.high)),
         curve(Term::CpuPredicted, &k.cpu_predicted(), Some(cpu.peak)),
         rise(Term::CpuTrend, k.cpu_trend_rising_penalty, growth(c.cpu_growth, c.node.cores.0)),
-        curve(Term::MemCurrent, &k.mem_current(), memory.now),
+        curve(Term::MemCurrent, &k.mem_current(), now(c, Resource::Memory, c.memory_added)),
         curve(Term::MemSustained, &k.mem_sustained(), Some(memory.mean)),
         curve(Term::MemSpikes, &k.mem_spikes(), Some(memory.high)),
         curve(Term::MemPredicted, &k.mem_predicted(), Some(memory.peak)),
@@ -74,31 +75,16 @@ pub fn penalties(c: &Candidate, k: &PenaltyConfig) -> Vec<Contribution> {
     terms.into_iter().flatten().filter(|t| t.points.0 != 0.0).collect()
 }
 
-/// Level figures of a resource as shares of capacity.
-struct Levels {
-    /// Now, with the change; `None` when nothing was measured.
-    now: Option<f64>,
-    /// Mean of the expected hours.
-    mean: f64,
-    /// 95th percentile of them.
-    high: f64,
-    /// Highest of them.
-    peak: f64,
+/// What the change makes of a resource now, as a share; `None` when nothing was measured.
+fn now(c: &Candidate, resource: Resource, added: f64) -> Option<f64> {
+    let measured = c.node.readings(resource).current?;
+    Some(measured.0 + added / c.node.capacity(resource).max(1e-9))
 }
 
-impl Levels {
-    fn of(c: &Candidate, resource: Resource, added: f64) -> Self {
-        let capacity = c.node.capacity(resource).max(1e-9);
-        let mut sorted: Vec<f64> = c.load.of(resource).iter().map(|x| x / capacity).collect();
-        sorted.sort_unstable_by(f64::total_cmp);
-        let rank = (sorted.len() * 95).div_ceil(100).max(1) - 1;
-        Self {
-            now: c.node.readings(resource).current.map(|x| x.0 + added / capacity),
-            mean: sorted.iter().sum::<f64>() / sorted.len().max(1) as f64,
-            high: sorted.get(rank).copied().unwrap_or(0.0),
-            peak: sorted.last().copied().unwrap_or(0.0),
-        }
-    }
+/// Expected levels of a resource as shares of capacity.
+fn expected(c: &Candidate, resource: Resource) -> Levels {
+    let capacity = c.node.capacity(resource).max(1e-9);
+    Levels::of(c.load.of(resource).iter().map(|x| x / capacity), c.weights)
 }
 
 fn curve(term: Term, curve: &Curve, observed: Option<f64>) -> Option<Contribution> {

@@ -280,8 +280,8 @@ mod tests {
 
     /// Columns as they occur: anything, near one code, mostly one code, near another column.
     fn column() -> impl Strategy<Value = (Vec<u16>, Vec<u16>)> {
-        let any = prop::collection::vec(any::<u16>(), 1..300);
-        (any, 0u8..5, any::<u16>()).prop_map(|(noise, shape, base)| {
+        let noise = prop::collection::vec(any::<u16>(), 1..300);
+        (noise, 0u8..5, any::<u16>()).prop_map(|(noise, shape, base)| {
             let other: Vec<u16> = noise.iter().map(|n| n.rotate_left(3)).collect();
             let codes = noise.iter().zip(&other).map(|(&n, &o)| match shape {
                 0 => n,

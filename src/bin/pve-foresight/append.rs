@@ -30,10 +30,7 @@ pub(crate) fn compress(args: &Args, out: &mut Out) -> Result<bool> {
     if out.is_json() {
         out.value(&reply)?;
     } else {
-        out.line(format!(
-            "{} rows rolled, {} expired files removed",
-            reply.rows, reply.removed
-        ))?;
+        out.line(format!("{} rows rolled, {} expired files removed", reply.rows, reply.removed))?;
     }
     for warning in &reply.warnings {
         note(format!("{} {warning}", styled(WARN, "note:")));

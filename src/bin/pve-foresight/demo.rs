@@ -40,11 +40,8 @@ pub(crate) fn run(args: &Args, command: &Demo, out: &mut Out) -> Result<bool> {
         tell(&scenario, &simulation, out)?;
     }
     let stored = engine.append(&mut simulation)?;
-    let request = RecommendRequest {
-        now: Some(end),
-        inventory: None,
-        config: PenaltyConfig::default(),
-    };
+    let request =
+        RecommendRequest { now: Some(end), inventory: None, config: PenaltyConfig::default() };
     let reply = engine.recommend_with(&request, simulation.inventory())?;
     if out.is_json() {
         out.value(&reply)?;
@@ -70,9 +67,12 @@ fn tell(scenario: &Scenario, simulation: &Simulation, out: &mut Out) -> Result<(
 fn next(args: &Args, command: &Demo, out: &mut Out) -> Result<()> {
     out.line(styled(HEAD, "\nWhere to look next"))?;
     if !command.keep {
-        out.line("  pve-foresight demo --keep --state /tmp/foresight-demo    keep these metrics, then")?;
+        out.line(
+            "  pve-foresight demo --keep --state /tmp/foresight-demo    keep these metrics, then",
+        )?;
     }
-    let state = if command.keep { args.state.display().to_string() } else { "/tmp/foresight-demo".into() };
+    let state =
+        if command.keep { args.state.display().to_string() } else { "/tmp/foresight-demo".into() };
     for (what, why) in [
         ("trend --node pve1", "how one node develops, metric by metric"),
         ("history --node pve1", "what is stored of it, with a plot"),
@@ -97,4 +97,3 @@ fn scratch_dir() -> Result<PathBuf> {
     }
     Err(Error::new(Kind::Io, "no free name for a temporary directory").at(base.display()))
 }
-

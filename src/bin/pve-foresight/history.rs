@@ -24,7 +24,8 @@ pub(crate) fn history(args: &Args, command: &History, out: &mut Out) -> Result<b
     }
     let Some(series) = reply.metrics.iter().find(|m| m.metric == command.metric) else {
         let known: Vec<&str> = reply.metrics.iter().map(|m| m.metric.as_str()).collect();
-        let message = format!("--metric {}: nothing stored; there is {}", command.metric, known.join(", "));
+        let message =
+            format!("--metric {}: nothing stored; there is {}", command.metric, known.join(", "));
         return Err(usage(message));
     };
     out.line(format!("{}  {}", styled(HEAD, &reply.entity), styled(DIM, &series.help)))?;
@@ -87,24 +88,34 @@ fn summary(reply: &HistoryReply, out: &mut Out) -> Result<()> {
         p95.sort_unstable_by(f64::total_cmp);
         let high = p95[(p95.len() * 95).div_ceil(100).max(1) - 1];
         let text = |x: f64| m.unit.text(x);
-        rows.add_row([m.metric.clone(), text(min), text(mean), text(high), text(max), count.to_string()]);
+        rows.add_row([
+            m.metric.clone(),
+            text(min),
+            text(mean),
+            text(high),
+            text(max),
+            count.to_string(),
+        ]);
     }
     out.line(rows)
 }
 
 pub(crate) fn quality(args: &Args, command: &Quality, out: &mut Out) -> Result<bool> {
-    let request = EntityRequest {
-        now: args.now,
-        node: command.node.clone(),
-        guest: command.guest,
-    };
+    let request = EntityRequest { now: args.now, node: command.node.clone(), guest: command.guest };
     let reply = Engine::new(&args.state).quality(&request)?;
     if out.is_json() {
         out.value(&reply)?;
         return Ok(true);
     }
     let mut rows = table(&[
-        "entity", "samples", "oldest", "newest", "48 h", "14 days", "90 days", "largest gap",
+        "entity",
+        "samples",
+        "oldest",
+        "newest",
+        "48 h",
+        "14 days",
+        "90 days",
+        "largest gap",
     ]);
     for entry in &reply.entities {
         rows.add_row(row(entry));

@@ -47,7 +47,9 @@ pub(crate) fn show(reply: &RecommendReply, all: bool, out: &mut Out) -> Result<(
         skipped(reply, out)?;
     } else if !(reply.considered.is_empty() && reply.skipped.is_empty()) {
         let (considered, skipped) = (reply.considered.len(), reply.skipped.len());
-        let text = format!("{considered} more moves were weighed, {skipped} guests skipped: --all says why");
+        let text = format!(
+            "{considered} more moves were weighed, {skipped} guests skipped: --all says why"
+        );
         out.line(styled(DIM, format!("\n{text}")))?;
     }
     Ok(())
@@ -67,8 +69,17 @@ pub(crate) fn arrow(direction: Direction, per_day: Option<f64>) -> String {
 }
 
 fn nodes(nodes: &[NodeReply], out: &mut Out) -> Result<()> {
-    let header =
-        ["node", "state", "guests", "CPU now", "7-day high", "trend", "memory", "trend", "stability"];
+    let header = [
+        "node",
+        "state",
+        "guests",
+        "CPU now",
+        "7-day high",
+        "trend",
+        "memory",
+        "trend",
+        "stability",
+    ];
     let mut rows = table(&header);
     let share = |x: Option<Fraction>| x.map_or("-".into(), |x| format!("{x:.0}"));
     for node in nodes {
@@ -154,7 +165,13 @@ fn considered(reply: &RecommendReply, out: &mut Out) -> Result<()> {
     let mut rows = table(&["guest", "from", "to", "confidence", "why not"]);
     for c in &reply.considered {
         let guest = format!("{} {}", c.vmid, c.name);
-        rows.add_row([guest, c.source.clone(), c.target.clone(), format!("{:.0} %", c.confidence), c.reason.clone()]);
+        rows.add_row([
+            guest,
+            c.source.clone(),
+            c.target.clone(),
+            format!("{:.0} %", c.confidence),
+            c.reason.clone(),
+        ]);
     }
     out.line(rows)
 }

@@ -61,7 +61,9 @@ pub(crate) fn effective(
         stored = match (Knob::from_name(name), Key::from_name(name)) {
             (Some(_), _) => stored.with_settings(&body),
             (None, Some(_)) => stored.with_expert(&body),
-            (None, None) => Err(usage("no such setting; `pve-foresight settings` lists them").at(name)),
+            (None, None) => {
+                Err(usage("no such setting; `pve-foresight settings` lists them").at(name))
+            }
         }
         .map_err(|e| e.at("--set"))?;
     }
@@ -107,7 +109,8 @@ fn migrate(file: &Path, out: &mut Out) -> Result<bool> {
     let config = strict(&read(file, MAX_LEGACY_BYTES)?, MAX_LEGACY_BYTES)
         .map_err(|e| e.at(file.display()))?;
     if !detect_legacy_config(&config) && config.get("migration_settings").is_none() {
-        let message = "has neither penalty_scoring nor migration_settings: not a ProxBalance config.json";
+        let message =
+            "has neither penalty_scoring nor migration_settings: not a ProxBalance config.json";
         return Err(usage(message).at(file.display()));
     }
     let migrated = migrate_legacy_config(&config);

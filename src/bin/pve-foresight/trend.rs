@@ -75,7 +75,11 @@ fn show(reply: &TrendsReply, out: &mut Out) -> Result<()> {
             true => String::new(),
             false => format!(", busy at {} h", peaks.join(" ")),
         };
-        out.line(format!("{}  on {}, {behaviour}{peaks}", styled(HEAD, title.trim_end()), guest.node))?;
+        out.line(format!(
+            "{}  on {}, {behaviour}{peaks}",
+            styled(HEAD, title.trim_end()),
+            guest.node
+        ))?;
         metrics(&guest.metrics, out)?;
         for m in &guest.migrations {
             let when = when(m.time);
@@ -102,7 +106,10 @@ fn metrics(metrics: &[MetricTrend], out: &mut Out) -> Result<()> {
         let now = match (t.current, t.anomaly) {
             (Some(now), Some(a)) if a.flag => {
                 let side = if a.side == Side::Above { "above" } else { "below" };
-                styled(WARN, format!("{}, {:.1} sigma {side} normal", m.unit.text(now), a.sigma.abs()))
+                styled(
+                    WARN,
+                    format!("{}, {:.1} sigma {side} normal", m.unit.text(now), a.sigma.abs()),
+                )
             }
             (now, _) => value(now),
         };
