@@ -1,0 +1,198 @@
+//! Writing to the end of a segment file; what is there is never written again.
+
+use super::frame::{FrameKind, put_frame};
+use super::header;
+use super::roster::{Changes, Roster};
+use super::row::NewRow;
+use super::segment::{Access, Segment};
+use super::tier::Tier;
+use crate::error::{Error, Kind, Result, Warning};
+use crate::model::UnixTime;
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The end of a segment file.
+pub(super) struct Appender {
+    pub(super) tier: Tier,
+    pub(super) start: UnixTime,
+    path: PathBuf,
+    file: File,
+    /// Where the next frame goes.
+    len: u64,
+    /// Number of the roster that holds at the end; `None`: write one first.
+    number: Option<u32>,
+    /// Samples behind each row, by its time.
+    pub(super) ticks: BTreeMap<UnixTime, u32>,
+    buffer: Vec<u8>,
+    unsynced: bool,
+}
+
+/// A segment opened for appending.
+pub(super) struct Opened {
+    pub(super) appender: Appender,
+    /// The roster at its end.
+    pub(super) roster: Option<Roster>,
+    /// Rows as they follow in the file, where there were any.
+    pub(super) segment: Option<Segment>,
+}
+
+impl Appender {
+    /// Opens or makes the segment of `tier` that starts at `start`.
+    ///
+    /// An unfinished end is cut off; a file whose header is damaged is set aside as `*.corrupt`.
+    /// Both are told in `warnings`. A file of a newer version is refused.
+    pub(super) fn open(
+        store: &Path,
+        tier: Tier,
+        start: UnixTime,
+        warnings: &mut Vec<Warning>,
+    ) -> Result<Opened> {
+        let path = store.join(tier.file(start));
+        match Segment::read(store, tier, start, Access::Sparse, &mut None) {
+            Ok(segment) => Self::resume(path, segment, warnings),
+            Err(e) if e.kind == Kind::NotFound => Self::create(path, tier, start),
+            Err(e) if e.kind == Kind::Corrupt => {
+                let aside = set_aside(&path)?;
+                let message = format!("{}; set aside as {}", e.message, aside.display());
+                warnings.push(Warning { file: path.clone(), line: 0, message });
+                Self::create(path, tier, start)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    fn create(path: PathBuf, tier: Tier, start: UnixTime) -> Result<Opened> {
+        let io = |e: &io::Error| Error::io(&path, e);
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::create_dir_all(folder).map_err(|e| Error::io(folder, &e))?;
+        let header = header::write(tier, start);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(0o640);
+        let file = options.open(&path).map_err(|e| io(&e))?;
+        let written = file.write_all_at(&header, 0).and_then(|()| sync_folder(folder));
+        if let Err(e) = written {
+            // Nothing is in it yet; a file without header would only puzzle readers.
+            let _ = fs::remove_file(&path);
+            return Err(io(&e));
+        }
+        let appender = Self {
+            tier,
+            start,
+            path,
+            file,
+            len: header.len() as u64,
+            number: None,
+            ticks: BTreeMap::new(),
+            buffer: Vec::new(),
+            unsynced: true,
+        };
+        Ok(Opened { appender, roster: None, segment: None })
+    }
+
+    fn resume(path: PathBuf, mut segment: Segment, warnings: &mut Vec<Warning>) -> Result<Opened> {
+        let io = |e: &io::Error| Error::io(&path, e);
+        let file = OpenOptions::new().write(true).open(&path).map_err(|e| io(&e))?;
+        let end = segment.drop_torn_rows();
+        let torn = file.metadata().map_err(|e| io(&e))?.len().saturating_sub(end);
+        if torn > 0 {
+            file.set_len(end).and_then(|()| file.sync_data()).map_err(|e| io(&e))?;
+            let message = format!("cut off {torn} bytes of an unfinished frame at offset {end}");
+            warnings.push(Warning { file: path.clone(), line: 0, message });
+        }
+        let ticks = segment.rows.iter().map(|row| (row.time, row.meta.ticks)).collect();
+        let appender = Self {
+            tier: segment.header.tier,
+            start: segment.header.start,
+            path,
+            file,
+            len: end,
+            number: segment.roster.as_ref().map(|(number, _)| *number),
+            ticks,
+            buffer: Vec::new(),
+            unsynced: false,
+        };
+        let roster = segment.roster.as_ref().map(|(_, roster)| roster.as_ref().clone());
+        Ok(Opened { appender, roster, segment: Some(segment) })
+    }
+
+    /// Whether the next row comes with a whole roster in any case.
+    pub(super) fn needs_roster(&self) -> bool {
+        self.number.is_none()
+    }
+
+    /// Adds a row, and the roster it refers to as far as that is not in the file.
+    pub(super) fn push(&mut self, roster: &Roster, changes: &Changes, row: &NewRow) {
+        let number = match self.number {
+            Some(number) if changes.is_empty() => number,
+            Some(before) => {
+                let number = before.wrapping_add(1);
+                let (kind, payload) = match number != 0 && changes.are_few(roster) {
+                    true => (FrameKind::Change, roster.write_changes(changes)),
+                    false => (FrameKind::Roster, roster.write()),
+                };
+                put_frame(kind, row.time, number, &payload, &[], &mut self.buffer);
+                number
+            }
+            None => {
+                put_frame(FrameKind::Roster, row.time, 0, &roster.write(), &[], &mut self.buffer);
+                0
+            }
+        };
+        self.number = Some(number);
+        let (meta, blocks) = row.write(self.tier);
+        put_frame(FrameKind::Row, row.time, number, &meta, &blocks, &mut self.buffer);
+        self.ticks.insert(row.time, row.ticks);
+    }
+
+    /// Bytes not yet written.
+    pub(super) fn pending(&self) -> usize {
+        self.buffer.len()
+    }
+
+    /// Writes what was pushed, in one piece. After an error the file is as before and the
+    /// appender must be opened anew.
+    pub(super) fn flush(&mut self) -> Result<u64> {
+        let bytes = std::mem::take(&mut self.buffer);
+        if bytes.is_empty() {
+            return Ok(0);
+        }
+        if let Err(e) = self.file.write_all_at(&bytes, self.len) {
+            let _ = self.file.set_len(self.len);
+            return Err(Error::io(&self.path, &e));
+        }
+        self.len += bytes.len() as u64;
+        self.unsynced = true;
+        Ok(bytes.len() as u64)
+    }
+
+    /// Makes sure that what was written survives a power cut.
+    pub(super) fn sync(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.unsynced) {
+            self.file.sync_data().map_err(|e| Error::io(&self.path, &e))?;
+        }
+        Ok(())
+    }
+}
+
+/// Renames a damaged file so that it is neither read nor lost.
+fn set_aside(path: &Path) -> Result<PathBuf> {
+    let free = (0..1_000).map(|i| match i {
+        0 => path.with_extension("seg.corrupt"),
+        i => path.with_extension(format!("seg.{i}.corrupt")),
+    });
+    let mut free = free.filter(|p| !p.exists());
+    let aside = free.next().ok_or_else(|| {
+        Error::new(Kind::Corrupt, "too many damaged copies beside it; move them away")
+            .at(path.display())
+    })?;
+    fs::rename(path, &aside).map_err(|e| Error::io(path, &e))?;
+    Ok(aside)
+}
+
+/// Makes a new name in a folder survive a power cut.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}

@@ -1,0 +1,347 @@
+//! A column of codes in few bytes.
+//!
+//! Each code is written as its distance to a reference - one code for the whole column, or the
+//! code in the same place of an earlier column - in `width` bits. Codes too far away for that
+//! follow whole, in order, behind the bits. So a constant column takes three bytes, a column of
+//! zeros with a few values a bitmap and those values, a noisy one at most two bytes a code.
+
+use super::bytes::{Cursor, Put};
+use super::scale::MISSING;
+
+/// Flag in the first byte: the reference is an earlier column.
+const BY_COLUMN: u8 = 0x80;
+/// Width of codes that are written as they are, without reference.
+const WHOLE: u8 = 16;
+
+/// What the codes of a column are measured from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reference {
+    Code(u16),
+    /// Position of an earlier column in the same block.
+    Column(u8),
+}
+
+/// A column as it lies in a file.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Column<'a> {
+    len: usize,
+    width: u8,
+    reference: Reference,
+    bits: &'a [u8],
+    whole: &'a [u8],
+}
+
+/// Distance as an unsigned number that is small for near codes: 0, -1, 1, -2 become 0, 1, 2, 3.
+fn distance(code: u16, from: u16) -> u16 {
+    let d = code.wrapping_sub(from).cast_signed();
+    ((d << 1) ^ (d >> 15)).cast_unsigned()
+}
+
+/// Undoes [`distance`].
+fn at_distance(distance: u16, from: u16) -> u16 {
+    from.wrapping_add((distance >> 1) ^ (distance & 1).wrapping_neg())
+}
+
+/// The field of `width` bits that says "follows whole".
+fn escape(width: u8) -> u16 {
+    ((1u32 << width) - 1) as u16
+}
+
+/// Cheapest width for these distances and the bytes it takes.
+fn cheapest(distances: &[u16]) -> (u8, usize) {
+    let mut needing = [0usize; 17];
+    for &d in distances {
+        // The escape is taken, so `width` bits reach to 2^width - 2.
+        let bits = if d == 0 { 0 } else { 32 - (u32::from(d) + 1).leading_zeros() };
+        needing[bits.min(16) as usize] += 1;
+    }
+    let mut beyond = distances.len() - needing[0];
+    if beyond == 0 {
+        return (0, 0);
+    }
+    let mut best = (WHOLE, distances.len() * 2);
+    for width in 1..WHOLE {
+        beyond -= needing[usize::from(width)];
+        let size = (distances.len() * usize::from(width)).div_ceil(8) + beyond * 2;
+        if size < best.1 {
+            best = (width, size);
+        }
+    }
+    best
+}
+
+/// A few codes that the others may be near to.
+fn guesses(codes: &[u16]) -> [u16; 3] {
+    let mut sample = [0u16; 9];
+    for (i, s) in sample.iter_mut().enumerate() {
+        *s = codes[(codes.len() - 1) * i / 8];
+    }
+    sample.sort_unstable();
+    [sample[4], 0, MISSING]
+}
+
+/// Appends `codes`, near to one code or to the earlier column `near`, whichever is smaller.
+pub(super) fn put(codes: &[u16], near: Option<(u8, &[u16])>, out: &mut Vec<u8>) {
+    if codes.is_empty() {
+        return;
+    }
+    let mut best: Option<(u8, usize, Reference)> = None;
+    let mut scratch = Vec::with_capacity(codes.len());
+    let mut consider = |reference: Reference, other: Option<&[u16]>| {
+        distances(codes, reference, other, &mut scratch);
+        let (width, size) = cheapest(&scratch);
+        if best.is_none_or(|b| size < b.1) {
+            best = Some((width, size, reference));
+        }
+        size
+    };
+    if let Some((column, other)) = near {
+        consider(Reference::Column(column), Some(other));
+    }
+    for code in guesses(codes) {
+        if consider(Reference::Code(code), None) == 0 {
+            break;
+        }
+    }
+    if let Some((width, _, reference)) = best {
+        let reference = if width == WHOLE { Reference::Code(0) } else { reference };
+        distances(codes, reference, near.map(|n| n.1), &mut scratch);
+        write(codes, &scratch, width, reference, out);
+    }
+}
+
+fn distances(codes: &[u16], reference: Reference, other: Option<&[u16]>, out: &mut Vec<u16>) {
+    out.clear();
+    match (reference, other) {
+        (Reference::Column(_), Some(other)) => {
+            out.extend(codes.iter().zip(other).map(|(&c, &o)| distance(c, o)));
+        }
+        (Reference::Code(base), _) => out.extend(codes.iter().map(|&c| distance(c, base))),
+        (Reference::Column(_), None) => {}
+    }
+}
+
+fn write(codes: &[u16], distances: &[u16], width: u8, reference: Reference, out: &mut Vec<u8>) {
+    match reference {
+        Reference::Column(column) => {
+            out.put_u8(width | BY_COLUMN);
+            out.put_u8(column);
+        }
+        Reference::Code(base) => {
+            out.put_u8(width);
+            if width < WHOLE {
+                out.put_u16(base);
+            }
+        }
+    }
+    match width {
+        0 => {}
+        WHOLE => codes.iter().for_each(|&c| out.put_u16(c)),
+        _ => {
+            let too_far = |d: u16| d >= escape(width);
+            let whole = || distances.iter().zip(codes).filter(|(d, _)| too_far(**d));
+            out.put_varint(whole().count() as u64);
+            pack(distances.iter().map(|&d| d.min(escape(width))), width, out);
+            whole().for_each(|(_, &c)| out.put_u16(c));
+        }
+    }
+}
+
+/// Fields of `width` bits, lowest bit first, padded with zeros to a whole byte.
+fn pack(fields: impl Iterator<Item = u16>, width: u8, out: &mut Vec<u8>) {
+    let (mut pending, mut bits) = (0u32, 0u8);
+    for field in fields {
+        pending |= u32::from(field) << bits;
+        bits += width;
+        while bits >= 8 {
+            out.push(pending as u8);
+            pending >>= 8;
+            bits -= 8;
+        }
+    }
+    if bits > 0 {
+        out.push(pending as u8);
+    }
+}
+
+impl<'a> Column<'a> {
+    /// Takes the next column of `len` codes; `None` where that is no column.
+    pub(super) fn parse(cursor: &mut Cursor<'a>, len: usize) -> Option<Self> {
+        let empty = Self { len, width: 0, reference: Reference::Code(0), bits: &[], whole: &[] };
+        if len == 0 {
+            return Some(empty);
+        }
+        let head = cursor.u8()?;
+        let width = head & !BY_COLUMN;
+        let reference = match (head & BY_COLUMN != 0, width) {
+            (true, 0..WHOLE) => Reference::Column(cursor.u8()?),
+            (false, 0..WHOLE) => Reference::Code(cursor.u16()?),
+            (false, WHOLE) => Reference::Code(0),
+            _ => return None,
+        };
+        let whole = match width {
+            0 => 0,
+            WHOLE => len,
+            _ => cursor.number::<usize>()?,
+        };
+        let bits = if width == WHOLE { 0 } else { len.checked_mul(usize::from(width))? };
+        let bits = cursor.take(bits.div_ceil(8))?;
+        let whole = cursor.take(whole.checked_mul(2)?)?;
+        Some(Self { len, width, reference, bits, whole })
+    }
+
+    /// Position of the earlier column that must be decoded first.
+    pub(super) fn refers_to(&self) -> Option<usize> {
+        match self.reference {
+            Reference::Column(column) => Some(usize::from(column)),
+            Reference::Code(_) => None,
+        }
+    }
+
+    /// Field `i` of the packed bits.
+    fn field(&self, i: usize) -> u16 {
+        let bit = i * usize::from(self.width);
+        let from = bit / 8;
+        let bytes = match self.bits.get(from..from + 4) {
+            Some(four) => u32::from_le_bytes([four[0], four[1], four[2], four[3]]),
+            None => {
+                let tail = self.bits.get(from..).unwrap_or_default();
+                tail.iter().rev().fold(0, |all, &b| all << 8 | u32::from(b))
+            }
+        };
+        (bytes >> (bit % 8)) as u16 & escape(self.width)
+    }
+
+    fn whole(&self, i: usize) -> Option<u16> {
+        let pair = self.whole.get(2 * i..2 * i + 2)?;
+        Some(u16::from_le_bytes([pair[0], pair[1]]))
+    }
+
+    /// Appends all codes to `out`. `other` is the decoded column referred to.
+    pub(super) fn decode(&self, other: Option<&[u16]>, out: &mut Vec<u16>) -> Option<()> {
+        if self.width == WHOLE {
+            let pairs = self.whole.chunks_exact(2);
+            out.extend(pairs.map(|p| u16::from_le_bytes([p[0], p[1]])));
+            return Some(());
+        }
+        let base = match self.reference {
+            Reference::Code(base) => Err(base),
+            Reference::Column(_) => Ok(other.filter(|o| o.len() == self.len)?),
+        };
+        if self.width == 0 {
+            match base {
+                Ok(other) => out.extend_from_slice(other),
+                Err(base) => out.resize(out.len() + self.len, base),
+            }
+            return Some(());
+        }
+        let mut exceptions = 0;
+        out.reserve(self.len);
+        for i in 0..self.len {
+            let field = self.field(i);
+            if field == escape(self.width) {
+                out.push(self.whole(exceptions)?);
+                exceptions += 1;
+            } else {
+                out.push(at_distance(field, base.map_or_else(|b| b, |other| other[i])));
+            }
+        }
+        Some(())
+    }
+
+    /// Code `i` alone. `other` is the code at `i` of the column referred to.
+    pub(super) fn code(&self, i: usize, other: Option<u16>) -> Option<u16> {
+        if i >= self.len {
+            return None;
+        }
+        if self.width == WHOLE {
+            return self.whole(i);
+        }
+        let base = match self.reference {
+            Reference::Code(base) => base,
+            Reference::Column(_) => other?,
+        };
+        if self.width == 0 {
+            return Some(base);
+        }
+        let field = self.field(i);
+        if field != escape(self.width) {
+            return Some(at_distance(field, base));
+        }
+        let before = (0..i).filter(|&j| self.field(j) == field).count();
+        self.whole(before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Columns as they occur: anything, near one code, mostly one code, near another column.
+    fn column() -> impl Strategy<Value = (Vec<u16>, Vec<u16>)> {
+        let noise = prop::collection::vec(any::<u16>(), 1..300);
+        (noise, 0u8..5, any::<u16>()).prop_map(|(noise, shape, base)| {
+            let other: Vec<u16> = noise.iter().map(|n| n.rotate_left(3)).collect();
+            let codes = noise.iter().zip(&other).map(|(&n, &o)| match shape {
+                0 => n,
+                1 => base.wrapping_add(n % 50),
+                2 if n % 16 > 0 => 0,
+                3 if n % 16 > 0 => MISSING,
+                _ => o.wrapping_add(n % 9),
+            });
+            (codes.collect(), other)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn codes_come_back_all_and_alone((codes, other) in column(), related: bool) {
+            let near = related.then_some((7, other.as_slice()));
+            let mut out = Vec::new();
+            put(&codes, near, &mut out);
+            prop_assert!(out.len() <= codes.len() * 2 + 3);
+            let mut cursor = Cursor::new(&out);
+            let column = Column::parse(&mut cursor, codes.len()).unwrap();
+            prop_assert_eq!(cursor.left(), 0);
+            let other = column.refers_to().map(|_| other.as_slice());
+            let mut back = Vec::new();
+            column.decode(other, &mut back).unwrap();
+            prop_assert_eq!(&back, &codes);
+            for (i, &code) in codes.iter().enumerate() {
+                prop_assert_eq!(column.code(i, other.map(|o| o[i])), Some(code));
+            }
+            prop_assert_eq!(column.code(codes.len(), Some(0)), None);
+        }
+
+        #[test]
+        fn any_bytes_are_decoded_or_refused(bytes: Vec<u8>, len in 0usize..400) {
+            let mut cursor = Cursor::new(&bytes);
+            while let Some(column) = Column::parse(&mut cursor, len) {
+                let mut out = Vec::new();
+                let _ = column.decode(Some(&vec![1; len]), &mut out);
+                prop_assert!(out.len() <= len);
+                let _ = column.code(len / 2, Some(1));
+                if len == 0 { break; }
+            }
+        }
+    }
+
+    #[test]
+    fn sizes_of_the_usual_columns() {
+        let size = |codes: &[u16], near: Option<&[u16]>| {
+            let mut out = Vec::new();
+            put(codes, near.map(|n| (0, n)), &mut out);
+            out.len()
+        };
+        assert_eq!(size(&[], None), 0);
+        assert_eq!(size(&[MISSING; 256], None), 3, "absent");
+        assert_eq!(size(&[5; 256], None), 3, "constant");
+        let mut idle = [0u16; 256];
+        idle[7] = 40_000;
+        assert_eq!(size(&idle, None), 1 + 2 + 1 + 32 + 2, "a bitmap and one value");
+        let noise: Vec<u16> = (0..256u16).map(|i| i.wrapping_mul(40_503)).collect();
+        assert_eq!(size(&noise, None), 1 + 512, "never more than two bytes a code");
+        assert_eq!(size(&noise, Some(&noise)), 2, "as an earlier column");
+    }
+}

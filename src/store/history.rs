@@ -1,0 +1,145 @@
+//! One node or guest over a range of time.
+
+use super::fleet::codes_of_one;
+use super::header::Group;
+use super::roster::Roster;
+use super::scale::Stored;
+use super::segment::{Row, Segment};
+use super::select::{self, Loaded};
+use super::table::{Table, Window};
+use crate::error::Warning;
+use crate::model::{Bucket, GuestMetric, GuestStatus, NodeMetric, UnixTime, Vmid};
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A node's or guest's past: samples where they are kept, else hourly, else six-hourly values.
+#[derive(Clone, Debug)]
+pub struct History<M> {
+    /// State in each of [`History::windows`].
+    pub states: Vec<State>,
+    /// Files and frames that could not be read.
+    pub warnings: Vec<Warning>,
+    table: Table<M>,
+}
+
+/// What a row says of an entity beside its values: at the time of the sample, or at the end of
+/// the window.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Whether it was listed. A guest that is gone by the end of a window may have values there.
+    pub present: bool,
+    /// Host of a guest; a node's own name.
+    pub host: Arc<str>,
+    /// Run state of a guest; of a node running when online, unknown otherwise.
+    pub status: GuestStatus,
+}
+
+/// A row of a history.
+#[derive(Clone, Debug)]
+pub struct HistoryRow<'a, M> {
+    /// Its stretch of time.
+    pub window: Window,
+    /// State in it.
+    pub state: &'a State,
+    history: &'a History<M>,
+    position: usize,
+}
+
+#[allow(private_bounds, reason = "metrics are a closed set; how they are stored is our business")]
+impl<M: Stored> HistoryRow<'_, M> {
+    /// The metric in this row; `None` where it is absent.
+    pub fn value(&self, metric: M) -> Option<Bucket> {
+        self.history.table.bucket(0, metric, self.position)
+    }
+}
+
+#[allow(private_bounds, reason = "metrics are a closed set; how they are stored is our business")]
+impl<M: Stored> History<M> {
+    /// Windows in order of time; only those in which the entity occurs.
+    pub fn windows(&self) -> &[Window] {
+        self.table.windows()
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.windows().is_empty()
+    }
+
+    /// The metric wherever it is known, in order of time.
+    pub fn series(&self, metric: M) -> Vec<Bucket> {
+        self.table.buckets(0, metric).collect()
+    }
+
+    /// The history as a table of one entity.
+    pub fn table(&self) -> &Table<M> {
+        &self.table
+    }
+
+    /// Row by row.
+    pub fn rows(&self) -> impl Iterator<Item = HistoryRow<'_, M>> {
+        let windows = self.windows().iter().zip(&self.states).enumerate();
+        windows.map(|(position, (&window, state))| HistoryRow {
+            window,
+            state,
+            history: self,
+            position,
+        })
+    }
+}
+
+/// The rows in which `place_in` finds an entity and `state` says that it occurs.
+fn history<M: Stored>(
+    loaded: &Loaded,
+    range: &Range<UnixTime>,
+    group: Group,
+    place_in: impl Fn(&Roster) -> Option<usize>,
+    state: impl Fn(&Roster, usize) -> Option<State>,
+) -> History<M> {
+    let mut rows: Vec<(&Segment, &Row)> = Vec::new();
+    let mut states = Vec::new();
+    let mut known: Option<(&Arc<Roster>, Option<State>)> = None;
+    for (segment, row) in loaded.rows(range) {
+        let now = match known.take() {
+            Some((roster, now)) if Arc::ptr_eq(roster, &row.roster) => now,
+            _ => place_in(&row.roster).and_then(|place| state(&row.roster, place)),
+        };
+        if let Some(now) = now.clone() {
+            rows.push((segment, row));
+            states.push(now);
+        }
+        known = Some((&row.roster, now));
+    }
+    let windows = rows.iter().map(|(segment, row)| select::window(segment, row)).collect();
+    let codes = codes_of_one::<M>(&rows, group, place_in);
+    History { states, warnings: loaded.warnings.clone(), table: Table::new(windows, codes) }
+}
+
+pub(super) fn of_node(loaded: &Loaded, range: &Range<UnixTime>, name: &str) -> History<NodeMetric> {
+    let shared: Arc<str> = name.into();
+    let state = |roster: &Roster, place: usize| {
+        let node = roster.nodes.get(place).filter(|node| node.present)?;
+        let status = if node.online { GuestStatus::Running } else { GuestStatus::Unknown };
+        Some(State { present: true, host: Arc::clone(&shared), status })
+    };
+    history(loaded, range, Group::Node, |roster| roster.node(name), state)
+}
+
+/// History of the incarnation that the newest row in the range knows under this number.
+pub(super) fn of_guest(
+    loaded: &Loaded,
+    range: &Range<UnixTime>,
+    vmid: Vmid,
+) -> History<GuestMetric> {
+    let rows = loaded.rows(range);
+    let newest = rows
+        .iter()
+        .rev()
+        .find_map(|(_, row)| row.roster.newest(vmid).map(|place| row.roster.guests[place].since));
+    let place = |roster: &Roster| newest.and_then(|since| roster.guest(vmid, since));
+    let state = |roster: &Roster, place: usize| {
+        let guest = roster.guests.get(place).filter(|guest| guest.occurs())?;
+        let host = roster.host(guest.node).into();
+        Some(State { present: guest.present, host, status: guest.status })
+    };
+    history(loaded, range, Group::Guest, place, state)
+}

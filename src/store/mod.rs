@@ -1,0 +1,42 @@
+//! The metrics store: 90 days of all nodes and guests, kind to the disk, safe against crashes.
+//!
+//! One [`Writer`] appends a [`Tick`](crate::model::Tick) a minute to a log and rolls hours and
+//! six hours that are over into coarser tiers, straight from the samples; any number of
+//! [`Reader`]s see whole ticks without locks. The directory is the index, a file is never written
+//! again once its time is over, and what is too old is unlinked. `docs/store-format.md` describes
+//! the files byte by byte.
+
+mod append;
+mod bytes;
+mod column;
+mod fleet;
+mod frame;
+mod header;
+mod history;
+mod inspect;
+mod last;
+mod quality;
+mod reader;
+mod roll;
+mod roster;
+mod row;
+mod scale;
+mod segment;
+mod select;
+mod sheet;
+mod table;
+mod tier;
+mod tracker;
+mod writer;
+
+pub use fleet::{Capacity, Fleet, GuestTrack, NodeTrack, Placement};
+pub use history::{History, HistoryRow, State};
+pub use inspect::{Finding, FindingKind, Stats, TierStats, Verification};
+pub use quality::{DataQuality, Entity};
+pub use reader::Reader;
+pub use select::Resolution;
+pub use table::{Detail, Point, Table, Window};
+pub use tier::{
+    METRICS_RECENT_HOURS, METRICS_RETENTION_DAYS, METRICS_SHORT_TERM_DAYS, Retention, Tier,
+};
+pub use writer::{Appended, Compressed, Writer};

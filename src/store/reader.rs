@@ -1,0 +1,176 @@
+//! Reading: no locks, no state. Every call sees whole ticks as of its moment.
+
+use super::fleet::Fleet;
+use super::history::{self, History};
+use super::inspect::{self, Stats, Verification};
+use super::last;
+use super::quality::{self, DataQuality, Entity};
+use super::roll::moved;
+use super::segment::{self, Access, Segment};
+use super::select::{Loaded, Resolution};
+use super::table::Detail;
+use super::tier::{Retention, Tier};
+use crate::error::{Error, Kind, Result};
+use crate::model::{GuestMetric, HOUR, Migration, NodeMetric, Tick, UnixTime, Vmid};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+/// Reads a store, beside a writer and any number of other readers. Holds nothing open.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    dir: PathBuf,
+    retention: Retention,
+}
+
+impl Reader {
+    /// A reader of the store in `dir`; [`Kind::NotFound`] when there is none.
+    pub fn open(dir: &Path) -> Result<Self> {
+        if !dir.join(Tier::Raw.folder()).is_dir() {
+            let message = "no metrics store here; it is made by the first collector run";
+            return Err(Error::new(Kind::NotFound, message).at(dir.display()));
+        }
+        Ok(Self { dir: dir.to_path_buf(), retention: Retention::default() })
+    }
+
+    /// The same reader, judging coverage by another retention than the default.
+    #[must_use]
+    pub fn with_retention(mut self, retention: Retention) -> Self {
+        self.retention = retention;
+        self
+    }
+
+    /// The newest whole tick at or before `until`; a clock that once ran ahead does not hide what
+    /// came after it. Use [`UnixTime::MAX`] for the newest of all.
+    pub fn last_tick(&self, until: UnixTime) -> Result<Option<Tick>> {
+        let starts = segment::list(&self.dir, Tier::Raw)?;
+        for &start in starts.iter().rev().filter(|&&start| start <= until) {
+            let read = Segment::read(&self.dir, Tier::Raw, start, Access::Sparse, &mut None);
+            let Some(segment) = readable(read)? else { continue };
+            let rows = segment.by_time();
+            let newest = rows.range(..=until).rev().find_map(|(_, row)| last::tick(&segment, row));
+            if newest.is_some() {
+                return Ok(newest);
+            }
+        }
+        Ok(None)
+    }
+
+    /// A node over a range: samples where they are kept, else hourly, else six-hourly values.
+    pub fn node_history(&self, name: &str, range: Range<UnixTime>) -> Result<History<NodeMetric>> {
+        let loaded = Loaded::read(&self.dir, &range, Resolution::Mixed, Access::Sparse)?;
+        Ok(history::of_node(&loaded, &range, name))
+    }
+
+    /// A guest over a range, as [`Reader::node_history`]. Only the incarnation that is the newest
+    /// at the end of the range: a guest does not inherit from another that had its vmid before.
+    pub fn guest_history(
+        &self,
+        vmid: Vmid,
+        range: Range<UnixTime>,
+    ) -> Result<History<GuestMetric>> {
+        let loaded = Loaded::read(&self.dir, &range, Resolution::Mixed, Access::Sparse)?;
+        Ok(history::of_guest(&loaded, &range, vmid))
+    }
+
+    /// The last `hours` of a node, up to and with `now`.
+    pub fn get_node_history(
+        &self,
+        name: &str,
+        hours: u32,
+        now: UnixTime,
+    ) -> Result<History<NodeMetric>> {
+        self.node_history(name, last_hours(hours, now))
+    }
+
+    /// The last `hours` of a guest, up to and with `now`.
+    pub fn get_guest_history(
+        &self,
+        vmid: Vmid,
+        hours: u32,
+        now: UnixTime,
+    ) -> Result<History<GuestMetric>> {
+        self.guest_history(vmid, last_hours(hours, now))
+    }
+
+    /// All nodes and guests over a range. Hours (six hours) that are not over have no hourly
+    /// (six-hourly) row yet; [`Resolution::Mixed`] has their samples.
+    pub fn fleet(
+        &self,
+        range: Range<UnixTime>,
+        resolution: Resolution,
+        detail: Detail,
+    ) -> Result<Fleet> {
+        let loaded = Loaded::read(&self.dir, &range, resolution, Access::Whole)?;
+        Ok(Fleet::new(loaded, &range, detail))
+    }
+
+    /// Moves of all guests in a range, in order of time; known as long as anything is kept.
+    pub fn migrations(&self, range: Range<UnixTime>) -> Result<Vec<Migration>> {
+        let migration = |time, vmid, from: &str, to: &str| Migration {
+            time,
+            vmid,
+            from: from.to_string(),
+            to: to.to_string(),
+        };
+        let mut moves = Vec::new();
+        let six = Loaded::read(&self.dir, &range, Resolution::SixHourly, Access::Sparse)?;
+        let rows = six.segments.iter().flat_map(|s| s.by_time().into_values());
+        let mut rolled = std::collections::BTreeMap::new();
+        for row in rows {
+            rolled.insert(row.time, row.meta.ticks);
+            moves.extend(row.meta.moves.iter().map(|m| {
+                let vmid = row.roster.guests[m.guest].vmid;
+                migration(m.time, vmid, row.roster.host(m.from), row.roster.host(m.to))
+            }));
+        }
+        // What is not rolled yet is in the samples; a move needs the sample before it, too.
+        let from = Tier::SixHourly.window_of(range.start).saturating_sub(HOUR);
+        let starts = segment::list(&self.dir, Tier::Raw)?;
+        let before = starts.iter().rfind(|&&s| s <= from).copied().unwrap_or(from);
+        let raw = before..range.end;
+        let raw = Loaded::read(&self.dir, &raw, Resolution::Raw, Access::Sparse)?;
+        let rows = raw.rows(&(UnixTime::MIN..range.end));
+        for pair in rows.windows(2) {
+            let (before, after) = (pair[0].1, pair[1].1);
+            if rolled.contains_key(&Tier::SixHourly.window_of(after.time)) {
+                continue;
+            }
+            let moved = moved(&before.roster, &after.roster);
+            moves.extend(moved.iter().map(|m| migration(after.time, m.0, m.2, m.3)));
+        }
+        moves.retain(|m| range.contains(&m.time));
+        moves.sort_by_key(|m| (m.time, m.vmid));
+        Ok(moves)
+    }
+
+    /// How much is known of a node or guest at `now`.
+    pub fn get_data_quality(&self, entity: &Entity, now: UnixTime) -> Result<DataQuality> {
+        let span = self.retention.seconds(Tier::SixHourly).max(self.retention.seconds(Tier::Raw));
+        let range = now.saturating_sub(span)..now.saturating_add(1);
+        let loaded = Loaded::read(&self.dir, &range, Resolution::Mixed, Access::Sparse)?;
+        Ok(quality::judge(&loaded, &range, entity, now, &self.retention))
+    }
+
+    /// Files and bytes, by tier and entity.
+    pub fn stats(&self, now: UnixTime) -> Result<Stats> {
+        inspect::stats(&self.dir, now)
+    }
+
+    /// Reads every byte and tells what does not match its checksum, by file and offset.
+    pub fn verify(&self) -> Result<Verification> {
+        inspect::verify(&self.dir)
+    }
+}
+
+/// A segment that expired meanwhile or cannot be used is no segment.
+fn readable(read: Result<Segment>) -> Result<Option<Segment>> {
+    match read {
+        Ok(segment) => Ok(Some(segment)),
+        Err(e) if e.kind == Kind::Io => Err(e),
+        Err(_) => Ok(None),
+    }
+}
+
+fn last_hours(hours: u32, now: UnixTime) -> Range<UnixTime> {
+    now.saturating_sub(i64::from(hours) * HOUR)..now.saturating_add(1)
+}

@@ -1,0 +1,302 @@
+//! A row: the values of everything in a roster, at a moment or over a window.
+//!
+//! Columns are cut into blocks of 256 places with a checksum each, so that one guest can be read
+//! without touching the others.
+
+use super::bytes::{Cursor, Put};
+use super::column::{self, Column};
+use super::header::{Columns, Group, Statistic, groups, statistics};
+use super::scale::MISSING;
+use super::tier::Tier;
+use crate::model::UnixTime;
+
+/// Places in a block.
+pub(super) const BLOCK: usize = 256;
+
+/// A guest that changed its host within a row's window; places refer to the row's roster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Move {
+    pub(super) time: UnixTime,
+    pub(super) guest: usize,
+    pub(super) from: usize,
+    pub(super) to: usize,
+}
+
+/// Where a block lies in its file, and its checksum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    pub(super) offset: u64,
+    pub(super) len: usize,
+    pub(super) crc: u32,
+}
+
+/// What a row says beside its values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct RowMeta {
+    /// Samples it was made from: 1 in the raw tier.
+    pub(super) ticks: u32,
+    /// Samples that a complete window has.
+    pub(super) expected: u32,
+    pub(super) moves: Vec<Move>,
+    /// Places by group.
+    pub(super) places: [usize; 3],
+    blocks: Vec<Block>,
+}
+
+impl RowMeta {
+    /// Blocks of a group, in order.
+    pub(super) fn blocks(&self, group: Group) -> &[Block] {
+        let count = |g: usize| self.places[g].div_ceil(BLOCK);
+        let start: usize = (0..group as usize).map(count).sum();
+        self.blocks.get(start..start + count(group as usize)).unwrap_or_default()
+    }
+
+    pub(super) fn all_blocks(&self) -> &[Block] {
+        &self.blocks
+    }
+
+    /// Reads the meta part of the row at `time`, whose blocks start at `blocks_at` in the file.
+    pub(super) fn parse(
+        meta: &[u8],
+        time: UnixTime,
+        blocks_at: u64,
+        blocks_len: u64,
+    ) -> Option<Self> {
+        let mut cursor = Cursor::new(meta);
+        let mut row =
+            Self { ticks: cursor.number()?, expected: cursor.number()?, ..Self::default() };
+        for _ in 0..cursor.varint()? {
+            let after: i64 = cursor.number()?;
+            row.moves.push(Move {
+                time: time.checked_add(after)?,
+                guest: cursor.number()?,
+                from: cursor.number()?,
+                to: cursor.number()?,
+            });
+        }
+        let mut offset = blocks_at;
+        for places in &mut row.places {
+            *places = cursor.number()?;
+            for _ in 0..places.div_ceil(BLOCK) {
+                let (len, crc) = (cursor.number::<u32>()?, cursor.u32()?);
+                row.blocks.push(Block { offset, len: usize::try_from(len).ok()?, crc });
+                offset = offset.checked_add(u64::from(len))?;
+            }
+        }
+        (cursor.left() == 0 && offset == blocks_at.checked_add(blocks_len)?).then_some(row)
+    }
+}
+
+/// Codes of one group: `columns[metric][statistic]`, each as long as there are places or empty
+/// when nothing is known of the metric.
+pub(super) type Codes = Vec<Vec<Vec<u16>>>;
+
+/// A row to be written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct NewRow {
+    pub(super) ticks: u32,
+    pub(super) expected: u32,
+    pub(super) time: UnixTime,
+    pub(super) moves: Vec<Move>,
+    pub(super) places: [usize; 3],
+    /// By group.
+    pub(super) codes: [Codes; 3],
+}
+
+impl NewRow {
+    /// Meta part and blocks of the row in a segment of `tier`.
+    pub(super) fn write(&self, tier: Tier) -> (Vec<u8>, Vec<u8>) {
+        let (mut meta, mut blocks) = (Vec::new(), Vec::new());
+        meta.put_varint(u64::from(self.ticks));
+        meta.put_varint(u64::from(self.expected));
+        meta.put_varint(self.moves.len() as u64);
+        for m in &self.moves {
+            meta.put_varint(m.time.saturating_sub(self.time).max(0).cast_unsigned());
+            meta.put_varint(m.guest as u64);
+            meta.put_varint(m.from as u64);
+            meta.put_varint(m.to as u64);
+        }
+        for group in Group::ALL {
+            let stored = groups(tier).contains(&group);
+            let places = if stored { self.places[group as usize] } else { 0 };
+            meta.put_varint(places as u64);
+            for start in (0..places).step_by(BLOCK) {
+                let from = blocks.len();
+                let range = start..(start + BLOCK).min(places);
+                put_block(&self.codes[group as usize], range, group, tier, &mut blocks);
+                meta.put_varint((blocks.len() - from) as u64);
+                meta.put_u32(crc32fast::hash(&blocks[from..]));
+            }
+        }
+        (meta, blocks)
+    }
+}
+
+/// Which earlier column a column is likely to resemble.
+fn likeness(group: Group, metric: usize, statistic: Statistic) -> Option<(usize, Statistic)> {
+    match statistic {
+        Statistic::Avg => {
+            // What a guest takes on its host is often what it uses itself.
+            let names = group.metrics();
+            let is_host = names.get(metric).is_some_and(|(name, _)| *name == "memory_host");
+            let own = names.iter().position(|(name, _)| *name == "memory");
+            own.filter(|_| is_host).map(|own| (own, Statistic::Avg))
+        }
+        Statistic::P95 | Statistic::Min => Some((metric, Statistic::Avg)),
+        Statistic::Max => Some((metric, Statistic::P95)),
+        Statistic::Count => (metric > 0).then_some((0, Statistic::Count)),
+    }
+}
+
+/// Appends one block: a bitmap of the metrics that have columns, then those columns.
+fn put_block(
+    codes: &Codes,
+    range: std::ops::Range<usize>,
+    group: Group,
+    tier: Tier,
+    out: &mut Vec<u8>,
+) {
+    fn part<'a>(column: Option<&'a Vec<u16>>, range: &std::ops::Range<usize>) -> &'a [u16] {
+        column.and_then(|c| c.get(range.clone())).unwrap_or_default()
+    }
+    let statistics = statistics(tier);
+    let known: Vec<bool> = codes
+        .iter()
+        .map(|metric| part(metric.first(), &range).iter().any(|&c| c != MISSING))
+        .collect();
+    for byte in known.chunks(8) {
+        let bits = byte.iter().enumerate().map(|(i, &known)| u8::from(known) << i);
+        out.put_u8(bits.sum());
+    }
+    // Positions of the columns written so far.
+    let mut written: Vec<(usize, Statistic)> = Vec::new();
+    for (metric, columns) in codes.iter().enumerate().filter(|(m, _)| known[*m]) {
+        for (&statistic, column) in statistics.iter().zip(columns) {
+            let near = likeness(group, metric, statistic).and_then(|like| {
+                let position = written.iter().position(|&w| w == like)?;
+                let codes = part(codes.get(like.0)?.get(like.1.index()), &range);
+                Some((u8::try_from(position).ok()?, codes))
+            });
+            column::put(part(Some(column), &range), near, out);
+            written.push((metric, statistic));
+        }
+    }
+}
+
+/// The columns of one block, not yet decoded.
+pub(super) struct BlockColumns<'a> {
+    columns: Vec<Column<'a>>,
+    /// Position of the first column of each metric of the file.
+    first: Vec<Option<usize>>,
+}
+
+impl<'a> BlockColumns<'a> {
+    /// Reads a block of `len` places; `None` where the bytes are none.
+    pub(super) fn parse(block: &'a [u8], meaning: &Columns, len: usize) -> Option<Self> {
+        let mut cursor = Cursor::new(block);
+        let bitmap = cursor.take(meaning.metrics.len().div_ceil(8))?;
+        let mut columns: Vec<Column<'a>> = Vec::new();
+        let mut first = Vec::with_capacity(meaning.metrics.len());
+        for metric in 0..meaning.metrics.len() {
+            let known = bitmap[metric / 8] >> (metric % 8) & 1 != 0;
+            first.push(known.then_some(columns.len()));
+            for _ in 0..if known { meaning.statistics.len() } else { 0 } {
+                let column = Column::parse(&mut cursor, len)?;
+                if column.refers_to().is_some_and(|other| other >= columns.len()) {
+                    return None;
+                }
+                columns.push(column);
+            }
+        }
+        (cursor.left() == 0).then_some(Self { columns, first })
+    }
+
+    /// Position of a column; `None` when the block has nothing of the metric.
+    pub(super) fn position(&self, metric: usize, statistic: usize) -> Option<usize> {
+        Some((*self.first.get(metric)?)? + statistic)
+    }
+
+    /// Decodes the column at `position` into `out`, which is cleared before.
+    pub(super) fn decode(&self, position: usize, out: &mut Vec<u16>) -> Option<()> {
+        out.clear();
+        let column = self.columns.get(position)?;
+        match column.refers_to() {
+            // Columns refer to earlier ones only, so this ends.
+            Some(other) => {
+                let mut codes = Vec::new();
+                self.decode(other, &mut codes)?;
+                column.decode(Some(&codes), out)
+            }
+            None => column.decode(None, out),
+        }
+    }
+
+    /// Decodes code `i` of the column at `position`.
+    pub(super) fn code(&self, position: usize, i: usize) -> Option<u16> {
+        let column = self.columns.get(position)?;
+        let other = match column.refers_to() {
+            Some(other) => Some(self.code(other, i)?),
+            None => None,
+        };
+        column.code(i, other)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::header;
+
+    fn row(tier: Tier, places: [usize; 3]) -> NewRow {
+        let mut row = NewRow { ticks: 60, expected: 60, time: 3_600, places, ..NewRow::default() };
+        row.moves = vec![Move { time: 3_700, guest: 2, from: 0, to: 1 }];
+        for group in Group::ALL {
+            row.codes[group as usize] = (0..group.metrics().len())
+                .map(|m| match m % 4 {
+                    3 => Vec::new(),
+                    _ => (0..statistics(tier).len())
+                        .map(|s| (0..places[group as usize]).map(|p| (p * m + s) as u16).collect())
+                        .collect(),
+                })
+                .collect();
+        }
+        row
+    }
+
+    #[test]
+    fn a_row_comes_back() {
+        for tier in Tier::ALL {
+            let row = row(tier, [3, 600, 5]);
+            let (meta, blocks) = row.write(tier);
+            let read = RowMeta::parse(&meta, 3_600, 1_000, blocks.len() as u64).unwrap();
+            assert_eq!((read.ticks, read.expected, &read.moves), (60, 60, &row.moves));
+            assert_eq!(read.blocks(Group::Guest).len(), 3);
+            let head = header::parse(&header::write(tier, 0)).unwrap();
+            let meaning = &head.groups[Group::Guest as usize];
+            for (b, block) in read.blocks(Group::Guest).iter().enumerate() {
+                let start = (block.offset - 1_000) as usize;
+                let bytes = &blocks[start..start + block.len];
+                assert_eq!(crc32fast::hash(bytes), block.crc);
+                let len = BLOCK.min(600 - b * BLOCK);
+                let columns = BlockColumns::parse(bytes, meaning, len).unwrap();
+                assert_eq!(columns.position(3, 0), None, "nothing known");
+                let mut out = Vec::new();
+                for (metric, statistic) in [(1, 0), (6, 0), (6, statistics(tier).len() - 1)] {
+                    let position = columns.position(metric, statistic).unwrap();
+                    columns.decode(position, &mut out).unwrap();
+                    let wrote = &row.codes[1][metric][statistic][b * BLOCK..b * BLOCK + len];
+                    assert_eq!(out, wrote);
+                    assert_eq!(columns.code(position, 9), Some(wrote[9]));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_row_comes_back() {
+        let (meta, blocks) = row(Tier::Raw, [0; 3]).write(Tier::Raw);
+        assert!(blocks.is_empty());
+        assert!(RowMeta::parse(&meta, 0, 0, 0).is_some());
+        assert_eq!(RowMeta::parse(&meta, 0, 0, 1), None, "lengths must agree");
+    }
+}

@@ -1,0 +1,122 @@
+//! Which rows answer a question: the finest ones that are complete.
+
+use super::segment::{self, Access, LastRoster, Row, Segment};
+use super::table::Window;
+use super::tier::Tier;
+use crate::error::{Kind, Result, Warning};
+use crate::model::UnixTime;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::Path;
+
+/// How fine the answer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// Samples, as far back as they are kept.
+    Raw,
+    /// Hourly rows of all hours that are over.
+    Hourly,
+    /// Six-hourly rows of all such windows that are over.
+    SixHourly,
+    /// At each time the finest that is kept: samples, then hourly, then six-hourly.
+    Mixed,
+}
+
+impl Resolution {
+    fn tiers(self) -> &'static [Tier] {
+        match self {
+            Self::Raw => &[Tier::Raw],
+            Self::Hourly => &[Tier::Hourly],
+            Self::SixHourly => &[Tier::SixHourly],
+            Self::Mixed => &Tier::ALL,
+        }
+    }
+}
+
+/// Segments that overlap a range.
+pub(super) struct Loaded {
+    pub(super) segments: Vec<Segment>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+impl Loaded {
+    /// Reads what the store has of `range` at this resolution. What cannot be read is told and
+    /// left out.
+    pub(super) fn read(
+        store: &Path,
+        range: &Range<UnixTime>,
+        resolution: Resolution,
+        access: Access,
+    ) -> Result<Self> {
+        let mut loaded = Self { segments: Vec::new(), warnings: Vec::new() };
+        let mut last: LastRoster = None;
+        // A six-hourly row is compared with all that is finer within it.
+        let widest = Tier::SixHourly;
+        let from = widest.window_of(range.start);
+        let to = widest.window_of(range.end.saturating_sub(1)).saturating_add(widest.step());
+        for &tier in resolution.tiers() {
+            for start in segment::list(store, tier)? {
+                if start < to && start.saturating_add(tier.segment()) > from {
+                    loaded.add(Segment::read(store, tier, start, access, &mut last));
+                }
+            }
+        }
+        Ok(loaded)
+    }
+
+    fn add(&mut self, read: Result<Segment>) {
+        match read {
+            Ok(segment) => {
+                self.warnings.extend(segment.damage.iter().map(|d| d.warning(&segment.path)));
+                self.segments.push(segment);
+            }
+            // Expired between listing and opening, or not begun yet.
+            Err(e) if e.kind == Kind::NotFound => {}
+            Err(e) => {
+                let (file, message) = (e.place.clone().into(), e.message);
+                self.warnings.push(Warning { file, line: 0, message });
+            }
+        }
+    }
+
+    /// The rows that answer for `range`, in order of time.
+    pub(super) fn rows(&self, range: &Range<UnixTime>) -> Vec<(&Segment, &Row)> {
+        let mut tiers: [BTreeMap<UnixTime, (&Segment, &Row)>; 3] = Default::default();
+        for segment in &self.segments {
+            let rows = segment.by_time().into_iter().map(|(time, row)| (time, (segment, row)));
+            tiers[segment.header.tier as usize].extend(rows);
+        }
+        let [raw, hourly, six_hourly] = tiers;
+        let finer = prefer_finer(raw, hourly, Tier::Hourly);
+        let all = prefer_finer(finer, six_hourly, Tier::SixHourly);
+        all.into_iter().filter(|(time, _)| range.contains(time)).map(|(_, row)| row).collect()
+    }
+}
+
+type Rows<'a> = BTreeMap<UnixTime, (&'a Segment, &'a Row)>;
+
+/// Replaces finer rows by the coarser one where they stand for fewer samples than that does.
+fn prefer_finer<'a>(mut finer: Rows<'a>, coarser: Rows<'a>, tier: Tier) -> Rows<'a> {
+    for (window, row) in coarser {
+        let within = window..window.saturating_add(tier.step());
+        let ticks: u64 = finer.range(within.clone()).map(|(_, r)| u64::from(r.1.meta.ticks)).sum();
+        if ticks < u64::from(row.1.meta.ticks) {
+            let replaced: Vec<UnixTime> = finer.range(within).map(|(&time, _)| time).collect();
+            replaced.iter().for_each(|time| {
+                finer.remove(time);
+            });
+            finer.insert(window, row);
+        }
+    }
+    finer
+}
+
+/// The window of a row.
+pub(super) fn window(segment: &Segment, row: &Row) -> Window {
+    Window {
+        start: row.time,
+        seconds: segment.header.tier.step() as u32,
+        ticks: row.meta.ticks,
+        expected: row.meta.expected,
+    }
+}

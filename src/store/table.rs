@@ -1,0 +1,131 @@
+//! Series of many entities side by side, as codes until somebody asks for values.
+
+use super::header::Statistic;
+use super::scale::{MISSING, Stored};
+use crate::model::{Bucket, UnixTime};
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+/// A stretch of time that the store has a row for; stretches without any are simply not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Window {
+    /// First second, or the time of the sample.
+    pub start: UnixTime,
+    /// Length; 0 for a sample.
+    pub seconds: u32,
+    /// Samples the collector took in it.
+    pub ticks: u32,
+    /// Samples it would have taken without interruption.
+    pub expected: u32,
+}
+
+impl Window {
+    /// Middle of the span: where its average stands in time.
+    pub fn middle(&self) -> UnixTime {
+        self.start + i64::from(self.seconds / 2)
+    }
+}
+
+/// A metric of an entity in one window, for the fast path.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Point {
+    /// Where it is in time, and how many samples it could have.
+    pub window: Window,
+    /// Samples behind it; never 0.
+    pub count: u32,
+    /// Mean of them.
+    pub avg: f64,
+    /// 95th percentile of them by nearest rank.
+    pub p95: f64,
+}
+
+/// Which statistics are loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// Mean and 95th percentile: what [`Table::points`] needs.
+    Typical,
+    /// Smallest and largest, too: what [`Table::buckets`] needs.
+    Full,
+}
+
+impl Detail {
+    pub(super) fn statistics(self) -> &'static [Statistic] {
+        match self {
+            Self::Typical => &[Statistic::Avg, Statistic::P95, Statistic::Count],
+            Self::Full => &Statistic::ALL,
+        }
+    }
+}
+
+/// Metrics `M` of entities over common windows.
+#[derive(Clone, Debug)]
+pub struct Table<M> {
+    windows: Arc<[Window]>,
+    /// `codes[metric][statistic][entity * windows + window]`; empty where nothing is known.
+    codes: Vec<[Vec<u16>; 5]>,
+    metrics: PhantomData<M>,
+}
+
+#[allow(private_bounds, reason = "metrics are a closed set; how they are stored is our business")]
+impl<M: Stored> Table<M> {
+    pub(super) fn new(windows: Arc<[Window]>, codes: Vec<[Vec<u16>; 5]>) -> Self {
+        Self { windows, codes, metrics: PhantomData }
+    }
+
+    /// Windows in order of time.
+    pub fn windows(&self) -> &[Window] {
+        &self.windows
+    }
+
+    /// Whether any entity has this metric.
+    pub fn has(&self, metric: M) -> bool {
+        self.codes.get(metric.index()).is_some_and(|c| !c[Statistic::Avg.index()].is_empty())
+    }
+
+    fn series(&self, entity: usize, metric: M, statistic: Statistic) -> &[u16] {
+        let width = self.windows.len();
+        let column = self.codes.get(metric.index()).map(|c| c[statistic.index()].as_slice());
+        column.and_then(|c| c.get(entity * width..(entity + 1) * width)).unwrap_or_default()
+    }
+
+    /// The metric's mean and 95th percentile wherever the entity has it, in order of time.
+    pub fn points(&self, entity: usize, metric: M) -> impl Iterator<Item = Point> + '_ {
+        let values = metric.scale().values();
+        let of = |statistic| self.series(entity, metric, statistic);
+        let (avg, p95) = (of(Statistic::Avg), of(Statistic::P95));
+        let count = of(Statistic::Count);
+        let windows = self.windows.iter().zip(avg).zip(p95.iter().zip(count));
+        windows.filter(|((_, avg), _)| **avg != MISSING).filter_map(|((window, &avg), pair)| {
+            Some(Point {
+                window: *window,
+                count: u32::from(*pair.1),
+                avg: *values.get(usize::from(avg))?,
+                p95: *values.get(usize::from(*pair.0))?,
+            })
+        })
+    }
+
+    /// All statistics of the metric wherever the entity has it, in order of time. Nothing unless
+    /// the table was loaded with [`Detail::Full`].
+    pub fn buckets(&self, entity: usize, metric: M) -> impl Iterator<Item = Bucket> + '_ {
+        (0..self.windows.len()).filter_map(move |w| self.bucket(entity, metric, w))
+    }
+
+    /// The metric in window number `window`; `None` where the entity lacks it, and unless the
+    /// table was loaded with [`Detail::Full`].
+    pub fn bucket(&self, entity: usize, metric: M, window: usize) -> Option<Bucket> {
+        let values = metric.scale().values();
+        let code = |s| self.series(entity, metric, s).get(window).filter(|&&c| c != MISSING);
+        let value = |s| values.get(usize::from(*code(s)?)).copied();
+        let at = self.windows.get(window)?;
+        Some(Bucket {
+            start: at.start,
+            seconds: at.seconds,
+            count: u32::from(*code(Statistic::Count)?),
+            min: value(Statistic::Min)?,
+            max: value(Statistic::Max)?,
+            avg: value(Statistic::Avg)?,
+            p95: value(Statistic::P95)?,
+        })
+    }
+}
