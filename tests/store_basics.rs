@@ -1,0 +1,157 @@
+//! What is appended comes back: whole, in the right tier, with the right statistics.
+
+mod store_support;
+
+use pve_foresight::model::{Bucket, GuestMetric, GuestStatus, Metric, NodeMetric, Tick, UnixTime};
+use pve_foresight::store::{Detail, Entity, Reader, Resolution, Retention, Tier, Writer};
+use store_support::*;
+use tempfile::TempDir;
+
+fn filled(ticks: impl IntoIterator<Item = Tick>) -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+    let done = writer.append_all(ticks).unwrap();
+    assert_eq!((done.duplicates, done.warnings), (Vec::new(), Vec::new()));
+    dir
+}
+
+fn every_minute(from: UnixTime, to: UnixTime, guests: u32) -> impl Iterator<Item = Tick> {
+    (from..to).step_by(60).map(move |ts| tick(ts, guests))
+}
+
+#[test]
+fn the_last_tick_comes_back_whole() {
+    let given = tick(START + 59 * MINUTE, 5);
+    let dir = filled([tick(START, 5), given.clone()]);
+    let last = Reader::open(dir.path()).unwrap().last_tick(i64::MAX).unwrap().unwrap();
+    assert_eq!(last.ts, given.ts);
+    assert_eq!(last.nodes.len(), 2);
+    for (stored, given) in last.nodes.iter().zip(&given.nodes) {
+        assert_eq!((&stored.name, stored.online), (&given.name, given.online));
+        assert_eq!((stored.maxcpu, stored.maxmem), (given.maxcpu, given.maxmem));
+        assert_eq!(stored.guest_count, Some(17));
+        assert_eq!(stored.storage[0].id, "local-lvm");
+        for &m in NodeMetric::ALL {
+            match (m.of(stored), m.of(given)) {
+                (Some(a), Some(b)) => assert!(close(a, b), "{m:?}: {a} for {b}"),
+                (a, b) => assert_eq!(a, b, "{m:?}: absent stays absent"),
+            }
+        }
+    }
+    for (stored, given) in last.guests.iter().zip(&given.guests) {
+        assert_eq!((stored.vmid, stored.kind, &stored.name), (given.vmid, given.kind, &given.name));
+        assert_eq!((&stored.node, stored.status), (&given.node, given.status));
+        for &m in GuestMetric::ALL {
+            match (m.of(stored), m.of(given)) {
+                (Some(a), Some(b)) => assert!(close(a, b), "{m:?}: {a} for {b}"),
+                (a, b) => assert_eq!(a, b, "{m:?}: absent stays absent"),
+            }
+        }
+    }
+    let earlier = Reader::open(dir.path()).unwrap().last_tick(START + 1).unwrap().unwrap();
+    assert_eq!(earlier.ts, START);
+}
+
+#[test]
+fn both_coarse_tiers_are_statistics_of_the_samples() {
+    let dir = filled(every_minute(START, START + 7 * HOUR, 3));
+    let reader = Reader::open(dir.path()).unwrap();
+    for (resolution, seconds) in [(Resolution::Hourly, HOUR), (Resolution::SixHourly, 6 * HOUR)] {
+        let fleet = reader.fleet(START..START + DAY, resolution, Detail::Full).unwrap();
+        assert_eq!(fleet.windows().len() as i64, if seconds == HOUR { 6 } else { 1 });
+        let entity = fleet.guest(101).unwrap();
+        for &metric in GuestMetric::ALL {
+            for bucket in fleet.guest_table.buckets(entity, metric) {
+                let times = (bucket.start..bucket.start + seconds).step_by(60);
+                let values = times.filter_map(|ts| metric.of(&guest(101, "beta", ts)));
+                let mut values: Vec<f64> = values.collect();
+                let exact = Bucket::of(bucket.start, seconds as u32, &mut values).unwrap();
+                assert_eq!((bucket.count, bucket.seconds), (exact.count, exact.seconds));
+                for (a, b) in [
+                    (bucket.min, exact.min),
+                    (bucket.max, exact.max),
+                    (bucket.avg, exact.avg),
+                    (bucket.p95, exact.p95),
+                ] {
+                    assert!(close(a, b), "{metric:?}: {a} for {b}");
+                }
+            }
+        }
+        let points: Vec<_> = fleet.guest_table.points(entity, GuestMetric::Cpu).collect();
+        assert_eq!(points.len(), fleet.windows().len());
+        assert_eq!(i64::from(points[0].count), seconds / 60);
+        assert_eq!(points[0].window.expected, points[0].count);
+        assert!(!fleet.guest_table.has(GuestMetric::PsiIoSome));
+    }
+}
+
+#[test]
+fn a_history_is_fine_where_it_is_recent_and_coarse_where_it_is_old() {
+    let days = 20;
+    let minutes = (START..START + days * DAY).step_by(600);
+    let dir = filled(minutes.map(|ts| tick(ts, 2)));
+    let reader = Reader::open(dir.path()).unwrap();
+    let end = START + days * DAY;
+    let history = reader.guest_history(100, START..end).unwrap();
+    let of = |seconds: u32| history.windows().iter().filter(move |w| w.seconds == seconds);
+    assert!(of(0).all(|w| w.start >= end - 49 * HOUR));
+    assert!((48 * 6..=49 * 6).contains(&of(0).count()));
+    assert!(of(3_600).all(|w| w.start >= end - 15 * DAY));
+    assert!(of(21_600).count() >= 4 * 5);
+    let mut covered = 0;
+    for pair in history.windows().windows(2) {
+        let length = if pair[0].seconds == 0 { 600 } else { i64::from(pair[0].seconds) };
+        assert_eq!(pair[0].start + length, pair[1].start, "no gap, no overlap");
+        covered += length;
+    }
+    assert_eq!(covered + 600, days * DAY);
+    assert_eq!(history.series(GuestMetric::Cpu).len(), history.windows().len());
+    let row = history.rows().next().unwrap();
+    assert_eq!((&*row.state.host, row.state.status), ("alpha", GuestStatus::Running));
+    assert!(row.value(GuestMetric::Memory).is_some());
+    assert!(row.value(GuestMetric::MemoryHost).is_none());
+    assert_eq!(
+        reader.node_history("beta", START..end).unwrap().windows().len(),
+        history.windows().len()
+    );
+    assert!(reader.guest_history(999, START..end).unwrap().is_empty());
+}
+
+#[test]
+fn quality_says_what_is_known() {
+    let mut ticks: Vec<Tick> = every_minute(START, START + 3 * HOUR, 2).collect();
+    ticks.retain(|t| !(START + HOUR..START + HOUR + 30 * MINUTE).contains(&t.ts));
+    let dir = filled(ticks);
+    let reader = Reader::open(dir.path()).unwrap();
+    let now = START + 3 * HOUR;
+    let quality = reader.get_data_quality(&Entity::Guest(100), now).unwrap();
+    assert_eq!(quality.total_samples, 150);
+    assert_eq!(quality.oldest_sample_age, Some(3 * HOUR));
+    assert_eq!(quality.last_sample_age, Some(MINUTE));
+    assert_eq!(quality.largest_gap, Some(31 * MINUTE));
+    assert_eq!(quality.interval, Some(60));
+    assert!((quality.coverage[0] - 2.5 / 48.0).abs() < 1e-9, "{:?}", quality.coverage);
+    assert!((quality.coverage[1] - 1.5 / 24.0 / 14.0).abs() < 1e-9);
+    assert_eq!(quality.coverage[2], 0.0);
+    let nobody = reader.get_data_quality(&Entity::Guest(7), now).unwrap();
+    assert_eq!((nobody.total_samples, nobody.last_sample_age), (0, None));
+    let fleet = reader.fleet(START..now, Resolution::Hourly, Detail::Typical).unwrap();
+    let half = fleet.windows()[1];
+    assert_eq!((half.ticks, half.expected), (30, 60), "a half-filled bucket says so");
+}
+
+#[test]
+fn stats_and_verify_speak_of_every_file() {
+    let dir = filled(every_minute(START, START + 13 * HOUR, 4));
+    let reader = Reader::open(dir.path()).unwrap();
+    let stats = reader.stats(START + 13 * HOUR).unwrap();
+    let of = |tier: Tier| stats.tiers.iter().find(|t| t.tier == tier).unwrap();
+    assert_eq!((of(Tier::Raw).files, of(Tier::Raw).rows), (13, 13 * 60));
+    assert_eq!((of(Tier::Hourly).files, of(Tier::Hourly).rows), (1, 12));
+    assert_eq!((of(Tier::SixHourly).files, of(Tier::SixHourly).rows), (1, 2));
+    assert_eq!((stats.nodes, stats.guests), (2, 4));
+    assert_eq!(stats.bytes_written_today, stats.bytes, "all of it was written today");
+    let verification = reader.verify().unwrap();
+    assert!(verification.is_clean(), "{:?}", verification.findings);
+    assert_eq!(verification.bytes, stats.bytes);
+}
