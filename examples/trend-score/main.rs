@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod generate;
 mod score;
 
 use pve_foresight::trend::cases::answer_line;
@@ -21,6 +22,7 @@ fn read(path: PathBuf) -> Option<String> {
 /// Answers a series and joins it with its truth.
 fn case(line: &str, truth: Truth) -> Result<Case, String> {
     let series: serde_json::Value = serde_json::from_str(line).map_err(|e| e.to_string())?;
+    if std::env::var("DBG").is_ok() { eprintln!("CASE {} {} {:?}", truth.cat, truth.label.clone().unwrap_or_default(), truth.slope_per_day); }
     let text = answer_line(line).map_err(|e| format!("{}: {e}", truth.id))?;
     let answer: Answer = serde_json::from_str(&text).map_err(|e| format!("{e}: {text}"))?;
     let mut values: Vec<f64> =
@@ -79,9 +81,22 @@ fn wrong(cases: &[Case]) {
     }
 }
 
+/// `count` series of each kind.
+fn generated(seed: u64, count: u64) -> Vec<Case> {
+    let all = generate::KINDS.iter().flat_map(|kind| (0..count).map(move |i| (*kind, seed + i)));
+    let made = all.map(|(kind, seed)| generate::series(kind, seed));
+    let cases: Result<Vec<Case>, String> = made.map(|m| case(&m.line, m.truth)).collect();
+    cases.inspect_err(|e| eprintln!("{e}")).unwrap_or_default()
+}
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let verbose = arguments.iter().any(|a| a == "-v");
+    let number = |i: usize, default| arguments.get(i).and_then(|a| a.parse().ok()).unwrap_or(default);
+    if arguments.first().is_some_and(|a| a == "generated") {
+        print("Synthetic cases of our own", &generated(number(1, 1) * 10_000, number(2, 30)), verbose);
+        return;
+    }
     if let Some(cases) = public() {
         let (real, synthetic): (Vec<Case>, Vec<Case>) =
             cases.into_iter().partition(|c| c.truth.cat.starts_with("nab"));

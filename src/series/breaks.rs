@@ -133,40 +133,62 @@ impl<'a> Path<'a> {
     }
 }
 
-/// A greedy path: the terms in the order found, and the sum of squares before and after each.
+/// A model: constant, perhaps t, and terms; with its sum of squares.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Model {
+    /// Whether t is in it.
+    pub sloped: bool,
+    /// Steps and hinges.
+    pub terms: Vec<Term>,
+    /// Sum of squares of its residual.
+    pub rss: f64,
+}
+
+/// A greedy path: models with more and more terms, and the residual of the last.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// Terms that were given, then terms found.
-    pub terms: Vec<Term>,
-    /// Sum of squares with the first k terms.
-    pub rss: Vec<f64>,
-    /// Residual of the richest model.
+    /// Models in the order found, the given one first.
+    pub models: Vec<Model>,
+    /// Residual of the richest.
     pub residual: Vec<f64>,
 }
 
-/// Adds up to `search.terms` steps and hinges to a constant (and to t if `sloped`), each time the
-/// one that lowers the sum of squares most. All candidates are weighed by suffix sums:
-/// O(n (terms + given)²). Times `t` ascend.
+/// Adds up to `search.terms` steps and hinges to a constant, the `given` terms and (if `sloped`) t,
+/// each time the one that lowers the sum of squares most. All candidates are weighed by suffix
+/// sums: O(n (terms + given)²). Times `t` ascend.
 pub fn search(t: &[f64], x: &[f64], sloped: bool, given: &[Term], search: &Search) -> Found {
     let mut path = Path::new(t, x);
     path.add(vec![1.0; t.len()]);
     if sloped {
         path.add(t.to_vec());
     }
-    let mut found = Found { terms: Vec::new(), rss: vec![path.rss()], residual: Vec::new() };
-    for term in given {
-        path.add_term(*term);
-        found.terms.push(*term);
-        found.rss.push(path.rss());
-    }
+    given.iter().for_each(|term| path.add_term(*term));
+    let mut terms = given.to_vec();
+    let mut models = vec![Model { sloped, terms: terms.clone(), rss: path.rss() }];
     for _ in 0..search.terms {
-        let Some((term, _)) = path.best(search, &found.terms) else { break };
+        let Some((term, _)) = path.best(search, &terms) else { break };
         path.add_term(term);
-        found.terms.push(term);
-        found.rss.push(path.rss());
+        terms.push(term);
+        models.push(Model { sloped, terms: terms.clone(), rss: path.rss() });
     }
-    found.residual = path.residual;
-    found
+    Found { models, residual: path.residual }
+}
+
+/// Models one move away from `model`: t put in or taken out, a term dropped, a term moved to its best place
+/// given the others, a term added. The first `fixed` terms stay.
+pub fn neighbours(t: &[f64], x: &[f64], model: &Model, fixed: usize, rules: &Search) -> Vec<Model> {
+    let one = Search { terms: 1, ..*rules };
+    let none = Search { terms: 0, ..*rules };
+    let mut models = search(t, x, !model.sloped, &model.terms, &none).models;
+    if model.terms.len() < fixed + rules.terms {
+        models.extend(search(t, x, model.sloped, &model.terms, &one).models.into_iter().skip(1));
+    }
+    for i in fixed..model.terms.len() {
+        let mut others = model.terms.clone();
+        others.remove(i);
+        models.extend(search(t, x, model.sloped, &others, &one).models);
+    }
+    models
 }
 
 #[cfg(test)]
@@ -185,8 +207,8 @@ mod tests {
         let t = days(168);
         let x: Vec<f64> = t.iter().map(|t| if *t > -3.01 { 15.0 } else { 0.0 }).collect();
         let found = search(&t, &x, false, &[], &Search { terms: 1, ..SEARCH });
-        assert!(matches!(found.terms[0], Term::Step(at) if (at + 3.02).abs() < 0.02), "{found:?}");
-        assert!(found.rss[1] < 1e-9);
+        assert!(matches!(found.models[1].terms[0], Term::Step(at) if (at + 3.02).abs() < 0.02), "{found:?}");
+        assert!(found.models[1].rss < 1e-9);
     }
 
     #[test]
@@ -194,7 +216,7 @@ mod tests {
         let t = days(168);
         let x: Vec<f64> = t.iter().map(|t| 4.0 * (t + 3.0).max(0.0)).collect();
         let found = search(&t, &x, false, &[], &Search { terms: 1, ..SEARCH });
-        assert!(matches!(found.terms[0], Term::Hinge(at) if (at + 3.0).abs() < 0.05), "{found:?}");
+        assert!(matches!(found.models[1].terms[0], Term::Hinge(at) if (at + 3.0).abs() < 0.05), "{found:?}");
     }
 
     #[test]
@@ -202,19 +224,34 @@ mod tests {
         let t = days(60);
         let x: Vec<f64> = (0..60).map(|i| ((i * i * 7) % 31) as f64).collect();
         let found = search(&t, &x, true, &[], &Search { terms: 3, apart: 0.2, last_hinge: -0.5 });
-        for k in 0..=found.terms.len() {
+        assert_eq!(found.models.len(), 4);
+        for model in &found.models {
             let mut columns = vec![vec![1.0; 60], t.clone()];
-            columns.extend(found.terms[..k].iter().map(|c| t.iter().map(|t| c.at(*t)).collect()));
+            columns.extend(model.terms.iter().map(|c| t.iter().map(|t| c.at(*t)).collect()));
             let fit = least_squares(&columns, &x);
             let row = |i: usize| columns.iter().map(|c| c[i]).collect::<Vec<_>>();
             let rss: f64 = (0..60).map(|i| (x[i] - fit.estimate(&row(i))).powi(2)).sum();
-            assert!((rss - found.rss[k]).abs() < 1e-6 * rss, "{k}: {rss} {}", found.rss[k]);
+            assert!((rss - model.rss).abs() < 1e-6 * rss, "{rss} {model:?}");
         }
+    }
+
+    #[test]
+    fn two_steps_that_look_like_a_hinge_are_told_apart_by_moving_terms() {
+        let t = days(168);
+        let level = |t: f64| if t > -2.0 { 18.0 } else if t > -4.0 { 8.0 } else { 0.0 };
+        let x: Vec<f64> = t.iter().map(|t| level(*t)).collect();
+        let mut model = search(&t, &x, true, &[], &SEARCH).models.remove(2);
+        for _ in 0..4 {
+            let near = neighbours(&t, &x, &model, 0, &SEARCH).into_iter();
+            let same_size = near.filter(|m| m.terms.len() == 2);
+            model = same_size.chain([model.clone()]).min_by(|a, b| a.rss.total_cmp(&b.rss)).unwrap();
+        }
+        assert!(model.rss < 1e-6, "{model:?}");
     }
 
     #[test]
     fn too_short_a_series_has_no_candidates() {
         let found = search(&days(3), &[1.0, 2.0, 9.0], true, &[], &SEARCH);
-        assert!(found.terms.is_empty());
+        assert_eq!(found.models.len(), 1);
     }
 }

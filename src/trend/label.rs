@@ -9,8 +9,11 @@ use crate::series::{Bins, Grid, cycle};
 
 /// A trend moves the level by this many points over its part of the window, or it is none.
 pub(super) const MATERIAL: f64 = 3.0;
-/// Significance of a trend; divided by 1 + 2 x terms, since those were searched for.
+/// Significance of a trend.
 const ALPHA: f64 = 0.01;
+/// Each step or hinge that was searched for divides the significance asked for by this: noise that
+/// may choose its own breaks shows slopes that its variance does not foretell.
+const ALPHA_PER_TERM: f64 = 30.0;
 /// Least span of a window that can show a trend, days.
 const LEAST_SPAN: f64 = 46.0 / 24.0;
 /// Unpredictable spread in points from which a series is volatile.
@@ -47,7 +50,8 @@ pub(super) fn direction(case: &Case<'_>) -> Direction {
 fn is_trend(case: &Case<'_>) -> bool {
     let (slope, structure) = (case.slope, case.structure);
     let least_bins = if case.grid == Grid::Hour { 24 } else { 12 };
-    let alpha = ALPHA / (1.0 + 2.0 * structure.terms.len() as f64);
+    let searched = structure.known.iter().filter(|known| !**known).count() as i32;
+    let alpha = ALPHA / ALPHA_PER_TERM.powi(searched);
     let moved = slope.average.abs() * slope.segment;
     case.bins.span() >= LEAST_SPAN
         && case.bins.len() >= least_bins

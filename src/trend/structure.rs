@@ -1,12 +1,14 @@
 //! Step 4: slope, level shifts and slope breaks of the adjusted window.
 
-use crate::series::breaks::{Found, Search, Term, search};
+use crate::series::breaks::{Model, Search, Term, neighbours, search};
 use crate::series::fit::{Fit, least_squares};
 use crate::series::longrun::{LongRun, long_run};
 use crate::series::{Bins, Grid, stats};
 
 /// Unknown terms that are searched for.
 const TERMS: usize = 4;
+/// Moves by which the best greedy model is improved at most.
+const MOVES: usize = 6;
 /// Known shifts that are considered.
 const KNOWN: usize = 6;
 /// Penalty of a searched term: this many ln n_eff (mBIC, Zhang & Siegmund 2007), at least [`LEAST`].
@@ -103,40 +105,40 @@ fn without_spikes(x: &[f64], grid: Grid) -> Vec<f64> {
     rest.iter().zip(&smooth).map(|(r, m)| r + m).collect()
 }
 
-/// The terms of the least score on two greedy paths, one from a level, one from a line.
+/// The terms of the least score: the best model on two greedy paths, one from a level and one from a
+/// line, then improved move by move.
 fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> Vec<(Term, bool)> {
     let x = without_spikes(x, grid);
     let (t, n) = (&bins.t, bins.len());
     let span = bins.span();
-    let apart = if grid == Grid::SixHours {
-        1.0
-    } else if span < 2.0 {
-        span / 5.0
-    } else {
-        0.25
-    };
+    let apart = if grid == Grid::SixHours { 1.0 } else if span < 2.0 { span / 5.0 } else { 0.25 };
     let rules = Search { apart, last_hinge: t[n - 1] - 0.2 * span, terms: TERMS };
     let known = known_steps(t, shifts);
-    let paths = [false, true].map(|sloped| (sloped, search(t, &x, sloped, &known, &rules)));
-    let richest = &paths[1].1;
-    let fitted = 2.0 + richest.terms.len() as f64;
-    let n_eff = n as f64 / long_run(&richest.residual, &bins.key, fitted, seasonal).inflation();
-    let best = paths
-        .iter()
-        .flat_map(|(sloped, path)| (known.len()..path.rss.len()).map(move |k| (*sloped, path, k)))
-        .map(|(sloped, path, k)| (score(path, k, known.len(), sloped, n, n_eff), path, k))
-        .min_by(|a, b| a.0.total_cmp(&b.0));
-    let Some((_, path, k)) = best else { return Vec::new() };
-    path.terms[..k].iter().enumerate().map(|(i, term)| (*term, i < known.len())).collect()
+    let level = search(t, &x, false, &known, &rules);
+    let line = search(t, &x, true, &known, &rules);
+    let fitted = 2.0 + (known.len() + TERMS) as f64;
+    let n_eff = n as f64 / long_run(&line.residual, &bins.key, fitted, seasonal).inflation();
+    let score = |m: &Model| score(m, known.len(), n as f64, n_eff);
+    let least = |models: Vec<Model>| models.into_iter().min_by(|a, b| score(a).total_cmp(&score(b)));
+    let Some(mut best) = least([level.models, line.models].concat()) else { return Vec::new() };
+    for _ in 0..MOVES {
+        if best.terms.len() == known.len() {
+            break;
+        }
+        match least(neighbours(t, &x, &best, known.len(), &rules)) {
+            Some(better) if score(&better) < score(&best) - 1e-9 => best = better,
+            _ => break,
+        }
+    }
+    best.terms.into_iter().enumerate().map(|(i, term)| (term, i < known.len())).collect()
 }
 
 /// BIC with the sample size corrected for autocorrelation.
-fn score(path: &Found, k: usize, known: usize, sloped: bool, n: usize, n_eff: f64) -> f64 {
-    let n = n as f64;
+fn score(model: &Model, known: usize, n: f64, n_eff: f64) -> f64 {
     let log = n_eff.max(2.0).ln();
-    let searched = (k - known) as f64 * (PER_TERM * log).max(LEAST);
-    let free = known as f64 * log + if sloped { log } else { 0.0 };
-    n_eff * ((path.rss[k] + n * NOISE * NOISE) / n).ln() + searched + free
+    let searched = (model.terms.len() - known) as f64 * (PER_TERM * log).max(LEAST);
+    let free = known as f64 * log + if model.sloped { log } else { 0.0 };
+    n_eff * ((model.rss + n * NOISE * NOISE) / n).ln() + searched + free
 }
 
 /// Steps at known times that lie inside the window, two bins from its ends and from each other.
