@@ -1,5 +1,7 @@
 //! Promises of the simulated cluster.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use proptest::prelude::*;
 use pve_foresight::model::{DAY, GuestStatus, Tick};
 use pve_foresight::simulate::{
@@ -396,6 +398,25 @@ fn the_demo_tells_its_story() {
 }
 
 #[test]
+fn a_fleet_is_as_full_and_uneven_as_promised() {
+    for (nodes, guests) in [(8, 200), (32, 2_000)] {
+        let scenario =
+            Scenario { interval: 21_600, ..Scenario::fleet(nodes, guests, 3, 1_760_000_000) };
+        let all = ticks(&scenario);
+        let share = |f: fn(&pve_foresight::model::NodeSample) -> f64| {
+            let sum: f64 = all.iter().flat_map(|t| &t.nodes).map(f).sum();
+            sum / (all.len() as f64 * f64::from(nodes))
+        };
+        let cpu = share(|n| n.cpu.unwrap().0);
+        let memory = share(|n| (n.mem.unwrap() / n.maxmem.unwrap()).0);
+        assert!((0.2..0.45).contains(&cpu) && (0.4..0.65).contains(&memory), "{cpu} {memory}");
+        let count = |i: usize| all[0].nodes[i].guest_count.unwrap();
+        assert!(count(0) > 2 * count(nodes as usize - 1));
+        assert_eq!(all[0].guests.len(), guests as usize);
+    }
+}
+
+#[test]
 fn demo_weekdays_do_not_matter() {
     for day in 0..7 {
         let scenario = Scenario::demo(1_760_000_000 / 60 * 60 + day * DAY);
@@ -423,7 +444,7 @@ proptest! {
     }
 
     #[test]
-    fn a_level_is_met(seed: u64, level in 0.05f64..0.3) {
+    fn a_level_is_met(seed: u64, level in 0.05f64..0.2) {
         let wishes = Wishes {
             profile: Some(Profile::Daily), level: Some(level), unrest: Some(0.0), ..Wishes::default()
         };

@@ -1,5 +1,7 @@
 //! Promises of recorded guests: what is in the file comes out, gaps stay gaps, nonsense is named.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
@@ -306,9 +308,8 @@ fn the_real_five_minute_trace_runs_on_a_cluster() {
     assert_eq!((trace.guests.len(), trace.step, trace.length), (70, 300, 2_592_000));
     let mut scenario = Scenario::demo_traces(1_760_000_000, path);
     (scenario.days, scenario.interval) = (30.0, 300);
-    let mut simulation = Simulation::with_trace(&scenario, trace).unwrap();
     let mut running = 0;
-    while let Some(tick) = simulation.next() {
+    for tick in Simulation::with_trace(&scenario, trace).unwrap() {
         tick.check().unwrap();
         running += tick.guests.iter().filter(|g| g.status == GuestStatus::Running).count();
     }

@@ -1,4 +1,4 @@
-//! The demo: six nodes, sixty guests, two weeks, and one node on its way into trouble.
+//! Ready-made scenarios: the demo with one node on its way into trouble, and fleets of any size.
 
 use super::scenario::{
     Growth, GuestGroup, Move, NodeGroup, Placement, Scenario, StorageSpec, TraceSpec,
@@ -63,6 +63,32 @@ impl Scenario {
             guests: Vec::new(),
             traces: Some(TraceSpec { path, repeat: true, ..TraceSpec::default() }),
             placement: Placement::Skewed(1.3),
+            ..Self::default()
+        }
+    }
+}
+
+impl Scenario {
+    /// `guests` drawn guests on `nodes` equal nodes, unevenly placed: about a third of the CPU and
+    /// half of the memory are in use, the first node gets four times as many guests as the last.
+    /// A tick every five minutes, 14 days, ending at `end`.
+    pub fn fleet(nodes: u32, guests: u32, seed: u64, end: UnixTime) -> Self {
+        let per_node = guests.div_ceil(nodes.max(1)).max(4);
+        let steps = f64::from(nodes.max(2)) - 1.0;
+        Self {
+            seed,
+            end,
+            interval: 300,
+            cluster: "fleet".into(),
+            nodes: vec![NodeGroup {
+                count: nodes,
+                cores: per_node,
+                memory_gib: 6.0 * f64::from(per_node),
+                ..NodeGroup::default()
+            }],
+            storages: demo_storages(),
+            guests: vec![GuestGroup { count: guests, ..GuestGroup::default() }],
+            placement: Placement::Skewed(4f64.powf(1.0 / steps)),
             ..Self::default()
         }
     }

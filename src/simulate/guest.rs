@@ -22,8 +22,7 @@ pub struct Guest {
     pub cores: Cores,
     /// Memory it has.
     pub memory: Bytes,
-    /// Memory that a sensible placement reckons with: recorded guests often have far more than
-    /// they ever use.
+    /// Memory that placements reckon with: what it uses at most, often far less than it has.
     pub(super) need: Bytes,
     /// Storage of its disk; `None`: the first that fits on its node.
     pub storage: Option<String>,

@@ -156,7 +156,7 @@ fn synthetic(scenario: &Scenario, group: &GuestGroup, vmid: Vmid, id: u64) -> En
         name,
         cores: workload.cores,
         memory: workload.memory,
-        need: workload.memory,
+        need: workload.memory_need(),
         storage: group.storage.clone(),
         created: group.from_day.map_or(scenario.start() - facts.age, |d| scenario.at(d)),
         destroyed: group.until_day.map_or(UnixTime::MAX, |d| scenario.at(d)),

@@ -121,7 +121,7 @@ pub struct GuestGroup {
     pub cores: Option<u32>,
     /// Configured memory.
     pub memory_gib: Option<f64>,
-    /// Mean CPU use over a week, share of the guest's own cores.
+    /// Mean CPU use over a week, share of the guest's own cores; met as far as the peaks fit.
     pub level: Option<f64>,
     /// Hour (UTC) of the daily peak or of the nightly job's start.
     pub peak_hour: Option<f64>,
@@ -185,7 +185,7 @@ pub enum Gaps {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Placement {
-    /// Each guest to the node with the smallest share of cores and memory given away.
+    /// Each guest to the node with the smallest share of cores given away and memory needed.
     #[default]
     Balanced,
     /// One after the other.

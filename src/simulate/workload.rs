@@ -53,7 +53,7 @@ pub struct Wishes {
     pub cores: Option<f64>,
     /// Configured memory in bytes.
     pub memory: Option<f64>,
-    /// Mean CPU use over a week, share of its own cores.
+    /// Mean CPU use over a week, share of its own cores; met as far as the peaks fit into them.
     pub level: Option<f64>,
     /// Hour of the day (UTC) of its daily peak or nightly job.
     pub peak_hour: Option<f64>,
@@ -130,6 +130,11 @@ impl Workload {
             net_in,
             net_out,
         }
+    }
+
+    /// Memory that it hardly ever exceeds.
+    pub(super) fn memory_need(&self) -> Bytes {
+        self.memory * (1.15 * self.mem.level).min(1.0)
     }
 
     /// Demand at `time`, a pure function.
@@ -211,7 +216,7 @@ impl Cpu {
             Profile::Idle => (0.25 * height, 0.08 + 0.3 * unrest),
             Profile::Bursty | Profile::NightBatch | Profile::Cyclic => (0.2, 0.05 + 0.3 * unrest),
             Profile::Steady => (0.08 + 0.4 * unrest, 0.03 + 0.15 * height),
-            Profile::Daily | Profile::Weekly => (0.25 + 0.35 * unrest, 0.2),
+            Profile::Daily | Profile::Weekly => (0.4 + 0.5 * unrest, 0.25),
         };
         let mut cpu = Self {
             shape,
@@ -367,7 +372,7 @@ fn job(t: f64, index: f64, slot: f64, chance: f64, longest: f64, source: Noise) 
         return 0.0;
     }
     let start = (index + source.uniform(cell + 1)) * slot;
-    let length = longest * source.uniform(cell + 2).powi(2).max(0.02);
+    let length = longest * source.uniform(cell + 2).powf(1.5).max(0.02);
     if t >= start && t < start + length { 0.5 + 0.5 * source.uniform(cell + 3).sqrt() } else { 0.0 }
 }
 
