@@ -5,9 +5,10 @@
 use proptest::prelude::*;
 use pve_foresight::model::{DAY, GuestStatus, Tick};
 use pve_foresight::simulate::{
-    Failure, Growth, GuestGroup, MemoryProfile, Move, NodeGroup, Placement, Profile, Scenario,
-    Simulation, Stop, Wishes, Workload, host_memory, node_load, write_jsonl,
+    Failure, Growth, GuestGroup, MemoryProfile, Move, NodeGroup, Placement, Profile, PveVersion,
+    Scenario, Simulation, Stop, Wishes, Workload, host_memory, node_load, write_jsonl,
 };
+use std::path::Path;
 
 /// Three nodes and `count` drawn guests for two days at five minutes.
 fn small(count: u32) -> Scenario {
@@ -371,6 +372,30 @@ fn nonsense_is_refused_by_field() {
     refused(r#"{"storages":[{"id":"a","nodes":["x"]}]}"#, "storages[0].nodes: no node 'x'");
     refused(r#"{"placement":{"skewed":0}}"#, "placement.skewed: 0");
     refused(r#"{"traces":{"path":"/nonexistent.csv"}}"#, "/nonexistent.csv: ");
+}
+
+#[test]
+fn words_and_files_are_read_with_their_place() {
+    let parse = |text: &str| Scenario::parse(text, Path::new("s.json")).map_err(|e| e.to_string());
+    assert_eq!(parse(r#"{"placement":"random"}"#).unwrap().placement, Placement::Random);
+    assert!(parse("{\n \"sed\": 1}").unwrap_err().starts_with("s.json:2: unknown field"));
+    assert!(parse(r#"{"days":-1}"#).unwrap_err().starts_with("s.json: days: -1"));
+    assert_eq!("skewed=2".parse(), Ok(Placement::Skewed(2.0)));
+    assert_eq!("round-robin".parse(), Ok(Placement::RoundRobin));
+    assert!("skewed=x".parse::<Placement>().is_err());
+    assert_eq!("8".parse(), Ok(PveVersion::V8));
+    assert!("10".parse::<PveVersion>().is_err());
+}
+
+#[test]
+fn the_scenario_of_the_documentation_runs() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/simulation.md");
+    let page = std::fs::read_to_string(&path).unwrap();
+    let json = page.split("```json").nth(1).and_then(|s| s.split("```").next()).unwrap();
+    let scenario = Scenario::parse(json, &path).unwrap();
+    let tick = Simulation::new(&scenario).unwrap().next().unwrap();
+    assert_eq!((tick.nodes.len(), tick.guests.len()), (4, 42));
+    assert_eq!(tick.nodes[3].name, "big1");
 }
 
 #[test]

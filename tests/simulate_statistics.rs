@@ -160,7 +160,7 @@ fn synthetic_guests_resemble_real_ones() {
     print_table(&real, &synthetic);
     // Medians over the busy guests, as (statistic, greatest factor between real and synthetic).
     for (i, factor) in
-        [(0, 1.6), (1, 1.5), (2, 1.7), (3, 1.5), (4, 1.15), (6, 1.5), (10, 1.5), (12, 1.5)]
+        [(0, 1.5), (1, 1.5), (2, 1.7), (3, 1.5), (4, 1.15), (6, 1.5), (10, 1.5), (12, 1.5)]
     {
         let [real, made] = [&real, &synthetic].map(|all| spread(all, true, i)[2]);
         let ratio = (real / made).max(made / real);

@@ -272,6 +272,10 @@ fn hostile_files_are_refused() {
     assert!(parse(format!("{other}{row}").as_bytes()).is_ok(), "quotes and more columns are fine");
     let many: String = (0..20_001).map(|vm| format!("{vm},0,4,0.1,8192,1,1,1,1,1\n")).collect();
     refused(format!("{HEADER}{many}").as_bytes(), "x.csv:20002: more than");
+    let late = scenario(TraceSpec { from_day: 2.0, ..TraceSpec::default() });
+    let trace = Arc::new(parse(two_days().as_bytes()).unwrap());
+    let error = Simulation::with_trace(&late, trace).unwrap_err().to_string();
+    assert!(error.starts_with("traces.from_day: the recording has 2.0 days"), "{error}");
     let zero = format!("{HEADER}0,0,4,0.1,8192,1,1,1,1,1\n");
     let scenario = scenario(TraceSpec::default());
     let trace = Arc::new(parse(zero.as_bytes()).unwrap());

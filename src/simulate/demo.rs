@@ -142,6 +142,7 @@ fn steady(name: &str, vmid: u32, count: u32, node: &str) -> GuestGroup {
         name: Some(name.into()),
         profile: Some(Profile::Steady),
         cores: Some(4),
+        memory_gib: Some(8.0),
         level: Some(0.2),
         ..background(vmid, count, node)
     }

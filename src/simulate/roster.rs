@@ -72,12 +72,12 @@ pub(super) fn guests(scenario: &Scenario, trace: Option<Arc<Trace>>) -> Result<V
         }
     }
     if let (Some(spec), Some(trace)) = (&scenario.traces, trace) {
-        let room = MAX_GUESTS.saturating_sub(entries.len() as u32);
-        let count = spec.guests.unwrap_or(trace.guests.len() as u32).min(room);
+        check_spec(spec, &trace, entries.len())?;
+        let count = spec.guests.map_or(trace.guests.len(), |n| n as usize);
         for k in 0..count {
             let wanted = wanted_vmid(spec, &trace, k);
             let (vmid, id) = numbers.take(wanted).map_err(|e| e.at("traces"))?;
-            entries.push(recorded(scenario, spec, &trace, k as usize, vmid, id));
+            entries.push(recorded(scenario, spec, &trace, k, vmid, id));
         }
     }
     entries.sort_by_key(|e| (e.guest.vmid, e.guest.created));
@@ -167,11 +167,26 @@ fn synthetic(scenario: &Scenario, group: &GuestGroup, vmid: Vmid, id: u64) -> En
     Entry { guest, node: group.node.clone() }
 }
 
+/// Refuses what fits the recording only together with it.
+fn check_spec(spec: &TraceSpec, trace: &Trace, others: usize) -> Result<()> {
+    let count = spec.guests.map_or(trace.guests.len(), |n| n as usize) + others;
+    if count > MAX_GUESTS as usize {
+        let message = format!("{count} guests; at most {MAX_GUESTS} can be simulated");
+        return Err(Error::invalid(message).at("traces.guests"));
+    }
+    let days = f64::from(trace.length) / DAY as f64;
+    if !spec.repeat && spec.from_day >= days {
+        let message = format!("the recording has {days:.1} days; begin earlier or set 'repeat'");
+        return Err(Error::invalid(message).at("traces.from_day"));
+    }
+    Ok(())
+}
+
 /// Number of the `k`-th guest of the recording; `None`: any free one.
-fn wanted_vmid(spec: &TraceSpec, trace: &Trace, k: u32) -> Option<u64> {
+fn wanted_vmid(spec: &TraceSpec, trace: &Trace, k: usize) -> Option<u64> {
     match spec.first_vmid {
-        Some(first) => Some(u64::from(first) + u64::from(k)),
-        None => trace.guests.get(k as usize).map(|g| u64::from(g.vm)),
+        Some(first) => Some(u64::from(first) + k as u64),
+        None => trace.guests.get(k).map(|g| u64::from(g.vm)),
     }
 }
 

@@ -8,7 +8,8 @@ use crate::error::{Error, Result};
 use crate::model::{DAY, GuestKind, UnixTime, Vmid};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// A cluster, its guests and what happens to them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -196,6 +197,25 @@ pub enum Placement {
     Skewed(f64),
     /// As listed; others balanced.
     Explicit(BTreeMap<Vmid, String>),
+}
+
+impl FromStr for Placement {
+    type Err = Error;
+
+    /// The words of the JSON, and `skewed` or `skewed=2.5`.
+    fn from_str(text: &str) -> Result<Self> {
+        let (word, factor) = text.split_once('=').unwrap_or((text, "1.5"));
+        match (word, factor.parse::<f64>()) {
+            ("balanced", _) => Ok(Self::Balanced),
+            ("round-robin", _) => Ok(Self::RoundRobin),
+            ("random", _) => Ok(Self::Random),
+            ("skewed", Ok(factor)) => Ok(Self::Skewed(factor)),
+            _ => {
+                let known = "balanced, round-robin, random, skewed or skewed=FACTOR";
+                Err(Error::invalid(format!("'{text}' is none of {known}")).at("placement"))
+            }
+        }
+    }
 }
 
 /// Demand that grows: to the guest's own is added `cpu_cores_per_day` and `memory_gib_per_day`.
@@ -386,6 +406,15 @@ pub(super) const MAX_GUESTS: u32 = 100_000;
 const MAX_TICKS: i64 = 10_000_000;
 
 impl Scenario {
+    /// Reads a scenario's JSON; `name` stands in error messages.
+    pub fn parse(text: &str, name: &Path) -> Result<Self> {
+        let scenario: Self = serde_json::from_str(text).map_err(|e| {
+            Error::invalid(e.to_string()).at(format!("{}:{}", name.display(), e.line()))
+        })?;
+        scenario.check().map_err(|e| e.at(name.display()))?;
+        Ok(scenario)
+    }
+
     /// Time of the first tick.
     pub fn start(&self) -> UnixTime {
         self.end - (self.ticks() - 1) * i64::from(self.interval)

@@ -25,6 +25,18 @@ pub enum PveVersion {
     V9,
 }
 
+impl std::str::FromStr for PveVersion {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "8" => Ok(Self::V8),
+            "9" => Ok(Self::V9),
+            _ => Err(Error::invalid(format!("'{text}' is neither 8 nor 9")).at("version")),
+        }
+    }
+}
+
 /// Writes tick after tick into one tree.
 #[derive(Debug)]
 pub struct TreeWriter {
