@@ -136,7 +136,8 @@ fn synthetic() -> Vec<Series> {
     series(&Scenario {
         seed: 11,
         days: 28.0,
-        guests: vec![GuestGroup { count: 240, ..GuestGroup::default() }],
+        interval: 100,
+        guests: vec![GuestGroup { count: 160, ..GuestGroup::default() }],
         ..Scenario::default()
     })
 }

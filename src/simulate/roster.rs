@@ -1,10 +1,11 @@
 //! From a scenario's groups to single nodes and guests.
 
+use super::check::MAX_GUESTS;
 use super::guest::{Guest, Line, Recorded, Source};
 use super::load::Capacity;
 use super::noise::{Noise, stream};
-use super::scenario::{GuestGroup, MAX_GUESTS, NodeGroup, Scenario, TraceSpec};
-use super::trace::Trace;
+use super::scenario::{GuestGroup, NodeGroup, Scenario, TraceSpec};
+use super::trace::{Reading, Trace};
 use super::workload::{GIB, Wishes, Workload};
 use crate::error::{Error, Result};
 use crate::model::{Bytes, Cores, DAY, GuestKind, UnixTime, Vmid};
@@ -211,6 +212,7 @@ fn recorded(
         Some(_) => (scenario.start() - facts.age, UnixTime::MAX),
         None => life(scenario, trace, index, origin, facts.age),
     };
+    let reading = Reading { between: spec.between, gaps: spec.gaps, noise: Noise::draw(&mut rng) };
     let recorded = Recorded {
         trace: Arc::clone(trace),
         index,
@@ -218,9 +220,7 @@ fn recorded(
         repeat,
         scale: spec.scale,
         memory_scale: spec.memory_scale,
-        between: spec.between,
-        gaps: spec.gaps,
-        noise: Noise::draw(&mut rng),
+        reading,
     };
     let guest = Guest {
         vmid,

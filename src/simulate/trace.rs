@@ -7,6 +7,7 @@
 
 use super::demand::Demand;
 use super::noise::Noise;
+use super::scenario::{Between, Gaps};
 use crate::error::{Error, Kind, Result};
 use crate::model::{Bytes, BytesPerSecond, Cores};
 use flate2::bufread::MultiGzDecoder;
@@ -61,15 +62,12 @@ struct Sample {
     rates: [f32; 4],
 }
 
-/// How to fill the time between two samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Between {
-    /// The sample holds until the next one, with the jitter of a measured interval.
-    #[default]
-    Hold,
-    /// A straight line to the next one.
-    Interpolate,
+/// How a recording is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    pub(super) between: Between,
+    pub(super) gaps: Gaps,
+    pub(super) noise: Noise,
 }
 
 /// Relative size of the jitter that a division by a measured interval leaves.
@@ -94,32 +92,25 @@ impl Trace {
 }
 
 impl TraceGuest {
-    /// Demand `t` seconds after the start of the recording; `None` in a gap, unless samples are
-    /// `held` until the next one.
+    /// Demand `t` seconds after the start of the recording; `None` in a gap that is not held.
     ///
     /// With `MAX` rows, one five-minute part of each span gets the maximum and the others what
     /// is left, so that both the average and the maximum of the span are kept.
-    pub(super) fn at(
-        &self,
-        t: f64,
-        step: u32,
-        between: Between,
-        held: bool,
-        noise: Noise,
-    ) -> Option<Demand> {
+    pub(super) fn at(&self, t: f64, step: u32, reading: &Reading) -> Option<Demand> {
         let index = self.samples.partition_point(|s| f64::from(s.t) <= t).checked_sub(1)?;
         let sample = self.samples.get(index)?;
         let since = t - f64::from(sample.t);
+        let hold = || jittered(sample.demand(), t, reading.noise);
         if since >= f64::from(step) {
-            return held.then(|| jittered(sample.demand(), t, noise));
+            return (reading.gaps == Gaps::Held).then(hold);
         }
         let next = self.samples.get(index + 1).filter(|n| n.t - sample.t == step);
-        Some(match (self.peak(sample.t), between, next) {
-            (Some(peak), _, _) => spread(sample, peak, step, since, noise).demand(),
+        Some(match (self.peak(sample.t), reading.between, next) {
+            (Some(peak), _, _) => spread(sample, peak, step, since, reading.noise).demand(),
             (None, Between::Interpolate, Some(next)) => {
                 sample.towards(next, (since / f64::from(step)) as f32).demand()
             }
-            _ => jittered(sample.demand(), t, noise),
+            _ => hold(),
         })
     }
 
