@@ -163,6 +163,7 @@ impl Simulation {
             return NodeSample { name, online: false, ..NodeSample::default() };
         }
         let (load, capacity) = (&self.loads[i], node.capacity);
+        let round = |bytes: Bytes| Some(Bytes(bytes.0.round()));
         let pressure = load.pressure(capacity);
         NodeSample {
             name,
@@ -171,12 +172,12 @@ impl Simulation {
             cpu: Some(load.cpu / capacity.cores),
             iowait: Some(load.iowait),
             load_avg: Some(load.load_avg),
-            maxmem: Some(capacity.memory),
-            mem: Some(load.mem),
-            mem_available: Some(capacity.memory - load.mem),
-            arc: Some(load.arc),
-            maxswap: Some(capacity.swap),
-            swap: Some(load.swap),
+            maxmem: round(capacity.memory),
+            mem: round(load.mem),
+            mem_available: round(capacity.memory - load.mem),
+            arc: round(load.arc),
+            maxswap: round(capacity.swap),
+            swap: round(load.swap),
             net_in_bps: Some(load.net_in),
             net_out_bps: Some(load.net_out),
             guest_count: Some(load.guests),
@@ -189,18 +190,18 @@ impl Simulation {
         }
     }
 
+    /// Storages of `node` in order of their ids.
     fn storage_samples(&self, node: &str) -> Vec<StorageSample> {
         let days = (self.time - self.start) as f64 / DAY as f64;
-        let here = self.storages.iter().filter(|s| s.is_on(node));
-        here.map(|s| {
+        let sample = |s: &StorageSpec| {
             let used = (s.used_gib + days * s.growth_gib_per_day).clamp(0.0, s.size_gib);
-            StorageSample {
-                id: s.id.clone(),
-                total: Bytes(s.size_gib * GIB),
-                used: Bytes((used * GIB).round()),
-            }
-        })
-        .collect()
+            let bytes = |gib: f64| Bytes((gib * GIB).round());
+            StorageSample { id: s.id.clone(), total: bytes(s.size_gib), used: bytes(used) }
+        };
+        let here = self.storages.iter().filter(|s| s.is_on(node));
+        let mut samples: Vec<StorageSample> = here.map(sample).collect();
+        samples.sort_by(|a, b| a.id.cmp(&b.id));
+        samples
     }
 
     fn guest_sample(&self, i: usize, presence: Presence) -> Option<GuestSample> {

@@ -234,7 +234,9 @@ fn storage_section(id: &str, storage: &StorageFacts) -> String {
         let _ = writeln!(text, "\t{key} {value}");
     };
     if storage.kind == "dir" {
-        line("path", &format!("/var/lib/{id}"));
+        // PVE puts its own definition in the place of a 'local' elsewhere.
+        let path = if id == "local" { "/var/lib/vz".into() } else { format!("/mnt/{id}") };
+        line("path", &path);
     }
     if !storage.content.is_empty() {
         line("content", &storage.content.join(","));
