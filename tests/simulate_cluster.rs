@@ -399,25 +399,31 @@ fn the_scenario_of_the_documentation_runs() {
 }
 
 #[test]
-fn the_demo_tells_its_story() {
-    let end = 1_760_000_000 / 60 * 60;
-    let scenario = Scenario::demo(end);
-    let all = ticks(&scenario);
+fn the_demo_tells_its_story_whenever_it_ends() {
+    for later in [0, 2 * DAY + 5 * 3_600, 6 * DAY + 12 * 3_600] {
+        let scenario = Scenario { interval: 300, ..Scenario::demo(1_760_000_100 + later) };
+        tells_its_story(&ticks(&scenario));
+    }
+}
+
+fn tells_its_story(all: &[Tick]) {
     assert_eq!((all[0].nodes.len(), all[0].guests.len()), (6, 60));
-    assert_eq!(all.last().map(|t| t.ts), Some(end));
-    let p95 = |node: usize, day: usize| {
-        let ticks = &all[day * 1440..(day + 1) * 1440];
+    let p95 = |node: usize, day: usize, days: usize| {
+        let ticks = &all[day * 288..(day + days) * 288];
         let mut values: Vec<f64> = ticks.iter().map(|t| t.nodes[node].cpu.unwrap().0).collect();
         values.sort_by(f64::total_cmp);
-        values[1367]
+        values[values.len() * 95 / 100]
     };
-    assert!(p95(0, 0) < 0.6 && (0.8..0.9).contains(&p95(0, 13)), "pve1 heads for trouble");
-    assert!(p95(1, 12) - p95(1, 8) > 0.15 && p95(1, 13) < 0.4, "pve2 took a step");
-    assert!((p95(2, 13) - p95(2, 1)).abs() < 0.06, "pve3 is the same every day");
+    assert!(p95(0, 0, 1) < 0.65, "pve1 begins without trouble");
+    assert!((0.79..0.88).contains(&p95(0, 7, 7)), "and gets into it: {}", p95(0, 7, 7));
+    assert!((0.82..0.92).contains(&p95(0, 13, 1)), "more every day: {}", p95(0, 13, 1));
+    assert!(p95(1, 12, 1) - p95(1, 8, 1) > 0.15 && p95(1, 13, 1) < 0.4, "pve2 took a step");
+    assert!((p95(2, 13, 1) - p95(2, 1, 1)).abs() < 0.08, "pve3 is the same every day");
     let last = all.last().unwrap();
-    let daily_mean = all.iter().map(|t| t.nodes[2].cpu.unwrap().0).sum::<f64>() / all.len() as f64;
-    assert!(last.nodes[2].cpu.unwrap().0 > 1.5 * daily_mean, "pve3 ends at its peak");
-    assert!(p95(5, 13) < 0.1, "pve6 has room");
+    let cpu = |t: &Tick, i: usize| t.nodes[i].cpu.unwrap().0;
+    let mean = all.iter().map(|t| cpu(t, 2)).sum::<f64>() / all.len() as f64;
+    assert!(cpu(last, 2) > 1.5 * mean, "pve3 ends at its peak");
+    assert!(p95(5, 13, 1) < 0.1, "pve6 has room");
     let memory = |i: usize| (last.nodes[i].mem.unwrap() / last.nodes[i].maxmem.unwrap()).0;
     assert!((0..6).all(|i| memory(i) < 0.7), "it is not about memory");
 }
@@ -438,17 +444,6 @@ fn a_fleet_is_as_full_and_uneven_as_promised() {
         let count = |i: usize| all[0].nodes[i].guest_count.unwrap();
         assert!(count(0) > 2 * count(nodes as usize - 1));
         assert_eq!(all[0].guests.len(), guests as usize);
-    }
-}
-
-#[test]
-fn demo_weekdays_do_not_matter() {
-    for day in 0..7 {
-        let scenario = Scenario::demo(1_760_000_000 / 60 * 60 + day * DAY);
-        let simulation = Simulation::new(&scenario).unwrap();
-        let at = scenario.end - 6 * 3_600;
-        let shops: f64 = (101..=105).map(|v| simulation.demand(v, at).unwrap().cpu.0).sum();
-        assert!((20.0..32.0).contains(&shops), "{day}: {shops}");
     }
 }
 

@@ -41,9 +41,8 @@ impl Scenario {
             guests,
             growth: vec![Growth {
                 guests: (101..=105).collect(),
-                cpu_cores_per_day: 0.19,
+                cpu_cores_per_day: 0.175,
                 memory_gib_per_day: 0.15,
-                from_day: 2.0,
                 ..Growth::default()
             }],
             migrations: vec![Move { day: 10.0, vmid: 200, to: "pve2".into() }],
