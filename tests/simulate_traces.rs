@@ -166,6 +166,20 @@ fn scale_and_growth_act_on_recorded_guests() {
 }
 
 #[test]
+fn a_row_that_says_switched_off_is_never_held() {
+    let row = |t: i64, cores: u32| format!("9,{t},{cores},0.5,1024,512,0,0,0,0\n");
+    let rows = [row(0, 2), row(300, 0), row(1200, 2), row(2400, 2)];
+    let text = format!("{HEADER}{}", rows.concat());
+    for between in [Between::Hold, Between::Interpolate] {
+        let spec = TraceSpec { gaps: Gaps::Held, between, ..TraceSpec::default() };
+        let (scenario, simulation) = simulate(&text, spec);
+        let runs = |t: i64| simulation.demand(9, scenario.start() + t).is_some();
+        let seen: Vec<bool> = [0, 299, 300, 900, 1200, 1800, 2400].map(runs).to_vec();
+        assert_eq!(seen, [true, true, false, false, true, true, true]);
+    }
+}
+
+#[test]
 fn rows_without_cores_are_gaps_and_late_guests_come_later() {
     let mut text = HEADER.to_string();
     for t in (0..2 * DAY).step_by(300) {
@@ -312,6 +326,9 @@ fn the_real_five_minute_trace_runs_on_a_cluster() {
     assert_eq!((trace.guests.len(), trace.step, trace.length), (70, 300, 2_592_000));
     let mut scenario = Scenario::demo_traces(1_760_000_000, path);
     (scenario.days, scenario.interval) = (30.0, 300);
+    if let Some(spec) = &mut scenario.traces {
+        spec.gaps = Gaps::Stopped;
+    }
     let mut running = 0;
     for tick in Simulation::with_trace(&scenario, trace).unwrap() {
         tick.check().unwrap();

@@ -1,7 +1,7 @@
 //! Ready-made scenarios: the demo with one node on its way into trouble, and fleets of any size.
 
 use super::scenario::{
-    Growth, GuestGroup, Move, NodeGroup, Placement, Scenario, StorageSpec, TraceSpec,
+    Gaps, Growth, GuestGroup, Move, NodeGroup, Placement, Scenario, StorageSpec, TraceSpec,
 };
 use super::workload::{MemoryProfile, Profile};
 use crate::model::{GuestKind, UnixTime};
@@ -60,7 +60,12 @@ impl Scenario {
             nodes: vec![NodeGroup { count: 6, memory_gib: 192.0, ..NodeGroup::default() }],
             storages: demo_storages(),
             guests: Vec::new(),
-            traces: Some(TraceSpec { path, repeat: true, ..TraceSpec::default() }),
+            traces: Some(TraceSpec {
+                path,
+                repeat: true,
+                gaps: Gaps::Held,
+                ..TraceSpec::default()
+            }),
             placement: Placement::Skewed(1.3),
             ..Self::default()
         }

@@ -164,7 +164,7 @@ pub struct TraceSpec {
     pub memory_scale: f64,
     /// Time between two samples.
     pub between: Between,
-    /// What a gap inside a recording is.
+    /// What missing samples inside a recording mean.
     pub gaps: Gaps,
 }
 
@@ -179,7 +179,8 @@ pub enum Between {
     Interpolate,
 }
 
-/// What a gap inside a recording is.
+/// What missing samples inside a recording mean. A row without cores or memory always says that the
+/// guest is switched off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gaps {

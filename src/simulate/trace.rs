@@ -47,7 +47,7 @@ pub struct TraceGuest {
     pub cores: Cores,
     /// Most memory it had.
     pub memory: Bytes,
-    /// Samples while it was running, in order of time.
+    /// Its samples, in order of time.
     samples: Vec<Sample>,
     /// The greatest five-minute values of the same spans; empty without `MAX` rows.
     peaks: Vec<Sample>,
@@ -57,6 +57,8 @@ pub struct TraceGuest {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Sample {
     t: u32,
+    /// A row without cores or memory says that the guest is switched off.
+    running: bool,
     cpu: f32,
     mem: f32,
     rates: [f32; 4],
@@ -98,13 +100,13 @@ impl TraceGuest {
     /// is left, so that both the average and the maximum of the span are kept.
     pub(super) fn at(&self, t: f64, step: u32, reading: &Reading) -> Option<Demand> {
         let index = self.samples.partition_point(|s| f64::from(s.t) <= t).checked_sub(1)?;
-        let sample = self.samples.get(index)?;
+        let sample = self.samples.get(index).filter(|s| s.running)?;
         let since = t - f64::from(sample.t);
         let hold = || jittered(sample.demand(), t, reading.noise);
         if since >= f64::from(step) {
             return (reading.gaps == Gaps::Held).then(hold);
         }
-        let next = self.samples.get(index + 1).filter(|n| n.t - sample.t == step);
+        let next = self.samples.get(index + 1).filter(|n| n.running && n.t - sample.t == step);
         Some(match (self.peak(sample.t), reading.between, next) {
             (Some(peak), _, _) => spread(sample, peak, step, since, reading.noise).demand(),
             (None, Between::Interpolate, Some(next)) => {
@@ -114,10 +116,16 @@ impl TraceGuest {
         })
     }
 
-    /// Seconds from the start of the recording to its first sample and to the end of its last.
+    /// Seconds from the start of the recording to its first sample while it runs and to the end
+    /// of its last.
     pub(super) fn span(&self, step: u32) -> (u32, u32) {
-        let (first, last) = (self.samples.first(), self.samples.last());
+        let mut running = self.samples.iter().filter(|s| s.running);
+        let (first, last) = (running.clone().next(), running.next_back());
         (first.map_or(0, |s| s.t), last.map_or(0, |s| s.t.saturating_add(step)))
+    }
+
+    fn ever_runs(&self) -> bool {
+        self.samples.iter().any(|s| s.running)
     }
 
     /// Most memory it ever used.
@@ -147,10 +155,10 @@ impl Sample {
     /// Each value combined with that of `other`.
     fn with(&self, other: &Self, combine: impl Fn(f32, f32) -> f32) -> Self {
         Self {
-            t: self.t,
             cpu: combine(self.cpu, other.cpu),
             mem: combine(self.mem, other.mem),
             rates: std::array::from_fn(|i| combine(self.rates[i], other.rates[i])),
+            ..*self
         }
     }
 
@@ -319,7 +327,7 @@ fn read_rows<R: BufRead>(mut lines: Lines<'_, R>) -> Result<Trace> {
     }
     let step = if step == u32::MAX { 300 } else { step };
     let guests: Vec<TraceGuest> =
-        guests.into_iter().map(|(vm, g)| g.finish(vm)).filter(|g| !g.samples.is_empty()).collect();
+        guests.into_iter().map(|(vm, g)| g.finish(vm)).filter(|g| g.ever_runs()).collect();
     if guests.is_empty() {
         return Err(Error::invalid("no row of a running guest").at(lines.name.display()));
     }
@@ -327,16 +335,13 @@ fn read_rows<R: BufRead>(mut lines: Lines<'_, R>) -> Result<Trace> {
 }
 
 impl Growing {
-    /// A row without cores or memory stands for a guest that does not run: a gap.
     fn take(&mut self, row: &[f64; 10], is_max: bool) {
         let [_, t, cores, cpu, maxmem, mem, rates @ ..] = *row;
-        if cores <= 0.0 || maxmem <= 0.0 {
-            return;
-        }
         self.cores = self.cores.max(cores);
         self.memory = self.memory.max(maxmem);
         self.rows[usize::from(is_max)].push(Sample {
             t: t as u32,
+            running: cores > 0.0 && maxmem > 0.0,
             cpu: (cpu * cores) as f32,
             mem: mem as f32 * MIB,
             rates: rates.map(|r| r as f32),
