@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use proptest::prelude::*;
-use pve_foresight::model::{DAY, GuestStatus, Tick};
+use pve_foresight::model::{DAY, GuestKind, GuestStatus, Tick};
 use pve_foresight::simulate::{
-    Failure, Growth, GuestGroup, MemoryProfile, Move, NodeGroup, Placement, Profile, PveVersion,
-    Scenario, Simulation, Stop, Wishes, Workload, host_memory, node_load, write_jsonl,
+    Capacity, Failure, Growth, GuestGroup, HostSpec, MemoryProfile, Move, NodeGroup, Placement,
+    Profile, PveVersion, Scenario, Simulation, Stop, Wishes, Workload, host_memory, node_load,
+    write_jsonl,
 };
 use std::path::Path;
 
@@ -210,6 +211,16 @@ fn contention_caps_the_node_and_keeps_the_demand() {
         }
         assert!(tick.nodes[0].load_avg.unwrap() > 16.0);
     }
+}
+
+#[test]
+fn a_node_without_anything_has_a_load_all_the_same() {
+    let demand = Simulation::new(&one_busy()).unwrap().demand(500, one_busy().end).unwrap();
+    let guests = [(GuestKind::Qemu, &demand)];
+    let load = node_load(Capacity::default(), &HostSpec::default(), guests);
+    let figures = [load.cpu.0, load.granted.0, load.iowait.0, load.load_avg, load.mem.0];
+    assert!(figures.iter().all(|x| x.is_finite()), "{load:?}");
+    assert_eq!(load.cpu.0, 0.0);
 }
 
 #[test]

@@ -290,6 +290,9 @@ fn hostile_files_are_refused() {
     let trace = Arc::new(parse(two_days().as_bytes()).unwrap());
     let error = Simulation::with_trace(&late, trace).unwrap_err().to_string();
     assert!(error.starts_with("traces.from_day: the recording has 2.0 days"), "{error}");
+    let some = scenario(TraceSpec { guests: Some(3), ..TraceSpec::default() });
+    let error = Simulation::with_trace(&some, Arc::default()).unwrap_err().to_string();
+    assert_eq!(error, "traces: the recording has no guests");
     let zero = format!("{HEADER}0,0,4,0.1,8192,1,1,1,1,1\n");
     let scenario = scenario(TraceSpec::default());
     let trace = Arc::new(parse(zero.as_bytes()).unwrap());

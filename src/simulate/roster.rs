@@ -170,6 +170,9 @@ fn synthetic(scenario: &Scenario, group: &GuestGroup, vmid: Vmid, id: u64) -> En
 
 /// Refuses what fits the recording only together with it.
 fn check_spec(spec: &TraceSpec, trace: &Trace, others: usize) -> Result<()> {
+    if trace.guests.is_empty() {
+        return Err(Error::invalid("the recording has no guests").at("traces"));
+    }
     let count = spec.guests.map_or(trace.guests.len(), |n| n as usize) + others;
     if count > MAX_GUESTS as usize {
         let message = format!("{count} guests; at most {MAX_GUESTS} can be simulated");
