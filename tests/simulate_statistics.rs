@@ -1,6 +1,8 @@
 //! How synthetic guests compare with real ones. The table of docs/simulation.md:
 //! `cargo test --release --test simulate_statistics -- --nocapture`
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
 use pve_foresight::simulate::{Demand, GuestGroup, Scenario, Simulation, TraceSpec};
 use std::path::{Path, PathBuf};
 
@@ -134,7 +136,8 @@ fn synthetic() -> Vec<Series> {
     series(&Scenario {
         seed: 11,
         days: 28.0,
-        guests: vec![GuestGroup { count: 240, ..GuestGroup::default() }],
+        interval: 100,
+        guests: vec![GuestGroup { count: 160, ..GuestGroup::default() }],
         ..Scenario::default()
     })
 }
@@ -155,13 +158,27 @@ fn synthetic_guests_resemble_real_ones() {
         traces: Some(TraceSpec { path, ..TraceSpec::default() }),
         ..Scenario::default()
     });
+    print_table(&real, &synthetic);
+    // Medians over the busy guests, as (statistic, greatest factor between real and synthetic).
+    for (i, factor) in
+        [(0, 1.5), (1, 1.5), (2, 1.7), (3, 1.5), (4, 1.15), (6, 1.5), (10, 1.5), (12, 1.5)]
+    {
+        let [real, made] = [&real, &synthetic].map(|all| spread(all, true, i)[2]);
+        let ratio = (real / made).max(made / real);
+        assert!(ratio <= factor, "{}: {real} real, {made} synthetic", NAMES[i]);
+    }
+    let daily = spread(&synthetic, true, 5);
+    assert!(daily[2] < 0.1 && daily[4] > 0.3, "few have a daily rhythm, those clearly: {daily:?}");
+}
+
+fn print_table(real: &[Series], synthetic: &[Series]) {
     for busy in [true, false] {
         let count = |all: &[Series]| all.iter().filter(|s| s.busy == busy).count();
         let kind = if busy { "busy (mean CPU from 2.5 %)" } else { "idle" };
-        println!("\n{kind}: {} real and {} synthetic guests", count(&real), count(&synthetic));
+        println!("\n{kind}: {} real and {} synthetic guests", count(real), count(synthetic));
         println!("| statistic | | p10 | p25 | median | p75 | p90 |\n|---|---|---|---|---|---|---|");
         for (i, name) in NAMES.iter().enumerate() {
-            for (who, all) in [("real", &real), ("synthetic", &synthetic)] {
+            for (who, all) in [("real", real), ("synthetic", synthetic)] {
                 let cells = spread(all, busy, i)
                     .map(|x| if x >= 100.0 { format!("{x:.0}") } else { format!("{x:.2}") });
                 println!("| {name} | {who} | {} |", cells.join(" | "));

@@ -1,5 +1,7 @@
 //! Promises of recorded guests: what is in the file comes out, gaps stay gaps, nonsense is named.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
@@ -164,6 +166,20 @@ fn scale_and_growth_act_on_recorded_guests() {
 }
 
 #[test]
+fn a_row_that_says_switched_off_is_never_held() {
+    let row = |t: i64, cores: u32| format!("9,{t},{cores},0.5,1024,512,0,0,0,0\n");
+    let rows = [row(0, 2), row(300, 0), row(1200, 2), row(2400, 2)];
+    let text = format!("{HEADER}{}", rows.concat());
+    for between in [Between::Hold, Between::Interpolate] {
+        let spec = TraceSpec { gaps: Gaps::Held, between, ..TraceSpec::default() };
+        let (scenario, simulation) = simulate(&text, spec);
+        let runs = |t: i64| simulation.demand(9, scenario.start() + t).is_some();
+        let seen: Vec<bool> = [0, 299, 300, 900, 1200, 1800, 2400].map(runs).to_vec();
+        assert_eq!(seen, [true, true, false, false, true, true, true]);
+    }
+}
+
+#[test]
 fn rows_without_cores_are_gaps_and_late_guests_come_later() {
     let mut text = HEADER.to_string();
     for t in (0..2 * DAY).step_by(300) {
@@ -270,6 +286,13 @@ fn hostile_files_are_refused() {
     assert!(parse(format!("{other}{row}").as_bytes()).is_ok(), "quotes and more columns are fine");
     let many: String = (0..20_001).map(|vm| format!("{vm},0,4,0.1,8192,1,1,1,1,1\n")).collect();
     refused(format!("{HEADER}{many}").as_bytes(), "x.csv:20002: more than");
+    let late = scenario(TraceSpec { from_day: 2.0, ..TraceSpec::default() });
+    let trace = Arc::new(parse(two_days().as_bytes()).unwrap());
+    let error = Simulation::with_trace(&late, trace).unwrap_err().to_string();
+    assert!(error.starts_with("traces.from_day: the recording has 2.0 days"), "{error}");
+    let some = scenario(TraceSpec { guests: Some(3), ..TraceSpec::default() });
+    let error = Simulation::with_trace(&some, Arc::default()).unwrap_err().to_string();
+    assert_eq!(error, "traces: the recording has no guests");
     let zero = format!("{HEADER}0,0,4,0.1,8192,1,1,1,1,1\n");
     let scenario = scenario(TraceSpec::default());
     let trace = Arc::new(parse(zero.as_bytes()).unwrap());
@@ -306,9 +329,11 @@ fn the_real_five_minute_trace_runs_on_a_cluster() {
     assert_eq!((trace.guests.len(), trace.step, trace.length), (70, 300, 2_592_000));
     let mut scenario = Scenario::demo_traces(1_760_000_000, path);
     (scenario.days, scenario.interval) = (30.0, 300);
-    let mut simulation = Simulation::with_trace(&scenario, trace).unwrap();
+    if let Some(spec) = &mut scenario.traces {
+        spec.gaps = Gaps::Stopped;
+    }
     let mut running = 0;
-    while let Some(tick) = simulation.next() {
+    for tick in Simulation::with_trace(&scenario, trace).unwrap() {
         tick.check().unwrap();
         running += tick.guests.iter().filter(|g| g.status == GuestStatus::Running).count();
     }

@@ -1,7 +1,7 @@
-//! The demo: six nodes, sixty guests, two weeks, and one node on its way into trouble.
+//! Ready-made scenarios: the demo with one node on its way into trouble, and fleets of any size.
 
 use super::scenario::{
-    Growth, GuestGroup, Move, NodeGroup, Placement, Scenario, StorageSpec, TraceSpec,
+    Gaps, Growth, GuestGroup, Move, NodeGroup, Placement, Scenario, StorageSpec, TraceSpec,
 };
 use super::workload::{MemoryProfile, Profile};
 use crate::model::{GuestKind, UnixTime};
@@ -41,9 +41,8 @@ impl Scenario {
             guests,
             growth: vec![Growth {
                 guests: (101..=105).collect(),
-                cpu_cores_per_day: 0.19,
+                cpu_cores_per_day: 0.175,
                 memory_gib_per_day: 0.15,
-                from_day: 2.0,
                 ..Growth::default()
             }],
             migrations: vec![Move { day: 10.0, vmid: 200, to: "pve2".into() }],
@@ -61,8 +60,39 @@ impl Scenario {
             nodes: vec![NodeGroup { count: 6, memory_gib: 192.0, ..NodeGroup::default() }],
             storages: demo_storages(),
             guests: Vec::new(),
-            traces: Some(TraceSpec { path, repeat: true, ..TraceSpec::default() }),
+            traces: Some(TraceSpec {
+                path,
+                repeat: true,
+                gaps: Gaps::Held,
+                ..TraceSpec::default()
+            }),
             placement: Placement::Skewed(1.3),
+            ..Self::default()
+        }
+    }
+}
+
+impl Scenario {
+    /// `guests` drawn guests on `nodes` equal nodes, unevenly placed: about a third of the CPU and
+    /// half of the memory are in use, the first node gets four times as many guests as the last.
+    /// A tick every five minutes, 14 days, ending at `end`.
+    pub fn fleet(nodes: u32, guests: u32, seed: u64, end: UnixTime) -> Self {
+        let per_node = guests.div_ceil(nodes.max(1)).max(4);
+        let steps = f64::from(nodes.max(2)) - 1.0;
+        Self {
+            seed,
+            end,
+            interval: 300,
+            cluster: "fleet".into(),
+            nodes: vec![NodeGroup {
+                count: nodes,
+                cores: per_node,
+                memory_gib: 6.0 * f64::from(per_node),
+                ..NodeGroup::default()
+            }],
+            storages: demo_storages(),
+            guests: vec![GuestGroup { count: guests, ..GuestGroup::default() }],
+            placement: Placement::Skewed(4f64.powf(1.0 / steps)),
             ..Self::default()
         }
     }
@@ -116,6 +146,7 @@ fn steady(name: &str, vmid: u32, count: u32, node: &str) -> GuestGroup {
         name: Some(name.into()),
         profile: Some(Profile::Steady),
         cores: Some(4),
+        memory_gib: Some(8.0),
         level: Some(0.2),
         ..background(vmid, count, node)
     }

@@ -12,11 +12,13 @@ impl Simulation {
     pub fn inventory(&self) -> Inventory {
         let mut nodes: Vec<NodeFacts> = (0..self.nodes.len()).map(|i| self.node_facts(i)).collect();
         nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        let local = nodes.iter().find(|n| n.online == Some(true)).or(nodes.first());
+        let local_node = local.map(|n| n.name.clone()).unwrap_or_default();
         let storages = self.storages.iter().map(|s| (s.id.clone(), storage_facts(s)));
         Inventory {
             ts: self.time,
             cluster: self.cluster.clone(),
-            local_node: nodes.first().map(|n| n.name.clone()).unwrap_or_default(),
+            local_node,
             quorate: Some(true),
             nodes,
             guests: (0..self.guests.len()).filter_map(|i| self.guest_facts(i)).collect(),

@@ -1,9 +1,8 @@
 //! A guest of the simulation: what it is, when it runs and what it then wants.
 
 use super::demand::Demand;
-use super::noise::Noise;
 use super::scenario::{Gaps, Growth};
-use super::trace::{Between, Trace};
+use super::trace::{Reading, Trace};
 use super::workload::{GIB, Workload};
 use crate::model::{Bytes, Cores, DAY, GuestKind, UnixTime, Vmid};
 use std::ops::Range;
@@ -22,8 +21,7 @@ pub struct Guest {
     pub cores: Cores,
     /// Memory it has.
     pub memory: Bytes,
-    /// Memory that a sensible placement reckons with: recorded guests often have far more than
-    /// they ever use.
+    /// Memory that placements reckon with: what it uses at most, often far less than it has.
     pub(super) need: Bytes,
     /// Storage of its disk; `None`: the first that fits on its node.
     pub storage: Option<String>,
@@ -54,9 +52,7 @@ pub(super) struct Recorded {
     pub(super) repeat: Option<i64>,
     pub(super) scale: f64,
     pub(super) memory_scale: f64,
-    pub(super) between: Between,
-    pub(super) gaps: Gaps,
-    pub(super) noise: Noise,
+    pub(super) reading: Reading,
 }
 
 /// Growth with its moments in unix time.
@@ -88,7 +84,7 @@ impl Guest {
         }
         match &self.source {
             Source::Synthetic(workload) => Presence::Running(self.grown(workload.at(time), time)),
-            Source::Recorded(recorded) => match (recorded.at(time), recorded.gaps) {
+            Source::Recorded(recorded) => match (recorded.at(time), recorded.reading.gaps) {
                 (Some(demand), _) => Presence::Running(self.grown(demand, time)),
                 (None, Gaps::Stopped | Gaps::Held) => Presence::Stopped,
                 (None, Gaps::Absent) => Presence::Absent,
@@ -139,8 +135,7 @@ impl Recorded {
         let t = time - self.origin;
         let t = self.repeat.map_or(t, |length| t.rem_euclid(length));
         let guest = self.trace.guests.get(self.index)?;
-        let held = self.gaps == Gaps::Held;
-        let demand = guest.at(t as f64, self.trace.step, self.between, held, self.noise)?;
+        let demand = guest.at(t as f64, self.trace.step, &self.reading)?;
         let most = guest.cores.0.max(demand.cpu.0);
         let mut scaled = demand.scaled(self.scale, self.memory_scale);
         scaled.cpu.0 = scaled.cpu.0.min(most);

@@ -7,6 +7,8 @@
 //!
 //! [`Tick`]: crate::model::Tick
 
+mod check;
+mod cpu;
 mod demand;
 mod demo;
 mod facts;
@@ -29,10 +31,10 @@ pub use jsonl::write_jsonl;
 pub use load::{Capacity, Load, Pressure, host_memory, node_load};
 pub use roster::Node;
 pub use scenario::{
-    Failure, Gaps, Growth, GuestGroup, HostSpec, Move, NodeGroup, Placement, Scenario, Stop,
-    StorageSpec, TraceSpec,
+    Between, Failure, Gaps, Growth, GuestGroup, HostSpec, Move, NodeGroup, Placement, Scenario,
+    Stop, StorageSpec, TraceSpec,
 };
 pub use simulation::Simulation;
-pub use trace::{Between, Trace, TraceGuest};
+pub use trace::{Trace, TraceGuest};
 pub use tree::{PveVersion, TreeWriter};
 pub use workload::{MemoryProfile, Profile, Wishes, Workload};

@@ -7,12 +7,18 @@
 use rand::RngCore;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, LogNormal};
 
 /// The stream of parameters that belongs to `id` alone: other ids never change what it yields.
 pub(super) fn stream(seed: u64, id: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(id);
     rng
+}
+
+/// A log-normal draw around `median`; `spread` is the standard deviation of the logarithm.
+pub(super) fn around(rng: &mut ChaCha8Rng, median: f64, spread: f64) -> f64 {
+    LogNormal::new(median.ln(), spread).map_or(median, |d| d.sample(rng))
 }
 
 /// A source of noise along time.

@@ -44,7 +44,7 @@ fn named(scenario: &Scenario, nodes: &[Node], entry: &Entry) -> Result<Option<us
     entry.node.as_ref().or(listed).map(find).transpose()
 }
 
-/// What is given away on each node.
+/// Cores given away and memory needed on each node.
 struct Room<'a> {
     nodes: &'a [Node],
     given: Vec<(Cores, Bytes)>,
@@ -57,24 +57,27 @@ impl Room<'_> {
         *memory = *memory + entry.guest.need;
     }
 
-    /// Share of cores or memory given away if `entry` came to `node`, the larger of the two.
-    fn filled(&self, entry: &Entry, node: usize) -> f64 {
+    /// Cores given away and memory needed if `entry` came to `node`, share of what there is.
+    fn filled(&self, entry: &Entry, node: usize) -> (f64, f64) {
         let (cores, memory) = self.given[node];
         let capacity = self.nodes[node].capacity;
-        // PVE clusters give away a core several times, memory once.
         let cpu = (cores + entry.guest.cores) / capacity.cores;
         let mem = (memory + entry.guest.need) / capacity.memory;
-        (cpu.0 / 3.0).max(mem.0)
+        (cpu.0, mem.0)
     }
 
     fn emptiest(&self, entry: &Entry) -> usize {
-        let filled = |n: &usize| self.filled(entry, *n);
+        // Clusters give away a core some three times, memory once.
+        let filled = |n: &usize| {
+            let (cpu, mem) = self.filled(entry, *n);
+            (cpu / 3.0).max(mem)
+        };
         let least = (0..self.nodes.len()).min_by(|a, b| filled(a).total_cmp(&filled(b)));
         least.unwrap_or(0)
     }
 
     /// A node by chance, each `factor` times as likely as the next; the emptiest one when a few
-    /// throws find no room.
+    /// throws find no room for its memory.
     fn thrown(&self, entry: &Entry, factor: f64, dice: Noise) -> usize {
         let vmid = i64::from(entry.guest.vmid);
         let weights: Vec<f64> = (0..self.nodes.len()).map(|i| factor.powf(-(i as f64))).collect();
@@ -86,7 +89,7 @@ impl Room<'_> {
                 left < 0.0
             })
         };
-        let fits = |n: &usize| self.filled(entry, *n) <= 1.0;
+        let fits = |n: &usize| self.filled(entry, *n).1 <= 1.0;
         (0..16).filter_map(throw).find(fits).unwrap_or_else(|| self.emptiest(entry))
     }
 }

@@ -1,10 +1,11 @@
 //! From a scenario's groups to single nodes and guests.
 
+use super::check::MAX_GUESTS;
 use super::guest::{Guest, Line, Recorded, Source};
 use super::load::Capacity;
 use super::noise::{Noise, stream};
-use super::scenario::{GuestGroup, MAX_GUESTS, NodeGroup, Scenario, TraceSpec};
-use super::trace::Trace;
+use super::scenario::{GuestGroup, NodeGroup, Scenario, TraceSpec};
+use super::trace::{Reading, Trace};
 use super::workload::{GIB, Wishes, Workload};
 use crate::error::{Error, Result};
 use crate::model::{Bytes, Cores, DAY, GuestKind, UnixTime, Vmid};
@@ -72,12 +73,12 @@ pub(super) fn guests(scenario: &Scenario, trace: Option<Arc<Trace>>) -> Result<V
         }
     }
     if let (Some(spec), Some(trace)) = (&scenario.traces, trace) {
-        let room = MAX_GUESTS.saturating_sub(entries.len() as u32);
-        let count = spec.guests.unwrap_or(trace.guests.len() as u32).min(room);
+        check_spec(spec, &trace, entries.len())?;
+        let count = spec.guests.map_or(trace.guests.len(), |n| n as usize);
         for k in 0..count {
             let wanted = wanted_vmid(spec, &trace, k);
             let (vmid, id) = numbers.take(wanted).map_err(|e| e.at("traces"))?;
-            entries.push(recorded(scenario, spec, &trace, k as usize, vmid, id));
+            entries.push(recorded(scenario, spec, &trace, k, vmid, id));
         }
     }
     entries.sort_by_key(|e| (e.guest.vmid, e.guest.created));
@@ -156,7 +157,7 @@ fn synthetic(scenario: &Scenario, group: &GuestGroup, vmid: Vmid, id: u64) -> En
         name,
         cores: workload.cores,
         memory: workload.memory,
-        need: workload.memory,
+        need: workload.memory_need(),
         storage: group.storage.clone(),
         created: group.from_day.map_or(scenario.start() - facts.age, |d| scenario.at(d)),
         destroyed: group.until_day.map_or(UnixTime::MAX, |d| scenario.at(d)),
@@ -167,11 +168,29 @@ fn synthetic(scenario: &Scenario, group: &GuestGroup, vmid: Vmid, id: u64) -> En
     Entry { guest, node: group.node.clone() }
 }
 
+/// Refuses what fits the recording only together with it.
+fn check_spec(spec: &TraceSpec, trace: &Trace, others: usize) -> Result<()> {
+    if trace.guests.is_empty() {
+        return Err(Error::invalid("the recording has no guests").at("traces"));
+    }
+    let count = spec.guests.map_or(trace.guests.len(), |n| n as usize) + others;
+    if count > MAX_GUESTS as usize {
+        let message = format!("{count} guests; at most {MAX_GUESTS} can be simulated");
+        return Err(Error::invalid(message).at("traces.guests"));
+    }
+    let days = f64::from(trace.length) / DAY as f64;
+    if !spec.repeat && spec.from_day >= days {
+        let message = format!("the recording has {days:.1} days; begin earlier or set 'repeat'");
+        return Err(Error::invalid(message).at("traces.from_day"));
+    }
+    Ok(())
+}
+
 /// Number of the `k`-th guest of the recording; `None`: any free one.
-fn wanted_vmid(spec: &TraceSpec, trace: &Trace, k: u32) -> Option<u64> {
+fn wanted_vmid(spec: &TraceSpec, trace: &Trace, k: usize) -> Option<u64> {
     match spec.first_vmid {
-        Some(first) => Some(u64::from(first) + u64::from(k)),
-        None => trace.guests.get(k as usize).map(|g| u64::from(g.vm)),
+        Some(first) => Some(u64::from(first) + k as u64),
+        None => trace.guests.get(k).map(|g| u64::from(g.vm)),
     }
 }
 
@@ -196,6 +215,7 @@ fn recorded(
         Some(_) => (scenario.start() - facts.age, UnixTime::MAX),
         None => life(scenario, trace, index, origin, facts.age),
     };
+    let reading = Reading { between: spec.between, gaps: spec.gaps, noise: Noise::draw(&mut rng) };
     let recorded = Recorded {
         trace: Arc::clone(trace),
         index,
@@ -203,9 +223,7 @@ fn recorded(
         repeat,
         scale: spec.scale,
         memory_scale: spec.memory_scale,
-        between: spec.between,
-        gaps: spec.gaps,
-        noise: Noise::draw(&mut rng),
+        reading,
     };
     let guest = Guest {
         vmid,

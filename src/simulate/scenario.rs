@@ -2,13 +2,13 @@
 //!
 //! Moments are days since the first tick, so that a scenario can be run at any date.
 
-use super::trace::Between;
 use super::workload::{MemoryProfile, Profile};
 use crate::error::{Error, Result};
 use crate::model::{DAY, GuestKind, UnixTime, Vmid};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// A cluster, its guests and what happens to them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,7 +121,7 @@ pub struct GuestGroup {
     pub cores: Option<u32>,
     /// Configured memory.
     pub memory_gib: Option<f64>,
-    /// Mean CPU use over a week, share of the guest's own cores.
+    /// Mean CPU use over a week, share of the guest's own cores; met as far as the peaks fit.
     pub level: Option<f64>,
     /// Hour (UTC) of the daily peak or of the nightly job's start.
     pub peak_hour: Option<f64>,
@@ -164,11 +164,23 @@ pub struct TraceSpec {
     pub memory_scale: f64,
     /// Time between two samples.
     pub between: Between,
-    /// What a gap inside a recording is.
+    /// What missing samples inside a recording mean.
     pub gaps: Gaps,
 }
 
-/// What a gap inside a recording is.
+/// How to fill the time between two samples.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Between {
+    /// The sample holds until the next one, with the jitter of a measured interval.
+    #[default]
+    Hold,
+    /// A straight line to the next one.
+    Interpolate,
+}
+
+/// What missing samples inside a recording mean. A row without cores or memory always says that the
+/// guest is switched off.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Gaps {
@@ -185,7 +197,7 @@ pub enum Gaps {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Placement {
-    /// Each guest to the node with the smallest share of cores and memory given away.
+    /// Each guest to the node with the smallest share of cores given away and memory needed.
     #[default]
     Balanced,
     /// One after the other.
@@ -196,6 +208,25 @@ pub enum Placement {
     Skewed(f64),
     /// As listed; others balanced.
     Explicit(BTreeMap<Vmid, String>),
+}
+
+impl FromStr for Placement {
+    type Err = Error;
+
+    /// The words of the JSON, and `skewed` or `skewed=2.5`.
+    fn from_str(text: &str) -> Result<Self> {
+        let (word, factor) = text.split_once('=').unwrap_or((text, "1.5"));
+        match (word, factor.parse::<f64>()) {
+            ("balanced", _) => Ok(Self::Balanced),
+            ("round-robin", _) => Ok(Self::RoundRobin),
+            ("random", _) => Ok(Self::Random),
+            ("skewed", Ok(factor)) => Ok(Self::Skewed(factor)),
+            _ => {
+                let known = "balanced, round-robin, random, skewed or skewed=FACTOR";
+                Err(Error::invalid(format!("'{text}' is none of {known}")).at("placement"))
+            }
+        }
+    }
 }
 
 /// Demand that grows: to the guest's own is added `cpu_cores_per_day` and `memory_gib_per_day`.
@@ -378,14 +409,16 @@ impl Default for Growth {
     }
 }
 
-/// Most nodes; corosync ends far below.
-pub(super) const MAX_NODES: u32 = 1_000;
-/// Most guests.
-pub(super) const MAX_GUESTS: u32 = 100_000;
-/// Most ticks.
-const MAX_TICKS: i64 = 10_000_000;
-
 impl Scenario {
+    /// Reads a scenario's JSON; `name` stands in error messages.
+    pub fn parse(text: &str, name: &Path) -> Result<Self> {
+        let scenario: Self = serde_json::from_str(text).map_err(|e| {
+            Error::invalid(e.to_string()).at(format!("{}:{}", name.display(), e.line()))
+        })?;
+        scenario.check().map_err(|e| e.at(name.display()))?;
+        Ok(scenario)
+    }
+
     /// Time of the first tick.
     pub fn start(&self) -> UnixTime {
         self.end - (self.ticks() - 1) * i64::from(self.interval)
@@ -400,65 +433,6 @@ impl Scenario {
     pub(super) fn at(&self, day: f64) -> UnixTime {
         self.start() + (day * DAY as f64).round() as i64
     }
-
-    /// Refuses what cannot be simulated, naming field and range.
-    pub fn check(&self) -> Result<()> {
-        within("days", self.days, 0.0, 3_700.0)?;
-        within("interval", f64::from(self.interval), 1.0, 86_400.0)?;
-        within("end", self.end as f64, 1e9, 7.2e9)?;
-        if self.ticks() > MAX_TICKS {
-            let message = format!("{} ticks; at most {MAX_TICKS}", self.ticks());
-            return Err(Error::invalid(message).at("days"));
-        }
-        self.check_nodes()?;
-        check_each("guests", &self.guests, GuestGroup::check)?;
-        self.check_sum("guests", self.guests.iter().map(|g| g.count), MAX_GUESTS)?;
-        check_each("growth", &self.growth, Growth::check)?;
-        check_each("migrations", &self.migrations, |m| day("day", m.day))?;
-        check_each("failures", &self.failures, |f| span(f.from_day, f.until_day))?;
-        check_each("stops", &self.stops, |s| span(s.from_day, s.until_day))?;
-        if let Placement::Skewed(factor) = self.placement {
-            within("placement.skewed", factor, 1.0, 1e3)?;
-        }
-        self.traces.as_ref().map_or(Ok(()), TraceSpec::check)
-    }
-
-    fn check_nodes(&self) -> Result<()> {
-        check_each("nodes", &self.nodes, |n| {
-            node_name("name", &n.name)?;
-            within("cores", f64::from(n.cores), 1.0, 65_536.0)?;
-            within("memory_gib", n.memory_gib, 0.25, 1e6)?;
-            within("swap_gib", n.swap_gib, 0.0, 1e6)
-        })?;
-        self.check_sum("nodes", self.nodes.iter().map(|n| n.count), MAX_NODES)?;
-        let mut ids = BTreeSet::new();
-        check_each("storages", &self.storages, |s| {
-            node_name("id", &s.id)?;
-            if !ids.insert(s.id.clone()) {
-                return Err(Error::invalid(format!("'{}' occurs twice", s.id)).at("id"));
-            }
-            node_name("type", &s.kind)?;
-            s.content.iter().try_for_each(|c| node_name("content", c))?;
-            s.nodes.iter().try_for_each(|n| node_name("nodes", n))?;
-            within("size_gib", s.size_gib, 0.0, 1e8)?;
-            within("used_gib", s.used_gib, 0.0, s.size_gib)?;
-            within("growth_gib_per_day", s.growth_gib_per_day, -1e6, 1e6)
-        })?;
-        within("host.cpu_cores", self.host.cpu_cores, 0.0, 1e3)?;
-        within("host.cpu_share", self.host.cpu_share, 0.0, 1.0)?;
-        within("host.memory_gib", self.host.memory_gib, 0.0, 1e5)?;
-        within("host.arc", self.host.arc, 0.0, 0.9)?;
-        within("host.disk_mib_per_second", self.host.disk_mib_per_second, 1.0, 1e6)
-    }
-
-    fn check_sum(&self, field: &str, counts: impl Iterator<Item = u32>, most: u32) -> Result<()> {
-        let sum: u64 = counts.map(u64::from).sum();
-        let least = u64::from(field == "nodes");
-        if (least..=u64::from(most)).contains(&sum) {
-            return Ok(());
-        }
-        Err(Error::invalid(format!("{sum} {field}; {least} to {most} can be simulated")).at(field))
-    }
 }
 
 impl StorageSpec {
@@ -466,85 +440,4 @@ impl StorageSpec {
     pub(super) fn is_on(&self, node: &str) -> bool {
         self.nodes.is_empty() || self.nodes.iter().any(|n| n == node)
     }
-}
-
-impl GuestGroup {
-    fn check(&self) -> Result<()> {
-        let known = |field: &str, value: Option<f64>, least: f64, most: f64| {
-            value.map_or(Ok(()), |v| within(field, v, least, most))
-        };
-        known("cores", self.cores.map(f64::from), 1.0, 4096.0)?;
-        known("memory_gib", self.memory_gib, 0.01, 1e5)?;
-        known("level", self.level, 0.0, 1.0)?;
-        known("peak_hour", self.peak_hour, 0.0, 24.0)?;
-        known("weekend", self.weekend, 0.0, 10.0)?;
-        known("unrest", self.unrest, 0.0, 3.0)?;
-        known("memory_level", self.memory_level, 0.0, 1.0)?;
-        known("vmid", self.vmid.map(f64::from), 1.0, 999_999_999.0)?;
-        if let Some(name) = &self.name {
-            guest_name(name)?;
-        }
-        known("from_day", self.from_day, -1e5, 1e5)?;
-        known("until_day", self.until_day, self.from_day.unwrap_or(-1e5), 1e5)
-    }
-}
-
-impl Growth {
-    fn check(&self) -> Result<()> {
-        within("share", self.share, 0.0, 1.0)?;
-        within("cpu_cores_per_day", self.cpu_cores_per_day, -1e4, 1e4)?;
-        within("memory_gib_per_day", self.memory_gib_per_day, -1e5, 1e5)?;
-        day("from_day", self.from_day)?;
-        within("for_days", self.for_days.unwrap_or(1.0), 0.0, 1e5)?;
-        within("saturating_days", self.saturating_days.unwrap_or(1.0), 1e-3, 1e5)
-    }
-}
-
-impl TraceSpec {
-    fn check(&self) -> Result<()> {
-        let most = f64::from(MAX_GUESTS);
-        within("traces.guests", self.guests.map_or(1.0, f64::from), 1.0, most)?;
-        within("traces.first_vmid", self.first_vmid.map_or(1.0, f64::from), 1.0, 999_999_999.0)?;
-        within("traces.from_day", self.from_day, 0.0, 3_700.0)?;
-        within("traces.scale", self.scale, 0.0, 1e6)?;
-        within("traces.memory_scale", self.memory_scale, 0.0, 1e6)
-    }
-}
-
-fn check_each<T>(field: &str, list: &[T], mut check: impl FnMut(&T) -> Result<()>) -> Result<()> {
-    let place = |i| move |e: Error| e.at(format!("{field}[{i}]"));
-    list.iter().enumerate().try_for_each(|(i, item)| check(item).map_err(place(i)))
-}
-
-fn within(field: &str, value: f64, least: f64, most: f64) -> Result<()> {
-    if value.is_finite() && (least..=most).contains(&value) {
-        return Ok(());
-    }
-    Err(Error::invalid(format!("{value} is not in {least}..{most}")).at(field))
-}
-
-fn day(field: &str, value: f64) -> Result<()> {
-    within(field, value, -1e5, 1e5)
-}
-
-fn span(from: f64, until: f64) -> Result<()> {
-    day("from_day", from)?;
-    within("until_day", until, from, 1e5)
-}
-
-/// Names of nodes, storages and content types become file names and words of config files.
-fn node_name(field: &str, name: &str) -> Result<()> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if (1..=63).contains(&name.len()) && name.chars().all(fits) && !name.starts_with('.') {
-        return Ok(());
-    }
-    let message = format!("'{name}': 1 to 63 letters, digits, '-', '_' and '.'");
-    Err(Error::invalid(message).at(field))
-}
-
-fn guest_name(name: &str) -> Result<()> {
-    if name.len() <= 100 && !name.chars().any(char::is_control) {
-        return Ok(());
-    }
-    Err(Error::invalid("at most 100 bytes without control characters").at("name"))
 }

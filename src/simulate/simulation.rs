@@ -5,7 +5,7 @@ use super::guest::{Guest, Presence};
 use super::load::{Load, host_memory, node_load};
 use super::placement::place;
 use super::roster::{self, Node, node_index};
-use super::scenario::{HostSpec, Scenario, StorageSpec};
+use super::scenario::{Failure, HostSpec, Move, Scenario, StorageSpec};
 use super::trace::Trace;
 use super::workload::GIB;
 use crate::error::{Error, Kind, Result};
@@ -54,27 +54,9 @@ impl Simulation {
         let entries = roster::guests(scenario, trace)?;
         let hosts = place(scenario, &nodes, &entries)?;
         let guests: Vec<Guest> = entries.into_iter().map(|e| e.guest).collect();
-        let mut moves = Vec::new();
-        for (i, m) in scenario.migrations.iter().enumerate() {
-            let field = || format!("migrations[{i}]");
-            if !guests.iter().any(|g| g.vmid == m.vmid) {
-                let message = format!("no guest {} in this scenario", m.vmid);
-                return Err(Error::invalid(message).at(field()));
-            }
-            let to = node_index(&nodes, &m.to).map_err(|e| e.at(field()))?;
-            moves.push((scenario.at(m.day), m.vmid, to));
-        }
-        moves.sort_by_key(|m| std::cmp::Reverse(m.0));
-        let mut failures = Vec::new();
-        for (i, f) in scenario.failures.iter().enumerate() {
-            let node = node_index(&nodes, &f.node).map_err(|e| e.at(format!("failures[{i}]")))?;
-            failures.push((node, scenario.at(f.from_day)..scenario.at(f.until_day)));
-        }
-        for (i, s) in scenario.storages.iter().enumerate() {
-            for name in &s.nodes {
-                node_index(&nodes, name).map_err(|e| e.at(format!("storages[{i}].nodes")))?;
-            }
-        }
+        let moves = moves(scenario, &nodes, &guests)?;
+        let failures = failures(scenario, &nodes)?;
+        check_storages(scenario, &nodes)?;
         let (start, interval) = (scenario.start(), i64::from(scenario.interval));
         Ok(Self {
             cluster: scenario.cluster.clone(),
@@ -181,6 +163,7 @@ impl Simulation {
             return NodeSample { name, online: false, ..NodeSample::default() };
         }
         let (load, capacity) = (&self.loads[i], node.capacity);
+        let round = |bytes: Bytes| Some(Bytes(bytes.0.round()));
         let pressure = load.pressure(capacity);
         NodeSample {
             name,
@@ -189,12 +172,12 @@ impl Simulation {
             cpu: Some(load.cpu / capacity.cores),
             iowait: Some(load.iowait),
             load_avg: Some(load.load_avg),
-            maxmem: Some(capacity.memory),
-            mem: Some(load.mem),
-            mem_available: Some(capacity.memory - load.mem),
-            arc: Some(load.arc),
-            maxswap: Some(capacity.swap),
-            swap: Some(load.swap),
+            maxmem: round(capacity.memory),
+            mem: round(load.mem),
+            mem_available: round(capacity.memory - load.mem),
+            arc: round(load.arc),
+            maxswap: round(capacity.swap),
+            swap: round(load.swap),
             net_in_bps: Some(load.net_in),
             net_out_bps: Some(load.net_out),
             guest_count: Some(load.guests),
@@ -207,23 +190,26 @@ impl Simulation {
         }
     }
 
+    /// Storages of `node` in order of their ids.
     fn storage_samples(&self, node: &str) -> Vec<StorageSample> {
         let days = (self.time - self.start) as f64 / DAY as f64;
-        let here = self.storages.iter().filter(|s| s.is_on(node));
-        here.map(|s| {
+        let sample = |s: &StorageSpec| {
             let used = (s.used_gib + days * s.growth_gib_per_day).clamp(0.0, s.size_gib);
-            StorageSample {
-                id: s.id.clone(),
-                total: Bytes(s.size_gib * GIB),
-                used: Bytes((used * GIB).round()),
-            }
-        })
-        .collect()
+            let bytes = |gib: f64| Bytes((gib * GIB).round());
+            StorageSample { id: s.id.clone(), total: bytes(s.size_gib), used: bytes(used) }
+        };
+        let here = self.storages.iter().filter(|s| s.is_on(node));
+        let mut samples: Vec<StorageSample> = here.map(sample).collect();
+        samples.sort_by(|a, b| a.id.cmp(&b.id));
+        samples
     }
 
     fn guest_sample(&self, i: usize, presence: Presence) -> Option<GuestSample> {
         let (guest, host) = (&self.guests[i], self.hosts[i]);
-        let known = GuestSample {
+        if presence == Presence::Absent {
+            return None;
+        }
+        let mut sample = GuestSample {
             vmid: guest.vmid,
             kind: guest.kind,
             name: guest.name.clone(),
@@ -231,38 +217,32 @@ impl Simulation {
             created: Some(guest.created),
             ..GuestSample::default()
         };
-        let sized = |status| GuestSample {
-            status,
-            maxcpu: Some(guest.cores),
-            maxmem: Some(guest.memory),
-            ..known.clone()
-        };
-        match presence {
-            Presence::Absent => None,
-            _ if !self.is_online(host) => Some(known),
-            Presence::Stopped => Some(sized(GuestStatus::Stopped)),
-            Presence::Running(demand) => {
-                let sample = sized(GuestStatus::Running);
-                Some(running_sample(sample, guest, &demand, &self.loads[host]))
-            }
+        if !self.is_online(host) {
+            return Some(sample);
         }
+        sample.maxcpu = Some(guest.cores);
+        sample.maxmem = Some(guest.memory);
+        match presence {
+            Presence::Running(demand) => measure(&mut sample, &demand, guest, &self.loads[host]),
+            Presence::Stopped | Presence::Absent => sample.status = GuestStatus::Stopped,
+        }
+        Some(sample)
     }
 }
 
-fn running_sample(sample: GuestSample, guest: &Guest, demand: &Demand, load: &Load) -> GuestSample {
+/// What a running guest gets on its node.
+fn measure(sample: &mut GuestSample, demand: &Demand, guest: &Guest, load: &Load) {
     let waiting = Fraction(1.0 - load.granted.0);
-    GuestSample {
-        cpu: Some((demand.cpu * load.granted.0) / guest.cores),
-        mem: Some(Bytes(demand.mem.0.round())),
-        mem_host: Some(Bytes(host_memory(guest.kind, demand.mem).0.round())),
-        disk_read_bps: Some(demand.disk_read),
-        disk_write_bps: Some(demand.disk_write),
-        net_in_bps: Some(demand.net_in),
-        net_out_bps: Some(demand.net_out),
-        psi_cpu_some: Some(waiting),
-        psi_cpu_full: Some(waiting * 0.5),
-        ..sample
-    }
+    sample.status = GuestStatus::Running;
+    sample.cpu = Some((demand.cpu * load.granted.0) / guest.cores);
+    sample.mem = Some(Bytes(demand.mem.0.round()));
+    sample.mem_host = Some(Bytes(host_memory(guest.kind, demand.mem).0.round()));
+    sample.disk_read_bps = Some(demand.disk_read);
+    sample.disk_write_bps = Some(demand.disk_write);
+    sample.net_in_bps = Some(demand.net_in);
+    sample.net_out_bps = Some(demand.net_out);
+    sample.psi_cpu_some = Some(waiting);
+    sample.psi_cpu_full = Some(waiting * 0.5);
 }
 
 impl Iterator for Simulation {
@@ -281,4 +261,41 @@ impl Iterator for Simulation {
             now.into_iter().enumerate().filter_map(|(i, p)| self.guest_sample(i, p)).collect();
         Some(Tick { ts: self.time, nodes, guests })
     }
+}
+
+/// Moves with their times, the next one last.
+fn moves(
+    scenario: &Scenario,
+    nodes: &[Node],
+    guests: &[Guest],
+) -> Result<Vec<(UnixTime, Vmid, usize)>> {
+    let find = |m: &Move| {
+        if !guests.iter().any(|g| g.vmid == m.vmid) {
+            return Err(Error::invalid(format!("no guest {} in this scenario", m.vmid)));
+        }
+        Ok((scenario.at(m.day), m.vmid, node_index(nodes, &m.to)?))
+    };
+    let placed = |(i, m)| find(m).map_err(|e| e.at(format!("migrations[{i}]")));
+    let mut moves =
+        scenario.migrations.iter().enumerate().map(placed).collect::<Result<Vec<_>>>()?;
+    moves.sort_by_key(|m| std::cmp::Reverse(m.0));
+    Ok(moves)
+}
+
+/// Nodes that fail and when.
+fn failures(scenario: &Scenario, nodes: &[Node]) -> Result<Vec<(usize, Range<UnixTime>)>> {
+    let placed = |(i, f): (usize, &Failure)| {
+        let node = node_index(nodes, &f.node).map_err(|e| e.at(format!("failures[{i}]")))?;
+        Ok((node, scenario.at(f.from_day)..scenario.at(f.until_day)))
+    };
+    scenario.failures.iter().enumerate().map(placed).collect()
+}
+
+fn check_storages(scenario: &Scenario, nodes: &[Node]) -> Result<()> {
+    for (i, storage) in scenario.storages.iter().enumerate() {
+        for name in &storage.nodes {
+            node_index(nodes, name).map_err(|e| e.at(format!("storages[{i}].nodes")))?;
+        }
+    }
+    Ok(())
 }

@@ -7,6 +7,7 @@
 
 use super::demand::Demand;
 use super::noise::Noise;
+use super::scenario::{Between, Gaps};
 use crate::error::{Error, Kind, Result};
 use crate::model::{Bytes, BytesPerSecond, Cores};
 use flate2::bufread::MultiGzDecoder;
@@ -46,7 +47,7 @@ pub struct TraceGuest {
     pub cores: Cores,
     /// Most memory it had.
     pub memory: Bytes,
-    /// Samples while it was running, in order of time.
+    /// Its samples, in order of time.
     samples: Vec<Sample>,
     /// The greatest five-minute values of the same spans; empty without `MAX` rows.
     peaks: Vec<Sample>,
@@ -56,20 +57,19 @@ pub struct TraceGuest {
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Sample {
     t: u32,
+    /// A row without cores or memory says that the guest is switched off.
+    running: bool,
     cpu: f32,
     mem: f32,
     rates: [f32; 4],
 }
 
-/// How to fill the time between two samples.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Between {
-    /// The sample holds until the next one, with the jitter of a measured interval.
-    #[default]
-    Hold,
-    /// A straight line to the next one.
-    Interpolate,
+/// How a recording is read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reading {
+    pub(super) between: Between,
+    pub(super) gaps: Gaps,
+    pub(super) noise: Noise,
 }
 
 /// Relative size of the jitter that a division by a measured interval leaves.
@@ -94,39 +94,38 @@ impl Trace {
 }
 
 impl TraceGuest {
-    /// Demand `t` seconds after the start of the recording; `None` in a gap, unless samples are
-    /// `held` until the next one.
+    /// Demand `t` seconds after the start of the recording; `None` in a gap that is not held.
     ///
     /// With `MAX` rows, one five-minute part of each span gets the maximum and the others what
     /// is left, so that both the average and the maximum of the span are kept.
-    pub(super) fn at(
-        &self,
-        t: f64,
-        step: u32,
-        between: Between,
-        held: bool,
-        noise: Noise,
-    ) -> Option<Demand> {
+    pub(super) fn at(&self, t: f64, step: u32, reading: &Reading) -> Option<Demand> {
         let index = self.samples.partition_point(|s| f64::from(s.t) <= t).checked_sub(1)?;
-        let sample = self.samples.get(index)?;
+        let sample = self.samples.get(index).filter(|s| s.running)?;
         let since = t - f64::from(sample.t);
+        let hold = || jittered(sample.demand(), t, reading.noise);
         if since >= f64::from(step) {
-            return held.then(|| jittered(sample.demand(), t, noise));
+            return (reading.gaps == Gaps::Held).then(hold);
         }
-        let next = self.samples.get(index + 1).filter(|n| n.t - sample.t == step);
-        Some(match (self.peak(sample.t), between, next) {
-            (Some(peak), _, _) => spread(sample, peak, step, since, noise).demand(),
+        let next = self.samples.get(index + 1).filter(|n| n.running && n.t - sample.t == step);
+        Some(match (self.peak(sample.t), reading.between, next) {
+            (Some(peak), _, _) => spread(sample, peak, step, since, reading.noise).demand(),
             (None, Between::Interpolate, Some(next)) => {
                 sample.towards(next, (since / f64::from(step)) as f32).demand()
             }
-            _ => jittered(sample.demand(), t, noise),
+            _ => hold(),
         })
     }
 
-    /// Seconds from the start of the recording to its first sample and to the end of its last.
+    /// Seconds from the start of the recording to its first sample while it runs and to the end
+    /// of its last.
     pub(super) fn span(&self, step: u32) -> (u32, u32) {
-        let (first, last) = (self.samples.first(), self.samples.last());
+        let mut running = self.samples.iter().filter(|s| s.running);
+        let (first, last) = (running.clone().next(), running.next_back());
         (first.map_or(0, |s| s.t), last.map_or(0, |s| s.t.saturating_add(step)))
+    }
+
+    fn ever_runs(&self) -> bool {
+        self.samples.iter().any(|s| s.running)
     }
 
     /// Most memory it ever used.
@@ -156,10 +155,10 @@ impl Sample {
     /// Each value combined with that of `other`.
     fn with(&self, other: &Self, combine: impl Fn(f32, f32) -> f32) -> Self {
         Self {
-            t: self.t,
             cpu: combine(self.cpu, other.cpu),
             mem: combine(self.mem, other.mem),
             rates: std::array::from_fn(|i| combine(self.rates[i], other.rates[i])),
+            ..*self
         }
     }
 
@@ -328,7 +327,7 @@ fn read_rows<R: BufRead>(mut lines: Lines<'_, R>) -> Result<Trace> {
     }
     let step = if step == u32::MAX { 300 } else { step };
     let guests: Vec<TraceGuest> =
-        guests.into_iter().map(|(vm, g)| g.finish(vm)).filter(|g| !g.samples.is_empty()).collect();
+        guests.into_iter().map(|(vm, g)| g.finish(vm)).filter(|g| g.ever_runs()).collect();
     if guests.is_empty() {
         return Err(Error::invalid("no row of a running guest").at(lines.name.display()));
     }
@@ -336,16 +335,13 @@ fn read_rows<R: BufRead>(mut lines: Lines<'_, R>) -> Result<Trace> {
 }
 
 impl Growing {
-    /// A row without cores or memory stands for a guest that does not run: a gap.
     fn take(&mut self, row: &[f64; 10], is_max: bool) {
         let [_, t, cores, cpu, maxmem, mem, rates @ ..] = *row;
-        if cores <= 0.0 || maxmem <= 0.0 {
-            return;
-        }
         self.cores = self.cores.max(cores);
         self.memory = self.memory.max(maxmem);
         self.rows[usize::from(is_max)].push(Sample {
             t: t as u32,
+            running: cores > 0.0 && maxmem > 0.0,
             cpu: (cpu * cores) as f32,
             mem: mem as f32 * MIB,
             rates: rates.map(|r| r as f32),

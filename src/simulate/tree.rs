@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::model::{
     Disk, DiskSource, GuestFacts, GuestKind, Inventory, StorageFacts, Tick, UnixTime,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,6 +25,18 @@ pub enum PveVersion {
     V9,
 }
 
+impl std::str::FromStr for PveVersion {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "8" => Ok(Self::V8),
+            "9" => Ok(Self::V9),
+            _ => Err(Error::invalid(format!("'{text}' is neither 8 nor 9")).at("version")),
+        }
+    }
+}
+
 /// Writes tick after tick into one tree.
 #[derive(Debug)]
 pub struct TreeWriter {
@@ -35,72 +47,101 @@ pub struct TreeWriter {
 }
 
 impl TreeWriter {
-    /// A writer into `root`, which is made if need be.
+    /// A writer into the folder `root`, which is made if need be. Refuses one with something in
+    /// it: that could be a cluster's own `/etc/pve`.
     pub fn new(root: &Path, version: PveVersion) -> Result<Self> {
         fs::create_dir_all(root).map_err(|e| Error::io(root, &e))?;
+        if fs::read_dir(root).map_err(|e| Error::io(root, &e))?.next().is_some() {
+            return Err(Error::invalid("is not empty; name a new folder").at(root.display()));
+        }
         Ok(Self { root: root.to_path_buf(), written: BTreeMap::new(), rrd: RrdText::new(version) })
     }
 
-    /// Makes the tree show `tick` and `inventory`; ticks come in order of time.
+    /// Makes the tree show `tick` and `inventory`; ticks come in order of time. What is refused
+    /// changes nothing.
     pub fn write(&mut self, tick: &Tick, inventory: &Inventory) -> Result<()> {
         tick.check()?;
+        check_names(tick, inventory)?;
         let rrd = self.rrd.text(tick)?;
-        let mut files = configs(inventory)?;
+        let mut files = configs(inventory);
         files.insert("storage.cfg".into(), storage_cfg(inventory));
         files.insert(".vmlist".into(), vmlist(inventory));
         files.insert(".members".into(), members(inventory));
+        files.insert(RRD.into(), rrd);
+        self.make_folders(inventory)?;
+        let gone: Vec<PathBuf> =
+            self.written.keys().filter(|p| !files.contains_key(*p)).cloned().collect();
+        let rrd = files.remove_entry(Path::new(RRD));
+        for (path, content) in files.into_iter().chain(rrd) {
+            self.put(path, content)?;
+        }
+        gone.iter().try_for_each(|path| self.remove(path))
+    }
+
+    fn make_folders(&self, inventory: &Inventory) -> Result<()> {
         for node in &inventory.nodes {
             for folder in ["qemu-server", "lxc"] {
-                let path = self.root.join("nodes").join(plain(&node.name)?).join(folder);
+                let path = self.root.join("nodes").join(&node.name).join(folder);
                 fs::create_dir_all(&path).map_err(|e| Error::io(&path, &e))?;
             }
         }
-        let gone: BTreeSet<PathBuf> =
-            self.written.keys().filter(|p| !files.contains_key(*p)).cloned().collect();
-        for (path, content) in files {
-            self.put(&path, content)?;
-        }
-        for path in gone.iter().filter(|p| p.as_path() != Path::new(".rrd")) {
-            let full = self.root.join(path);
-            fs::remove_file(&full).map_err(|e| Error::io(&full, &e))?;
-            self.written.remove(path);
-        }
-        self.put(Path::new(".rrd"), rrd)
+        Ok(())
     }
 
-    fn put(&mut self, path: &Path, content: String) -> Result<()> {
-        if self.written.get(path) == Some(&content) {
+    fn remove(&mut self, path: &Path) -> Result<()> {
+        let full = self.root.join(path);
+        self.written.remove(path);
+        fs::remove_file(&full).map_err(|e| Error::io(&full, &e))
+    }
+
+    fn put(&mut self, path: PathBuf, content: String) -> Result<()> {
+        if self.written.get(&path) == Some(&content) {
             return Ok(());
         }
-        let (full, temporary) = (self.root.join(path), self.root.join(".simulate.tmp"));
+        let (full, temporary) = (self.root.join(&path), self.root.join(".simulate.tmp"));
         fs::write(&temporary, &content).map_err(|e| Error::io(&temporary, &e))?;
         fs::rename(&temporary, &full).map_err(|e| Error::io(&full, &e))?;
-        self.written.insert(path.to_path_buf(), content);
+        self.written.insert(path, content);
         Ok(())
     }
 }
 
-/// `name`, unless it cannot be a file name and a word of a config file.
-fn plain(name: &str) -> Result<&str> {
+/// Written last: whoever sees new values finds the configuration that goes with them.
+const RRD: &str = ".rrd";
+
+/// Refuses names that cannot be a file name and a word of a config file.
+fn check_names(tick: &Tick, inventory: &Inventory) -> Result<()> {
+    for node in &tick.nodes {
+        let storages = node.storage.iter().map(|s| &s.id);
+        storages.chain([&node.name]).try_for_each(|name| plain(name))?;
+    }
+    tick.guests.iter().try_for_each(|g| plain(&g.node))?;
+    inventory.nodes.iter().try_for_each(|n| plain(&n.name))?;
+    inventory.guests.iter().try_for_each(|g| plain(&g.node))?;
+    for (id, storage) in inventory.storages.iter().flatten() {
+        let words = storage.nodes.iter().chain(&storage.content);
+        words.chain([id, &storage.kind]).try_for_each(|name| plain(name))?;
+    }
+    Ok(())
+}
+
+fn plain(name: &str) -> Result<()> {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     if !name.is_empty() && !name.starts_with('.') && name.chars().all(fits) {
-        return Ok(name);
+        return Ok(());
     }
     Err(Error::invalid(format!("'{name}' cannot be a file name; use letters, digits, '-'")))
 }
 
-fn configs(inventory: &Inventory) -> Result<BTreeMap<PathBuf, String>> {
-    let mut files = BTreeMap::new();
-    for guest in &inventory.guests {
+fn configs(inventory: &Inventory) -> BTreeMap<PathBuf, String> {
+    let file = |guest: &GuestFacts| {
         let (folder, text) = match guest.kind {
             GuestKind::Qemu => ("qemu-server", qemu_config(guest)),
             GuestKind::Lxc => ("lxc", lxc_config(guest)),
         };
-        let node = plain(&guest.node).map_err(|e| e.at(format!("guest {}: node", guest.vmid)))?;
-        let path = format!("nodes/{node}/{folder}/{}.conf", guest.vmid);
-        files.insert(path.into(), text);
-    }
-    Ok(files)
+        (format!("nodes/{}/{folder}/{}.conf", guest.node, guest.vmid).into(), text)
+    };
+    inventory.guests.iter().map(file).collect()
 }
 
 /// Lines of a config file; a value never leaves its line.
@@ -193,7 +234,9 @@ fn storage_section(id: &str, storage: &StorageFacts) -> String {
         let _ = writeln!(text, "\t{key} {value}");
     };
     if storage.kind == "dir" {
-        line("path", &format!("/var/lib/{id}"));
+        // PVE puts its own definition in the place of a 'local' elsewhere.
+        let path = if id == "local" { "/var/lib/vz".into() } else { format!("/mnt/{id}") };
+        line("path", &path);
     }
     if !storage.content.is_empty() {
         line("content", &storage.content.join(","));
