@@ -35,7 +35,8 @@ pub fn inventory(root: &Path, now: UnixTime) -> Result<Inventory> {
                        below it (is pve-cluster running?)";
         return Err(Error::new(Kind::NotFound, message).at(root.display()));
     }
-    let ha = Ha::read(&mut reader);
+    let crs = reader.optional("datacenter.cfg", MAX_CONFIG, datacenter::parse);
+    let ha = Ha::read(&mut reader, matches!(crs, Outcome::Unreadable));
     let mappings = Mappings::read(&mut reader);
     let guests = places
         .iter()
@@ -58,7 +59,6 @@ pub fn inventory(root: &Path, now: UnixTime) -> Result<Inventory> {
     let nodes = nodes.into_values().collect();
     let members = members.unwrap_or_default();
     let storages = reader.storages();
-    let crs = reader.optional("datacenter.cfg", MAX_CONFIG, datacenter::parse);
     Ok(Inventory {
         ts: now,
         cluster: members.cluster,
@@ -135,6 +135,14 @@ impl Reader<'_> {
         GuestFacts { vmid, kind: place.kind, node: place.node.clone(), ..facts }
     }
 
+    /// States of nodes by `ha/manager_status`.
+    fn states(&mut self) -> Option<BTreeMap<String, ha::NodeState>> {
+        let name = "ha/manager_status";
+        let read = self.tree.read(name, MAX_CONFIG);
+        let states = read.and_then(|bytes| ha::manager_status(&bytes.unwrap_or_default()));
+        states.map_err(|error| self.warnings.push(unusable(&self.tree.path(name), &error))).ok()
+    }
+
     /// `storage.cfg`, which every installation has: without it storages are not known.
     fn storages(&mut self) -> Option<BTreeMap<String, crate::model::StorageFacts>> {
         let outcome = self.optional("storage.cfg", MAX_CONFIG, storage::parse);
@@ -148,7 +156,7 @@ impl Reader<'_> {
 /// A node, with what the HA manager and `.rrd` add to it.
 fn node(name: &str, online: Option<bool>, rrd: &Rrd, ha: &Ha) -> NodeFacts {
     let entry = rrd.nodes.get(name).map(|entry| &entry.sample);
-    let state = ha.states.get(name);
+    let state = ha.states.as_ref().and_then(|states| states.get(name));
     let own = rrd.storages.keys().filter(|(node, _)| node == name);
     let storage: Vec<String> = own.map(|(_, id)| id.clone()).collect();
     NodeFacts {
@@ -207,20 +215,22 @@ struct Ha {
     resources: Option<BTreeMap<Vmid, HaResource>>,
     /// Rules and groups.
     rules: Rules,
-    /// A file of rules or groups was not readable, so no resource can be judged.
+    /// A file of rules or groups, or of the scheduler's settings, was not readable, so no resource
+    /// can be judged.
     rules_unknown: bool,
-    states: BTreeMap<String, ha::NodeState>,
+    /// `None`: not readable, so any node may be in maintenance.
+    states: Option<BTreeMap<String, ha::NodeState>>,
 }
 
 impl Ha {
-    fn read(reader: &mut Reader<'_>) -> Self {
+    fn read(reader: &mut Reader<'_>, scheduler_unknown: bool) -> Self {
         let resources = match reader.optional("ha/resources.cfg", MAX_CONFIG, ha::resources) {
             Outcome::Found(resources) => Some(resources),
             Outcome::Absent => Some(BTreeMap::new()),
             Outcome::Unreadable => None,
         };
         let found = reader.optional("ha/rules.cfg", MAX_CONFIG, ha::rules);
-        let mut rules_unknown = matches!(found, Outcome::Unreadable);
+        let mut rules_unknown = scheduler_unknown || matches!(found, Outcome::Unreadable);
         let mut rules = found.found().unwrap_or_default();
         let groups = reader.optional("ha/groups.cfg", MAX_CONFIG, ha::groups);
         rules_unknown |= matches!(groups, Outcome::Unreadable);
@@ -245,21 +255,8 @@ impl Ha {
     fn complete(&self, facts: &mut GuestFacts) {
         facts.ha = self.resources.as_ref().and_then(|all| all.get(&facts.vmid)).cloned();
         facts.config_unknown |= self.resources.is_none()
+            || self.states.is_none()
             || self.rules.unclear.contains(&facts.vmid)
             || (self.rules_unknown && facts.ha.is_some());
-    }
-}
-
-impl Reader<'_> {
-    /// States of nodes by `ha/manager_status`; unreadable ones are none, with a warning.
-    fn states(&mut self) -> BTreeMap<String, ha::NodeState> {
-        let name = "ha/manager_status";
-        let read = self.tree.read(name, MAX_CONFIG);
-        let states =
-            read.and_then(|bytes| bytes.map_or(Ok(BTreeMap::new()), |b| ha::manager_status(&b)));
-        states.unwrap_or_else(|error| {
-            self.warnings.push(unusable(&self.tree.path(name), &error));
-            BTreeMap::new()
-        })
     }
 }
