@@ -24,11 +24,12 @@ pub struct Counters {
 
 /// Counters of one node or guest, with the time and uptime they belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "(UnixTime, f64, Values)", into = "(UnixTime, f64, Values)")]
+#[serde(from = "Row", into = "Row")]
 pub(super) struct Reading<const N: usize> {
     pub(super) ctime: UnixTime,
-    pub(super) uptime: f64,
-    pub(super) values: [Option<f64>; N],
+    pub(super) uptime: u64,
+    /// Whole bytes: JSON keeps them to the last digit, which it does not promise of fractions.
+    pub(super) values: [Option<u64>; N],
 }
 
 /// A guest's counters with the host they were counted on.
@@ -50,24 +51,27 @@ pub(super) struct GuestReading {
     pub(super) reading: Option<Reading<4>>,
 }
 
-type Values = Vec<Option<f64>>;
+/// A reading as it is written: time, uptime, values.
+type Row = (UnixTime, u64, Vec<Option<u64>>);
 
-impl<const N: usize> From<(UnixTime, f64, Values)> for Reading<N> {
-    fn from((ctime, uptime, given): (UnixTime, f64, Values)) -> Self {
+impl<const N: usize> From<Row> for Reading<N> {
+    fn from((ctime, uptime, given): Row) -> Self {
         let values = std::array::from_fn(|i| given.get(i).copied().flatten());
         Self { ctime, uptime, values }
     }
 }
 
-impl<const N: usize> From<Reading<N>> for (UnixTime, f64, Values) {
+impl<const N: usize> From<Reading<N>> for Row {
     fn from(reading: Reading<N>) -> Self {
         (reading.ctime, reading.uptime, reading.values.to_vec())
     }
 }
 
 impl<const N: usize> Reading<N> {
+    /// The parser has seen to it that all numbers are far below `u64::MAX` and not negative.
     pub(super) fn new(stamp: &Stamp, values: [Option<f64>; N]) -> Self {
-        Self { ctime: stamp.ctime, uptime: stamp.uptime, values }
+        let values = values.map(|value| value.map(|x| x as u64));
+        Self { ctime: stamp.ctime, uptime: stamp.uptime as u64, values }
     }
 }
 
@@ -150,14 +154,14 @@ mod tests {
     use super::*;
 
     fn sample() -> Counters {
-        let reading = Reading { ctime: 1_700_000_000, uptime: 12.5, values: [Some(1e15), None] };
+        let reading = Reading { ctime: 1_700_000_000, uptime: 12, values: [Some(u64::MAX), None] };
         let guest = GuestReading {
             node: "pve1".into(),
             kind: GuestKind::Lxc,
             name: "\"größe\"".into(),
             version: 7,
             created: Some(1_600_000_000),
-            reading: Some(Reading { ctime: 1, uptime: 2.0, values: [Some(3.0); 4] }),
+            reading: Some(Reading { ctime: 1, uptime: 2, values: [Some(3); 4] }),
         };
         Counters { nodes: [("pve1".into(), reading)].into(), guests: [(100, guest)].into() }
     }

@@ -21,7 +21,7 @@ pub const MAX_AGE: i64 = 120;
 pub const MAX_GAP: i64 = 300;
 /// Seconds by which two readings of one run may differ in when it started: a node takes time and
 /// uptime up to one report apart. More is a restart or a step of the clock.
-const START_SLACK: f64 = 10.0;
+const START_SLACK: i128 = 10;
 /// Most storages of a node that a tick takes.
 const MAX_STORAGES: usize = 4_096;
 /// Largest rate taken, in bytes per second; above it a counter was not a counter.
@@ -187,15 +187,15 @@ fn speeds<const N: usize>(
     let Some(from) = from.filter(|from| continues(from, to)) else { return [None; N] };
     let seconds = (to.ctime - from.ctime) as f64;
     std::array::from_fn(|i| {
-        let rate = (to.values[i]? - from.values[i]?) / seconds;
-        (0.0..=MAX_RATE).contains(&rate).then_some(BytesPerSecond(rate))
+        let rate = to.values[i]?.checked_sub(from.values[i]?)? as f64 / seconds;
+        (rate <= MAX_RATE).then_some(BytesPerSecond(rate))
     })
 }
 
 /// Whether `to` is a later reading of the same uninterrupted run as `from`.
 fn continues<const N: usize>(from: &Reading<N>, to: &Reading<N>) -> bool {
     let span = to.ctime.checked_sub(from.ctime).filter(|span| (1..=MAX_GAP).contains(span));
-    let start = |reading: &Reading<N>| reading.ctime as f64 - reading.uptime;
+    let start = |reading: &Reading<N>| i128::from(reading.ctime) - i128::from(reading.uptime);
     span.is_some() && (start(to) - start(from)).abs() <= START_SLACK
 }
 
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn hostile_counters_make_no_rate() {
         let given = format!(
-            r#"{{"version":1,"nodes":{{"a":[{},940,[-1e300,1e300]]}},"guests":{{}}}}"#,
+            r#"{{"version":1,"nodes":{{"a":[{},940,[18446744073709551615,null]]}},"guests":{{}}}}"#,
             NOW - 60
         );
         let counters = Counters::parse(given.as_bytes()).unwrap();
