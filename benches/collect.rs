@@ -1,7 +1,7 @@
 //! Cost of a collector run without the store: read and parse the live part, make rates.
 //!
 //! The bar for 2,000 guests is 100 ms of CPU for the whole run.
-#![allow(clippy::unwrap_used, missing_docs)] // a bench fails loudly and has no public face
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)] // a bench speaks and fails loudly
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use pve_foresight::collect::{Counters, identify, inventory, live, parse, rates};

@@ -248,7 +248,7 @@ fn an_unreadable_folder_is_told_by_name() {
     let tree = copy("pve9");
     fs::remove_file(tree.path().join(".vmlist")).unwrap();
     let folder = tree.path().join("nodes/pve2/qemu-server");
-    fs::set_permissions(&folder, Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&folder, Permissions::from_mode(0o000)).unwrap();
     if fs::read_dir(&folder).is_ok() {
         println!("skipped: this user may read everything");
         return;

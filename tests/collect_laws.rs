@@ -3,7 +3,10 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use pve_foresight::collect::{Counters, Live, LiveGuest, LiveNode, Place, Rrd, parse, rates};
+use pve_foresight::collect::{
+    Counters, Live, LiveGuest, LiveNode, Place, Rrd, guest_history, node_history, parse, rates,
+    storage_history,
+};
 use std::fs;
 use std::path::Path;
 
@@ -13,6 +16,9 @@ fn parse_all(bytes: &[u8]) {
     let _ = (parse::qemu(bytes), parse::lxc(bytes), parse::storage(bytes), parse::mapping(bytes));
     let _ = (parse::rules(bytes), parse::groups(bytes), parse::resources(bytes));
     let _ = (parse::datacenter(bytes), parse::manager_status(bytes), Counters::parse(bytes));
+    if let Ok(file) = parse::rrd_file(bytes) {
+        let _ = (node_history(&file, "n"), guest_history(&file, 1), storage_history(&file, "s"));
+    }
     let places = parse::vmlist(bytes).map(|(places, _)| places).unwrap_or_default();
     let members = parse::members(bytes).map(|(members, _)| members).unwrap_or_default();
     let live = live_of(rrd, &members.nodes, places.into_iter().collect());
