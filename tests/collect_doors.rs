@@ -158,12 +158,39 @@ fn unreadable_rules_keep_those_they_may_concern_where_they_are() {
 }
 
 #[test]
-fn without_storage_cfg_storages_are_unknown_not_absent() {
+fn without_storage_cfg_only_local_is_known() {
     let tree = copy("pve8");
     fs::remove_file(tree.path().join("storage.cfg")).unwrap();
     let facts = inventory(tree.path(), NOW).unwrap();
-    assert_eq!(facts.storages, None);
+    let known: Vec<String> = facts.storages.unwrap().into_keys().collect();
+    assert_eq!(known, ["local"], "as in PVE");
     assert!(about(&facts.warnings, "storage.cfg").is_some());
+}
+
+#[test]
+fn an_unreadable_storage_cfg_keeps_all_guests_where_they_are() {
+    let tree = copy("pve8");
+    let path = tree.path().join("storage.cfg");
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let facts = inventory(tree.path(), NOW).unwrap();
+    assert_eq!((facts.storages.as_ref(), unknown(&facts).len()), (None, facts.guests.len()));
+    assert!(about(&facts.warnings, "storage.cfg").is_some());
+}
+
+/// What `cp -r /etc/pve/*` leaves: none of the live files.
+#[test]
+fn a_copy_without_dot_files_is_an_inventory_too() {
+    let tree = copy("pve9");
+    for name in [".members", ".vmlist", ".rrd"] {
+        fs::remove_file(tree.path().join(name)).unwrap();
+    }
+    fs::create_dir(tree.path().join("nodes/pve5")).unwrap();
+    let facts = inventory(tree.path(), NOW).unwrap();
+    let names: Vec<&str> = facts.nodes.iter().map(|n| n.name.as_str()).collect();
+    assert_eq!(names, ["pve1", "pve2", "pve3", "pve4", "pve5"], "one without guests as well");
+    assert_eq!((facts.guests.len(), unknown(&facts).len()), (12, 0));
+    assert!(facts.guests.iter().all(|g| g.status == GuestStatus::Unknown));
 }
 
 #[test]

@@ -4,17 +4,19 @@
 //! understood is a warning, and the guests whose constraints it holds are marked: a guest that
 //! cannot be judged is never moved.
 
-use super::cluster::Place;
+use super::cluster::{Members, Place};
 use super::ha::{self, Rules};
-use super::live::{guest_file, roster, unusable};
+use super::live::{folder, guest_file, roster, unusable};
 use super::mapping::{self, Mapping};
 use super::rrd::{self, Rrd};
-use super::text::Parsed;
+use super::text::{Parsed, is_node_name};
 use super::tree::{MAX_CONFIG, MAX_LIVE, Tree};
 use super::{datacenter, lxc, qemu, storage};
 use crate::error::{Error, Kind, Result, Warning};
-use crate::model::{GuestFacts, GuestKind, HaResource, Inventory, NodeFacts, UnixTime, Vmid};
-use std::collections::BTreeMap;
+use crate::model::{
+    GuestFacts, GuestKind, HaResource, Inventory, NodeFacts, StorageFacts, UnixTime, Vmid,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Kinds of mappings with their files.
@@ -24,53 +26,45 @@ const MAPPINGS: [(&str, &str); 3] =
 /// Reads everything below `root`, at the time `now`. Works on a copy of a tree as well.
 ///
 /// # Errors
-/// Only when there is no tree at all: no directory, or neither members nor guests in it.
+/// Only when there is no tree at all: no directory, or neither members nor nodes in it.
 pub fn inventory(root: &Path, now: UnixTime) -> Result<Inventory> {
     let tree = Tree::open(root)?;
     let mut reader = Reader { tree: &tree, warnings: Vec::new() };
     let (members, places) = roster(&tree, &mut reader.warnings);
     let rrd = reader.optional(".rrd", MAX_LIVE, rrd::parse).found().unwrap_or_default();
-    if members.is_none() && places.is_empty() && rrd.nodes.is_empty() {
-        let message = "no cluster here: neither .members nor any guest's configuration is readable \
-                       below it (is pve-cluster running?)";
+    let names = reader.node_names(members.as_ref(), &places);
+    if names.is_empty() {
+        let message = "no cluster here: neither .members nor a folder of a node is readable \
+                       (is pve-cluster running?)";
         return Err(Error::new(Kind::NotFound, message).at(root.display()));
     }
     let crs = reader.optional("datacenter.cfg", MAX_CONFIG, datacenter::parse);
     let ha = Ha::read(&mut reader, matches!(crs, Outcome::Unreadable));
     let mappings = Mappings::read(&mut reader);
-    let guests = places
-        .iter()
-        .map(|(vmid, place)| {
-            let mut facts = reader.guest(*vmid, place);
-            with_entry(&mut facts, &rrd);
-            mappings.complete(&mut facts);
-            ha.complete(&mut facts);
-            facts
-        })
-        .collect();
-    let names = members.iter().flat_map(|m| m.nodes.keys());
-    let mut nodes: BTreeMap<&str, NodeFacts> = BTreeMap::new();
-    let hosts = places.values().map(|place| &place.node);
-    let reporting = rrd.nodes.keys().filter(|_| members.is_none());
-    for name in names.chain(hosts).chain(reporting) {
-        let online = members.as_ref().and_then(|m| m.nodes.get(name)).copied();
-        nodes.entry(name).or_insert_with(|| node(name, online, &rrd, &ha));
-    }
-    let nodes = nodes.into_values().collect();
-    let members = members.unwrap_or_default();
     let storages = reader.storages();
+    let guests = places.iter().map(|(vmid, place)| {
+        let mut facts = reader.guest(*vmid, place);
+        with_entry(&mut facts, &rrd);
+        mappings.complete(&mut facts);
+        ha.complete(&mut facts);
+        facts.config_unknown |= storages.is_none();
+        facts
+    });
+    let guests = guests.collect();
+    let members = members.unwrap_or_default();
+    let online = |name: &str| members.nodes.get(name).copied();
     Ok(Inventory {
         ts: now,
-        cluster: members.cluster,
-        local_node: members.local,
-        quorate: members.quorate,
-        nodes,
+        nodes: names.iter().map(|name| node(name, online(name), &rrd, &ha)).collect(),
         guests,
         storages,
         ha_rules: ha.rules.rules,
         mappings: mappings.nodes(),
         crs: crs.found().unwrap_or_default(),
         warnings: reader.warnings,
+        cluster: members.cluster,
+        local_node: members.local,
+        quorate: members.quorate,
     })
 }
 
@@ -119,6 +113,22 @@ impl Reader<'_> {
         self.warnings.push(Warning { file, line: 0, message: message.into() });
     }
 
+    /// Names of all nodes: the members, or the folders where the members are not known, and in any
+    /// case those that guests are on.
+    fn node_names(
+        &mut self,
+        members: Option<&Members>,
+        places: &BTreeMap<Vmid, Place>,
+    ) -> BTreeSet<String> {
+        let mut names: BTreeSet<String> = match members {
+            Some(members) => members.nodes.keys().cloned().collect(),
+            None => folder(self.tree, "nodes", &mut self.warnings).into_iter().collect(),
+        };
+        names.retain(|name| is_node_name(name));
+        names.extend(places.values().map(|place| place.node.clone()));
+        names
+    }
+
     /// A guest's configuration; without a readable one the guest is marked.
     fn guest(&mut self, vmid: Vmid, place: &Place) -> GuestFacts {
         let name = guest_file(vmid, place);
@@ -143,11 +153,12 @@ impl Reader<'_> {
         states.map_err(|error| self.warnings.push(unusable(&self.tree.path(name), &error))).ok()
     }
 
-    /// `storage.cfg`, which every installation has: without it storages are not known.
-    fn storages(&mut self) -> Option<BTreeMap<String, crate::model::StorageFacts>> {
+    /// `storage.cfg`. Without one PVE knows `local` alone, and so do we; `None`: not readable.
+    fn storages(&mut self) -> Option<BTreeMap<String, StorageFacts>> {
         let outcome = self.optional("storage.cfg", MAX_CONFIG, storage::parse);
         if matches!(outcome, Outcome::Absent) {
-            self.warn("storage.cfg", "missing, so it is not known which storages a node reaches");
+            self.warn("storage.cfg", "missing, so no storage but 'local' is known");
+            return Some(storage::parse(b"").value);
         }
         outcome.found()
     }
