@@ -142,6 +142,9 @@ pub fn node_history(file: &RrdFile<'_>, name: &str) -> Vec<Span<NodeSample>> {
 }
 
 /// A guest's history, finest rows first. Which host it was on is not told.
+///
+/// PVE keeps a file for ever under the guest's number: rows from before a guest was created are
+/// those of an earlier guest.
 pub fn guest_history(file: &RrdFile<'_>, vmid: Vmid) -> Vec<Span<GuestSample>> {
     spans(file, |get| GuestSample {
         vmid,
