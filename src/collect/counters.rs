@@ -24,11 +24,12 @@ pub struct Counters {
 
 /// Counters of one node or guest, with the time and uptime they belong to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "(UnixTime, f64, Values)", into = "(UnixTime, f64, Values)")]
+#[serde(from = "Row", into = "Row")]
 pub(super) struct Reading<const N: usize> {
     pub(super) ctime: UnixTime,
-    pub(super) uptime: f64,
-    pub(super) values: [Option<f64>; N],
+    pub(super) uptime: u64,
+    /// Whole bytes: JSON keeps them to the last digit, which it does not promise of fractions.
+    pub(super) values: [Option<u64>; N],
 }
 
 /// A guest's counters with the host they were counted on.
@@ -50,24 +51,27 @@ pub(super) struct GuestReading {
     pub(super) reading: Option<Reading<4>>,
 }
 
-type Values = Vec<Option<f64>>;
+/// A reading as it is written: time, uptime, values.
+type Row = (UnixTime, u64, Vec<Option<u64>>);
 
-impl<const N: usize> From<(UnixTime, f64, Values)> for Reading<N> {
-    fn from((ctime, uptime, given): (UnixTime, f64, Values)) -> Self {
+impl<const N: usize> From<Row> for Reading<N> {
+    fn from((ctime, uptime, given): Row) -> Self {
         let values = std::array::from_fn(|i| given.get(i).copied().flatten());
         Self { ctime, uptime, values }
     }
 }
 
-impl<const N: usize> From<Reading<N>> for (UnixTime, f64, Values) {
+impl<const N: usize> From<Reading<N>> for Row {
     fn from(reading: Reading<N>) -> Self {
         (reading.ctime, reading.uptime, reading.values.to_vec())
     }
 }
 
 impl<const N: usize> Reading<N> {
+    /// The parser has seen to it that all numbers are far below `u64::MAX` and not negative.
     pub(super) fn new(stamp: &Stamp, values: [Option<f64>; N]) -> Self {
-        Self { ctime: stamp.ctime, uptime: stamp.uptime, values }
+        let values = values.map(|value| value.map(|x| x as u64));
+        Self { ctime: stamp.ctime, uptime: stamp.uptime as u64, values }
     }
 }
 
@@ -142,5 +146,78 @@ impl Counters {
         let known = self.guests.get(&vmid)?;
         let same = known.kind == place.kind && known.node == place.node;
         (same && known.version == place.version && place.version != 0).then_some(known.created)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Counters {
+        let reading = Reading { ctime: 1_700_000_000, uptime: 12, values: [Some(u64::MAX), None] };
+        let guest = GuestReading {
+            node: "pve1".into(),
+            kind: GuestKind::Lxc,
+            name: "\"größe\"".into(),
+            version: 7,
+            created: Some(1_600_000_000),
+            reading: Some(Reading { ctime: 1, uptime: 2, values: [Some(3); 4] }),
+        };
+        Counters { nodes: [("pve1".into(), reading)].into(), guests: [(100, guest)].into() }
+    }
+
+    #[test]
+    fn round_trip() {
+        assert_eq!(Counters::parse(&sample().to_bytes()).unwrap(), sample());
+        assert_eq!(Counters::parse(&Counters::default().to_bytes()).unwrap(), Counters::default());
+    }
+
+    #[test]
+    fn every_truncation_is_refused_and_none_panics() {
+        let bytes = sample().to_bytes();
+        for end in 0..bytes.len() {
+            assert_eq!(Counters::parse(&bytes[..end]).unwrap_err().kind, Kind::Corrupt, "{end}");
+        }
+    }
+
+    #[test]
+    fn newer_files_are_told_apart_from_damaged_ones() {
+        let newer = br#"{"version":2,"nodes":"another shape"}"#;
+        assert_eq!(Counters::parse(newer).unwrap_err().kind, Kind::Unsupported);
+    }
+
+    #[test]
+    fn created_is_known_only_for_the_same_configuration() {
+        let known = sample();
+        let place =
+            |node: &str, version| Place { kind: GuestKind::Lxc, node: node.into(), version };
+        assert_eq!(known.created(100, &place("pve1", 7)), Some(Some(1_600_000_000)));
+        assert_eq!(known.created(100, &place("pve1", 8)), None);
+        assert_eq!(known.created(100, &place("pve2", 7)), None);
+        assert_eq!(known.created(101, &place("pve1", 7)), None);
+    }
+
+    #[test]
+    fn a_missing_or_damaged_file_costs_rates_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("counters.json");
+        let (empty, warning) = Counters::load(&path);
+        assert!(empty == Counters::default() && warning.is_some());
+        sample().save(&path).unwrap();
+        assert_eq!(Counters::load(&path), (sample(), None));
+        fs::write(&path, b"{\"version\":1").unwrap();
+        let (empty, warning) = Counters::load(&path);
+        assert!(empty == Counters::default());
+        assert_eq!(warning.unwrap().file, path);
+        sample().save(&path).unwrap();
+        assert_eq!(Counters::load(&path), (sample(), None), "a damaged file is replaced");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+    }
+
+    #[test]
+    fn saving_where_one_cannot_says_where() {
+        let path = Path::new("/nonexistent-folder/counters.json");
+        let error = sample().save(path).unwrap_err();
+        assert!(error.to_string().starts_with("/nonexistent-folder/"), "{error}");
     }
 }

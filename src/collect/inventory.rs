@@ -4,17 +4,19 @@
 //! understood is a warning, and the guests whose constraints it holds are marked: a guest that
 //! cannot be judged is never moved.
 
-use super::cluster::Place;
+use super::cluster::{Members, Place};
 use super::ha::{self, Rules};
-use super::live::{guest_file, roster, unusable};
+use super::live::{folder, guest_file, roster, unusable};
 use super::mapping::{self, Mapping};
 use super::rrd::{self, Rrd};
-use super::text::Parsed;
+use super::text::{Parsed, is_node_name};
 use super::tree::{MAX_CONFIG, MAX_LIVE, Tree};
 use super::{datacenter, lxc, qemu, storage};
 use crate::error::{Error, Kind, Result, Warning};
-use crate::model::{GuestFacts, GuestKind, HaResource, Inventory, NodeFacts, UnixTime, Vmid};
-use std::collections::BTreeMap;
+use crate::model::{
+    GuestFacts, GuestKind, HaResource, Inventory, NodeFacts, StorageFacts, UnixTime, Vmid,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Kinds of mappings with their files.
@@ -24,53 +26,45 @@ const MAPPINGS: [(&str, &str); 3] =
 /// Reads everything below `root`, at the time `now`. Works on a copy of a tree as well.
 ///
 /// # Errors
-/// Only when there is no tree at all: no directory, or neither members nor guests in it.
+/// Only when there is no tree at all: no directory, or neither members nor nodes in it.
 pub fn inventory(root: &Path, now: UnixTime) -> Result<Inventory> {
     let tree = Tree::open(root)?;
     let mut reader = Reader { tree: &tree, warnings: Vec::new() };
     let (members, places) = roster(&tree, &mut reader.warnings);
     let rrd = reader.optional(".rrd", MAX_LIVE, rrd::parse).found().unwrap_or_default();
-    if members.is_none() && places.is_empty() && rrd.nodes.is_empty() {
-        let message = "no cluster here: neither .members nor any guest's configuration is readable \
-                       below it (is pve-cluster running?)";
+    let names = reader.node_names(members.as_ref(), &places);
+    if names.is_empty() {
+        let message = "no cluster here: neither .members nor a folder of a node is readable \
+                       (is pve-cluster running?)";
         return Err(Error::new(Kind::NotFound, message).at(root.display()));
     }
-    let ha = Ha::read(&mut reader);
-    let mappings = Mappings::read(&mut reader);
-    let guests = places
-        .iter()
-        .map(|(vmid, place)| {
-            let mut facts = reader.guest(*vmid, place);
-            with_entry(&mut facts, &rrd);
-            mappings.complete(&mut facts);
-            ha.complete(&mut facts);
-            facts
-        })
-        .collect();
-    let names = members.iter().flat_map(|m| m.nodes.keys());
-    let mut nodes: BTreeMap<&str, NodeFacts> = BTreeMap::new();
-    let hosts = places.values().map(|place| &place.node);
-    let reporting = rrd.nodes.keys().filter(|_| members.is_none());
-    for name in names.chain(hosts).chain(reporting) {
-        let online = members.as_ref().and_then(|m| m.nodes.get(name)).copied();
-        nodes.entry(name).or_insert_with(|| node(name, online, &rrd, &ha));
-    }
-    let nodes = nodes.into_values().collect();
-    let members = members.unwrap_or_default();
-    let storages = reader.storages();
     let crs = reader.optional("datacenter.cfg", MAX_CONFIG, datacenter::parse);
+    let ha = Ha::read(&mut reader, matches!(crs, Outcome::Unreadable));
+    let mappings = Mappings::read(&mut reader);
+    let storages = reader.storages();
+    let guests = places.iter().map(|(vmid, place)| {
+        let mut facts = reader.guest(*vmid, place);
+        with_entry(&mut facts, &rrd);
+        mappings.complete(&mut facts);
+        ha.complete(&mut facts);
+        facts.config_unknown |= storages.is_none();
+        facts
+    });
+    let guests = guests.collect();
+    let members = members.unwrap_or_default();
+    let online = |name: &str| members.nodes.get(name).copied();
     Ok(Inventory {
         ts: now,
-        cluster: members.cluster,
-        local_node: members.local,
-        quorate: members.quorate,
-        nodes,
+        nodes: names.iter().map(|name| node(name, online(name), &rrd, &ha)).collect(),
         guests,
         storages,
         ha_rules: ha.rules.rules,
         mappings: mappings.nodes(),
         crs: crs.found().unwrap_or_default(),
         warnings: reader.warnings,
+        cluster: members.cluster,
+        local_node: members.local,
+        quorate: members.quorate,
     })
 }
 
@@ -119,6 +113,22 @@ impl Reader<'_> {
         self.warnings.push(Warning { file, line: 0, message: message.into() });
     }
 
+    /// Names of all nodes: the members, or the folders where the members are not known, and in any
+    /// case those that guests are on.
+    fn node_names(
+        &mut self,
+        members: Option<&Members>,
+        places: &BTreeMap<Vmid, Place>,
+    ) -> BTreeSet<String> {
+        let mut names: BTreeSet<String> = match members {
+            Some(members) => members.nodes.keys().cloned().collect(),
+            None => folder(self.tree, "nodes", &mut self.warnings).into_iter().collect(),
+        };
+        names.retain(|name| is_node_name(name));
+        names.extend(places.values().map(|place| place.node.clone()));
+        names
+    }
+
     /// A guest's configuration; without a readable one the guest is marked.
     fn guest(&mut self, vmid: Vmid, place: &Place) -> GuestFacts {
         let name = guest_file(vmid, place);
@@ -135,11 +145,20 @@ impl Reader<'_> {
         GuestFacts { vmid, kind: place.kind, node: place.node.clone(), ..facts }
     }
 
-    /// `storage.cfg`, which every installation has: without it storages are not known.
-    fn storages(&mut self) -> Option<BTreeMap<String, crate::model::StorageFacts>> {
+    /// States of nodes by `ha/manager_status`.
+    fn states(&mut self) -> Option<BTreeMap<String, ha::NodeState>> {
+        let name = "ha/manager_status";
+        let read = self.tree.read(name, MAX_CONFIG);
+        let states = read.and_then(|bytes| ha::manager_status(&bytes.unwrap_or_default()));
+        states.map_err(|error| self.warnings.push(unusable(&self.tree.path(name), &error))).ok()
+    }
+
+    /// `storage.cfg`. Without one PVE knows `local` alone, and so do we; `None`: not readable.
+    fn storages(&mut self) -> Option<BTreeMap<String, StorageFacts>> {
         let outcome = self.optional("storage.cfg", MAX_CONFIG, storage::parse);
         if matches!(outcome, Outcome::Absent) {
-            self.warn("storage.cfg", "missing, so it is not known which storages a node reaches");
+            self.warn("storage.cfg", "missing, so no storage but 'local' is known");
+            return Some(storage::parse(b"").value);
         }
         outcome.found()
     }
@@ -148,7 +167,7 @@ impl Reader<'_> {
 /// A node, with what the HA manager and `.rrd` add to it.
 fn node(name: &str, online: Option<bool>, rrd: &Rrd, ha: &Ha) -> NodeFacts {
     let entry = rrd.nodes.get(name).map(|entry| &entry.sample);
-    let state = ha.states.get(name);
+    let state = ha.states.as_ref().and_then(|states| states.get(name));
     let own = rrd.storages.keys().filter(|(node, _)| node == name);
     let storage: Vec<String> = own.map(|(_, id)| id.clone()).collect();
     NodeFacts {
@@ -207,20 +226,22 @@ struct Ha {
     resources: Option<BTreeMap<Vmid, HaResource>>,
     /// Rules and groups.
     rules: Rules,
-    /// A file of rules or groups was not readable, so no resource can be judged.
+    /// A file of rules or groups, or of the scheduler's settings, was not readable, so no resource
+    /// can be judged.
     rules_unknown: bool,
-    states: BTreeMap<String, ha::NodeState>,
+    /// `None`: not readable, so any node may be in maintenance.
+    states: Option<BTreeMap<String, ha::NodeState>>,
 }
 
 impl Ha {
-    fn read(reader: &mut Reader<'_>) -> Self {
+    fn read(reader: &mut Reader<'_>, scheduler_unknown: bool) -> Self {
         let resources = match reader.optional("ha/resources.cfg", MAX_CONFIG, ha::resources) {
             Outcome::Found(resources) => Some(resources),
             Outcome::Absent => Some(BTreeMap::new()),
             Outcome::Unreadable => None,
         };
         let found = reader.optional("ha/rules.cfg", MAX_CONFIG, ha::rules);
-        let mut rules_unknown = matches!(found, Outcome::Unreadable);
+        let mut rules_unknown = scheduler_unknown || matches!(found, Outcome::Unreadable);
         let mut rules = found.found().unwrap_or_default();
         let groups = reader.optional("ha/groups.cfg", MAX_CONFIG, ha::groups);
         rules_unknown |= matches!(groups, Outcome::Unreadable);
@@ -245,21 +266,8 @@ impl Ha {
     fn complete(&self, facts: &mut GuestFacts) {
         facts.ha = self.resources.as_ref().and_then(|all| all.get(&facts.vmid)).cloned();
         facts.config_unknown |= self.resources.is_none()
+            || self.states.is_none()
             || self.rules.unclear.contains(&facts.vmid)
             || (self.rules_unknown && facts.ha.is_some());
-    }
-}
-
-impl Reader<'_> {
-    /// States of nodes by `ha/manager_status`; unreadable ones are none, with a warning.
-    fn states(&mut self) -> BTreeMap<String, ha::NodeState> {
-        let name = "ha/manager_status";
-        let read = self.tree.read(name, MAX_CONFIG);
-        let states =
-            read.and_then(|bytes| bytes.map_or(Ok(BTreeMap::new()), |b| ha::manager_status(&b)));
-        states.unwrap_or_else(|error| {
-            self.warnings.push(unusable(&self.tree.path(name), &error));
-            BTreeMap::new()
-        })
     }
 }

@@ -11,6 +11,9 @@ use crate::model::{GuestKind, UnixTime, Vmid};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// Most readings of a file that changes all the time.
+const MAX_READINGS: usize = 3;
+
 /// Nodes and guests of the cluster with their last entries in `.rrd`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Live {
@@ -62,7 +65,7 @@ pub fn live(root: &Path) -> Result<Live> {
     let tree = Tree::open(root)?;
     let mut warnings = Vec::new();
     let path = tree.path(".rrd");
-    let Some(bytes) = tree.read(".rrd", MAX_LIVE)? else {
+    let Some(bytes) = settled(|| tree.read(".rrd", MAX_LIVE))? else {
         let message = "missing: the cluster file system is not mounted here (is pve-cluster \
                        running?), or this is no copy of it";
         return Err(Error::new(Kind::NotFound, message).at(path.display()));
@@ -75,6 +78,20 @@ pub fn live(root: &Path) -> Result<Live> {
         warnings.push(Warning { file: tree.path(".members"), line: 0, message: message.into() });
     }
     Ok(join(rrd.value, members, guests, warnings))
+}
+
+/// What two readings in a row agree on, or the last of a few: pmxcfs may replace a virtual file
+/// between two pieces of one reading, and the pieces then do not fit at their seam.
+fn settled<T: PartialEq>(mut read: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut last = read()?;
+    for _ in 0..MAX_READINGS {
+        let again = read()?;
+        if again == last {
+            break;
+        }
+        last = again;
+    }
+    Ok(last)
 }
 
 /// Nodes and guests of the cluster. Without `.members` the nodes are not known; without `.vmlist`
@@ -137,7 +154,7 @@ fn scan(tree: &Tree, warnings: &mut Vec<Warning>) -> BTreeMap<Vmid, Place> {
 }
 
 /// Names in a folder; one that cannot be read is a warning.
-fn folder(tree: &Tree, name: &str, warnings: &mut Vec<Warning>) -> Vec<String> {
+pub(super) fn folder(tree: &Tree, name: &str, warnings: &mut Vec<Warning>) -> Vec<String> {
     match tree.list(name) {
         Ok(names) => names.unwrap_or_default(),
         Err(error) => {
@@ -219,5 +236,27 @@ pub fn identify(root: &Path, live: &mut Live, previous: &Counters) {
                 bytes.and_then(|bytes| qemu::created(&bytes))
             }
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read of a file that changes as given, and how often it was read.
+    fn read(changes: &[u8]) -> (u8, usize) {
+        let mut readings = 0;
+        let value = settled(|| {
+            readings += 1;
+            Ok(changes[(readings - 1).min(changes.len() - 1)])
+        });
+        (value.unwrap(), readings)
+    }
+
+    #[test]
+    fn a_file_is_read_until_it_holds_still() {
+        assert_eq!(read(&[1]), (1, 2));
+        assert_eq!(read(&[1, 2]), (2, 3));
+        assert_eq!(read(&[1, 2, 3, 4, 5, 6]), (4, 4), "but not for ever");
     }
 }

@@ -11,6 +11,7 @@ mod counters;
 mod datacenter;
 mod guest;
 mod ha;
+mod history;
 mod inventory;
 mod live;
 mod lxc;
@@ -18,6 +19,7 @@ mod mapping;
 mod qemu;
 mod rates;
 mod rrd;
+mod rrd_file;
 mod section;
 mod storage;
 mod text;
@@ -25,10 +27,15 @@ mod tree;
 
 pub use cluster::{Members, Place};
 pub use counters::Counters;
+pub use history::{
+    Span, SpanRow, Subject, guest_history, history_bytes, history_files, node_history,
+    storage_history,
+};
 pub use inventory::inventory;
 pub use live::{Live, LiveGuest, LiveNode, identify, live};
 pub use rates::{MAX_AGE, MAX_GAP, rates};
 pub use rrd::{GuestEntry, NodeEntry, Rrd, Stamp, StorageEntry};
+pub use rrd_file::{Archive, Function, RrdFile};
 pub use text::{Note, Notes, Parsed};
 
 /// The parsers, one per format: for fixtures, fuzzers, and files that came some other way.
@@ -40,5 +47,6 @@ pub mod parse {
     pub use super::mapping::{Mapping, parse as mapping};
     pub use super::qemu::parse as qemu;
     pub use super::rrd::parse as rrd;
+    pub use super::rrd_file::parse as rrd_file;
     pub use super::storage::parse as storage;
 }

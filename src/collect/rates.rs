@@ -19,8 +19,11 @@ use std::path::PathBuf;
 pub const MAX_AGE: i64 = 120;
 /// Longest span in seconds that a rate is taken over: an average over more says little of now.
 pub const MAX_GAP: i64 = 300;
-/// Seconds by which times of the same start may differ: uptime and time are rounded.
-const START_SLACK: f64 = 2.0;
+/// Seconds by which two readings of one run may differ in when it started: a node takes time and
+/// uptime up to one report apart. More is a restart or a step of the clock.
+const START_SLACK: i128 = 10;
+/// Most storages of a node that a tick takes.
+const MAX_STORAGES: usize = 4_096;
 /// Largest rate taken, in bytes per second; above it a counter was not a counter.
 const MAX_RATE: f64 = 1e13;
 
@@ -95,7 +98,7 @@ fn node_sample(
 /// The storages with a current entry.
 fn storages(node: &LiveNode, now: UnixTime) -> Vec<StorageSample> {
     let fresh = node.storages.iter().filter(|s| current(&s.stamp, now));
-    fresh.map(|s| s.sample.clone()).collect()
+    fresh.take(MAX_STORAGES).map(|s| s.sample.clone()).collect()
 }
 
 /// What to say of a node whose entry is not of now.
@@ -184,14 +187,161 @@ fn speeds<const N: usize>(
     let Some(from) = from.filter(|from| continues(from, to)) else { return [None; N] };
     let seconds = (to.ctime - from.ctime) as f64;
     std::array::from_fn(|i| {
-        let rate = (to.values[i]? - from.values[i]?) / seconds;
-        (0.0..=MAX_RATE).contains(&rate).then_some(BytesPerSecond(rate))
+        let rate = to.values[i]?.checked_sub(from.values[i]?)? as f64 / seconds;
+        (rate <= MAX_RATE).then_some(BytesPerSecond(rate))
     })
 }
 
 /// Whether `to` is a later reading of the same uninterrupted run as `from`.
 fn continues<const N: usize>(from: &Reading<N>, to: &Reading<N>) -> bool {
     let span = to.ctime.checked_sub(from.ctime).filter(|span| (1..=MAX_GAP).contains(span));
-    let Some(span) = span else { return false };
-    to.uptime >= from.uptime && to.uptime + START_SLACK >= span as f64
+    let start = |reading: &Reading<N>| i128::from(reading.ctime) - i128::from(reading.uptime);
+    span.is_some() && (start(to) - start(from)).abs() <= START_SLACK
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cluster::Place;
+    use super::super::rrd::GuestEntry;
+    use super::*;
+
+    const NOW: UnixTime = 1_700_000_000;
+
+    /// A guest on `node` whose counters all stand at `value`.
+    fn live(node: &str, ctime: UnixTime, uptime: f64, value: f64) -> Live {
+        let stamp = Stamp { line: 1, ctime, uptime };
+        let sample = GuestSample { status: GuestStatus::Running, ..GuestSample::default() };
+        let guest = LiveGuest {
+            vmid: 100,
+            place: Place { node: node.into(), ..Place::default() },
+            created: None,
+            entry: Some(GuestEntry { stamp, counters: [Some(value); 4], sample }),
+        };
+        let nodes = ["a", "b"].map(|name| LiveNode {
+            name: name.into(),
+            online: Some(true),
+            entry: Some(NodeEntry {
+                stamp: Stamp { line: 2, ctime, uptime },
+                counters: [Some(value); 2],
+                sample: NodeSample { name: name.into(), ..NodeSample::default() },
+            }),
+            storages: Vec::new(),
+        });
+        Live { nodes: nodes.to_vec(), guests: vec![guest], ..Live::default() }
+    }
+
+    /// The guest's and the node's incoming rate at the second of two runs.
+    fn second(first: &Live, then: &Live, now: UnixTime) -> (Option<f64>, Option<f64>) {
+        let (_, counters, _) = rates(&Counters::default(), first, first_time(first));
+        let (tick, _, _) = rates(&counters, then, now);
+        tick.check().unwrap();
+        let plain = |rate: Option<BytesPerSecond>| rate.map(|rate| rate.0);
+        (plain(tick.guests[0].net_in_bps), plain(tick.nodes[0].net_in_bps))
+    }
+
+    fn first_time(live: &Live) -> UnixTime {
+        live.nodes[0].entry.as_ref().map_or(NOW, |e| e.stamp.ctime)
+    }
+
+    #[test]
+    fn rates_only_where_counters_counted_on() {
+        let first = live("a", NOW - 60, 1000.0, 5000.0);
+        let both = |rate| (Some(rate), Some(rate));
+        for (what, then, want) in [
+            ("a minute on", live("a", NOW, 1060.0, 11000.0), both(100.0)),
+            ("nothing happened", live("a", NOW, 1060.0, 5000.0), both(0.0)),
+            ("only a report later", live("a", NOW - 50, 1010.0, 6000.0), both(100.0)),
+            ("counter dropped", live("a", NOW, 1060.0, 10.0), (None, None)),
+            ("restarted", live("a", NOW, 30.0, 11000.0), (None, None)),
+            ("restarted at once", live("a", NOW, 1030.0, 11000.0), (None, None)),
+            ("same report again", live("a", NOW - 60, 1000.0, 5000.0), (None, None)),
+            ("clock stepped back", live("a", NOW - 100, 1060.0, 11000.0), (None, None)),
+            ("clock stepped forward", live("a", NOW + 90, 1060.0, 11000.0), (None, None)),
+            ("moved", live("b", NOW, 1060.0, 11000.0), (None, Some(100.0))),
+            ("impossible jump", live("a", NOW, 1060.0, 1e18), (None, None)),
+        ] {
+            assert_eq!(second(&first, &then, NOW), want, "{what}");
+        }
+    }
+
+    #[test]
+    fn missed_runs_give_no_rate_beyond_the_gap() {
+        let first = live("a", NOW - 60, 1000.0, 0.0);
+        let after = |gap: i64| live("a", NOW - 60 + gap, 1000.0 + gap as f64, 3000.0);
+        let at = |gap: i64| second(&first, &after(gap), NOW - 60 + gap).0;
+        assert_eq!(at(MAX_GAP), Some(10.0));
+        assert_eq!(at(MAX_GAP + 1), None);
+    }
+
+    #[test]
+    fn one_missed_report_costs_one_rate() {
+        let runs = [
+            live("a", NOW - 60, 1000.0, 0.0),
+            Live { guests: silenced(live("a", NOW, 1060.0, 0.0)), ..live("a", NOW, 1060.0, 0.0) },
+            live("a", NOW + 60, 1120.0, 12000.0),
+        ];
+        let mut counters = Counters::default();
+        let mut seen = Vec::new();
+        for (run, now) in runs.iter().zip([NOW - 60, NOW, NOW + 60]) {
+            let (tick, next, _) = rates(&counters, run, now);
+            counters = next;
+            seen.push((tick.guests[0].status, tick.guests[0].net_in_bps.map(|r| r.0)));
+        }
+        let running = GuestStatus::Running;
+        assert_eq!(seen, [(running, None), (GuestStatus::Unknown, None), (running, Some(100.0))]);
+    }
+
+    fn silenced(live: Live) -> Vec<LiveGuest> {
+        live.guests.into_iter().map(|g| LiveGuest { entry: None, ..g }).collect()
+    }
+
+    #[test]
+    fn old_and_future_entries_count_as_absent_and_are_told() {
+        for (age, fresh) in
+            [(0, true), (MAX_AGE, true), (MAX_AGE + 1, false), (-MAX_AGE - 1, false)]
+        {
+            let run = live("a", NOW - age, 1000.0, 0.0);
+            let (tick, _, warnings) = rates(&Counters::default(), &run, NOW);
+            tick.check().unwrap();
+            assert_eq!(tick.guests[0].status == GuestStatus::Running, fresh, "age {age}");
+            assert_eq!(tick.nodes[0].guest_count.is_some(), fresh, "age {age}");
+            assert_eq!(warnings.len(), if fresh { 0 } else { 2 }, "one for each node");
+            let clocks = warnings.iter().any(|w| w.message.contains("clocks"));
+            assert_eq!(clocks, age < -MAX_AGE, "{warnings:?}");
+        }
+    }
+
+    #[test]
+    fn a_silent_guest_of_a_talking_node_is_told() {
+        let mut run = live("a", NOW, 1000.0, 0.0);
+        if let Some(entry) = &mut run.guests[0].entry {
+            entry.stamp.ctime -= MAX_AGE + 1;
+        }
+        let (tick, _, warnings) = rates(&Counters::default(), &run, NOW);
+        assert_eq!(tick.guests[0].status, GuestStatus::Unknown);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].message.contains("guest 100"), "{warnings:?}");
+    }
+
+    #[test]
+    fn an_offline_node_has_no_values_nor_have_its_guests() {
+        let mut run = live("a", NOW, 1000.0, 0.0);
+        run.nodes[0].online = Some(false);
+        let (tick, _, warnings) = rates(&Counters::default(), &run, NOW);
+        let empty = NodeSample { name: "a".into(), online: false, ..NodeSample::default() };
+        assert_eq!((&tick.nodes[0], tick.guests[0].status), (&empty, GuestStatus::Unknown));
+        assert!(warnings.is_empty(), "offline is no oddity: {warnings:?}");
+    }
+
+    #[test]
+    fn hostile_counters_make_no_rate() {
+        let given = format!(
+            r#"{{"version":1,"nodes":{{"a":[{},940,[18446744073709551615,null]]}},"guests":{{}}}}"#,
+            NOW - 60
+        );
+        let counters = Counters::parse(given.as_bytes()).unwrap();
+        let (tick, _, _) = rates(&counters, &live("a", NOW, 1000.0, 0.0), NOW);
+        tick.check().unwrap();
+        assert_eq!((tick.nodes[0].net_in_bps, tick.nodes[0].net_out_bps), (None, None));
+    }
 }

@@ -223,19 +223,31 @@ impl Row<'_, '_> {
                 && at(4).bytes().all(|b| b.is_ascii_digit())
         };
         let shift = (0..=surplus).find(fits)?;
-        let name: Vec<&str> = self.fields.splice(1..=1 + shift, [""]).collect();
-        let message = match shift {
-            0 => format!("{surplus} columns more than known, ignored"),
-            _ => format!("name with ':' in it, read as {}", quote(&name.join(":"))),
-        };
-        self.notes.add(self.line, message);
-        Some(name.join(":"))
+        let name = self.fields.splice(1..=1 + shift, [""]).collect::<Vec<&str>>().join(":");
+        if shift > 0 {
+            let message = format!("name with ':' in it, read as {}", quote(&name));
+            self.notes.add(self.line, message);
+        }
+        self.cut(width);
+        Some(name)
+    }
+
+    /// Drops columns that this kind of key does not have.
+    fn cut(&mut self, width: usize) {
+        let surplus = self.fields.len().saturating_sub(width);
+        if surplus > 0 {
+            self.notes.add(self.line, format!("{surplus} columns more than known, ignored"));
+            self.fields.truncate(width);
+        }
     }
 }
 
 impl Rrd {
     /// Reads one line; `None` when it says nothing usable.
     fn insert(&mut self, key: &Key<'_>, row: &mut Row<'_, '_>) -> Option<()> {
+        if let (Some(width), false) = (key.width, key.columns == Columns::Guest) {
+            row.cut(width);
+        }
         match key.columns {
             Columns::Node => {
                 let name = Some(key.id).filter(|id| is_node_name(id))?;

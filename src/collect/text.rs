@@ -183,14 +183,13 @@ pub(super) fn properties<'a>(
     Some(all)
 }
 
-/// `key: value` of guest configurations and `datacenter.cfg`; the value is trimmed, not empty.
+/// `key: value` of guest configurations and `datacenter.cfg`; the value is trimmed.
 pub(super) fn setting(line: &str) -> Option<(&str, &str)> {
     let start = take_while1::<_, &str, ()>(|c: char| c.is_ascii_alphabetic());
     let tail = take_till(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')));
     let key = recognize((start, tail));
     let (_, (key, value)) = separated_pair(key, char(':'), rest).parse(line).ok()?;
-    let value = value.trim();
-    (!value.is_empty()).then_some((key, value))
+    Some((key, value.trim()))
 }
 
 /// `[name]` on a line of its own.
@@ -247,7 +246,8 @@ mod tests {
         assert_eq!(setting("cores: 4 "), Some(("cores", "4")));
         assert_eq!(setting("amd-sev: std"), Some(("amd-sev", "std")));
         assert_eq!(setting("net0:virtio=AA:BB"), Some(("net0", "virtio=AA:BB")));
-        assert_eq!(setting("cores:"), None);
+        assert_eq!(setting("boot: "), Some(("boot", "")));
+        assert_eq!(setting("cores"), None);
         assert_eq!(setting(": 4"), None);
         assert_eq!(section("[PENDING]  "), Some("PENDING"));
         assert_eq!(section("[special:fleecing]"), Some("special:fleecing"));

@@ -1,0 +1,119 @@
+//! Cost of a collector run without the store: read and parse the live part, make rates.
+//!
+//! The bar for 2,000 guests is 100 ms of CPU for the whole run.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)] // a bench speaks and fails loudly
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use pve_foresight::collect::{Counters, identify, inventory, live, parse, rates};
+use std::fmt::Write as _;
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+use tempfile::TempDir;
+
+const NOW: i64 = 1_700_000_000;
+
+/// `.rrd` of a cluster with a node for each 50 guests, `run` minutes on.
+fn rrd(guests: u32, run: u32) -> String {
+    let mut text = String::new();
+    let (time, minutes) = (NOW + i64::from(run) * 60, 1000 + run);
+    for node in 0..nodes(guests) {
+        let counter = u64::from(minutes) * 123_456_789;
+        writeln!(text, "pve-node-9.0/node{node}:{}:c:{time}:2.15:32:0.2512{node}:0.00191:135000000000:81000000000:8589934592:104857600:100000000000:20000000000:{counter}:{counter}:51000000000:17000000000:0.55:0.12:0.10:0.00:0.00", minutes * 60).unwrap();
+        for store in ["local", "local-lvm", "ceph", "nas"] {
+            writeln!(text, "pve-storage-9.0/node{node}/{store}:{time}:4000000000000:1234567890123")
+                .unwrap();
+        }
+    }
+    for vmid in 100..100 + guests {
+        let counter = u64::from(minutes) * u64::from(vmid) * 98_765;
+        writeln!(text, "pve-vm-9.0/{vmid}:{}:guest-{vmid}.example.com:running:0:{time}:4:0.0312{vmid}:8589934592:4123456789:34359738368:0:{counter}:{counter}:{counter}:{counter}:5368709120:0.10:0.00:0.25:0.20:0.00:0.00", minutes * 60).unwrap();
+    }
+    text
+}
+
+fn nodes(guests: u32) -> u32 {
+    guests.div_ceil(50)
+}
+
+/// A tree with all configurations.
+fn tree(guests: u32) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    write(".rrd", &rrd(guests, 1));
+    let list: Vec<String> = (0..nodes(guests))
+        .map(|n| format!("\"node{n}\": {{ \"id\": {n}, \"online\": 1, \"ip\": \"192.0.2.1\"}}"))
+        .collect();
+    write(
+        ".members",
+        &format!(
+            "{{\"nodename\": \"node0\", \"version\": 3, \"cluster\": {{ \"name\": \"c\", \"version\": 1, \"nodes\": 9, \"quorate\": 1 }}, \"nodelist\": {{ {} }} }}",
+            list.join(",\n")
+        ),
+    );
+    let ids: Vec<String> = (0..guests)
+        .map(|g| {
+            format!(
+                "\"{}\": {{ \"node\": \"node{}\", \"type\": \"qemu\", \"version\": {} }}",
+                100 + g,
+                g / 50,
+                g + 1
+            )
+        })
+        .collect();
+    write(".vmlist", &format!("{{\n\"version\": 9,\n\"ids\": {{\n{}}}\n\n}}\n", ids.join(",\n")));
+    write("storage.cfg", "dir: local\n\tpath /var/lib/vz\n\nrbd: ceph\n\tpool vm\n\n");
+    for g in 0..guests {
+        let vmid = 100 + g;
+        write(
+            &format!("nodes/node{}/qemu-server/{vmid}.conf", g / 50),
+            &format!(
+                "agent: 1\nboot: order=scsi0;ide2;net0\ncores: 4\ncpu: x86-64-v2-AES\nide2: none,media=cdrom\nmemory: 8192\nmeta: creation-qemu=9.0.2,ctime=1700000000\nname: guest-{vmid}\nnet0: virtio=BC:24:11:00:00:01,bridge=vmbr0,firewall=1\nnuma: 0\nonboot: 1\nostype: l26\nscsi0: ceph:vm-{vmid}-disk-0,discard=on,iothread=1,size=32G,ssd=1\nscsihw: virtio-scsi-single\nsmbios1: uuid=0f0e0d0c-0b0a-0908-0706-050403020100\nsockets: 1\ntags: prod;web\nvmgenid: 00010203-0405-0607-0809-0a0b0c0d0e0f\n"
+            ),
+        );
+    }
+    folder
+}
+
+fn run(root: &Path, previous: &Counters) -> Counters {
+    let mut now = live(root).unwrap();
+    identify(root, &mut now, previous);
+    let (tick, next, _) = rates(previous, &now, NOW + 70);
+    black_box(tick);
+    next
+}
+
+fn collect(c: &mut Criterion) {
+    let mut group = c.benchmark_group("collect");
+    group.sample_size(20);
+    for guests in [50, 2_000, 10_000] {
+        let folder = tree(guests);
+        let root = folder.path();
+        let text = rrd(guests, 1);
+        let first = run(root, &Counters::default());
+        let bytes = first.to_bytes();
+        println!(
+            "{guests} guests: .rrd {} KiB, counters {} KiB",
+            text.len() >> 10,
+            bytes.len() >> 10
+        );
+        let id = |what| BenchmarkId::new(what, guests);
+        group.bench_function(id("parse .rrd"), |b| {
+            b.iter(|| parse::rrd(black_box(text.as_bytes())))
+        });
+        group.bench_function(id("counters from and to bytes"), |b| {
+            b.iter(|| Counters::parse(black_box(&bytes)).unwrap().to_bytes());
+        });
+        group.bench_function(id("run"), |b| b.iter(|| run(root, &first)));
+        group.bench_function(id("first run"), |b| b.iter(|| run(root, &Counters::default())));
+        group.bench_function(id("inventory"), |b| b.iter(|| inventory(root, NOW).unwrap()));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, collect);
+criterion_main!(benches);

@@ -1,0 +1,224 @@
+//! The history PVE keeps in RRD files: which files there are, and their rows as samples.
+//!
+//! Each node has files of all nodes, guests and storages of the cluster, below
+//! `/var/lib/rrdcached/db`. rrdcached writes them late: the last half hour may be missing.
+
+use super::live::unusable;
+use super::rrd_file::{Archive, Function, RrdFile};
+use super::text::{is_node_name, number};
+use super::tree::{MAX_LIVE, Tree};
+use crate::error::{Error, Kind, Result, Warning};
+use crate::model::{
+    Bytes, BytesPerSecond, Cores, Fraction, GuestSample, NodeSample, StorageSample, UnixTime, Vmid,
+};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Folders of nodes, guests and storages, the ones preferred last.
+const NODES: [&str; 2] = ["pve2-node", "pve-node-9.0"];
+const GUESTS: [&str; 2] = ["pve2-vm", "pve-vm-9.0"];
+const STORAGES: [&str; 2] = ["pve2-storage", "pve-storage-9.0"];
+
+/// What a file is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject {
+    /// A node by name.
+    Node(String),
+    /// A guest by number.
+    Guest(Vmid),
+    /// A storage as one node sees it: node and id.
+    Storage(String, String),
+}
+
+/// Files below `root`: one for each node, guest and storage, that of PVE 9 where there are two.
+///
+/// # Errors
+/// When `root` is no folder or holds none of PVE's.
+pub fn history_files(root: &Path) -> Result<(BTreeMap<Subject, PathBuf>, Vec<Warning>)> {
+    let tree = Tree::open(root)?;
+    let mut walk = Walk { tree: &tree, files: BTreeMap::new(), warnings: Vec::new(), folders: 0 };
+    for folder in NODES {
+        walk.folder(folder, |name| is_node_name(name).then(|| Subject::Node(name.into())));
+    }
+    for folder in GUESTS {
+        walk.folder(folder, |name| number(name).filter(|v| *v > 0).map(Subject::Guest));
+    }
+    for folder in STORAGES {
+        for node in walk.names(folder).into_iter().filter(|name| is_node_name(name)) {
+            let below = format!("{folder}/{node}");
+            walk.folder(&below, |id| Some(Subject::Storage(node.clone(), id.into())));
+        }
+    }
+    if walk.folders == 0 {
+        let message = "none of PVE's RRD folders here (pve-node-9.0, pve2-node, ...)";
+        return Err(Error::new(Kind::NotFound, message).at(root.display()));
+    }
+    Ok((walk.files, walk.warnings))
+}
+
+struct Walk<'a> {
+    tree: &'a Tree,
+    files: BTreeMap<Subject, PathBuf>,
+    warnings: Vec<Warning>,
+    /// Folders found.
+    folders: usize,
+}
+
+impl Walk<'_> {
+    /// Adds the files of a folder. PVE's own migration keeps replaced files as `NAME.old`.
+    fn folder(&mut self, folder: &str, subject: impl Fn(&str) -> Option<Subject>) {
+        for name in self.names(folder).into_iter().filter(|name| !name.ends_with(".old")) {
+            if let Some(subject) = subject(&name) {
+                self.files.insert(subject, self.tree.path(folder).join(name));
+            }
+        }
+    }
+
+    fn names(&mut self, folder: &str) -> Vec<String> {
+        match self.tree.list(folder) {
+            Ok(Some(names)) => {
+                self.folders += 1;
+                names
+            }
+            Ok(None) => Vec::new(),
+            Err(error) => {
+                self.warnings.push(unusable(&self.tree.path(folder), &error));
+                Vec::new()
+            }
+        }
+    }
+}
+
+/// The bytes of one of the files found by [`history_files`].
+pub fn history_bytes(path: &Path) -> Result<Vec<u8>> {
+    super::tree::read(path, MAX_LIVE)
+}
+
+/// Rows of one length, as samples.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Span<S> {
+    /// Seconds that a row spans.
+    pub seconds: i64,
+    /// Rows in which something is known, oldest first.
+    pub rows: Vec<SpanRow<S>>,
+}
+
+/// A row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpanRow<S> {
+    /// First second of it.
+    pub start: UnixTime,
+    /// Means over the row.
+    pub average: S,
+    /// Largest values within the row. A share whose whole changed (memory added) can exceed 1.
+    pub max: S,
+}
+
+/// A node's history, finest rows first. Counters are rates already; there is no guest count.
+pub fn node_history(file: &RrdFile<'_>, name: &str) -> Vec<Span<NodeSample>> {
+    spans(file, |get| NodeSample {
+        name: name.to_string(),
+        online: true,
+        maxcpu: get("maxcpu").map(Cores),
+        cpu: get("cpu").map(Fraction),
+        iowait: get("iowait").map(Fraction),
+        load_avg: get("loadavg"),
+        maxmem: get("memtotal").map(Bytes),
+        mem: get("memused").map(Bytes),
+        mem_available: get("memavailable").map(Bytes),
+        arc: get("arcsize").map(Bytes),
+        maxswap: get("swaptotal").map(Bytes),
+        swap: get("swapused").map(Bytes),
+        net_in_bps: get("netin").map(BytesPerSecond),
+        net_out_bps: get("netout").map(BytesPerSecond),
+        guest_count: None,
+        psi_cpu_some: percent(get("pressurecpusome")),
+        psi_io_some: percent(get("pressureiosome")),
+        psi_io_full: percent(get("pressureiofull")),
+        psi_memory_some: percent(get("pressurememorysome")),
+        psi_memory_full: percent(get("pressurememoryfull")),
+        storage: Vec::new(),
+    })
+}
+
+/// A guest's history, finest rows first. Which host it was on is not told.
+///
+/// PVE keeps a file for ever under the guest's number: rows from before a guest was created are
+/// those of an earlier guest.
+pub fn guest_history(file: &RrdFile<'_>, vmid: Vmid) -> Vec<Span<GuestSample>> {
+    spans(file, |get| GuestSample {
+        vmid,
+        maxcpu: get("maxcpu").map(Cores),
+        cpu: get("cpu").map(Fraction),
+        maxmem: get("maxmem").map(Bytes),
+        mem: get("mem").map(Bytes),
+        mem_host: get("memhost").map(Bytes),
+        net_in_bps: get("netin").map(BytesPerSecond),
+        net_out_bps: get("netout").map(BytesPerSecond),
+        disk_read_bps: get("diskread").map(BytesPerSecond),
+        disk_write_bps: get("diskwrite").map(BytesPerSecond),
+        psi_cpu_some: percent(get("pressurecpusome")),
+        psi_cpu_full: percent(get("pressurecpufull")),
+        psi_io_some: percent(get("pressureiosome")),
+        psi_io_full: percent(get("pressureiofull")),
+        psi_memory_some: percent(get("pressurememorysome")),
+        psi_memory_full: percent(get("pressurememoryfull")),
+        ..GuestSample::default()
+    })
+}
+
+/// A storage's history, finest rows first; `None` where its size or use is unknown.
+pub fn storage_history(file: &RrdFile<'_>, id: &str) -> Vec<Span<Option<StorageSample>>> {
+    spans(file, |get| {
+        let (total, used) = (get("total")?, get("used")?);
+        Some(StorageSample { id: id.to_string(), total: Bytes(total), used: Bytes(used) })
+    })
+}
+
+fn percent(value: Option<f64>) -> Option<Fraction> {
+    value.map(|percent| Fraction((percent / 100.0).min(1.0)))
+}
+
+/// Largest value of a source that a sample can hold.
+fn largest(source: &str) -> f64 {
+    match source {
+        "cpu" | "iowait" => 1_000.0,
+        "maxcpu" | "loadavg" => 1e6,
+        _ => 1_152_921_504_606_846_976.0,
+    }
+}
+
+/// Rows of the AVERAGE archives that have a MAX archive beside them, both as samples.
+fn spans<S>(
+    file: &RrdFile<'_>,
+    sample: impl Fn(&dyn Fn(&str) -> Option<f64>) -> S,
+) -> Vec<Span<S>> {
+    let columns: BTreeMap<&str, usize> =
+        file.sources.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
+    let read = |archive: &Archive<'_>, row: usize| {
+        sample(&|name: &str| {
+            let value = archive.value(row, *columns.get(name)?)?;
+            (0.0..=largest(name)).contains(&value).then_some(value)
+        })
+    };
+    let of = |function| file.archives.iter().filter(move |a| a.function == function);
+    let pairs = of(Function::Average).filter_map(|average| {
+        let same =
+            |max: &&Archive<'_>| max.seconds == average.seconds && max.len() == average.len();
+        Some((average, of(Function::Max).find(same)?))
+    });
+    let mut spans: Vec<Span<S>> = pairs
+        .map(|(average, max)| {
+            let known = |row: &usize| (0..columns.len()).any(|c| average.value(*row, c).is_some());
+            let rows = average.times().enumerate().filter(|(row, _)| known(row));
+            let rows = rows.map(|(row, end)| SpanRow {
+                start: end - average.seconds,
+                average: read(average, row),
+                max: read(max, row),
+            });
+            Span { seconds: average.seconds, rows: rows.collect() }
+        })
+        .collect();
+    spans.sort_by_key(|span| span.seconds);
+    spans
+}
