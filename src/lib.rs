@@ -5,4 +5,15 @@
 
 pub mod error;
 pub mod model;
+pub mod settings;
+pub mod collect;
 pub mod store;
+pub mod series;
+pub mod trend;
+pub mod outlook;
+pub mod score;
+pub mod recommend;
+pub mod evidence;
+pub mod api;
+pub mod engine;
+pub mod simulate;
