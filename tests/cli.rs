@@ -1,5 +1,7 @@
 //! The command line as other programs use it: names, formats and exit codes are contracts.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};

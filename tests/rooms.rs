@@ -1,5 +1,7 @@
 //! Data flows one way: a room of `src/` uses only rooms that stand before it in `src/lib.rs`.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -132,7 +132,7 @@ pub struct Disk {
 }
 
 /// What is behind a disk.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DiskSource {
     /// A volume on a storage.
@@ -150,13 +150,8 @@ pub enum DiskSource {
         shared: bool,
     },
     /// No medium.
+    #[default]
     None,
-}
-
-impl Default for DiskSource {
-    fn default() -> Self {
-        Self::None
-    }
 }
 
 /// A device of the host.

@@ -111,7 +111,13 @@ fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> 
     let x = without_spikes(x, grid);
     let (t, n) = (&bins.t, bins.len());
     let span = bins.span();
-    let apart = if grid == Grid::SixHours { 1.0 } else if span < 2.0 { span / 5.0 } else { 0.25 };
+    let apart = if grid == Grid::SixHours {
+        1.0
+    } else if span < 2.0 {
+        span / 5.0
+    } else {
+        0.25
+    };
     let rules = Search { apart, last_hinge: t[n - 1] - 0.2 * span, terms: TERMS };
     let known = known_steps(t, shifts);
     let level = search(t, &x, false, &known, &rules);
@@ -119,7 +125,8 @@ fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> 
     let fitted = 2.0 + (known.len() + TERMS) as f64;
     let n_eff = n as f64 / long_run(&line.residual, &bins.key, fitted, seasonal).inflation();
     let score = |m: &Model| score(m, known.len(), n as f64, n_eff);
-    let least = |models: Vec<Model>| models.into_iter().min_by(|a, b| score(a).total_cmp(&score(b)));
+    let least =
+        |models: Vec<Model>| models.into_iter().min_by(|a, b| score(a).total_cmp(&score(b)));
     let Some(mut best) = least([level.models, line.models].concat()) else { return Vec::new() };
     for _ in 0..MOVES {
         if best.terms.len() == known.len() {
