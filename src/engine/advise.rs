@@ -27,7 +27,7 @@ pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) 
         now: q.outlook.now,
         data_until,
         nodes: nodes(q),
-        recommendations: steps.map(|(i, step)| recommendation(q, i + 1, step)).collect(),
+        recommendations: steps.map(|(i, step)| recommendation(q, step, &plan.steps[..i])).collect(),
         considered: plan.considered.iter().map(|c| considered(q, c)).collect(),
         skipped: skipped(q, &plan),
         overload_before: plan.before,
@@ -81,10 +81,10 @@ fn parts<'a>(q: &'a Question, step: &Step) -> (&'a GuestOutlook, &'a NodeOutlook
     (&q.outlook.guests[step.guest], &nodes[step.source], &nodes[step.target])
 }
 
-fn recommendation(q: &Question, order: usize, step: &Step) -> Recommendation {
+fn recommendation(q: &Question, step: &Step, earlier: &[Step]) -> Recommendation {
     let (guest, source, target) = parts(q, step);
     Recommendation {
-        order,
+        order: earlier.len() + 1,
         vmid: guest.vmid,
         name: guest.name.clone(),
         kind: guest.kind,
@@ -93,7 +93,7 @@ fn recommendation(q: &Question, order: usize, step: &Step) -> Recommendation {
         urgency: q.states[step.source].state.urgency(),
         confidence: step.confidence.percent,
         confidence_parts: step.confidence.clone(),
-        decision_explanation: explanation(q, step),
+        decision_explanation: explanation(q, step, earlier),
         trend_evidence: TrendEvidence::of(q, step),
         command: command(q, guest, step, &target.name),
         weighing: weighing(step),

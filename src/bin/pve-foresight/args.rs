@@ -2,6 +2,7 @@
 
 use clap::{Args as Options, Parser, Subcommand};
 use pve_foresight::model::{UnixTime, Vmid};
+use pve_foresight::simulate::{Placement, PveVersion};
 use std::path::PathBuf;
 
 /// Trend-based migration advice for Proxmox VE clusters.
@@ -161,6 +162,10 @@ pub(crate) struct Simulate {
     /// Number of guests
     #[arg(long)]
     pub(crate) guests: Option<u32>,
+    /// Where guests start: balanced, round-robin, random, skewed=F (each node F times as likely as
+    /// the next)
+    #[arg(long)]
+    pub(crate) placement: Option<Placement>,
     /// Length in days
     #[arg(long)]
     pub(crate) days: Option<f64>,
@@ -173,9 +178,12 @@ pub(crate) struct Simulate {
     /// Workloads from recorded traces (CSV, may be gzipped)
     #[arg(long, value_name = "FILE")]
     pub(crate) traces: Option<PathBuf>,
-    /// Write the last tick as a pmxcfs tree into this directory instead of JSON lines to stdout
+    /// Write pmxcfs trees instead of JSON lines to stdout: one per tick, DIR/UNIX, for `collect --root`
     #[arg(long, value_name = "DIR")]
-    pub(crate) tree: Option<PathBuf>,
+    pub(crate) trees: Option<PathBuf>,
+    /// Which Proxmox VE the trees are of
+    #[arg(long, value_name = "8|9", default_value = "9", requires = "trees")]
+    pub(crate) pve: PveVersion,
     /// Print the scenario with all its options as JSON and stop
     #[arg(long)]
     pub(crate) print_scenario: bool,

@@ -21,8 +21,8 @@ pub(crate) fn run(args: &Args, command: &Simulate, out: &mut Out) -> Result<bool
         return Ok(true);
     }
     let mut simulation = Simulation::new(&scenario)?;
-    match &command.tree {
-        Some(dir) => write_tree(dir, &mut simulation)?,
+    match &command.trees {
+        Some(dir) => write_trees(dir, command.pve, &mut simulation)?,
         None => {
             let count = write_jsonl(BufWriter::new(std::io::stdout().lock()), simulation)
                 .or_else(closed_is_fine)?;
@@ -67,6 +67,9 @@ fn scenario(args: &Args, c: &Simulate) -> Result<Scenario> {
         let known = scenario.traces.take().unwrap_or_default();
         scenario.traces = Some(TraceSpec { path: path.clone(), repeat: true, ..known });
     }
+    if let Some(placement) = &c.placement {
+        scenario.placement = placement.clone();
+    }
     scenario.days = c.days.unwrap_or(scenario.days);
     scenario.interval = c.interval.unwrap_or(scenario.interval);
     scenario.seed = c.seed.unwrap_or(scenario.seed);
@@ -74,15 +77,28 @@ fn scenario(args: &Args, c: &Simulate) -> Result<Scenario> {
     Ok(scenario)
 }
 
-fn write_tree(dir: &Path, simulation: &mut Simulation) -> Result<()> {
-    let mut writer = TreeWriter::new(dir, PveVersion::V9)?;
+/// Most trees that are written: each has a file per guest.
+const MAX_TREES: u64 = 10_000;
+
+fn write_trees(dir: &Path, version: PveVersion, simulation: &mut Simulation) -> Result<()> {
+    let mut writer: Option<TreeWriter> = None;
     let mut count = 0u64;
     while let Some(tick) = simulation.next() {
-        // Counters need two ticks; what is on disk in the end is the last one.
-        let inventory = simulation.inventory();
-        writer.write(&tick, &inventory)?;
+        if count == MAX_TREES {
+            let message =
+                format!("stopped after {MAX_TREES} trees; take less --days or a longer --interval");
+            return Err(usage(message).at(dir.display()));
+        }
+        let root = dir.join(tick.ts.to_string());
+        match &mut writer {
+            Some(writer) => writer.move_to(&root)?,
+            None => writer = Some(TreeWriter::new(&root, version)?),
+        }
+        if let Some(writer) = &mut writer {
+            writer.write(&tick, &simulation.inventory())?;
+        }
         count += 1;
     }
-    note(format!("{count} ticks written as a pmxcfs tree to {}", dir.display()));
+    note(format!("{count} trees written below {}", dir.display()));
     Ok(())
 }
