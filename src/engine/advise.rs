@@ -201,7 +201,7 @@ fn summary(q: &Question, plan: &Plan) -> String {
         let hot = names(q, |s| s.state == State::StableButHot);
         let note = match hot.is_empty() {
             true => String::new(),
-            false => format!(" {} is hot but not getting worse.", hot.join(", ")),
+            false => format!(" {} is hot but not getting worse.", listed(&hot)),
         };
         return format!(
             "Nothing to do: no node is, or is heading, above its thresholds within {hours} hours \
@@ -213,7 +213,16 @@ fn summary(q: &Question, plan: &Plan) -> String {
         1 => format!("the one move that was weighed {}", plan.considered[0].reason),
         n => format!("none of the {n} moves that were weighed is worth it now"),
     };
-    format!("{} in trouble, but {why} (looked at {looked}).", troubled.join(", "))
+    format!("{} in trouble, but {why} (looked at {looked}).", listed(&troubled))
+}
+
+/// Names for a sentence: all of a few, the first of many.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    match names.len() {
+        n if n > SHOWN => format!("{} and {} more nodes", names[..SHOWN].join(", "), n - SHOWN),
+        _ => names.join(", "),
+    }
 }
 
 fn names(q: &Question, wanted: impl Fn(&NodeState) -> bool) -> Vec<String> {

@@ -41,24 +41,13 @@ fn closed_is_fine(e: Error) -> Result<u64> {
     }
 }
 
+/// Nodes and guests of a simulated cluster when only one of them is said.
+const USUAL: (u32, u32) = (4, 40);
+
 fn scenario(args: &Args, c: &Simulate) -> Result<Scenario> {
-    let mut scenario = match &c.scenario {
-        Some(file) => serde_json::from_slice(&read(file, MAX_SCENARIO)?)
-            .map_err(|e| Error::invalid(e.to_string()).at(file.display()))?,
-        None => Scenario::default(),
-    };
+    let mut scenario = base(c, args.now.unwrap_or(Scenario::default().end))?;
     if let Some(end) = args.now {
         scenario.end = end;
-    }
-    if let Some(count) = c.nodes {
-        let Some(group) = scenario.nodes.first_mut() else {
-            return Err(usage("--nodes: the scenario has no group of nodes to resize"));
-        };
-        group.count = count;
-        scenario.nodes.truncate(1);
-    }
-    if let Some(count) = c.guests {
-        scenario.guests = vec![GuestGroup { count, ..GuestGroup::default() }];
     }
     if let Some(path) = &c.traces {
         if c.guests.is_none() && c.scenario.is_none() {
@@ -74,6 +63,33 @@ fn scenario(args: &Args, c: &Simulate) -> Result<Scenario> {
     scenario.interval = c.interval.unwrap_or(scenario.interval);
     scenario.seed = c.seed.unwrap_or(scenario.seed);
     scenario.check()?;
+    Ok(scenario)
+}
+
+/// The scenario file with its sizes overridden; without one a fleet of the asked size.
+fn base(c: &Simulate, end: i64) -> Result<Scenario> {
+    let Some(file) = &c.scenario else {
+        return Ok(match c.nodes.or(c.guests) {
+            None => Scenario { end, ..Scenario::default() },
+            Some(_) => {
+                let (nodes, guests) = (c.nodes.unwrap_or(USUAL.0), c.guests.unwrap_or(USUAL.1));
+                Scenario::fleet(nodes, guests, c.seed.unwrap_or(1), end)
+            }
+        });
+    };
+    let text = String::from_utf8(read(file, MAX_SCENARIO)?)
+        .map_err(|e| usage(format!("not UTF-8: {e}")).at(file.display()))?;
+    let mut scenario = Scenario::parse(&text, file)?;
+    if let Some(count) = c.nodes {
+        let Some(group) = scenario.nodes.first_mut() else {
+            return Err(usage("--nodes: the scenario has no group of nodes to resize"));
+        };
+        group.count = count;
+        scenario.nodes.truncate(1);
+    }
+    if let Some(count) = c.guests {
+        scenario.guests = vec![GuestGroup { count, ..GuestGroup::default() }];
+    }
     Ok(scenario)
 }
 
