@@ -1,6 +1,8 @@
 //! Ticks for the tests of the store.
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+pub(crate) mod workload;
+
 use pve_foresight::model::{
     Bytes, BytesPerSecond, Cores, Fraction, GuestKind, GuestSample, GuestStatus, NodeSample,
     StorageSample, Tick, UnixTime,
