@@ -1,9 +1,11 @@
 //! Clocks that go wrong lose nothing; what is kept is what a plain list would keep.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+
 mod store_support;
 
 use proptest::prelude::*;
-use pve_foresight::model::{Fraction, GuestMetric, Tick, UnixTime};
+use pve_foresight::model::{Fraction, GuestMetric, UnixTime};
 use pve_foresight::store::{Detail, Reader, Resolution, Retention, Tier, Writer};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -50,6 +52,7 @@ fn the_same_time_twice_is_a_duplicate_not_an_error() {
     let done = writer.append_all([0, 60, 60, 120, 0].map(|s| tick(START + s, 2))).unwrap();
     assert_eq!((done.stored, done.duplicates), (3, vec![START + 60, START]));
     assert_eq!(samples(dir.path()), [START, START + 60, START + 120]);
+    drop(writer);
     let mut other = tick(START, 2);
     other.guests[0].cpu = Some(Fraction(0.125));
     assert_eq!(open(dir.path()).append(&other).unwrap().duplicates, [START]);
@@ -74,8 +77,12 @@ fn a_clock_that_jumps_ahead_for_a_while_expires_nothing() {
     }
     for (resolution, want) in want {
         let rows = rows(dir.path(), resolution);
-        // Raw samples are kept for at least their 48 hours; they are all in the coarser rows.
-        let kept = want.iter().filter(|w| resolution != Resolution::Raw || w.0 > now - 48 * HOUR);
+        let kept = match resolution {
+            Resolution::Raw => 48 * HOUR,
+            Resolution::Hourly => 14 * DAY,
+            _ => 90 * DAY,
+        };
+        let kept = want.iter().filter(|w| w.0 > now - kept);
         for row in kept {
             let there = rows.iter().any(|r| r.0 == row.0 && r.1 >= row.1);
             assert!(there, "{resolution:?} {row:?}");
@@ -95,7 +102,7 @@ fn weeks_without_power_lose_nothing() {
     let kept = samples(dir.path());
     open(dir.path()).append_all(after.iter().map(|&ts| tick(ts, 1))).unwrap();
     let newest: Vec<UnixTime> =
-        kept.iter().copied().filter(|&t| t > before[399] - 45 * HOUR).collect();
+        kept.iter().copied().filter(|&t| t > before[399] - 44 * HOUR).collect();
     let all = samples(dir.path());
     assert!(newest.iter().chain(&after).all(|t| all.contains(t)));
     let days: BTreeSet<i64> =
@@ -106,16 +113,17 @@ fn weeks_without_power_lose_nothing() {
 #[test]
 fn the_store_has_a_bound() {
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = open(dir.path());
-    writer.append_all((0..120 * 24).map(|i| tick(START + i * HOUR, 1))).unwrap();
+    let retention = Retention { raw_hours: 24, hourly_days: 5, six_hourly_days: 30 };
+    let mut writer = Writer::open(dir.path(), retention).unwrap();
+    writer.append_all((0..45 * 24).map(|i| tick(START + i * HOUR, 1))).unwrap();
     let stats = Reader::open(dir.path()).unwrap().stats(START).unwrap();
     let days = |tier: Tier| {
         let of = stats.tiers.iter().find(|t| t.tier == tier).unwrap();
         (of.newest.unwrap() - of.oldest.unwrap()) / DAY
     };
-    assert!((13..=15).contains(&days(Tier::Hourly)), "{}", days(Tier::Hourly));
-    assert!((89..=97).contains(&days(Tier::SixHourly)), "{}", days(Tier::SixHourly));
-    assert!((2..=9).contains(&days(Tier::Raw)), "one sample an hour: {}", days(Tier::Raw));
+    assert!((4..=6).contains(&days(Tier::Hourly)), "{}", days(Tier::Hourly));
+    assert!((29..=37).contains(&days(Tier::SixHourly)), "{}", days(Tier::SixHourly));
+    assert!((1..=5).contains(&days(Tier::Raw)), "one sample an hour: {}", days(Tier::Raw));
 }
 
 #[test]

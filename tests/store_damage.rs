@@ -1,6 +1,8 @@
 //! Damage and crashes: every changed byte is found, the rest stays readable, nothing is lost but
 //! the batch in flight.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+
 mod store_support;
 
 use pve_foresight::error::Kind;

@@ -1,5 +1,7 @@
 //! Who is who: reused vmids, renames, absences, outages and migrations.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+
 mod store_support;
 
 use pve_foresight::model::{GuestKind, GuestMetric, Migration, Tick, UnixTime};

@@ -1,5 +1,7 @@
 //! Bytes at rest, measured: `cargo test --release --test store_size -- --ignored --nocapture`.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+
 mod store_support;
 
 use pve_foresight::store::{Reader, Retention, Writer};

@@ -58,7 +58,7 @@ impl Workload {
         let [cpu, memory, read, write, net_in, net_out] = self.sample(i, minute);
         let maxmem = 4.0 * GIB;
         // One guest in ten feels some pressure now and then.
-        let pressed = i % 10 == 0 && noise(u64::from(i), minute as u64) > 0.7;
+        let pressed = i.is_multiple_of(10) && noise(u64::from(i), minute as u64) > 0.7;
         let pressure = |share: f64| Some(Fraction(if pressed { share * cpu } else { 0.0 }));
         // Memory on the host creeps up to the guest's largest use and moves by a few pages.
         let on_host = (memory + (1.0 - memory) * noise(u64::from(i), (minute / 240) as u64) * 0.6)
