@@ -26,7 +26,7 @@ pub use params::{Nature, Params, Scale};
 pub use projection::{Crossing, Projection};
 
 use crate::model::{DAY, HOUR, UnixTime};
-use crate::series::{Bins, Point, dist, stats};
+use crate::series::{Bins, Grid, Point, dist, stats};
 use clean::Clean;
 use label::Case;
 use outlook::Outlook;
@@ -72,19 +72,13 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         return unknown;
     }
     let bins = Bins::of(&points, grid, params.now, params.local);
-    let season = season::season(&bins, grid);
-    let mut window = bins.since(bins.t.partition_point(|t| *t < -params.lookback_days()));
-    let saturated = cut_saturated(&mut window, params.scale);
-    let adjusted: Vec<f64> = (0..window.len())
-        .map(|i| window.y[i] - season.at(usize::from(window.slot[i]), window.weekend[i]))
-        .collect();
-    let seasonal = season.parameters(window.len());
+    let start = bins.t.partition_point(|t| *t < -params.lookback_days());
     let days = |time: &UnixTime| (*time - params.now) as f64 / DAY as f64;
     let shifts: Vec<f64> = params.shifts.iter().map(days).collect();
-    let flat = range(&window.y) < FLAT;
-    let structure = structure::structure(&window, &adjusted, grid, &shifts, seasonal, flat);
+    let Explained { season, window, adjusted, structure, seasonal, saturated } =
+        explain(bins, start, grid, params.scale, &shifts);
     let slope = slope::slope(&window, &structure, seasonal);
-    let noise = rhythm::noise(&structure, window_points);
+    let noise = rhythm::noise(&structure, &window, window_points);
     let case = Case {
         bins: &window,
         grid,
@@ -167,6 +161,44 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         p95_7d: p95.map(|v| v * unit),
         outlook: Some(Box::new(outlook)),
     }
+}
+
+/// A window and what explains it.
+struct Explained {
+    season: season::Season,
+    window: Bins,
+    /// The window less the season.
+    adjusted: Vec<f64>,
+    structure: structure::Structure,
+    /// Profile parameters that the window paid for.
+    seasonal: f64,
+    saturated: bool,
+}
+
+/// Season, then structure; where steps were found, both once more with the steps taken out of the
+/// season's view: a step in a short history looks like a profile.
+fn explain(bins: Bins, start: usize, grid: Grid, scale: Scale, shifts: &[f64]) -> Explained {
+    let mut window = bins.since(start);
+    let saturated = cut_saturated(&mut window, scale);
+    let flat = range(&window.y) < FLAT;
+    let given = |season: &season::Season| {
+        let seasonal = season.parameters(window.len());
+        let adjusted = season.taken_out(&window);
+        let structure = structure::structure(&window, &adjusted, grid, shifts, seasonal, flat);
+        (seasonal, adjusted, structure)
+    };
+    let mut season = season::season(&bins, grid);
+    let (mut seasonal, mut adjusted, mut structure) = given(&season);
+    if structure.steps().next().is_some() {
+        let mut level = bins;
+        for i in 0..level.len() {
+            let t = level.t[i];
+            level.y[i] -= structure.steps().filter(|s| t >= s.0).map(|s| s.1).sum::<f64>();
+        }
+        season = season::season(&level, grid);
+        (seasonal, adjusted, structure) = given(&season);
+    }
+    Explained { season, window, adjusted, structure, seasonal, saturated }
 }
 
 /// The steps as changes in time order.

@@ -15,15 +15,32 @@ const STABILITY_SPREAD: f64 = 15.0;
 const IDLE_POINTS: f64 = 2.0;
 
 /// What cannot be foretold, in points: standard deviation of the residuals without the largest 1.2 %
-/// and of the samples within their hours.
-pub(super) fn noise(structure: &Structure, window: &[Point]) -> f64 {
-    let mut squares: Vec<f64> = structure.residual.iter().map(|r| r * r).collect();
+/// and of the samples within their hours. Load that is switched on and off is not foretold by the
+/// steps that describe it.
+pub(super) fn noise(structure: &Structure, bins: &Bins, window: &[Point]) -> f64 {
+    let mut squares = structure.residual.clone();
+    if switches(structure) {
+        let level = |t: f64| structure.steps().filter(|s| t >= s.0).map(|s| s.1).sum::<f64>();
+        squares.iter_mut().zip(&bins.t).for_each(|(r, t)| *r += level(*t));
+        let mean = stats::mean(&squares);
+        squares.iter_mut().for_each(|r| *r -= mean);
+    }
+    squares.iter_mut().for_each(|r| *r *= *r);
     let keep =
         squares.len() - (squares.len() as f64 * 0.012).ceil().min(squares.len() as f64) as usize;
     if keep > 0 && keep < squares.len() {
         squares.select_nth_unstable_by(keep, f64::total_cmp);
     }
     (stats::mean(&squares[..keep]) + bins::within_hour_variance(window)).sqrt()
+}
+
+/// Whether steps up and down take turns three times, or twice with a stay below half a day.
+fn switches(structure: &Structure) -> bool {
+    let mut steps: Vec<(f64, f64)> = structure.steps().map(|(time, size, _)| (time, size)).collect();
+    steps.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let turns = steps.windows(2).filter(|w| w[0].1 * w[1].1 < 0.0).count();
+    let brief = steps.windows(2).any(|w| w[1].0 - w[0].0 < 0.5);
+    turns >= 3 || (turns == 2 && brief)
 }
 
 /// 0 to 100; a series that follows season, trend and steps exactly scores 100.

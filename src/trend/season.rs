@@ -41,6 +41,11 @@ impl Season {
         self.at(hour * self.per_day / 24, weekend)
     }
 
+    /// Values of `bins` without the season.
+    pub(super) fn taken_out(&self, bins: &Bins) -> Vec<f64> {
+        (0..bins.len()).map(|i| bins.y[i] - self.at(usize::from(bins.slot[i]), bins.weekend[i])).collect()
+    }
+
     /// Number of parameters that a window of `window` bins paid for.
     pub(super) fn parameters(&self, window: usize) -> f64 {
         self.effect.len() as f64 * window as f64 / self.bins.max(1) as f64
