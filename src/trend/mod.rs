@@ -5,9 +5,12 @@
 //! anomaly -> projection -> rhythm. `docs/trend.md` has the reasons and the measured worth.
 
 mod anomaly;
+mod attribution;
 mod clean;
+mod compare;
 mod finding;
 mod label;
+mod many;
 mod outlook;
 mod params;
 mod projection;
@@ -18,9 +21,14 @@ mod structure;
 
 pub mod cases;
 
+pub use attribution::{Attribution, attribute};
+pub use compare::{
+    BeforeAfter, StabilityComparison, Steadier, before_after, compare_node_stability, node_stability,
+};
 pub use finding::{
     Anomaly, Baseline, Behaviour, Change, Direction, NotEnough, ProjectionBasis, Side, Trend,
 };
+pub use many::{Job, analyze_many, in_parallel};
 pub use outlook::Forecast;
 pub use params::{Nature, Params, Scale};
 pub use projection::{Crossing, Projection};
@@ -89,7 +97,6 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         lookback: params.lookback_days(),
     };
     let direction = label::direction(&case);
-    if std::env::var("DBG").is_ok() { eprintln!("DBG {:?} terms {:?} beta {:?} p {:.2e} seg {:.2} avg {:.2} err {:.2} dof {:.1} infl {:.1} scale {:.2} noise {:.2} F {:.2}/{:.2} A {:.1} n {}", direction, structure.terms, structure.fit.beta.iter().map(|b| (b*10.0).round()/10.0).collect::<Vec<_>>(), slope.p, slope.segment, slope.average, slope.error, slope.dof, structure.long_run.inflation(), structure.scale, noise, season.strength, season.strength_raw, season.amplitude, window.len()); }
     let now = anomaly::now(&points, &window, &season, &structure, (params.now, params.local));
     let p95 = rhythm::p95(&points, params);
     let level = if saturated { 100.0 } else { structure.at(0.0) };
