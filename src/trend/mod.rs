@@ -194,7 +194,10 @@ fn explain(bins: Bins, start: usize, grid: Grid, scale: Scale, shifts: &[f64]) -
         let structure = structure::structure(&window, &adjusted, grid, shifts, seasonal, flat);
         (seasonal, adjusted, structure)
     };
-    let mut season = season::season(&bins, grid);
+    let mut season = match flat {
+        true => season::Season::none(grid),
+        false => season::season(&bins, grid),
+    };
     let (mut seasonal, mut adjusted, mut structure) = given(&season);
     if structure.steps().next().is_some() {
         let mut level = bins;
@@ -202,8 +205,11 @@ fn explain(bins: Bins, start: usize, grid: Grid, scale: Scale, shifts: &[f64]) -
             let t = level.t[i];
             level.y[i] -= structure.steps().filter(|s| t >= s.0).map(|s| s.1).sum::<f64>();
         }
-        season = season::season(&level, grid);
-        (seasonal, adjusted, structure) = given(&season);
+        let steady = season::season(&level, grid);
+        if steady.is_some() || season.is_some() {
+            season = steady;
+            (seasonal, adjusted, structure) = given(&season);
+        }
     }
     Explained { season, window, adjusted, structure, seasonal, saturated }
 }
