@@ -289,7 +289,7 @@ pub(crate) fn series(kind: &str, seed: u64) -> Made {
             trending(rng, r, (8.0, 25.0), 6.0);
             r.level = 50.0;
         }
-        "trend_weak" => trending(rng, r, (3.0, 4.5), 0.0),
+        "trend_weak" => trending(rng, r, (3.0, 4.5), 4.0),
         "late_ramp" => {
             r.lookback = pick(rng, &[168.0, 336.0]);
             r.history = r.lookback * rng.random_range(1.0..1.6);

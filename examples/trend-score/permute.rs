@@ -74,7 +74,8 @@ pub(crate) fn case(traces: &Traces, kind: &str, seed: u64) -> Made {
         let guest = loop {
             let g = shuffled(rng);
             let mean = g.iter().sum::<f64>() / g.len() as f64;
-            if mean > 4.0 && g.len() >= node.len() {
+            let sd = (g.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / g.len() as f64).sqrt();
+            if mean > 4.0 && sd < 0.5 * mean && g.len() >= node.len() {
                 let target = rng.random_range(7.0..20.0);
                 break g.iter().map(|v| v * target / mean).collect::<Vec<f64>>();
             }
@@ -91,8 +92,9 @@ pub(crate) fn case(traces: &Traces, kind: &str, seed: u64) -> Made {
     }
     y.truncate(n);
     if kind == "perm_trend" {
+        y.iter_mut().for_each(|v| *v *= 0.4);
         let sd = spread_of_days(&y);
-        slope = (sd * rng.random_range(0.6..1.6)).max(0.9) * if rng.random_bool(0.5) { 1.0 } else { -1.0 };
+        slope = (sd * rng.random_range(0.9..1.8)).clamp(0.9, 3.0) * if rng.random_bool(0.5) { 1.0 } else { -1.0 };
         for (i, v) in y.iter_mut().enumerate() {
             *v += slope * (i as f64 - if slope > 0.0 { 0.0 } else { n as f64 }) / DAY as f64;
         }
