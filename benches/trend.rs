@@ -37,7 +37,13 @@ fn series(kind: usize, rng: &mut ChaCha8Rng) -> Vec<Point> {
                 _ => f64::from(u8::from(rng.random_bool(0.05))) * 0.5,
             };
             let value = (level + noise + shape).clamp(0.0, 1.0);
-            Point { time: NOW - (168 - h) * HOUR, value, seconds: 3_600, count: 60, p95: Some(value * 1.2) }
+            Point {
+                time: NOW - (168 - h) * HOUR,
+                value,
+                seconds: 3_600,
+                count: 60,
+                p95: Some(value * 1.2),
+            }
         })
         .collect()
 }
@@ -49,7 +55,9 @@ fn cluster(c: &mut Criterion) {
     let names = ["idle", "", "", "", "", "flat", "daily", "step", "growth", "spikes"];
     for (kind, name) in names.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
         let points = series(kind, rng);
-        c.bench_function(&format!("series/{name}"), |b| b.iter(|| analyze(black_box(&points), &params)));
+        c.bench_function(&format!("series/{name}"), |b| {
+            b.iter(|| analyze(black_box(&points), &params))
+        });
     }
     for guests in [50, 2_000, 10_000] {
         let nodes = if guests == 50 { 3 } else { 32 };

@@ -12,12 +12,48 @@ const MONDAY: i64 = 1_767_571_200;
 
 /// All kinds that [`series`] can make.
 pub(crate) const KINDS: &[&str] = &[
-    "flat_ar", "flat_ar_volatile", "flat_white", "hetero", "heavy_tail", "wander", "diurnal", "diurnal_edge",
-    "diurnal_lookback24", "odd_daily", "long_history", "first_days", "weekly", "weekly_short", "cycle_other",
-    "sawtooth_multi", "step", "step_daily", "step_two", "step_many", "step_recent", "bursts", "bursts_edge", "rare_spikes",
-    "telegraph", "glitches", "gaps_flat", "idle_guest", "trend", "trend_diurnal", "trend_diurnal_slow", "trend_weekly",
-    "trend_weak", "trend_step", "trend_glitches", "late_ramp", "ramp_saturate", "leak_restart", "gaps_trend", "few",
-    "anomaly_now", "anomaly_not",
+    "flat_ar",
+    "flat_ar_volatile",
+    "flat_white",
+    "hetero",
+    "heavy_tail",
+    "wander",
+    "diurnal",
+    "diurnal_edge",
+    "diurnal_lookback24",
+    "odd_daily",
+    "long_history",
+    "first_days",
+    "weekly",
+    "weekly_short",
+    "cycle_other",
+    "sawtooth_multi",
+    "step",
+    "step_daily",
+    "step_two",
+    "step_many",
+    "step_recent",
+    "bursts",
+    "bursts_edge",
+    "rare_spikes",
+    "telegraph",
+    "glitches",
+    "gaps_flat",
+    "idle_guest",
+    "trend",
+    "trend_diurnal",
+    "trend_diurnal_slow",
+    "trend_weekly",
+    "trend_weak",
+    "trend_step",
+    "trend_glitches",
+    "late_ramp",
+    "ramp_saturate",
+    "leak_restart",
+    "gaps_trend",
+    "few",
+    "anomaly_now",
+    "anomaly_not",
 ];
 
 /// A series line of trend-cases and its truth.
@@ -73,7 +109,12 @@ impl Shape {
             2 => (d.min(24.0 - d) < 2.0) as u8 as f64,
             3 => (-(d - 6.0).powi(2) / 8.0).exp() + 0.8 * (-(d - 13.0).powi(2) / 8.0).exp(),
             4 => (d / 12.0).min((24.0 - d) / 12.0),
-            _ => ((d / 24.0 * std::f64::consts::TAU).cos() + 0.5 * (d / 12.0 * std::f64::consts::TAU).sin()) * 0.33 + 0.5,
+            _ => {
+                ((d / 24.0 * std::f64::consts::TAU).cos()
+                    + 0.5 * (d / 12.0 * std::f64::consts::TAU).sin())
+                    * 0.33
+                    + 0.5
+            }
         };
         self.height * unit
     }
@@ -132,7 +173,8 @@ fn trending(rng: &mut ChaCha8Rng, r: &mut Recipe, z: (f64, f64), least: f64) {
     let size = (z * error).max(least * rng.random_range(1.0..2.5) / days);
     let size = size.min(40.0 / (r.history / 24.0).max(days));
     r.slope = sign(rng) * size;
-    r.level = if r.slope > 0.0 { rng.random_range(48.0..60.0) } else { rng.random_range(15.0..30.0) };
+    r.level =
+        if r.slope > 0.0 { rng.random_range(48.0..60.0) } else { rng.random_range(15.0..30.0) };
     if r.slope.abs() * days < 4.0 {
         r.noise = r.noise.min(2.0);
     }
@@ -179,7 +221,10 @@ pub(crate) fn series(kind: &str, seed: u64) -> Made {
                 r.behavior = None;
             }
         }
-        "flat_white" => (r.noise, r.white, r.lookback) = (0.1, rng.random_range(1.0..4.5), pick(rng, &[24.0, 72.0, 168.0])),
+        "flat_white" => {
+            (r.noise, r.white, r.lookback) =
+                (0.1, rng.random_range(1.0..4.5), pick(rng, &[24.0, 72.0, 168.0]))
+        }
         "wander" => {
             (r.noise, r.tau) = (rng.random_range(2.5..5.0), rng.random_range(24.0..60.0));
             r.accept = vec!["stable", "volatile"];
@@ -222,7 +267,8 @@ pub(crate) fn series(kind: &str, seed: u64) -> Made {
         }
         "cycle_other" | "sawtooth_multi" => {
             r.label = "cyclical";
-            r.accept = if kind == "cycle_other" { vec!["cyclical"] } else { vec!["cyclical", "volatile"] };
+            r.accept =
+                if kind == "cycle_other" { vec!["cyclical"] } else { vec!["cyclical", "volatile"] };
             r.noise = r.noise.min(2.0);
             r.lookback = 168.0;
             r.history = 168.0 * rng.random_range(1.0..2.0);
@@ -237,7 +283,11 @@ pub(crate) fn series(kind: &str, seed: u64) -> Made {
                 daily(rng, r);
                 r.accept = vec!["cyclical", "stable"];
             }
-            let count = match kind { "step_two" => 2, "step_many" => 3, _ => 1 };
+            let count = match kind {
+                "step_two" => 2,
+                "step_many" => 3,
+                _ => 1,
+            };
             for _ in 0..count {
                 step(rng, r, r.lookback - 14.0, 14.0);
             }
@@ -337,7 +387,14 @@ pub(crate) fn series(kind: &str, seed: u64) -> Made {
 }
 
 /// The process on its grid, the tiers over it, and the truth.
-fn render(kind: &str, seed: u64, now: i64, r: &Recipe, rng: &mut ChaCha8Rng, peak_scored: bool) -> Made {
+fn render(
+    kind: &str,
+    seed: u64,
+    now: i64,
+    r: &Recipe,
+    rng: &mut ChaCha8Rng,
+    peak_scored: bool,
+) -> Made {
     let n = (r.history / STEP) as usize;
     let hours = |i: usize| -r.history + (i + 1) as f64 * STEP;
     let hour_of_day = |u: f64| ((now as f64 / 3_600.0 + u) / 1.0).rem_euclid(24.0);
@@ -433,13 +490,29 @@ fn render(kind: &str, seed: u64, now: i64, r: &Recipe, rng: &mut ChaCha8Rng, pea
         "id": format!("g{seed}-{kind}"), "unit": if r.relative { "bps" } else { "percent" }, "metric": "cpu", "now": now,
         "lookback_hours": r.lookback, "threshold": threshold, "samples": samples,
     });
-    let mean_day = r.day.map_or(0.0, |d| (0..288).map(|i| d.at(f64::from(i) / 12.0)).sum::<f64>() / 288.0);
+    let mean_day =
+        r.day.map_or(0.0, |d| (0..288).map(|i| d.at(f64::from(i) / 12.0)).sum::<f64>() / 288.0);
     let level = (r.level + mean_day).min(100.0);
     let limit = threshold / factor;
     let crossing = |f: &dyn Fn(f64) -> f64| (0..721).map(f64::from).find(|h| f(*h) >= limit);
     let ramp = |h: f64| if r.slope > 0.0 { r.slope * h / 24.0 } else { 0.0 };
-    let level_h = if level >= limit { Some(0.0) } else { (r.slope > 0.0).then(|| (limit - level) / r.slope * 24.0).filter(|h| *h <= 720.0) };
-    let plain = matches!(kind, "trend" | "trend_diurnal" | "diurnal" | "flat_ar" | "trend_step" | "late_ramp" | "gaps_trend" | "step" | "trend_diurnal_slow");
+    let level_h = if level >= limit {
+        Some(0.0)
+    } else {
+        (r.slope > 0.0).then(|| (limit - level) / r.slope * 24.0).filter(|h| *h <= 720.0)
+    };
+    let plain = matches!(
+        kind,
+        "trend"
+            | "trend_diurnal"
+            | "diurnal"
+            | "flat_ar"
+            | "trend_step"
+            | "late_ramp"
+            | "gaps_trend"
+            | "step"
+            | "trend_diurnal_slow"
+    );
     let peak_hours = match (r.day, peak_scored) {
         (Some(d), true) => Some(peaks(d)),
         (None, _) if plain => Some(Vec::new()),
@@ -451,7 +524,20 @@ fn render(kind: &str, seed: u64, now: i64, r: &Recipe, rng: &mut ChaCha8Rng, pea
         label: Some(label.to_string()),
         accept: accept.iter().map(|s| (*s).to_string()).collect(),
         slope_per_day: Some(r.slope * factor),
-        slope_scored: !matches!(kind, "few" | "first_days" | "wander" | "ramp_saturate" | "sawtooth_multi" | "cycle_other" | "step_recent" | "diurnal_lookback24" | "weekly_short" | "bursts_edge" | "telegraph"),
+        slope_scored: !matches!(
+            kind,
+            "few"
+                | "first_days"
+                | "wander"
+                | "ramp_saturate"
+                | "sawtooth_multi"
+                | "cycle_other"
+                | "step_recent"
+                | "diurnal_lookback24"
+                | "weekly_short"
+                | "bursts_edge"
+                | "telegraph"
+        ),
         crossing_level_h: level_h,
         crossing_peak_h: crossing(&|h| clean(h) - (r.slope * h / 24.0) + ramp(h)),
         crossing_scored: plain && (level - limit).abs() > 3.0,
@@ -461,11 +547,25 @@ fn render(kind: &str, seed: u64, now: i64, r: &Recipe, rng: &mut ChaCha8Rng, pea
             _ => None,
         },
         peak_hours,
-        behavior: r.behavior.filter(|b| kind != "few" && (*b != "bursty" || label == "volatile")).map(str::to_string),
-        change_points: Some(r.steps.iter().map(|(at, _)| now as f64 + at * 3_600.0).collect()).filter(|_| kind != "step_recent"),
+        behavior: r
+            .behavior
+            .filter(|b| kind != "few" && (*b != "bursty" || label == "volatile"))
+            .map(str::to_string),
+        change_points: Some(r.steps.iter().map(|(at, _)| now as f64 + at * 3_600.0).collect())
+            .filter(|_| kind != "step_recent"),
         no_trend: !trending,
-        noise_sd: matches!(kind, "flat_ar" | "flat_ar_volatile" | "flat_white" | "diurnal" | "trend" | "trend_diurnal" | "step" | "weekly")
-            .then(|| r.noise.hypot(r.white)),
+        noise_sd: matches!(
+            kind,
+            "flat_ar"
+                | "flat_ar_volatile"
+                | "flat_white"
+                | "diurnal"
+                | "trend"
+                | "trend_diurnal"
+                | "step"
+                | "weekly"
+        )
+        .then(|| r.noise.hypot(r.white)),
         cat: kind.to_string(),
     };
     Made { line: line.to_string(), truth }
@@ -473,7 +573,18 @@ fn render(kind: &str, seed: u64, now: i64, r: &Recipe, rng: &mut ChaCha8Rng, pea
 
 /// Label and accepted labels of series without trend and cycle, by what their spread turned out to be.
 fn by_spread(kind: &str, r: &Recipe, y: &[f64]) -> (&'static str, Vec<&'static str>) {
-    let plain = matches!(kind, "bursts" | "bursts_edge" | "telegraph" | "flat_ar_volatile" | "flat_ar" | "heavy_tail" | "glitches" | "hetero" | "gaps_flat");
+    let plain = matches!(
+        kind,
+        "bursts"
+            | "bursts_edge"
+            | "telegraph"
+            | "flat_ar_volatile"
+            | "flat_ar"
+            | "heavy_tail"
+            | "glitches"
+            | "hetero"
+            | "gaps_flat"
+    );
     if !plain {
         return (r.label, r.accept.clone());
     }
@@ -492,7 +603,9 @@ fn by_spread(kind: &str, r: &Recipe, y: &[f64]) -> (&'static str, Vec<&'static s
 
 fn peaks(d: Shape) -> Vec<u8> {
     let hour: Vec<f64> = (0..24)
-        .map(|h| (0..12).map(|i| d.at(f64::from(h) + (f64::from(i) + 0.5) / 12.0)).sum::<f64>() / 12.0)
+        .map(|h| {
+            (0..12).map(|i| d.at(f64::from(h) + (f64::from(i) + 0.5) / 12.0)).sum::<f64>() / 12.0
+        })
         .collect();
     let low = hour.iter().copied().fold(f64::INFINITY, f64::min);
     let high = hour.iter().copied().fold(0.0, f64::max);
@@ -558,7 +671,15 @@ pub(crate) fn tiers(now: i64, y: &[f64], rng: &mut ChaCha8Rng) -> Vec<(i64, f64)
         }
     }
     let recent = n.saturating_sub(576);
-    samples.extend((recent..n).rev().step_by(every).map(|i| (time(i) - rng.random_range(0..40i64), y[i])).collect::<Vec<_>>().into_iter().rev());
+    samples.extend(
+        (recent..n)
+            .rev()
+            .step_by(every)
+            .map(|i| (time(i) - rng.random_range(0..40i64), y[i]))
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev(),
+    );
     samples
 }
 

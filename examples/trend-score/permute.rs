@@ -20,7 +20,8 @@ pub(crate) struct Traces {
 
 /// Reads the 30-day file; `None` where it is absent.
 pub(crate) fn traces() -> Option<Traces> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/traces/bitbrains-70vm-30d-5min.csv.gz");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../shared/traces/bitbrains-70vm-30d-5min.csv.gz");
     let file = std::fs::File::open(path).ok()?;
     let mut rows = csv::Reader::from_reader(flate2::read::GzDecoder::new(BufReader::new(file)));
     let mut guests: BTreeMap<u32, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
@@ -94,13 +95,20 @@ pub(crate) fn case(traces: &Traces, kind: &str, seed: u64) -> Made {
     if kind == "perm_trend" {
         y.iter_mut().for_each(|v| *v *= 0.4);
         let sd = spread_of_days(&y);
-        slope = (sd * rng.random_range(0.9..1.8)).clamp(0.9, 3.0) * if rng.random_bool(0.5) { 1.0 } else { -1.0 };
+        slope = (sd * rng.random_range(0.9..1.8)).clamp(0.9, 3.0)
+            * if rng.random_bool(0.5) { 1.0 } else { -1.0 };
         for (i, v) in y.iter_mut().enumerate() {
             *v += slope * (i as f64 - if slope > 0.0 { 0.0 } else { n as f64 }) / DAY as f64;
         }
     }
     let samples = tiers(now, &y, rng);
-    let label = if slope > 0.0 { "sustained_increase" } else if slope < 0.0 { "sustained_decrease" } else { "stable" };
+    let label = if slope > 0.0 {
+        "sustained_increase"
+    } else if slope < 0.0 {
+        "sustained_decrease"
+    } else {
+        "stable"
+    };
     let accept: Vec<String> = match slope == 0.0 {
         true => ["stable", "volatile", "cyclical"].map(String::from).to_vec(),
         false => vec![label.to_string()],

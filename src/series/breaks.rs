@@ -208,7 +208,10 @@ mod tests {
         let t = days(168);
         let x: Vec<f64> = t.iter().map(|t| if *t > -3.01 { 15.0 } else { 0.0 }).collect();
         let found = search(&t, &x, false, &[], &Search { terms: 1, ..SEARCH });
-        assert!(matches!(found.models[1].terms[0], Term::Step(at) if (at + 3.02).abs() < 0.02), "{found:?}");
+        assert!(
+            matches!(found.models[1].terms[0], Term::Step(at) if (at + 3.02).abs() < 0.02),
+            "{found:?}"
+        );
         assert!(found.models[1].rss < 1e-9);
     }
 
@@ -217,7 +220,10 @@ mod tests {
         let t = days(168);
         let x: Vec<f64> = t.iter().map(|t| 4.0 * (t + 3.0).max(0.0)).collect();
         let found = search(&t, &x, false, &[], &Search { terms: 1, ..SEARCH });
-        assert!(matches!(found.models[1].terms[0], Term::Hinge(at) if (at + 3.0).abs() < 0.05), "{found:?}");
+        assert!(
+            matches!(found.models[1].terms[0], Term::Hinge(at) if (at + 3.0).abs() < 0.05),
+            "{found:?}"
+        );
     }
 
     #[test]
@@ -239,13 +245,22 @@ mod tests {
     #[test]
     fn two_steps_that_look_like_a_hinge_are_told_apart_by_moving_terms() {
         let t = days(168);
-        let level = |t: f64| if t > -2.0 { 18.0 } else if t > -4.0 { 8.0 } else { 0.0 };
+        let level = |t: f64| {
+            if t > -2.0 {
+                18.0
+            } else if t > -4.0 {
+                8.0
+            } else {
+                0.0
+            }
+        };
         let x: Vec<f64> = t.iter().map(|t| level(*t)).collect();
         let mut model = search(&t, &x, true, &[], &SEARCH).models.remove(2);
         for _ in 0..4 {
             let near = neighbours(&t, &x, &model, 0, &SEARCH).into_iter();
             let same_size = near.filter(|m| m.terms.len() == 2);
-            model = same_size.chain([model.clone()]).min_by(|a, b| a.rss.total_cmp(&b.rss)).unwrap();
+            model =
+                same_size.chain([model.clone()]).min_by(|a, b| a.rss.total_cmp(&b.rss)).unwrap();
         }
         assert!(model.rss < 1e-6, "{model:?}");
     }

@@ -117,7 +117,8 @@ pub fn weighted_quantile(x: &mut [(f64, f64)], p: f64) -> Option<f64> {
     let mut rest = x;
     while rest.len() > 1 {
         // Splits where the quantile is likely, so that the larger part falls away at once.
-        let at = ((rest.len() as f64 * (wanted / total).clamp(0.0, 1.0)) as usize).clamp(1, rest.len() - 1);
+        let at = ((rest.len() as f64 * (wanted / total).clamp(0.0, 1.0)) as usize)
+            .clamp(1, rest.len() - 1);
         rest.select_nth_unstable_by(at, |a, b| a.0.total_cmp(&b.0));
         let (low, high) = rest.split_at_mut(at);
         let below: f64 = low.iter().map(|v| v.1).sum();

@@ -53,7 +53,8 @@ pub fn attribute(node: &[Point], guests: &[&[Point]], params: &Params<'_>) -> Op
 /// Hourly means of the lookback window.
 fn hourly(points: &[Point], params: &Params<'_>) -> Bins {
     let from = params.now.saturating_sub((params.lookback_days() * DAY as f64) as i64);
-    let inside = points.iter().filter(|p| p.value.is_finite() && (from..=params.now).contains(&p.time));
+    let inside =
+        points.iter().filter(|p| p.value.is_finite() && (from..=params.now).contains(&p.time));
     let mut kept: Vec<Point> = inside.copied().collect();
     kept.sort_by_key(|p| p.time);
     Bins::of(&kept, Grid::Hour, params.now, params.local)
@@ -74,7 +75,8 @@ fn slope_weights(bins: &Bins) -> Option<Vec<f64>> {
 
 /// A guest's load at the node's hours: as it was (0 while absent), and as if it had always been there.
 fn presence(keys: &[i64], guest: &Bins) -> (Vec<f64>, Vec<f64>) {
-    let known: BTreeMap<i64, f64> = guest.key.iter().copied().zip(guest.y.iter().copied()).collect();
+    let known: BTreeMap<i64, f64> =
+        guest.key.iter().copied().zip(guest.y.iter().copied()).collect();
     let edge = |values: Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let (mut there, mut anyway) = (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
     for key in keys {

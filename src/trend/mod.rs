@@ -23,7 +23,8 @@ pub mod cases;
 
 pub use attribution::{Attribution, attribute};
 pub use compare::{
-    BeforeAfter, StabilityComparison, Steadier, before_after, compare_node_stability, node_stability,
+    BeforeAfter, StabilityComparison, Steadier, before_after, compare_node_stability,
+    node_stability,
 };
 pub use finding::{
     Anomaly, Baseline, Behaviour, Change, Direction, NotEnough, ProjectionBasis, Side, Trend,
@@ -127,7 +128,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         var_level: structure.fit.covariance(&row, &row) * long_run * square,
         var_slope: structure.fit.covariance(&contrast, &contrast) * long_run * square,
         covariance: structure.fit.covariance(&row, &contrast) * long_run * square,
-        quantile_80: dist::t_quantile(0.9, slope.dof),
+        quantile_80: 1.08 * dist::t_quantile(0.9, slope.dof),
         lookback_hours: f64::from(params.lookback_hours),
         wall: params.local.wall(params.now),
         season: scaled,
@@ -160,7 +161,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         projection_basis: None,
         saturated,
         stability: Some(rhythm::stability(noise)),
-        behaviour: Some(rhythm::behaviour(direction, noise, &structure, idle)),
+        behaviour: Some(rhythm::behaviour(direction, noise, &structure, &adjusted, idle)),
         peak_multiplier: rhythm::peak_multiplier(&season, &peak_hours, level),
         peak_hours,
         changes: changes(&structure, params, unit),

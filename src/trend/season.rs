@@ -53,7 +53,9 @@ impl Season {
 
     /// Values of `bins` without the season.
     pub(super) fn taken_out(&self, bins: &Bins) -> Vec<f64> {
-        (0..bins.len()).map(|i| bins.y[i] - self.at(usize::from(bins.slot[i]), bins.weekend[i])).collect()
+        (0..bins.len())
+            .map(|i| bins.y[i] - self.at(usize::from(bins.slot[i]), bins.weekend[i]))
+            .collect()
     }
 
     /// Number of parameters that a window of `window` bins paid for.

@@ -111,7 +111,13 @@ fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> 
     let x = without_spikes(x, grid);
     let (t, n) = (&bins.t, bins.len());
     let span = bins.span();
-    let apart = if grid == Grid::SixHours { 1.0 } else if span < 2.0 { span / 5.0 } else { 0.25 };
+    let apart = if grid == Grid::SixHours {
+        1.0
+    } else if span < 2.0 {
+        span / 5.0
+    } else {
+        0.25
+    };
     let rules = Search { apart, last_hinge: t[n - 1] - 0.2 * span, terms: TERMS };
     let known = known_steps(t, shifts);
     let level = search(t, &x, false, &known, &rules);
@@ -119,7 +125,8 @@ fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> 
     let fitted = 2.0 + (known.len() + TERMS) as f64;
     let n_eff = n as f64 / long_run(&line.residual, &bins.key, fitted, seasonal).inflation();
     let score = |m: &Model| score(m, known.len(), n as f64, n_eff);
-    let least = |models: Vec<Model>| models.into_iter().min_by(|a, b| score(a).total_cmp(&score(b)));
+    let least =
+        |models: Vec<Model>| models.into_iter().min_by(|a, b| score(a).total_cmp(&score(b)));
     let Some(mut best) = least([level.models, line.models].concat()) else { return Vec::new() };
     for _ in 0..MOVES {
         if best.terms.len() == known.len() {
@@ -179,6 +186,7 @@ fn refit(bins: &Bins, x: &[f64], terms: &[(Term, bool)], seasonal: f64) -> Struc
         }
     }
     let residual = (0..n).map(|i| x[i] - fitted(&fit, i)).collect();
+    widen_for_hinges(&mut fit, columns.clone(), &bins.t, terms);
     let long_run = long_run(&clipped, &bins.key, columns.len() as f64, seasonal);
     Structure {
         terms: terms.iter().map(|t| t.0).collect(),
@@ -188,5 +196,20 @@ fn refit(bins: &Bins, x: &[f64], terms: &[(Term, bool)], seasonal: f64) -> Struc
         clipped,
         scale,
         long_run,
+    }
+}
+
+/// Where a slope breaks is estimated too: to first order that adds a step at each hinge to the design
+/// (Muggeo 2003), which widens the covariance of the coefficients.
+fn widen_for_hinges(fit: &mut Fit, mut columns: Vec<Vec<f64>>, t: &[f64], terms: &[(Term, bool)]) {
+    let p = columns.len();
+    for (term, _) in terms {
+        if let Term::Hinge(time) = term {
+            columns.push(t.iter().map(|t| Term::Step(*time).at(*t)).collect());
+        }
+    }
+    if columns.len() > p {
+        let wide = least_squares(&columns, t).inverse;
+        fit.inverse = (0..p * p).map(|i| wide[i / p * columns.len() + i % p]).collect();
     }
 }
