@@ -5,9 +5,12 @@
 //! anomaly -> projection -> rhythm. `docs/trend.md` has the reasons and the measured worth.
 
 mod anomaly;
+mod attribution;
 mod clean;
+mod compare;
 mod finding;
 mod label;
+mod many;
 mod outlook;
 mod params;
 mod projection;
@@ -18,15 +21,21 @@ mod structure;
 
 pub mod cases;
 
+pub use attribution::{Attribution, attribute};
+pub use compare::{
+    BeforeAfter, StabilityComparison, Steadier, before_after, compare_node_stability,
+    node_stability,
+};
 pub use finding::{
     Anomaly, Baseline, Behaviour, Change, Direction, NotEnough, ProjectionBasis, Side, Trend,
 };
+pub use many::{Job, analyze_many, in_parallel};
 pub use outlook::Forecast;
 pub use params::{Nature, Params, Scale};
 pub use projection::{Crossing, Projection};
 
 use crate::model::{DAY, HOUR, UnixTime};
-use crate::series::{Bins, Point, dist, stats};
+use crate::series::{Bins, Grid, Point, dist, stats};
 use clean::Clean;
 use label::Case;
 use outlook::Outlook;
@@ -72,19 +81,13 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         return unknown;
     }
     let bins = Bins::of(&points, grid, params.now, params.local);
-    let season = season::season(&bins, grid);
-    let mut window = bins.since(bins.t.partition_point(|t| *t < -params.lookback_days()));
-    let saturated = cut_saturated(&mut window, params.scale);
-    let adjusted: Vec<f64> = (0..window.len())
-        .map(|i| window.y[i] - season.at(usize::from(window.slot[i]), window.weekend[i]))
-        .collect();
-    let seasonal = season.parameters(window.len());
+    let start = bins.t.partition_point(|t| *t < -params.lookback_days());
     let days = |time: &UnixTime| (*time - params.now) as f64 / DAY as f64;
     let shifts: Vec<f64> = params.shifts.iter().map(days).collect();
-    let flat = range(&window.y) < FLAT;
-    let structure = structure::structure(&window, &adjusted, grid, &shifts, seasonal, flat);
+    let Explained { season, window, adjusted, structure, seasonal, saturated } =
+        explain(bins, start, grid, params.scale, &shifts);
     let slope = slope::slope(&window, &structure, seasonal);
-    let noise = rhythm::noise(&structure, window_points);
+    let noise = rhythm::noise(&structure, &window, window_points);
     let case = Case {
         bins: &window,
         grid,
@@ -95,26 +98,6 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         lookback: params.lookback_days(),
     };
     let direction = label::direction(&case);
-    if std::env::var("DBG").is_ok() {
-        eprintln!(
-            "DBG {:?} terms {:?} beta {:?} p {:.2e} seg {:.2} avg {:.2} err {:.2} dof {:.1} infl {:.1} scale {:.2} noise {:.2} F {:.2}/{:.2} A {:.1} n {}",
-            direction,
-            structure.terms,
-            structure.fit.beta.iter().map(|b| (b * 10.0).round() / 10.0).collect::<Vec<_>>(),
-            slope.p,
-            slope.segment,
-            slope.average,
-            slope.error,
-            slope.dof,
-            structure.long_run.inflation(),
-            structure.scale,
-            noise,
-            season.strength,
-            season.strength_raw,
-            season.amplitude,
-            window.len()
-        );
-    }
     let now = anomaly::now(&points, &window, &season, &structure, (params.now, params.local));
     let p95 = rhythm::p95(&points, params);
     let level = if saturated { 100.0 } else { structure.at(0.0) };
@@ -145,7 +128,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         var_level: structure.fit.covariance(&row, &row) * long_run * square,
         var_slope: structure.fit.covariance(&contrast, &contrast) * long_run * square,
         covariance: structure.fit.covariance(&row, &contrast) * long_run * square,
-        quantile_80: dist::t_quantile(0.9, slope.dof),
+        quantile_80: 1.08 * dist::t_quantile(0.9, slope.dof),
         lookback_hours: f64::from(params.lookback_hours),
         wall: params.local.wall(params.now),
         season: scaled,
@@ -178,7 +161,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         projection_basis: None,
         saturated,
         stability: Some(rhythm::stability(noise)),
-        behaviour: Some(rhythm::behaviour(direction, noise, &structure, idle)),
+        behaviour: Some(rhythm::behaviour(direction, noise, &structure, &adjusted, idle)),
         peak_multiplier: rhythm::peak_multiplier(&season, &peak_hours, level),
         peak_hours,
         changes: changes(&structure, params, unit),
@@ -186,6 +169,50 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         p95_7d: p95.map(|v| v * unit),
         outlook: Some(Box::new(outlook)),
     }
+}
+
+/// A window and what explains it.
+struct Explained {
+    season: season::Season,
+    window: Bins,
+    /// The window less the season.
+    adjusted: Vec<f64>,
+    structure: structure::Structure,
+    /// Profile parameters that the window paid for.
+    seasonal: f64,
+    saturated: bool,
+}
+
+/// Season, then structure; where steps were found, both once more with the steps taken out of the
+/// season's view: a step in a short history looks like a profile.
+fn explain(bins: Bins, start: usize, grid: Grid, scale: Scale, shifts: &[f64]) -> Explained {
+    let mut window = bins.since(start);
+    let saturated = cut_saturated(&mut window, scale);
+    let flat = range(&window.y) < FLAT;
+    let given = |season: &season::Season| {
+        let seasonal = season.parameters(window.len());
+        let adjusted = season.taken_out(&window);
+        let structure = structure::structure(&window, &adjusted, grid, shifts, seasonal, flat);
+        (seasonal, adjusted, structure)
+    };
+    let mut season = match flat {
+        true => season::Season::none(grid),
+        false => season::season(&bins, grid),
+    };
+    let (mut seasonal, mut adjusted, mut structure) = given(&season);
+    if structure.steps().next().is_some() {
+        let mut level = bins;
+        for i in 0..level.len() {
+            let t = level.t[i];
+            level.y[i] -= structure.steps().filter(|s| t >= s.0).map(|s| s.1).sum::<f64>();
+        }
+        let steady = season::season(&level, grid);
+        if steady.is_some() || season.is_some() {
+            season = steady;
+            (seasonal, adjusted, structure) = given(&season);
+        }
+    }
+    Explained { season, window, adjusted, structure, seasonal, saturated }
 }
 
 /// The steps as changes in time order.

@@ -87,11 +87,6 @@ impl Outlook {
         self.season.at_hour(clock.hour(wall), clock.weekend(wall))
     }
 
-    /// Whether any hour differs from any other.
-    pub(super) fn has_season(&self) -> bool {
-        !self.season.effect.is_empty()
-    }
-
     /// 80 % interval of the slope per hour, mirrored by `side`.
     pub(super) fn slope_80(&self, side: f64) -> (f64, f64) {
         let half = self.quantile_80 * self.var_slope.sqrt();

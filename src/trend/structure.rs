@@ -186,6 +186,7 @@ fn refit(bins: &Bins, x: &[f64], terms: &[(Term, bool)], seasonal: f64) -> Struc
         }
     }
     let residual = (0..n).map(|i| x[i] - fitted(&fit, i)).collect();
+    widen_for_hinges(&mut fit, columns.clone(), &bins.t, terms);
     let long_run = long_run(&clipped, &bins.key, columns.len() as f64, seasonal);
     Structure {
         terms: terms.iter().map(|t| t.0).collect(),
@@ -195,5 +196,20 @@ fn refit(bins: &Bins, x: &[f64], terms: &[(Term, bool)], seasonal: f64) -> Struc
         clipped,
         scale,
         long_run,
+    }
+}
+
+/// Where a slope breaks is estimated too: to first order that adds a step at each hinge to the design
+/// (Muggeo 2003), which widens the covariance of the coefficients.
+fn widen_for_hinges(fit: &mut Fit, mut columns: Vec<Vec<f64>>, t: &[f64], terms: &[(Term, bool)]) {
+    let p = columns.len();
+    for (term, _) in terms {
+        if let Term::Hinge(time) = term {
+            columns.push(t.iter().map(|t| Term::Step(*time).at(*t)).collect());
+        }
+    }
+    if columns.len() > p {
+        let wide = least_squares(&columns, t).inverse;
+        fit.inverse = (0..p * p).map(|i| wide[i / p * columns.len() + i % p]).collect();
     }
 }
