@@ -1,5 +1,5 @@
 //! Bad input at the door: trees that are no trees, and files that are no files.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests fail loudly
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // helpers of tests fail loudly
 
 use pve_foresight::collect::{Counters, identify, inventory, live, rates};
 use pve_foresight::error::{Kind, Warning};
