@@ -195,6 +195,9 @@ mod tests {
         assert_eq!(known.created(100, &place("pve1", 8)), None);
         assert_eq!(known.created(100, &place("pve2", 7)), None);
         assert_eq!(known.created(101, &place("pve1", 7)), None);
+        let mut unread = sample();
+        unread.guests.iter_mut().for_each(|(_, guest)| guest.version = 0);
+        assert_eq!(unread.created(100, &place("pve1", 0)), None, "0 is no version");
     }
 
     #[test]

@@ -216,6 +216,7 @@ mod tests {
     use super::super::cluster::Place;
     use super::super::rrd::{GuestEntry, NodeEntry};
     use super::*;
+    use crate::model::GuestKind;
 
     const NOW: UnixTime = 1_700_000_000;
 
@@ -283,6 +284,28 @@ mod tests {
         let at = |gap: i64| second(&first, &after(gap), NOW - 60 + gap).0;
         assert_eq!(at(MAX_GAP), Some(10.0));
         assert_eq!(at(MAX_GAP + 1), None);
+    }
+
+    #[test]
+    fn another_kind_under_the_same_number_has_no_rate() {
+        let mut then = live("a", NOW, 1060.0, 11000.0);
+        then.guests[0].place.kind = GuestKind::Lxc;
+        assert_eq!(second(&live("a", NOW - 60, 1000.0, 5000.0), &then, NOW), (None, Some(100.0)));
+    }
+
+    #[test]
+    fn one_missed_report_of_a_node_costs_one_rate() {
+        let mut missed = live("a", NOW, 1060.0, 0.0);
+        missed.nodes[0].entry = None;
+        let runs = [live("a", NOW - 60, 1000.0, 0.0), missed, live("a", NOW + 60, 1120.0, 12000.0)];
+        let mut counters = Counters::default();
+        let mut seen = Vec::new();
+        for (run, now) in runs.iter().zip([NOW - 60, NOW, NOW + 60]) {
+            let (tick, next, _) = rates(&counters, run, now);
+            counters = next;
+            seen.push(tick.nodes[0].net_in_bps.map(|r| r.0));
+        }
+        assert_eq!(seen, [None, None, Some(100.0)]);
     }
 
     #[test]
