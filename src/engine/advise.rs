@@ -201,7 +201,10 @@ fn summary(q: &Question, plan: &Plan) -> String {
         let hot = names(q, |s| s.state == State::StableButHot);
         let note = match hot.is_empty() {
             true => String::new(),
-            false => format!(" {} is hot but not getting worse.", listed(&hot)),
+            false => {
+                let is = if hot.len() == 1 { "is" } else { "are" };
+                format!(" {} {is} hot but not getting worse.", listed(&hot))
+            }
         };
         return format!(
             "Nothing to do: no node is, or is heading, above its thresholds within {hours} hours \

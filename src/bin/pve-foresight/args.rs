@@ -115,6 +115,8 @@ pub(crate) struct Trend {
     /// Window of the trend
     #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=2160))]
     pub(crate) lookback: Option<u32>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
     /// Analyse raw series from a file instead, one JSON object per line
     #[arg(long, value_name = "FILE")]
     pub(crate) series: Option<PathBuf>,

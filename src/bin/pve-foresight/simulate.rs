@@ -6,7 +6,7 @@ use crate::settings::read;
 use crate::usage;
 use pve_foresight::error::{Error, Kind, Result};
 use pve_foresight::simulate::{
-    GuestGroup, PveVersion, Scenario, Simulation, TraceSpec, TreeWriter, write_jsonl,
+    Gaps, GuestGroup, PveVersion, Scenario, Simulation, TraceSpec, TreeWriter, write_jsonl,
 };
 use std::io::{BufWriter, ErrorKind};
 use std::path::Path;
@@ -54,7 +54,8 @@ fn scenario(args: &Args, c: &Simulate) -> Result<Scenario> {
             scenario.guests.clear();
         }
         let known = scenario.traces.take().unwrap_or_default();
-        scenario.traces = Some(TraceSpec { path: path.clone(), repeat: true, ..known });
+        let gaps = if c.scenario.is_some() { known.gaps } else { Gaps::Held };
+        scenario.traces = Some(TraceSpec { path: path.clone(), repeat: true, gaps, ..known });
     }
     if let Some(placement) = &c.placement {
         scenario.placement = placement.clone();
