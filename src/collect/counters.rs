@@ -14,8 +14,6 @@ use std::path::{Path, PathBuf};
 
 /// Version of the file written.
 const VERSION: u32 = 1;
-/// Largest file read; 10,000 guests make about 1 MiB.
-const MAX_FILE: u64 = 64 << 20;
 
 /// Counters of all nodes and guests as of one run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -113,7 +111,7 @@ impl Counters {
     /// The counters kept at `path`. Absent, damaged or newer ones cost one run without rates, which
     /// the warning says.
     pub fn load(path: &Path) -> (Self, Option<Warning>) {
-        let loaded = tree::read(path, MAX_FILE).and_then(|bytes| Self::parse(&bytes));
+        let loaded = tree::read(path, tree::MAX_LIVE).and_then(|bytes| Self::parse(&bytes));
         let error = match loaded {
             Ok(counters) => return (counters, None),
             Err(error) => error,
