@@ -8,6 +8,7 @@ mod store_support;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use pve_foresight::model::{GuestMetric, Metric};
 use pve_foresight::store::{Detail, Fleet, Reader, Resolution, Retention, Writer};
+use std::cell::RefCell;
 use std::fs;
 use std::hint::black_box;
 use std::path::Path;
@@ -36,6 +37,7 @@ fn append(c: &mut Criterion) {
         // One minute of time: neither syncs nor rolls are in the figure, CPU and one write are.
         let ticks: Vec<_> = (0..60).map(|i| workload.tick(START + i * 60)).collect();
         writer.append(&ticks[0]).unwrap();
+        let writer = RefCell::new(writer);
         let mut second = START;
         group.bench_function(BenchmarkId::from_parameter(guests), |b| {
             b.iter_batched(
@@ -43,13 +45,13 @@ fn append(c: &mut Criterion) {
                     second += 1;
                     if second == START + 3_599 {
                         second = START + 1;
-                        writer = beside(dir.path(), &ticks[0]);
+                        *writer.borrow_mut() = beside(dir.path(), &ticks[0]);
                     }
                     let mut tick = ticks[second as usize % 60].clone();
                     tick.ts = second;
                     tick
                 },
-                |tick| black_box(writer.append_all([&tick]).unwrap()),
+                |tick| black_box(writer.borrow_mut().append_all([&tick]).unwrap()),
                 criterion::BatchSize::SmallInput,
             );
         });
