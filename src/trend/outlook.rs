@@ -9,6 +9,10 @@ use serde::Serialize;
 
 /// Horizons at which the spread of forecasts is learnt from the window itself, hours.
 const HORIZONS: [f64; 3] = [6.0, 24.0, 72.0];
+/// Tail of the errors seen in the window that is left out on each side, at these horizons. An 80 %
+/// interval would leave 10 %; one week sees too little of what a week can bring, the more so the further
+/// ahead (calibrated by rolling origin on real guests, docs/trend.md).
+const TAILS: [f64; 3] = [0.07, 0.05, 0.03];
 /// Share of the latest day in the level, beside the whole window, far ahead.
 const LATEST_DAY: f64 = 0.6;
 /// Hours in which the latest day's level fades to that share.
@@ -43,7 +47,7 @@ pub(super) struct Outlook {
     pub(super) deviation: f64,
     /// Share of a deviation that is left an hour later.
     pub(super) memory: f64,
-    /// 10 % and 90 % quantiles of the errors at [`HORIZONS`].
+    /// Lower and upper end of the errors at [`HORIZONS`].
     pub(super) errors: [[f64; 2]; 3],
     /// Least and largest possible value.
     pub(super) bounds: [f64; 2],
@@ -143,7 +147,8 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
     x.iter().for_each(|v| sums.push(sums[sums.len() - 1] + v));
     let mut buffer = Vec::with_capacity(n);
     let mut previous: Option<[f64; 2]> = None;
-    HORIZONS.map(|h| {
+    [0, 1, 2].map(|k| {
+        let (h, tail) = (HORIZONS[k], TAILS[k]);
         buffer.clear();
         let (mut first, mut last) = (0, 0);
         for i in 0..n {
@@ -160,7 +165,7 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
         }
         let learnt = match (buffer.len() < 24, previous) {
             (true, Some(shorter)) => shorter,
-            _ => [0.1, 0.9].map(|p| stats::quantile(&mut buffer, p).unwrap_or(0.0)),
+            _ => [tail, 1.0 - tail].map(|p| stats::quantile(&mut buffer, p).unwrap_or(0.0)),
         };
         previous = Some(learnt);
         learnt

@@ -19,6 +19,8 @@ const LEAST: f64 = 11.0;
 const NOISE: f64 = 0.15;
 /// A step below this many points, or residual standard deviations, is none.
 const SMALLEST_STEP: (f64, f64) = (3.0, 2.0);
+/// The same where a move is known to have happened then.
+const SMALLEST_KNOWN: (f64, f64) = (1.0, 1.0);
 
 /// The chosen piecewise linear model, fitted.
 pub(super) struct Structure {
@@ -87,12 +89,14 @@ pub(super) fn structure(
 
 /// Index of the smallest step that is too small to be one.
 fn smallest_step(s: &Structure) -> Option<usize> {
-    let least = SMALLEST_STEP.0.max(SMALLEST_STEP.1 * s.scale);
-    let sizes = s.terms.iter().zip(&s.fit.beta[2..]).enumerate();
-    sizes
-        .filter(|(_, (term, size))| matches!(term, Term::Step(_)) && size.abs() < least)
-        .min_by(|a, b| a.1.1.abs().total_cmp(&b.1.1.abs()))
-        .map(|(i, _)| i)
+    // Size over the size it must have: the least goes first.
+    let excess = |i: usize| {
+        let (points, deviations) = if s.known[i] { SMALLEST_KNOWN } else { SMALLEST_STEP };
+        s.fit.beta[i + 2].abs() / points.max(deviations * s.scale)
+    };
+    (0..s.terms.len())
+        .filter(|i| matches!(s.terms[*i], Term::Step(_)) && excess(*i) < 1.0)
+        .min_by(|a, b| excess(*a).total_cmp(&excess(*b)))
 }
 
 /// Spikes go, steps stay: values clipped to a running median.
