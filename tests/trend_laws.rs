@@ -1,5 +1,7 @@
 //! Laws that hold for every series: moving, scaling or reordering the data only moves or scales the answer.
 
+#![allow(clippy::unwrap_used)]
+
 use proptest::prelude::*;
 use pve_foresight::model::{DAY, HOUR, Worse};
 use pve_foresight::series::{LocalTime, Point};

@@ -1,6 +1,8 @@
 //! The statistics against SciPy, NumPy, statsmodels and pymannkendall; `tests/reference/trend.py`
 //! made the values and says how.
 
+#![allow(clippy::unwrap_used)]
+
 use pve_foresight::series::dist::{t_cdf, t_quantile, t_two_sided};
 use pve_foresight::series::fit::least_squares;
 use pve_foresight::series::longrun::long_run;

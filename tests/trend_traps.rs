@@ -1,5 +1,7 @@
 //! The traps that engines of this field fall into, and what ours answers.
 
+#![allow(clippy::unwrap_used)]
+
 use pve_foresight::model::{DAY, HOUR, Worse};
 use pve_foresight::series::{LocalTime, Point};
 use pve_foresight::trend::cases::{answer_line, answer_numbered};

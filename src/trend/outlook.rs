@@ -2,8 +2,11 @@
 
 use super::finding::Trend;
 use super::season::Season;
+use super::slope::Slope;
 use super::structure::Structure;
+use super::{Explained, Params, Scale};
 use crate::model::HOUR;
+use crate::series::dist::t_quantile;
 use crate::series::{Bins, LocalTime, stats};
 use serde::Serialize;
 
@@ -83,7 +86,48 @@ impl Trend {
     }
 }
 
+/// Widening of the 80 % intervals, measured like that of the slope's.
+const WIDER: f64 = 1.08;
+
 impl Outlook {
+    /// The outlook of an explained window; `level` in points, `unit` the value of a point.
+    pub(super) fn of(
+        explained: &Explained,
+        slope: &Slope,
+        level: f64,
+        unit: f64,
+        params: &Params<'_>,
+    ) -> Self {
+        let s = &explained.structure;
+        let recent = recent(&explained.window, &explained.adjusted, s);
+        let (row, contrast) = (s.row(0.0), s.present_slope());
+        let covariance =
+            |a: &[f64], b: &[f64]| s.fit.covariance(a, b) * s.long_run.long_run * unit * unit;
+        let mut season = explained.season.clone();
+        season.effect.iter_mut().for_each(|e| *e *= unit);
+        let whole = match params.scale {
+            Scale::Share { whole } => whole,
+            Scale::Relative { .. } => f64::INFINITY,
+        };
+        Self {
+            level: level * unit,
+            slope: slope.current * unit,
+            var_level: covariance(&row, &row),
+            var_slope: covariance(&contrast, &contrast),
+            covariance: covariance(&row, &contrast),
+            quantile_80: WIDER * t_quantile(0.9, slope.dof),
+            lookback_hours: params.lookback_days() * 24.0,
+            wall: params.local.wall(params.now),
+            season,
+            day: recent.day * unit,
+            window: recent.window * unit,
+            deviation: recent.deviation * unit,
+            memory: recent.memory,
+            errors: recent.errors.map(|e| e.map(|v| v * unit)),
+            bounds: [0.0, whole],
+        }
+    }
+
     /// Seasonal effect `hours` ahead. The wall clock runs on with today's offset from UTC.
     pub(super) fn effect(&self, hours: f64) -> f64 {
         let clock = LocalTime::utc();
@@ -99,7 +143,7 @@ impl Outlook {
 
     /// Error quantiles between the horizons, by the logarithm of the hours.
     fn error(&self, hours: f64) -> [f64; 2] {
-        let h = hours.max(HORIZONS[0]).min(HORIZONS[2]);
+        let h = hours.clamp(HORIZONS[0], HORIZONS[2]);
         let i = usize::from(h > HORIZONS[1]);
         let part = (h / HORIZONS[i]).ln() / (HORIZONS[i + 1] / HORIZONS[i]).ln();
         [0, 1].map(|k| self.errors[i][k] + part * (self.errors[i + 1][k] - self.errors[i][k]))
@@ -107,17 +151,17 @@ impl Outlook {
 }
 
 /// What the adjusted window says about forecasts, in points.
-pub(super) struct Recent {
-    pub(super) day: f64,
-    pub(super) window: f64,
-    pub(super) deviation: f64,
-    pub(super) memory: f64,
-    pub(super) errors: [[f64; 2]; 3],
+struct Recent {
+    day: f64,
+    window: f64,
+    deviation: f64,
+    memory: f64,
+    errors: [[f64; 2]; 3],
 }
 
 /// Level means since the last step, and the errors that the same forecast would have made within
 /// the window (rolling origin).
-pub(super) fn recent(bins: &Bins, adjusted: &[f64], s: &Structure) -> Recent {
+fn recent(bins: &Bins, adjusted: &[f64], s: &Structure) -> Recent {
     let last_step = s.steps().map(|(time, ..)| time).fold(f64::NEG_INFINITY, f64::max);
     let from = bins.t.partition_point(|t| *t < last_step).min(bins.len() - 1);
     let end = bins.t[bins.len() - 1];
@@ -151,7 +195,7 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
         let (h, tail) = (HORIZONS[k], TAILS[k]);
         buffer.clear();
         let (mut first, mut last) = (0, 0);
-        for i in 0..n {
+        for (i, value) in x.iter().enumerate() {
             let until = bins.t[i] - h / 24.0;
             while bins.t[last] <= until && last < i {
                 last += 1;
@@ -160,7 +204,7 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
                 first += 1;
             }
             if last > first + 5.min(n / 8) {
-                buffer.push(x[i] - (sums[last] - sums[first]) / (last - first) as f64);
+                buffer.push(value - (sums[last] - sums[first]) / (last - first) as f64);
             }
         }
         let learnt = match (buffer.len() < 24, previous) {

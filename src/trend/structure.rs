@@ -53,6 +53,12 @@ impl Structure {
             + self.terms.iter().zip(&self.fit.beta[2..]).map(|(c, b)| c.at(t) * b).sum::<f64>()
     }
 
+    /// Contrast of the coefficients that is the present slope.
+    pub(super) fn present_slope(&self) -> Vec<f64> {
+        let hinge = |term: &Term| f64::from(u8::from(matches!(term, Term::Hinge(_))));
+        [0.0, 1.0].into_iter().chain(self.terms.iter().map(hinge)).collect()
+    }
+
     /// Steps with their sizes.
     pub(super) fn steps(&self) -> impl Iterator<Item = (f64, f64, bool)> + '_ {
         self.terms.iter().zip(&self.fit.beta[2..]).zip(&self.known).filter_map(
@@ -124,14 +130,20 @@ fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> 
     };
     let rules = Search { apart, last_hinge: t[n - 1] - 0.2 * span, terms: TERMS };
     let known = known_steps(t, shifts);
-    let level = search(t, &x, false, &known, &rules);
     let line = search(t, &x, true, &known, &rules);
     let fitted = 2.0 + (known.len() + TERMS) as f64;
     let n_eff = n as f64 / long_run(&line.residual, &bins.key, fitted, seasonal).inflation();
     let score = |m: &Model| score(m, known.len(), n as f64, n_eff);
     let least =
         |models: Vec<Model>| models.into_iter().min_by(|a, b| score(a).total_cmp(&score(b)));
-    let Some(mut best) = least([level.models, line.models].concat()) else { return Vec::new() };
+    let plain = Search { terms: 0, ..rules };
+    let level = search(t, &x, false, &known, &plain).models;
+    let Some(mut best) = least([line.models, level].concat()) else { return Vec::new() };
+    if best.sloped || best.terms.len() > known.len() {
+        // Where a line says nothing at all, a level with steps is not going to.
+        let level = search(t, &x, false, &known, &rules).models;
+        best = least([level, vec![best.clone()]].concat()).unwrap_or(best);
+    }
     for _ in 0..MOVES {
         if best.terms.len() == known.len() {
             break;
@@ -183,7 +195,11 @@ fn refit(bins: &Bins, x: &[f64], terms: &[(Term, bool)], seasonal: f64) -> Struc
         for i in 0..n {
             clipped[i] = x[i] - fitted(&fit, i);
         }
-        scale = stats::clip(&mut clipped, 3.0, &mut buffer);
+        let outside;
+        (scale, outside) = stats::clip(&mut clipped, 3.0, &mut buffer);
+        if !outside && pass == 0 {
+            break;
+        }
         if pass < 2 {
             let pseudo: Vec<f64> = (0..n).map(|i| fitted(&fit, i) + clipped[i]).collect();
             fit = least_squares(&columns, &pseudo);
