@@ -1,5 +1,7 @@
 //! No thread outlives a call: alone in its file, so that no other test's threads are counted.
 
+#![allow(clippy::unwrap_used)]
+
 use pve_foresight::trend::in_parallel;
 
 fn threads() -> usize {

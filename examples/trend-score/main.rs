@@ -5,6 +5,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod backtest;
 mod generate;
 mod permute;
 mod score;
@@ -152,6 +153,13 @@ fn main() {
             &generated(number(1, 1) * 10_000, number(2, 30)),
             verbose,
         );
+        return;
+    }
+    if arguments.first().is_some_and(|a| a == "forecast") {
+        match permute::traces() {
+            Some(traces) => backtest::print(&traces),
+            None => println!("skipped: ../shared/traces absent"),
+        }
         return;
     }
     if arguments.first().is_some_and(|a| a == "permuted") {

@@ -18,6 +18,12 @@ pub(crate) struct Traces {
     series: Vec<Vec<f64>>,
 }
 
+impl Traces {
+    pub(crate) fn series(&self) -> &[Vec<f64>] {
+        &self.series
+    }
+}
+
 /// Reads the 30-day file; `None` where it is absent.
 pub(crate) fn traces() -> Option<Traces> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))

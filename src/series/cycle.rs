@@ -53,11 +53,12 @@ pub fn repeats(x: &[f64], keys: &[i64]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::f64::consts::TAU;
 
     #[test]
     fn sees_a_sine_and_not_a_line_or_spikes() {
         let keys: Vec<i64> = (0..168).collect();
-        let sine: Vec<f64> = (0..168).map(|i| (f64::from(i) / 17.3 * 6.283).sin()).collect();
+        let sine: Vec<f64> = (0..168).map(|i| (f64::from(i) / 17.3 * TAU).sin()).collect();
         assert!(repeats(&sine, &keys));
         let line: Vec<f64> = (0..168).map(f64::from).collect();
         assert!(!repeats(&line, &keys));
@@ -72,7 +73,7 @@ mod tests {
     #[test]
     fn gaps_do_not_hide_a_cycle() {
         let keys: Vec<i64> = (0..200).filter(|k| !(60..90).contains(k)).collect();
-        let x: Vec<f64> = keys.iter().map(|k| (*k as f64 / 20.0 * 6.283).sin()).collect();
+        let x: Vec<f64> = keys.iter().map(|k| (*k as f64 / 20.0 * TAU).sin()).collect();
         assert!(repeats(&x, &keys));
     }
 }

@@ -77,7 +77,8 @@ pub fn t_quantile(p: f64, dof: f64) -> f64 {
         // The upper tail is concave in log: a bounded step cannot run away.
         let step = ((t_cdf(t, dof) - p) / density).clamp(-0.5 * t.abs() - 0.1, 2.0 * t.abs() + 0.1);
         t -= step;
-        if step.abs() < 1e-10 * (1.0 + t.abs()) {
+        // Newton doubles the digits: this step's error is the square of its size.
+        if step.abs() < 1e-5 * (1.0 + t.abs()) {
             break;
         }
     }

@@ -53,36 +53,51 @@ pub fn center_and_scale(x: &[f64], buffer: &mut Vec<f64>) -> (f64, f64) {
     (center, scale)
 }
 
-/// Clips `x` to median +- `width` robust standard deviations; returns that standard deviation.
-pub fn clip(x: &mut [f64], width: f64, buffer: &mut Vec<f64>) -> f64 {
+/// Clips `x` to median +- `width` robust standard deviations; returns that standard deviation and
+/// whether anything was clipped.
+pub fn clip(x: &mut [f64], width: f64, buffer: &mut Vec<f64>) -> (f64, bool) {
     let (center, scale) = center_and_scale(x, buffer);
     let (low, high) = (center - width * scale, center + width * scale);
-    x.iter_mut().for_each(|v| *v = v.clamp(low, high));
-    scale
+    let outside = x.iter().any(|v| *v < low || *v > high);
+    if outside {
+        x.iter_mut().for_each(|v| *v = v.clamp(low, high));
+    }
+    (scale, outside)
 }
 
-/// Median of each value and its neighbours, `width` (odd) in all, fewer at the ends.
+/// Median of each value and its neighbours, `width` (odd) in all, fewer at the ends. O(n width).
 pub fn running_median(x: &[f64], width: usize, out: &mut Vec<f64>) {
     out.clear();
     let half = width / 2;
-    // The window stays sorted: one value leaves, one enters, O(width) each.
     let mut window: Vec<f64> = Vec::with_capacity(width + 1);
-    let place = |w: &[f64], v: f64| w.partition_point(|a| a.total_cmp(&v).is_lt());
-    for v in x.iter().take(half) {
-        window.insert(place(&window, *v), *v);
-    }
     for i in 0..x.len() {
-        if let Some(v) = x.get(i + half) {
-            window.insert(place(&window, *v), *v);
-        }
-        if i > half {
-            window.remove(place(&window, x[i - half - 1]));
+        let inside = i >= half && i + half < x.len();
+        if inside && i > half {
+            replace(&mut window, x[i - half - 1], x[i + half]);
+        } else {
+            window.clear();
+            window.extend_from_slice(&x[i.saturating_sub(half)..(i + half + 1).min(x.len())]);
+            window.sort_unstable_by(f64::total_cmp);
         }
         let n = window.len();
         out.push(match n % 2 {
             1 => window[n / 2],
             _ => 0.5 * (window[n / 2 - 1] + window[n / 2]),
         });
+    }
+}
+
+/// Puts `new` in the place of `old` in a sorted window and moves it to where it belongs.
+fn replace(window: &mut [f64], old: f64, new: f64) {
+    let Some(mut i) = window.iter().position(|v| *v == old) else { return };
+    window[i] = new;
+    while i > 0 && window[i - 1] > new {
+        window.swap(i - 1, i);
+        i -= 1;
+    }
+    while i + 1 < window.len() && window[i + 1] < new {
+        window.swap(i + 1, i);
+        i += 1;
     }
 }
 

@@ -131,7 +131,7 @@ mod tests {
     fn the_growing_guest_is_named() {
         let local = LocalTime::utc();
         let grows = series(0..168, |day| 1.0 + 0.5 * day);
-        let cycles = series(0..168, |day| 2.0 + (day * 6.283).sin());
+        let cycles = series(0..168, |day| 2.0 + (day * std::f64::consts::TAU).sin());
         let node = sum(&[&grows, &cycles], |_| 0.3);
         let a = attribute(&node, &[&grows, &cycles], &Params::share(NOW, 8.0, &local)).unwrap();
         assert!((a.guests[0] - 0.5).abs() < 1e-9 && a.guests[1].abs() < 1e-3, "{a:?}");

@@ -35,7 +35,7 @@ pub use params::{Nature, Params, Scale};
 pub use projection::{Crossing, Projection};
 
 use crate::model::{DAY, HOUR, UnixTime};
-use crate::series::{Bins, Grid, Point, dist, stats};
+use crate::series::{Bins, Grid, Point, stats};
 use clean::Clean;
 use label::Case;
 use outlook::Outlook;
@@ -84,61 +84,29 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     let start = bins.t.partition_point(|t| *t < -params.lookback_days());
     let days = |time: &UnixTime| (*time - params.now) as f64 / DAY as f64;
     let shifts: Vec<f64> = params.shifts.iter().map(days).collect();
-    let Explained { season, window, adjusted, structure, seasonal, saturated } =
-        explain(bins, start, grid, params.scale, &shifts);
-    let slope = slope::slope(&window, &structure, seasonal);
-    let noise = rhythm::noise(&structure, &window, window_points);
+    let explained = explain(bins, start, grid, params.scale, &shifts);
+    let Explained { season, window, structure, .. } = &explained;
+    let slope = slope::slope(window, structure, explained.seasonal);
+    let noise = rhythm::noise(structure, window, window_points);
     let case = Case {
-        bins: &window,
+        bins: window,
         grid,
-        season: &season,
-        structure: &structure,
+        season,
+        structure,
         slope: &slope,
         noise,
         lookback: params.lookback_days(),
     };
     let direction = label::direction(&case);
-    let now = anomaly::now(&points, &window, &season, &structure, (params.now, params.local));
+    let now = anomaly::now(&points, window, season, structure, (params.now, params.local));
     let p95 = rhythm::p95(&points, params);
-    let level = if saturated { 100.0 } else { structure.at(0.0) };
-    let peak_hours = rhythm::peak_hours(&season, &window);
+    let level = if explained.saturated { 100.0 } else { structure.at(0.0) };
+    let peak_hours = rhythm::peak_hours(season, window);
     let idle = rhythm::is_idle(p95, params.scale, unit);
-    let recent = outlook::recent(&window, &adjusted, &structure);
-    let row = structure.row(0.0);
-    let contrast = {
-        let mut c = structure.row(0.0);
-        c[0] = 0.0;
-        c[1] = 1.0;
-        structure.terms.iter().zip(&mut c[2..]).for_each(|(term, c)| {
-            *c = f64::from(u8::from(matches!(term, crate::series::breaks::Term::Hinge(_))));
-        });
-        c
-    };
-    let long_run = structure.long_run.long_run;
-    let square = unit * unit;
-    let whole = match params.scale {
-        Scale::Share { whole } => whole,
-        Scale::Relative { .. } => f64::INFINITY,
-    };
-    let mut scaled = season.clone();
-    scaled.effect.iter_mut().for_each(|e| *e *= unit);
-    let outlook = Outlook {
-        level: level * unit,
-        slope: slope.current * unit,
-        var_level: structure.fit.covariance(&row, &row) * long_run * square,
-        var_slope: structure.fit.covariance(&contrast, &contrast) * long_run * square,
-        covariance: structure.fit.covariance(&row, &contrast) * long_run * square,
-        quantile_80: 1.08 * dist::t_quantile(0.9, slope.dof),
-        lookback_hours: f64::from(params.lookback_hours),
-        wall: params.local.wall(params.now),
-        season: scaled,
-        day: recent.day * unit,
-        window: recent.window * unit,
-        deviation: recent.deviation * unit,
-        memory: recent.memory,
-        errors: recent.errors.map(|e| e.map(|v| v * unit)),
-        bounds: [0.0, whole],
-    };
+    let behaviour = rhythm::behaviour(direction, noise, structure, &explained.adjusted, idle);
+    let confidence = label::confidence(&case, direction);
+    let outlook = Outlook::of(&explained, &slope, level, unit, params);
+    let Explained { season, structure, saturated, .. } = explained;
     Trend {
         direction,
         not_enough: None,
@@ -146,7 +114,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         slope_ci: Some(slope.ci.map(|v| v * unit)),
         r2: Some(slope.r2),
         points: window_points.len(),
-        confidence: label::confidence(&case, direction),
+        confidence,
         level: Some(level * unit),
         current: anomaly::last_hour(&points, params.now).map(|(v, _)| v * unit),
         baseline: now
@@ -161,7 +129,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         projection_basis: None,
         saturated,
         stability: Some(rhythm::stability(noise)),
-        behaviour: Some(rhythm::behaviour(direction, noise, &structure, &adjusted, idle)),
+        behaviour: Some(behaviour),
         peak_multiplier: rhythm::peak_multiplier(&season, &peak_hours, level),
         peak_hours,
         changes: changes(&structure, params, unit),
