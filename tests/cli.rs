@@ -384,6 +384,8 @@ fn simulated_trees_are_collected_with_rates() {
             "2",
             "--guests",
             "4",
+            "--interval",
+            "60",
             "--days",
             "0.002",
             "--now",
