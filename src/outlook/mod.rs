@@ -8,8 +8,10 @@
 //! away: the distribution of the last days predicts the coming ones better than a fitted line.
 
 mod build;
+mod lens;
 
 pub use build::{Expected, GuestHistory, NodeHistory, Weights, build};
+pub use lens::Lens;
 
 use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
 use crate::trend::Trend;

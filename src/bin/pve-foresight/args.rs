@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Trend(Trend),
     /// Recommend the migrations that are worth it, with evidence
     Recommend(Recommend),
+    /// Replay recorded demand under our advice and other policies, and compare the overload
+    Backtest(Backtest),
     /// Show, check or migrate settings
     Settings(Settings),
     /// Write the ticks of a simulated cluster
@@ -151,6 +153,48 @@ pub(crate) struct Settings {
     /// Convert a ProxBalance config.json and print it as our settings file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "set"])]
     pub(crate) migrate: Option<PathBuf>,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Backtest {
+    /// Days judged after the warm-up [default: all that are recorded]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=365))]
+    pub(crate) days: Option<u16>,
+    /// Days before the first decision [default: 14 of traces; half of what the store holds, at most 14]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=365))]
+    pub(crate) warm_up: Option<u16>,
+    /// Hours between decisions
+    #[arg(long, value_name = "HOURS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=168))]
+    pub(crate) every: u16,
+    /// Who decides: none, snapshot, pve-crs, relief, ours, or all
+    #[arg(long, value_delimiter = ',', default_value = "all")]
+    pub(crate) policy: Vec<String>,
+    /// Replay recorded traces (CSV, may be gzipped) on a simulated cluster instead of the store
+    #[arg(long, value_name = "FILE")]
+    pub(crate) traces: Option<PathBuf>,
+    /// With --traces: number of nodes; several make a campaign
+    #[arg(long, value_delimiter = ',', default_value = "6", requires = "traces")]
+    pub(crate) nodes: Vec<u32>,
+    /// With --traces: cores of a node [default: half of the guests' cores, shared out]
+    #[arg(long, requires = "traces", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) cores: Option<u32>,
+    /// With --traces: memory of a node in GiB [default: six per core]
+    #[arg(long, value_name = "GIB", requires = "traces", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub(crate) memory: Option<u32>,
+    /// With --traces: number of guests; further ones repeat recorded ones, shifted by days
+    #[arg(long, requires = "traces")]
+    pub(crate) guests: Option<u32>,
+    /// With --traces: where guests start: skewed, skewed=FACTOR, random, round-robin or balanced
+    #[arg(long, default_value = "skewed", requires = "traces")]
+    pub(crate) placement: String,
+    /// With --traces: share of the guests that grow, from half of the warm-up on
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1, requires = "traces")]
+    pub(crate) growing: f64,
+    /// With --traces: seed of the placement; several make a campaign
+    #[arg(long, value_delimiter = ',', default_value = "1", requires = "traces")]
+    pub(crate) seed: Vec<u64>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
 }
 
 #[derive(Options, Debug)]

@@ -2,6 +2,7 @@
 
 mod append;
 mod args;
+mod backtest;
 mod collect;
 mod demo;
 mod history;
@@ -45,6 +46,7 @@ fn run(args: &Args, out: &mut Out) -> Result<bool> {
         Command::Quality(c) => history::quality(args, c, out),
         Command::Trend(c) => trend::run(args, c, out),
         Command::Recommend(c) => recommend::run(args, c, out),
+        Command::Backtest(c) => backtest::run(args, c, out),
         Command::Settings(c) => settings::run(args, c, out),
         Command::Simulate(c) => simulate::run(args, c, out),
         Command::Demo(c) => demo::run(args, c, out),
