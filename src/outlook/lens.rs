@@ -1,7 +1,9 @@
 //! How recorded series become an outlook, whoever recorded them: the store or a replay.
 
-use super::{GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Weights, build};
-use crate::model::{UnixTime, Worse};
+use super::{
+    GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Weights, build,
+};
+use crate::model::{Fraction, UnixTime, Worse};
 use crate::series::{LocalTime, Point};
 use crate::settings::PenaltyConfig;
 use crate::trend::{Nature, Params, ProjectionBasis, Scale, Trend, analyze};
@@ -83,7 +85,18 @@ impl Lens<'_> {
         let expected = build(&pasts, &node_pasts, self.lookback() as usize, weights);
         let guests = guests.into_iter().zip(expected.guests);
         let guests = guests.map(|(guest, load)| GuestOutlook { load, ..guest }).collect();
-        nodes.iter_mut().zip(expected.bases).for_each(|(node, base)| node.base = base);
+        for ((node, base), placed) in nodes.iter_mut().zip(expected.bases).zip(&expected.placed) {
+            node.base = base;
+            node.cpu = seen(&placed.cpu, node.cores.0, node.cpu.current);
+            node.mem = seen(&placed.memory, node.memory.0, node.mem.current);
+        }
         Outlook { now: self.now, weights: expected.weights, nodes, guests }
     }
+}
+
+/// Readings of hours in cores or bytes.
+fn seen(hours: &[Option<f64>], capacity: f64, current: Option<Fraction>) -> Readings {
+    let shares: Vec<Option<f64>> =
+        hours.iter().map(|x| x.map(|x| x / capacity.max(f64::MIN_POSITIVE))).collect();
+    Readings::of(&shares, current.map(|x| x.0))
 }
