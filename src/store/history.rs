@@ -95,7 +95,7 @@ fn history<M: Stored>(
     place_in: impl Fn(&Roster) -> Option<usize>,
     state: impl Fn(&Roster, usize) -> Option<State>,
 ) -> History<M> {
-    let mut rows: Vec<(&Segment, &Row)> = Vec::new();
+    let mut rows: Vec<(&Arc<Segment>, &Row)> = Vec::new();
     let mut states = Vec::new();
     let mut known: Option<(&Arc<Roster>, Option<State>)> = None;
     for (segment, row) in loaded.rows(range) {
@@ -111,7 +111,7 @@ fn history<M: Stored>(
     }
     let windows = rows.iter().map(|(segment, row)| select::window(segment, row)).collect();
     let codes = codes_of_one::<M>(&rows, group, place_in);
-    History { states, warnings: loaded.warnings.clone(), table: Table::new(windows, codes) }
+    History { states, warnings: loaded.warnings.clone(), table: Table::of_one(windows, codes) }
 }
 
 pub(super) fn of_node(loaded: &Loaded, range: &Range<UnixTime>, name: &str) -> History<NodeMetric> {

@@ -2,9 +2,10 @@
 
 use super::header::Statistic;
 use super::scale::{MISSING, Stored};
+use super::sheet::Sheet;
 use crate::model::{Bucket, UnixTime};
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A stretch of time that the store has a row for; stretches without any are simply not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -58,18 +59,52 @@ impl Detail {
 }
 
 /// Metrics `M` of entities over common windows.
+///
+/// A metric is decoded when it is first asked for, by whichever thread asks.
 #[derive(Clone, Debug)]
 pub struct Table<M> {
     windows: Arc<[Window]>,
+    entities: usize,
+    statistics: &'static [Statistic],
+    /// What is decoded from; `None` when everything is.
+    sheet: Option<Arc<Sheet>>,
     /// `codes[metric][statistic][entity * windows + window]`; empty where nothing is known.
-    codes: Vec<[Vec<u16>; 5]>,
+    codes: Vec<OnceLock<[Vec<u16>; 5]>>,
     metrics: PhantomData<M>,
 }
 
 #[allow(private_bounds, reason = "metrics are a closed set; how they are stored is our business")]
 impl<M: Stored> Table<M> {
-    pub(super) fn new(windows: Arc<[Window]>, codes: Vec<[Vec<u16>; 5]>) -> Self {
-        Self { windows, codes, metrics: PhantomData }
+    /// A table of one entity with everything decoded.
+    pub(super) fn of_one(windows: Arc<[Window]>, codes: Vec<[Vec<u16>; 5]>) -> Self {
+        let codes = codes.into_iter().map(OnceLock::from).collect();
+        let statistics = Detail::Full.statistics();
+        Self { windows, entities: 1, statistics, sheet: None, codes, metrics: PhantomData }
+    }
+
+    /// A table that decodes from `sheet` on demand.
+    pub(super) fn lazy(
+        windows: Arc<[Window]>,
+        sheet: Sheet,
+        entities: usize,
+        detail: Detail,
+    ) -> Self {
+        let codes = M::ALL.iter().map(|_| OnceLock::new()).collect();
+        let (sheet, statistics) = (Some(Arc::new(sheet)), detail.statistics());
+        Self { windows, entities, statistics, sheet, codes, metrics: PhantomData }
+    }
+
+    /// Codes of a metric by statistic, decoded now if need be.
+    fn codes(&self, metric: M) -> Option<&[Vec<u16>; 5]> {
+        let decode = || match &self.sheet {
+            Some(sheet) => {
+                let (index, scale) = (metric.index(), metric.scale());
+                let width = self.windows.len();
+                sheet.gather(index, scale, self.statistics, self.entities, width)
+            }
+            None => Default::default(),
+        };
+        self.codes.get(metric.index()).map(|codes| codes.get_or_init(decode))
     }
 
     /// Windows in order of time.
@@ -79,12 +114,12 @@ impl<M: Stored> Table<M> {
 
     /// Whether any entity has this metric.
     pub fn has(&self, metric: M) -> bool {
-        self.codes.get(metric.index()).is_some_and(|c| !c[Statistic::Avg.index()].is_empty())
+        self.codes(metric).is_some_and(|c| !c[Statistic::Avg.index()].is_empty())
     }
 
     fn series(&self, entity: usize, metric: M, statistic: Statistic) -> &[u16] {
         let width = self.windows.len();
-        let column = self.codes.get(metric.index()).map(|c| c[statistic.index()].as_slice());
+        let column = self.codes(metric).map(|c| c[statistic.index()].as_slice());
         column.and_then(|c| c.get(entity * width..(entity + 1) * width)).unwrap_or_default()
     }
 
