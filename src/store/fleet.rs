@@ -1,9 +1,8 @@
 //! All nodes and guests over a range at once.
 
-use super::header::{Group, Statistic};
+use super::header::Group;
 use super::roster::{GuestEntry, NodeEntry, Roster};
-use super::scale::Stored;
-use super::segment::{Row, Segment};
+use super::segment::Row;
 use super::select::{self, Loaded};
 use super::sheet::{Map, Sheet};
 use super::table::{Detail, Table, Window};
@@ -315,43 +314,4 @@ impl Reordered {
             }
         }
     }
-}
-
-/// The history of one entity: the same table with a single row, and its state in each window.
-pub(super) fn codes_of_one<M: Stored>(
-    rows: &[(&Arc<Segment>, &Row)],
-    group: Group,
-    place_in: impl Fn(&Roster) -> Option<usize>,
-) -> Vec<[Vec<u16>; 5]> {
-    use super::row::BLOCK;
-    use super::scale::MISSING;
-    let mut codes: Vec<[Vec<u16>; 5]> = vec![Default::default(); M::ALL.len()];
-    let mut known: Option<(&Arc<Roster>, Option<usize>)> = None;
-    let mut buffer = Vec::new();
-    for (position, (segment, row)) in rows.iter().enumerate() {
-        let place = match known {
-            Some((roster, place)) if Arc::ptr_eq(roster, &row.roster) => place,
-            _ => place_in(&row.roster),
-        };
-        known = Some((&row.roster, place));
-        let Some(place) = place else { continue };
-        let Some(block) = segment.columns(row, group, place / BLOCK, &mut buffer) else { continue };
-        let meaning = &segment.header.groups[group as usize];
-        for &metric in M::ALL {
-            for statistic in Statistic::ALL {
-                let Some(found) = meaning.find(metric.index(), statistic) else { continue };
-                let Some(column) = block.position(found.metric, found.statistic) else { break };
-                let Some(code) = block.code(column, place % BLOCK) else { break };
-                if code == MISSING {
-                    break;
-                }
-                let series = &mut codes[metric.index()][statistic.index()];
-                if series.is_empty() {
-                    series.resize(rows.len(), MISSING);
-                }
-                series[position] = found.ours(code, metric.scale());
-            }
-        }
-    }
-    codes
 }
