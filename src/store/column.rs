@@ -240,6 +240,19 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// Whether all codes are those of the reference.
+    pub(super) fn is_reference(&self) -> bool {
+        self.width == 0
+    }
+
+    /// The only code of a column without distances to one code.
+    pub(super) fn constant(&self) -> Option<u16> {
+        match self.reference {
+            Reference::Code(code) if self.width == 0 => Some(code),
+            _ => None,
+        }
+    }
+
     /// Field `i` of the packed bits.
     fn field(&self, i: usize) -> u16 {
         let bit = i * usize::from(self.width);

@@ -240,6 +240,16 @@ impl<'a> BlockColumns<'a> {
         }
     }
 
+    /// The code that the column at `position` has everywhere.
+    pub(super) fn constant(&self, position: usize) -> Option<u16> {
+        let column = self.columns.get(position)?;
+        match column.refers_to() {
+            Some(other) if column.is_reference() => self.constant(other),
+            Some(_) => None,
+            None => column.constant(),
+        }
+    }
+
     /// Decodes code `i` of the column at `position`.
     pub(super) fn code(&self, position: usize, i: usize) -> Option<u16> {
         let column = self.columns.get(position)?;

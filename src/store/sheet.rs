@@ -27,6 +27,8 @@ struct SheetRow {
     /// Blocks that match their checksums.
     blocks: Vec<Option<Block>>,
     places: usize,
+    /// Samples behind the row, as the code of a count.
+    ticks: u16,
     map: Map,
 }
 
@@ -55,11 +57,30 @@ impl Sheet {
         self.damage.extend(lost.map(|(block, _)| Damage::of(block).warning(&segment.path)));
         let segment = Arc::clone(segment);
         let places = row.meta.places[self.group as usize];
-        self.rows.push(SheetRow { position, segment, blocks, places, map });
+        let ticks = u16::try_from(row.meta.ticks).unwrap_or(MISSING);
+        self.rows.push(SheetRow { position, segment, blocks, places, ticks, map });
+    }
+
+    /// Whether every value of a metric stands for all samples of its row, so that counts say
+    /// nothing new.
+    fn is_complete(&self, metric: usize) -> bool {
+        self.rows.iter().all(|row| {
+            let meaning = &row.segment.header.groups[self.group as usize];
+            let Some(found) = meaning.find(metric, Statistic::Count) else { return true };
+            let complete = |number| {
+                let Some(block) = row.block(self.group, number) else { return true };
+                let Some(column) = block.position(found.metric, found.statistic) else {
+                    return true;
+                };
+                found.counts_samples() || block.constant(column) == Some(row.ticks)
+            };
+            (0..row.blocks.len()).all(complete)
+        })
     }
 
     /// Codes of a metric by statistic, each `out[entity * width + position]`; empty when no row
-    /// has any, and for statistics that are not asked for.
+    /// has any, and for statistics that are not asked for. Counts are empty, too, where they are
+    /// all those of the windows.
     pub(super) fn gather(
         &self,
         metric: usize,
@@ -69,6 +90,8 @@ impl Sheet {
         width: usize,
     ) -> [Vec<u16>; 5] {
         let mut out: [Vec<u16>; 5] = Default::default();
+        let uncounted = [Statistic::Count].repeat(usize::from(self.is_complete(metric)));
+        let statistics = statistics.iter().filter(|s| !uncounted.contains(s));
         let (mut codes, mut before) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
         let most = self.rows.iter().map(|r| r.blocks.len()).max().unwrap_or(0);
         // Blocks outside, rows inside: the output of a block stays in the nearest cache.
@@ -78,7 +101,7 @@ impl Sheet {
                 let map = row.map.get(b * BLOCK..).unwrap_or_default();
                 let meaning = &row.segment.header.groups[self.group as usize];
                 let mut known = None;
-                for &statistic in statistics {
+                for &statistic in statistics.clone() {
                     let found = meaning.find(metric, statistic);
                     let position = found.and_then(|f| block.position(f.metric, f.statistic));
                     let (Some(found), Some(position)) = (found, position) else { continue };
@@ -113,6 +136,16 @@ fn scatter(
     out: &mut [u16],
     ours: impl Fn(u16) -> u16,
 ) {
+    // Mostly places follow each other as entities do: then the way is a plain stride.
+    let map = &map[..map.len().min(codes.len())];
+    let first = map.first().copied().flatten();
+    let runs = map.iter().zip(0u32..).all(|(&e, i)| e.is_some() && e == first.map(|f| f + i));
+    if let (true, Some(first)) = (runs, first) {
+        let rows = out.get_mut(first as usize * width..).unwrap_or_default();
+        let slots = rows.iter_mut().step_by(width.max(1));
+        slots.zip(codes).for_each(|(slot, &code)| *slot = ours(code));
+        return;
+    }
     for (&code, entity) in codes.iter().zip(map) {
         let Some(entity) = entity else { continue };
         if let Some(slot) = out.get_mut(*entity as usize * width) {

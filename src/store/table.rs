@@ -129,13 +129,15 @@ impl<M: Stored> Table<M> {
         let of = |statistic| self.series(entity, metric, statistic);
         let (avg, p95) = (of(Statistic::Avg), of(Statistic::P95));
         let count = of(Statistic::Count);
-        let windows = self.windows.iter().zip(avg).zip(p95.iter().zip(count));
-        windows.filter(|((_, avg), _)| **avg != MISSING).filter_map(|((window, &avg), pair)| {
+        let known = avg.iter().zip(p95).enumerate().filter(|(_, (avg, _))| **avg != MISSING);
+        known.filter_map(move |(w, (&avg, &p95))| {
+            let window = *self.windows.get(w)?;
             Some(Point {
-                window: *window,
-                count: u32::from(*pair.1),
+                window,
+                // No counts are kept where they are those of the windows.
+                count: count.get(w).map_or(window.ticks, |&count| u32::from(count)),
                 avg: *values.get(usize::from(avg))?,
-                p95: *values.get(usize::from(*pair.0))?,
+                p95: *values.get(usize::from(p95))?,
             })
         })
     }
@@ -153,10 +155,12 @@ impl<M: Stored> Table<M> {
         let code = |s| self.series(entity, metric, s).get(window).filter(|&&c| c != MISSING);
         let value = |s| values.get(usize::from(*code(s)?)).copied();
         let at = self.windows.get(window)?;
+        let counts = self.series(entity, metric, Statistic::Count);
+        let all = counts.is_empty();
         Some(Bucket {
             start: at.start,
             seconds: at.seconds,
-            count: u32::from(*code(Statistic::Count)?),
+            count: if all { at.ticks } else { u32::from(*code(Statistic::Count)?) },
             min: value(Statistic::Min)?,
             max: value(Statistic::Max)?,
             avg: value(Statistic::Avg)?,
