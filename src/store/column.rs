@@ -96,14 +96,17 @@ fn cheapest(distances: &[u16]) -> (u8, usize) {
 }
 
 /// A few codes that the others may be near to, or above.
-fn guesses(codes: &[u16]) -> [(Side, u16); 4] {
+fn guesses(codes: &[u16]) -> impl Iterator<Item = (Side, u16)> {
     let mut sample = [0u16; 9];
     for (i, s) in sample.iter_mut().enumerate() {
         *s = codes[(codes.len() - 1) * i / 8];
     }
     sample.sort_unstable();
-    let least = codes.iter().copied().min().unwrap_or(0);
-    [(Side::Both, sample[4]), (Side::Above, least), (Side::Both, 0), (Side::Both, MISSING)]
+    let least = codes.iter().copied().fold(MISSING, u16::min);
+    let most = codes.iter().copied().fold(0, u16::max);
+    let frequent = [(least == 0, 0), (most == MISSING, MISSING)];
+    let frequent = frequent.into_iter().filter(|(occurs, _)| *occurs).map(|(_, c)| (Side::Both, c));
+    [(Side::Above, least), (Side::Both, sample[4])].into_iter().chain(frequent)
 }
 
 /// How a column is written.
@@ -237,6 +240,19 @@ impl<'a> Column<'a> {
         }
     }
 
+    /// Whether all codes are those of the reference.
+    pub(super) fn is_reference(&self) -> bool {
+        self.width == 0
+    }
+
+    /// The only code of a column without distances to one code.
+    pub(super) fn constant(&self) -> Option<u16> {
+        match self.reference {
+            Reference::Code(code) if self.width == 0 => Some(code),
+            _ => None,
+        }
+    }
+
     /// Field `i` of the packed bits.
     fn field(&self, i: usize) -> u16 {
         let bit = i * usize::from(self.width);
@@ -274,17 +290,36 @@ impl<'a> Column<'a> {
             }
             return Some(());
         }
-        let mut exceptions = 0;
-        out.reserve(self.len);
-        for i in 0..self.len {
-            let field = self.field(i);
-            if field == escape(self.width) {
-                out.push(self.whole(exceptions)?);
-                exceptions += 1;
-            } else {
-                let from = base.map_or_else(|base| base, |other| other[i]);
-                out.push(self.side.code(field, from));
+        let side = self.side;
+        match base {
+            Ok(other) => self.unpack(out, |i, field| side.code(field, other[i])),
+            Err(base) => self.unpack(out, |_, field| side.code(field, base)),
+        }
+    }
+
+    /// Appends the code for every field: `near(i, field)`, or the next of those that follow whole.
+    fn unpack(&self, out: &mut Vec<u16>, near: impl Fn(usize, u16) -> u16) -> Option<()> {
+        let (width, escape) = (usize::from(self.width), escape(self.width));
+        let mut whole = self.whole.chunks_exact(2);
+        let start = out.len();
+        out.resize(start + self.len, 0);
+        let mut pending = 0u64;
+        let mut bits = 0;
+        let mut source = self.bits.iter();
+        for (i, code) in out[start..].iter_mut().enumerate() {
+            while bits < width {
+                pending |= u64::from(*source.next()?) << bits;
+                bits += 8;
             }
+            let field = pending as u16 & escape;
+            pending >>= width;
+            bits -= width;
+            *code = if field == escape {
+                let pair = whole.next()?;
+                u16::from_le_bytes([pair[0], pair[1]])
+            } else {
+                near(i, field)
+            };
         }
         Some(())
     }
@@ -308,8 +343,17 @@ impl<'a> Column<'a> {
         if field != escape(self.width) {
             return Some(self.side.code(field, base));
         }
-        let before = (0..i).filter(|&j| self.field(j) == field).count();
-        self.whole(before)
+        self.whole(self.escapes_before(i))
+    }
+
+    fn escapes_before(&self, i: usize) -> usize {
+        if self.width != 1 {
+            return (0..i).filter(|&j| self.field(j) == escape(self.width)).count();
+        }
+        // Escapes are the set bits of a bitmap.
+        let full: u32 = self.bits[..i / 8].iter().map(|byte| byte.count_ones()).sum();
+        let rest = self.bits.get(i / 8).map_or(0, |b| (b & ((1 << (i % 8)) - 1)).count_ones());
+        (full + rest) as usize
     }
 }
 

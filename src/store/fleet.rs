@@ -1,9 +1,8 @@
 //! All nodes and guests over a range at once.
 
-use super::header::{Group, Statistic};
+use super::header::Group;
 use super::roster::{GuestEntry, NodeEntry, Roster};
-use super::scale::Stored;
-use super::segment::{Row, Segment};
+use super::segment::Row;
 use super::select::{self, Loaded};
 use super::sheet::{Map, Sheet};
 use super::table::{Detail, Table, Window};
@@ -13,7 +12,6 @@ use crate::model::{
 };
 use std::collections::HashMap;
 use std::ops::Range;
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// What nodes and guests did over a range of time.
@@ -130,42 +128,22 @@ impl Fleet {
         }
         let (mut nodes, mut guests) = (Sheet::new(Group::Node), Sheet::new(Group::Guest));
         let (node_order, guest_order) = cast.sort();
+        let (mut node_maps, mut guest_maps) = (Reordered::default(), Reordered::default());
         for (position, ((segment, row), maps)) in rows.iter().zip(&cast.maps).enumerate() {
-            nodes.push(position, segment, row, reorder(&maps.0, &node_order));
-            guests.push(position, segment, row, reorder(&maps.1, &guest_order));
+            nodes.push(position, segment, row, node_maps.of(&maps.0, &node_order));
+            guests.push(position, segment, row, guest_maps.of(&maps.1, &guest_order));
         }
         let windows: Arc<[Window]> = rows.iter().map(|(s, row)| select::window(s, row)).collect();
-        let tables = (
-            table(&nodes, cast.nodes.len(), Arc::clone(&windows), detail),
-            table(&guests, cast.guests.len(), windows, detail),
-        );
         let mut warnings = loaded.warnings.clone();
         warnings.extend(nodes.damage.iter().chain(&guests.damage).cloned());
         Self {
+            node_table: Table::lazy(Arc::clone(&windows), nodes, cast.nodes.len(), detail),
+            guest_table: Table::lazy(windows, guests, cast.guests.len(), detail),
             nodes: cast.nodes,
             guests: cast.guests,
-            node_table: tables.0,
-            guest_table: tables.1,
             warnings,
         }
     }
-}
-
-fn table<M: Stored>(
-    sheet: &Sheet<'_>,
-    entities: usize,
-    windows: Arc<[Window]>,
-    detail: Detail,
-) -> Table<M> {
-    let width = windows.len();
-    let column = |metric: M| {
-        let mut all: [Vec<u16>; 5] = Default::default();
-        for &s in detail.statistics() {
-            all[s.index()] = sheet.gather(metric.index(), metric.scale(), s, entities, width);
-        }
-        all
-    };
-    Table::new(windows, M::ALL.iter().map(|&m| column(m)).collect())
 }
 
 /// Everybody who occurs, in the order of appearance until sorted.
@@ -184,7 +162,7 @@ impl Cast {
     fn see(&mut self, row: &Row) {
         let same = self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, &row.roster));
         let maps = match self.maps.last() {
-            Some((nodes, guests)) if same => (Rc::clone(nodes), Rc::clone(guests)),
+            Some((nodes, guests)) if same => (Arc::clone(nodes), Arc::clone(guests)),
             _ => self.enter(row),
         };
         self.place_moves(row, &maps.1);
@@ -319,44 +297,21 @@ fn sort_by<T>(list: &mut Vec<T>, order: impl Fn(&T, &T) -> std::cmp::Ordering) -
     position
 }
 
-fn reorder(map: &Map, position: &[u32]) -> Map {
-    map.iter().map(|entity| entity.map(|e| position[e as usize])).collect()
+/// Maps brought to the final order, each once: neighbouring rows mostly share theirs.
+#[derive(Default)]
+struct Reordered {
+    last: Option<(Map, Map)>,
 }
 
-/// The history of one entity: the same table with a single row, and its state in each window.
-pub(super) fn codes_of_one<M: Stored>(
-    rows: &[(&Segment, &Row)],
-    group: Group,
-    place_in: impl Fn(&Roster) -> Option<usize>,
-) -> Vec<[Vec<u16>; 5]> {
-    use super::row::BLOCK;
-    use super::scale::MISSING;
-    let mut codes: Vec<[Vec<u16>; 5]> = vec![Default::default(); M::ALL.len()];
-    let mut known: Option<(&Arc<Roster>, Option<usize>)> = None;
-    let mut buffer = Vec::new();
-    for (position, (segment, row)) in rows.iter().enumerate() {
-        let place = match known {
-            Some((roster, place)) if Arc::ptr_eq(roster, &row.roster) => place,
-            _ => place_in(&row.roster),
-        };
-        known = Some((&row.roster, place));
-        let Some(place) = place else { continue };
-        let Some(block) = segment.columns(row, group, place / BLOCK, &mut buffer) else { continue };
-        let meaning = &segment.header.groups[group as usize];
-        for &metric in M::ALL {
-            for statistic in Statistic::ALL {
-                let code = meaning.find(metric.index(), statistic).and_then(|found| {
-                    let column = block.position(found.metric, found.statistic)?;
-                    Some(found.ours(block.code(column, place % BLOCK)?, metric.scale()))
-                });
-                let Some(code) = code.filter(|&c| c != MISSING) else { continue };
-                let series = &mut codes[metric.index()][statistic.index()];
-                if series.is_empty() {
-                    series.resize(rows.len(), MISSING);
-                }
-                series[position] = code;
+impl Reordered {
+    fn of(&mut self, map: &Map, position: &[u32]) -> Map {
+        match &self.last {
+            Some((before, after)) if Arc::ptr_eq(before, map) => Arc::clone(after),
+            _ => {
+                let after: Map = map.iter().map(|e| e.map(|e| position[e as usize])).collect();
+                self.last = Some((Arc::clone(map), Arc::clone(&after)));
+                after
             }
         }
     }
-    codes
 }

@@ -125,6 +125,16 @@ impl Columns {
 }
 
 impl Found {
+    /// Whether the codes are ours as they are.
+    pub(super) fn is_ours(&self) -> bool {
+        !self.counts_samples && self.foreign_scale.is_none()
+    }
+
+    /// Whether it stands for the count of single samples.
+    pub(super) fn counts_samples(&self) -> bool {
+        self.counts_samples
+    }
+
     /// A code of the file as code on `scale`, ours.
     pub(super) fn ours(&self, code: u16, scale: Scale) -> u16 {
         match (self.counts_samples, self.foreign_scale) {

@@ -1,9 +1,9 @@
 //! One node or guest over a range of time.
 
-use super::fleet::codes_of_one;
-use super::header::Group;
+use super::header::{Found, Group, Statistic};
 use super::roster::Roster;
-use super::scale::Stored;
+use super::row::BLOCK;
+use super::scale::{MISSING, Stored};
 use super::segment::{Row, Segment};
 use super::select::{self, Loaded};
 use super::table::{Table, Window};
@@ -95,7 +95,7 @@ fn history<M: Stored>(
     place_in: impl Fn(&Roster) -> Option<usize>,
     state: impl Fn(&Roster, usize) -> Option<State>,
 ) -> History<M> {
-    let mut rows: Vec<(&Segment, &Row)> = Vec::new();
+    let mut rows: Vec<(&Arc<Segment>, &Row)> = Vec::new();
     let mut states = Vec::new();
     let mut known: Option<(&Arc<Roster>, Option<State>)> = None;
     for (segment, row) in loaded.rows(range) {
@@ -111,7 +111,58 @@ fn history<M: Stored>(
     }
     let windows = rows.iter().map(|(segment, row)| select::window(segment, row)).collect();
     let codes = codes_of_one::<M>(&rows, group, place_in);
-    History { states, warnings: loaded.warnings.clone(), table: Table::new(windows, codes) }
+    History { states, warnings: loaded.warnings.clone(), table: Table::of_one(windows, codes) }
+}
+
+/// Where the columns of our metrics are in a segment, by metric and statistic.
+type Columns = Vec<[Option<Found>; 5]>;
+
+/// Codes of one entity, by metric and statistic, read without touching the others' blocks.
+fn codes_of_one<M: Stored>(
+    rows: &[(&Arc<Segment>, &Row)],
+    group: Group,
+    place_in: impl Fn(&Roster) -> Option<usize>,
+) -> Vec<[Vec<u16>; 5]> {
+    let mut codes: Vec<[Vec<u16>; 5]> = vec![Default::default(); M::ALL.len()];
+    let mut known: Option<(&Arc<Roster>, Option<usize>)> = None;
+    let mut columns: Option<(&Arc<Segment>, Columns)> = None;
+    let mut buffer = Vec::new();
+    for (position, (segment, row)) in rows.iter().enumerate() {
+        let place = match known {
+            Some((roster, place)) if Arc::ptr_eq(roster, &row.roster) => place,
+            _ => place_in(&row.roster),
+        };
+        known = Some((&row.roster, place));
+        let found = match &columns {
+            Some((of, found)) if Arc::ptr_eq(of, segment) => found,
+            _ => {
+                let meaning = &segment.header.groups[group as usize];
+                let find = |&m: &M| Statistic::ALL.map(|s| meaning.find(m.index(), s));
+                &columns.insert((segment, M::ALL.iter().map(find).collect())).1
+            }
+        };
+        let Some(place) = place else { continue };
+        let Some(block) = segment.columns(row, group, place / BLOCK, &mut buffer) else { continue };
+        for ((&metric, found), series) in M::ALL.iter().zip(found).zip(&mut codes) {
+            // Samples have one column that stands for all statistics.
+            let mut read: Option<(usize, u16)> = None;
+            for (found, series) in found.iter().zip(series) {
+                let Some(found) = found else { continue };
+                let Some(column) = block.position(found.metric, found.statistic) else { break };
+                let code = match read {
+                    Some((before, code)) if before == column => Some(code),
+                    _ => block.code(column, place % BLOCK),
+                };
+                let Some(code) = code.filter(|&code| code != MISSING) else { break };
+                read = Some((column, code));
+                if series.is_empty() {
+                    series.resize(rows.len(), MISSING);
+                }
+                series[position] = found.ours(code, metric.scale());
+            }
+        }
+    }
+    codes
 }
 
 pub(super) fn of_node(loaded: &Loaded, range: &Range<UnixTime>, name: &str) -> History<NodeMetric> {

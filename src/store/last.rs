@@ -89,7 +89,7 @@ fn codes(
             let found = meaning.find(metric, super::header::Statistic::Avg);
             let found = found.and_then(|f| Some((f, columns.position(f.metric, f.statistic)?)));
             let Some((found, position)) = found else { continue };
-            columns.decode(position, &mut out)?;
+            columns.decode(position, None, &mut out)?;
             for (i, &code) in out.iter().enumerate().filter(|(_, code)| **code != MISSING) {
                 set(number * BLOCK + i, metric, found.ours(code, *scale));
             }

@@ -8,6 +8,7 @@ use super::select::Loaded;
 use super::tier::{Retention, Tier};
 use crate::model::{UnixTime, Vmid};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// What has a quality.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,7 +99,7 @@ fn coverage(
 ) -> f64 {
     let kept = retention.seconds(tier);
     let of_tier = loaded.segments.iter().filter(|s| s.header.tier == tier);
-    let rows: Vec<(&Segment, &Row)> =
+    let rows: Vec<(&Arc<Segment>, &Row)> =
         of_tier.flat_map(|s| s.by_time().into_values().map(move |row| (s, row))).collect();
     let pieces = pieces(&rows, entity);
     let within = pieces.iter().filter(|p| p.start > now - kept && p.start <= now);
@@ -111,7 +112,7 @@ fn coverage(
 }
 
 /// The rows that have samples of the entity.
-fn pieces(rows: &[(&Segment, &Row)], entity: &Entity) -> Vec<Piece> {
+fn pieces(rows: &[(&Arc<Segment>, &Row)], entity: &Entity) -> Vec<Piece> {
     let newest = match entity {
         Entity::Guest(vmid) => rows.iter().rev().find_map(|(_, row)| {
             row.roster.newest(*vmid).map(|place| (*vmid, row.roster.guests[place].since))
@@ -119,7 +120,7 @@ fn pieces(rows: &[(&Segment, &Row)], entity: &Entity) -> Vec<Piece> {
         _ => None,
     };
     let mut buffer = Vec::new();
-    let piece = |(segment, row): &(&Segment, &Row)| {
+    let piece = |(segment, row): &(&Arc<Segment>, &Row)| {
         let samples = match entity {
             Entity::Collector => row.meta.ticks,
             Entity::Node(name) => {

@@ -12,11 +12,10 @@ use super::sheet::{Map, Sheet};
 use super::tier::Tier;
 use crate::model::{UnixTime, Vmid};
 use std::collections::{HashMap, HashSet};
-use std::rc::Rc;
 use std::sync::Arc;
 
 /// A sample row with the segment it lies in.
-pub(super) type Source<'a> = (&'a Segment, &'a Row);
+pub(super) type Source<'a> = (&'a Arc<Segment>, &'a Row);
 
 /// What a window becomes.
 pub(super) struct Rolled {
@@ -54,7 +53,7 @@ pub(super) fn roll(
     for &group in groups(tier) {
         let mut sheet = Sheet::new(group);
         for (position, ((segment, row), maps)) in samples.iter().zip(&maps).enumerate() {
-            sheet.push(position, segment, row, Rc::clone(&maps[group as usize]));
+            sheet.push(position, segment, row, Arc::clone(&maps[group as usize]));
         }
         let entities = row.places[group as usize];
         row.codes[group as usize] = aggregate(&sheet, group, entities, samples.len());
@@ -228,10 +227,10 @@ pub(super) fn moved<'a>(
 }
 
 /// All statistics of all metrics of a group.
-fn aggregate(sheet: &Sheet<'_>, group: Group, entities: usize, width: usize) -> Codes {
+fn aggregate(sheet: &Sheet, group: Group, entities: usize, width: usize) -> Codes {
     let mut scratch = Vec::with_capacity(width);
     let metric = |(metric, (_, scale)): (usize, (&'static str, Scale))| {
-        let codes = sheet.gather(metric, scale, Statistic::Avg, entities, width);
+        let [codes, ..] = sheet.gather(metric, scale, &[Statistic::Avg], entities, width);
         let mut columns = vec![Vec::new(); Statistic::ALL.len()];
         let values = scale.values();
         if codes.is_empty() {

@@ -216,18 +216,37 @@ impl<'a> BlockColumns<'a> {
         Some((*self.first.get(metric)?)? + statistic)
     }
 
-    /// Decodes the column at `position` into `out`, which is cleared before.
-    pub(super) fn decode(&self, position: usize, out: &mut Vec<u16>) -> Option<()> {
+    /// Decodes the column at `position` into `out`, which is cleared before. `known` is a column
+    /// decoded just before, which is likely to be the one referred to.
+    pub(super) fn decode(
+        &self,
+        position: usize,
+        known: Option<(usize, &[u16])>,
+        out: &mut Vec<u16>,
+    ) -> Option<()> {
         out.clear();
         let column = self.columns.get(position)?;
-        match column.refers_to() {
+        match (column.refers_to(), known) {
+            (None, _) => column.decode(None, out),
+            (Some(other), Some((position, codes))) if other == position => {
+                column.decode(Some(codes), out)
+            }
             // Columns refer to earlier ones only, so this ends.
-            Some(other) => {
+            (Some(other), _) => {
                 let mut codes = Vec::new();
-                self.decode(other, &mut codes)?;
+                self.decode(other, None, &mut codes)?;
                 column.decode(Some(&codes), out)
             }
-            None => column.decode(None, out),
+        }
+    }
+
+    /// The code that the column at `position` has everywhere.
+    pub(super) fn constant(&self, position: usize) -> Option<u16> {
+        let column = self.columns.get(position)?;
+        match column.refers_to() {
+            Some(other) if column.is_reference() => self.constant(other),
+            Some(_) => None,
+            None => column.constant(),
         }
     }
 
@@ -283,7 +302,7 @@ mod tests {
                 let mut out = Vec::new();
                 for (metric, statistic) in [(1, 0), (6, 0), (6, statistics(tier).len() - 1)] {
                     let position = columns.position(metric, statistic).unwrap();
-                    columns.decode(position, &mut out).unwrap();
+                    columns.decode(position, None, &mut out).unwrap();
                     let wrote = &row.codes[1][metric][statistic][b * BLOCK..b * BLOCK + len];
                     assert_eq!(out, wrote);
                     assert_eq!(columns.code(position, 9), Some(wrote[9]));

@@ -22,6 +22,7 @@ pub(super) const CHECKSUM: &str = "wrong checksum";
 const SPECULATION: usize = 512;
 
 /// Where the bytes of a segment come from.
+#[derive(Debug)]
 enum Source {
     /// Read whole: for reading everything in it.
     Memory(Vec<u8>),
@@ -96,6 +97,7 @@ pub(super) enum Access {
 }
 
 /// A segment file as far as it could be read.
+#[derive(Debug)]
 pub(super) struct Segment {
     pub(super) path: PathBuf,
     pub(super) header: Header,
@@ -252,32 +254,25 @@ impl Segment {
         buffer: &'a mut Vec<u8>,
     ) -> Option<BlockColumns<'a>> {
         let block = row.meta.blocks(group).get(number)?;
-        self.parse_columns(self.block(block, buffer)?, row, group, number)
+        let bytes = self.block(block, buffer)?;
+        self.parse_columns(bytes, group, row.meta.places[group as usize], number)
     }
 
-    /// The same for a segment that was read whole.
-    pub(super) fn columns_in_memory(
-        &self,
-        row: &Row,
-        group: Group,
-        number: usize,
-    ) -> Option<BlockColumns<'_>> {
-        let block = row.meta.blocks(group).get(number)?;
+    /// The bytes of a block of a segment that was read whole, unchecked.
+    pub(super) fn in_memory(&self, block: &Block) -> Option<&[u8]> {
         let Source::Memory(all) = &self.source else { return None };
         let start = usize::try_from(block.offset).ok()?;
-        let bytes = all.get(start..start.checked_add(block.len)?)?;
-        let intact = crc32fast::hash(bytes) == block.crc;
-        self.parse_columns(intact.then_some(bytes)?, row, group, number)
+        all.get(start..start.checked_add(block.len)?)
     }
 
-    fn parse_columns<'a>(
+    /// The columns in the bytes of block `number` of a group with `places` places.
+    pub(super) fn parse_columns<'a>(
         &self,
         bytes: &'a [u8],
-        row: &Row,
         group: Group,
+        places: usize,
         number: usize,
     ) -> Option<BlockColumns<'a>> {
-        let places = row.meta.places[group as usize];
         let len = places.saturating_sub(number * BLOCK).min(BLOCK);
         BlockColumns::parse(bytes, &self.header.groups[group as usize], len)
     }

@@ -8,6 +8,7 @@ use crate::model::UnixTime;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 /// How fine the answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl Resolution {
 
 /// Segments that overlap a range.
 pub(super) struct Loaded {
-    pub(super) segments: Vec<Segment>,
+    pub(super) segments: Vec<Arc<Segment>>,
     pub(super) warnings: Vec<Warning>,
 }
 
@@ -68,7 +69,7 @@ impl Loaded {
         match read {
             Ok(segment) => {
                 self.warnings.extend(segment.damage.iter().map(|d| d.warning(&segment.path)));
-                self.segments.push(segment);
+                self.segments.push(Arc::new(segment));
             }
             // Expired between listing and opening, or not begun yet.
             Err(e) if e.kind == Kind::NotFound => {}
@@ -80,8 +81,8 @@ impl Loaded {
     }
 
     /// The rows that answer for `range`, in order of time.
-    pub(super) fn rows(&self, range: &Range<UnixTime>) -> Vec<(&Segment, &Row)> {
-        let mut tiers: [BTreeMap<UnixTime, (&Segment, &Row)>; 3] = Default::default();
+    pub(super) fn rows(&self, range: &Range<UnixTime>) -> Vec<(&Arc<Segment>, &Row)> {
+        let mut tiers: [BTreeMap<UnixTime, (&Arc<Segment>, &Row)>; 3] = Default::default();
         for segment in &self.segments {
             let rows = segment.by_time().into_iter().map(|(time, row)| (time, (segment, row)));
             tiers[segment.header.tier as usize].extend(rows);
@@ -93,7 +94,7 @@ impl Loaded {
     }
 }
 
-type Rows<'a> = BTreeMap<UnixTime, (&'a Segment, &'a Row)>;
+type Rows<'a> = BTreeMap<UnixTime, (&'a Arc<Segment>, &'a Row)>;
 
 /// Replaces finer rows by the coarser one where they stand for fewer samples than that does.
 fn prefer_finer<'a>(mut finer: Rows<'a>, coarser: Rows<'a>, tier: Tier) -> Rows<'a> {

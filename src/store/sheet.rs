@@ -1,74 +1,126 @@
-//! Many rows side by side: columns of files turned into series of codes.
+//! Many rows side by side: columns of files turned into series of codes when they are needed.
 
 use super::header::{Group, Statistic};
 use super::row::{BLOCK, Block, BlockColumns};
 use super::scale::{MISSING, Scale};
 use super::segment::{Damage, Row, Segment};
 use crate::error::Warning;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Where the places of a roster go: index of an entity, or `None` for those left out.
-pub(super) type Map = Rc<[Option<u32>]>;
+pub(super) type Map = Arc<[Option<u32>]>;
 
 /// Rows of segments in memory, of one group, each with the entities behind its places.
-pub(super) struct Sheet<'a> {
+#[derive(Debug)]
+pub(super) struct Sheet {
     group: Group,
-    rows: Vec<SheetRow<'a>>,
+    rows: Vec<SheetRow>,
     /// Blocks that did not match their checksum.
     pub(super) damage: Vec<Warning>,
 }
 
-struct SheetRow<'a> {
+#[derive(Debug)]
+struct SheetRow {
     /// Column of the output.
     position: usize,
-    segment: &'a Segment,
-    blocks: Vec<Option<BlockColumns<'a>>>,
+    segment: Arc<Segment>,
+    /// Blocks that match their checksums.
+    blocks: Vec<Option<Block>>,
+    places: usize,
+    /// Samples behind the row, as the code of a count.
+    ticks: u16,
     map: Map,
 }
 
-impl<'a> Sheet<'a> {
+impl SheetRow {
+    fn block(&self, group: Group, number: usize) -> Option<BlockColumns<'_>> {
+        let block = (*self.blocks.get(number)?)?;
+        let bytes = self.segment.in_memory(&block)?;
+        self.segment.parse_columns(bytes, group, self.places, number)
+    }
+}
+
+impl Sheet {
     pub(super) fn new(group: Group) -> Self {
         Self { group, rows: Vec::new(), damage: Vec::new() }
     }
 
     /// Adds a row that becomes column `position` of the output.
-    pub(super) fn push(&mut self, position: usize, segment: &'a Segment, row: &Row, map: Map) {
-        let count = row.meta.blocks(self.group).len();
-        let block = |b| segment.columns_in_memory(row, self.group, b);
-        let blocks: Vec<_> = (0..count).map(block).collect();
-        let lost = blocks.iter().zip(row.meta.blocks(self.group)).filter(|(b, _)| b.is_none());
-        let damage = |(_, block): (_, &Block)| Damage::of(block).warning(&segment.path);
-        self.damage.extend(lost.map(damage));
-        self.rows.push(SheetRow { position, segment, blocks, map });
+    pub(super) fn push(&mut self, position: usize, segment: &Arc<Segment>, row: &Row, map: Map) {
+        let intact = |block: &Block| {
+            let bytes = segment.in_memory(block);
+            bytes.filter(|bytes| crc32fast::hash(bytes) == block.crc).map(|_| *block)
+        };
+        let all = row.meta.blocks(self.group);
+        let blocks: Vec<Option<Block>> = all.iter().map(intact).collect();
+        let lost = all.iter().zip(&blocks).filter(|(_, intact)| intact.is_none());
+        self.damage.extend(lost.map(|(block, _)| Damage::of(block).warning(&segment.path)));
+        let segment = Arc::clone(segment);
+        let places = row.meta.places[self.group as usize];
+        let ticks = u16::try_from(row.meta.ticks).unwrap_or(MISSING);
+        self.rows.push(SheetRow { position, segment, blocks, places, ticks, map });
     }
 
-    /// Codes of a metric's statistic, `out[entity * width + position]`; empty when no row has any.
+    /// Whether every value of a metric stands for all samples of its row, so that counts say
+    /// nothing new.
+    fn is_complete(&self, metric: usize) -> bool {
+        self.rows.iter().all(|row| {
+            let meaning = &row.segment.header.groups[self.group as usize];
+            let Some(found) = meaning.find(metric, Statistic::Count) else { return true };
+            let complete = |number| {
+                let Some(block) = row.block(self.group, number) else { return true };
+                let Some(column) = block.position(found.metric, found.statistic) else {
+                    return true;
+                };
+                found.counts_samples() || block.constant(column) == Some(row.ticks)
+            };
+            (0..row.blocks.len()).all(complete)
+        })
+    }
+
+    /// Codes of a metric by statistic, each `out[entity * width + position]`; empty when no row
+    /// has any, and for statistics that are not asked for. Counts are empty, too, where they are
+    /// all those of the windows.
     pub(super) fn gather(
         &self,
         metric: usize,
         scale: Scale,
-        statistic: Statistic,
+        statistics: &[Statistic],
         entities: usize,
         width: usize,
-    ) -> Vec<u16> {
-        let mut out = Vec::new();
-        let mut scratch = Vec::with_capacity(BLOCK);
+    ) -> [Vec<u16>; 5] {
+        let mut out: [Vec<u16>; 5] = Default::default();
+        let uncounted = [Statistic::Count].repeat(usize::from(self.is_complete(metric)));
+        let statistics = statistics.iter().filter(|s| !uncounted.contains(s));
+        let (mut codes, mut before) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
         let most = self.rows.iter().map(|r| r.blocks.len()).max().unwrap_or(0);
         // Blocks outside, rows inside: the output of a block stays in the nearest cache.
         for b in 0..most {
             for row in &self.rows {
-                let Some(Some(block)) = row.blocks.get(b) else { continue };
-                if row.decode(self.group, block, metric, scale, statistic, &mut scratch).is_none() {
-                    continue;
-                }
-                if out.is_empty() {
-                    out = vec![MISSING; entities * width];
-                }
+                let Some(block) = row.block(self.group, b) else { continue };
                 let map = row.map.get(b * BLOCK..).unwrap_or_default();
-                for (&code, entity) in scratch.iter().zip(map) {
-                    if let Some(entity) = entity {
-                        out[*entity as usize * width + row.position] = code;
+                let meaning = &row.segment.header.groups[self.group as usize];
+                let mut known = None;
+                for &statistic in statistics.clone() {
+                    let found = meaning.find(metric, statistic);
+                    let position = found.and_then(|f| block.position(f.metric, f.statistic));
+                    let (Some(found), Some(position)) = (found, position) else { continue };
+                    let same = known.map(|position| (position, before.as_slice()));
+                    if block.decode(position, same, &mut codes).is_none() {
+                        continue;
                     }
+                    let column = &mut out[statistic.index()];
+                    if column.is_empty() {
+                        *column = vec![MISSING; entities * width];
+                    }
+                    let column = column.get_mut(row.position..).unwrap_or_default();
+                    if found.is_ours() {
+                        scatter(&codes, map, width, column, |code| code);
+                    } else {
+                        scatter(&codes, map, width, column, |code| found.ours(code, scale));
+                    }
+                    std::mem::swap(&mut codes, &mut before);
+                    known = Some(position);
                 }
             }
         }
@@ -76,20 +128,28 @@ impl<'a> Sheet<'a> {
     }
 }
 
-impl SheetRow<'_> {
-    /// Decodes our metric's statistic from a block; `None` when there is nothing.
-    fn decode(
-        &self,
-        group: Group,
-        block: &BlockColumns<'_>,
-        metric: usize,
-        scale: Scale,
-        statistic: Statistic,
-        out: &mut Vec<u16>,
-    ) -> Option<()> {
-        let found = self.segment.header.groups[group as usize].find(metric, statistic)?;
-        block.decode(block.position(found.metric, found.statistic)?, out)?;
-        out.iter_mut().for_each(|code| *code = found.ours(*code, scale));
-        Some(())
+/// Puts each code into the row of its entity.
+fn scatter(
+    codes: &[u16],
+    map: &[Option<u32>],
+    width: usize,
+    out: &mut [u16],
+    ours: impl Fn(u16) -> u16,
+) {
+    // Mostly places follow each other as entities do: then the way is a plain stride.
+    let map = &map[..map.len().min(codes.len())];
+    let first = map.first().copied().flatten();
+    let runs = map.iter().zip(0u32..).all(|(&e, i)| e.is_some() && e == first.map(|f| f + i));
+    if let (true, Some(first)) = (runs, first) {
+        let rows = out.get_mut(first as usize * width..).unwrap_or_default();
+        let slots = rows.iter_mut().step_by(width.max(1));
+        slots.zip(codes).for_each(|(slot, &code)| *slot = ours(code));
+        return;
+    }
+    for (&code, entity) in codes.iter().zip(map) {
+        let Some(entity) = entity else { continue };
+        if let Some(slot) = out.get_mut(*entity as usize * width) {
+            *slot = ours(code);
+        }
     }
 }

@@ -2,9 +2,10 @@
 
 use super::header::Statistic;
 use super::scale::{MISSING, Stored};
+use super::sheet::Sheet;
 use crate::model::{Bucket, UnixTime};
 use std::marker::PhantomData;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A stretch of time that the store has a row for; stretches without any are simply not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -58,18 +59,52 @@ impl Detail {
 }
 
 /// Metrics `M` of entities over common windows.
+///
+/// A metric is decoded when it is first asked for, by whichever thread asks.
 #[derive(Clone, Debug)]
 pub struct Table<M> {
     windows: Arc<[Window]>,
+    entities: usize,
+    statistics: &'static [Statistic],
+    /// What is decoded from; `None` when everything is.
+    sheet: Option<Arc<Sheet>>,
     /// `codes[metric][statistic][entity * windows + window]`; empty where nothing is known.
-    codes: Vec<[Vec<u16>; 5]>,
+    codes: Vec<OnceLock<[Vec<u16>; 5]>>,
     metrics: PhantomData<M>,
 }
 
 #[allow(private_bounds, reason = "metrics are a closed set; how they are stored is our business")]
 impl<M: Stored> Table<M> {
-    pub(super) fn new(windows: Arc<[Window]>, codes: Vec<[Vec<u16>; 5]>) -> Self {
-        Self { windows, codes, metrics: PhantomData }
+    /// A table of one entity with everything decoded.
+    pub(super) fn of_one(windows: Arc<[Window]>, codes: Vec<[Vec<u16>; 5]>) -> Self {
+        let codes = codes.into_iter().map(OnceLock::from).collect();
+        let statistics = Detail::Full.statistics();
+        Self { windows, entities: 1, statistics, sheet: None, codes, metrics: PhantomData }
+    }
+
+    /// A table that decodes from `sheet` on demand.
+    pub(super) fn lazy(
+        windows: Arc<[Window]>,
+        sheet: Sheet,
+        entities: usize,
+        detail: Detail,
+    ) -> Self {
+        let codes = M::ALL.iter().map(|_| OnceLock::new()).collect();
+        let (sheet, statistics) = (Some(Arc::new(sheet)), detail.statistics());
+        Self { windows, entities, statistics, sheet, codes, metrics: PhantomData }
+    }
+
+    /// Codes of a metric by statistic, decoded now if need be.
+    fn codes(&self, metric: M) -> Option<&[Vec<u16>; 5]> {
+        let decode = || match &self.sheet {
+            Some(sheet) => {
+                let (index, scale) = (metric.index(), metric.scale());
+                let width = self.windows.len();
+                sheet.gather(index, scale, self.statistics, self.entities, width)
+            }
+            None => Default::default(),
+        };
+        self.codes.get(metric.index()).map(|codes| codes.get_or_init(decode))
     }
 
     /// Windows in order of time.
@@ -79,12 +114,12 @@ impl<M: Stored> Table<M> {
 
     /// Whether any entity has this metric.
     pub fn has(&self, metric: M) -> bool {
-        self.codes.get(metric.index()).is_some_and(|c| !c[Statistic::Avg.index()].is_empty())
+        self.codes(metric).is_some_and(|c| !c[Statistic::Avg.index()].is_empty())
     }
 
     fn series(&self, entity: usize, metric: M, statistic: Statistic) -> &[u16] {
         let width = self.windows.len();
-        let column = self.codes.get(metric.index()).map(|c| c[statistic.index()].as_slice());
+        let column = self.codes(metric).map(|c| c[statistic.index()].as_slice());
         column.and_then(|c| c.get(entity * width..(entity + 1) * width)).unwrap_or_default()
     }
 
@@ -94,13 +129,15 @@ impl<M: Stored> Table<M> {
         let of = |statistic| self.series(entity, metric, statistic);
         let (avg, p95) = (of(Statistic::Avg), of(Statistic::P95));
         let count = of(Statistic::Count);
-        let windows = self.windows.iter().zip(avg).zip(p95.iter().zip(count));
-        windows.filter(|((_, avg), _)| **avg != MISSING).filter_map(|((window, &avg), pair)| {
+        let known = avg.iter().zip(p95).enumerate().filter(|(_, (avg, _))| **avg != MISSING);
+        known.filter_map(move |(w, (&avg, &p95))| {
+            let window = *self.windows.get(w)?;
             Some(Point {
-                window: *window,
-                count: u32::from(*pair.1),
+                window,
+                // No counts are kept where they are those of the windows.
+                count: count.get(w).map_or(window.ticks, |&count| u32::from(count)),
                 avg: *values.get(usize::from(avg))?,
-                p95: *values.get(usize::from(*pair.0))?,
+                p95: *values.get(usize::from(p95))?,
             })
         })
     }
@@ -118,10 +155,12 @@ impl<M: Stored> Table<M> {
         let code = |s| self.series(entity, metric, s).get(window).filter(|&&c| c != MISSING);
         let value = |s| values.get(usize::from(*code(s)?)).copied();
         let at = self.windows.get(window)?;
+        let counts = self.series(entity, metric, Statistic::Count);
+        let all = counts.is_empty();
         Some(Bucket {
             start: at.start,
             seconds: at.seconds,
-            count: u32::from(*code(Statistic::Count)?),
+            count: if all { at.ticks } else { u32::from(*code(Statistic::Count)?) },
             min: value(Statistic::Min)?,
             max: value(Statistic::Max)?,
             avg: value(Statistic::Avg)?,

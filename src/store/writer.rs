@@ -421,7 +421,7 @@ impl Writer {
         let mut segments = Vec::new();
         for (&start, _) in spans.range(window..window + tier.step()) {
             let read = Segment::read(&self.dir, Tier::Raw, start, Access::Whole, &mut last);
-            segments.extend(read.ok());
+            segments.extend(read.ok().map(Arc::new));
         }
         let by_time = segments.iter().flat_map(|s| s.by_time().into_values().map(move |r| (s, r)));
         let samples: Vec<roll::Source<'_>> = by_time.collect();
@@ -515,6 +515,14 @@ fn span_of(segment: &Segment) -> Span {
         ticks: u32::try_from(rows.len()).unwrap_or(u32::MAX),
         first: first.copied().unwrap_or(0),
         last: last.copied().unwrap_or(0),
+    }
+}
+
+impl Drop for Writer {
+    /// Unlocks by name: closing alone would leave the lock to a child just being forked.
+    fn drop(&mut self) {
+        // SAFETY: the descriptor belongs to `self.lock`, which lives through the call.
+        unsafe { libc::flock(self.lock.as_raw_fd(), libc::LOCK_UN) };
     }
 }
 
