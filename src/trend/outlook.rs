@@ -4,7 +4,7 @@ use super::finding::Trend;
 use super::season::Season;
 use super::slope::Slope;
 use super::structure::Structure;
-use super::{Explained, Params, Scale};
+use super::{Explained, FLAT, Params, Scale};
 use crate::model::HOUR;
 use crate::series::dist::t_quantile;
 use crate::series::{Bins, LocalTime, stats};
@@ -186,6 +186,12 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
     let level =
         |t: f64| steps.iter().filter(|(from, _)| t >= *from).map(|(_, size)| size).sum::<f64>();
     let x: Vec<f64> = (0..n).map(|i| adjusted[i] - level(bins.t[i])).collect();
+    let (low, high) =
+        x.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
+    if high - low < FLAT {
+        let mean = stats::mean(&x);
+        return [[low - mean, high - mean]; 3];
+    }
     let mut sums = Vec::with_capacity(n + 1);
     sums.push(0.0);
     x.iter().for_each(|v| sums.push(sums[sums.len() - 1] + v));
