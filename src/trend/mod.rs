@@ -18,6 +18,7 @@ mod rhythm;
 mod season;
 mod slope;
 mod structure;
+mod weekend;
 
 pub mod cases;
 
@@ -77,6 +78,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     let Clean { points, unit, grid } = clean::clean(points, params);
     let start = params.now.saturating_sub((params.lookback_days() * DAY as f64) as i64);
     let window_points = &points[points.partition_point(|p| p.time < start)..];
+    let span = (points.first().map_or(params.now, |p| p.time), params.now);
     if let Some(unknown) = too_little(window_points) {
         return unknown;
     }
@@ -132,7 +134,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         behaviour: Some(behaviour),
         peak_multiplier: rhythm::peak_multiplier(&season, &peak_hours, level),
         peak_hours,
-        changes: changes(&structure, params, unit),
+        changes: changes(&structure, span, params, unit),
         seasonal_strength: season.strength.clamp(0.0, 1.0),
         p95_7d: p95.map(|v| v * unit),
         outlook: Some(Box::new(outlook)),
@@ -184,7 +186,12 @@ fn explain(bins: Bins, start: usize, grid: Grid, scale: Scale, shifts: &[f64]) -
 }
 
 /// The steps as changes in time order.
-fn changes(structure: &structure::Structure, params: &Params<'_>, unit: f64) -> Vec<Change> {
+fn changes(
+    structure: &structure::Structure,
+    span: (UnixTime, UnixTime),
+    params: &Params<'_>,
+    unit: f64,
+) -> Vec<Change> {
     let mut changes: Vec<Change> = structure
         .steps()
         .map(|(t, size, known)| Change {
@@ -194,7 +201,7 @@ fn changes(structure: &structure::Structure, params: &Params<'_>, unit: f64) -> 
         })
         .collect();
     changes.sort_by_key(|c| c.time);
-    changes
+    weekend::without_weekends(changes, span, params.local)
 }
 
 /// The answer for windows that tell nothing.
