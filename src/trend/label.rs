@@ -11,6 +11,8 @@ use crate::series::{Bins, Grid, cycle};
 pub(super) const MATERIAL: f64 = 3.0;
 /// Significance of a trend.
 const ALPHA: f64 = 0.01;
+/// Share of variance from which a profile rules.
+const RULES: f64 = 0.40;
 /// Each step or hinge that was searched for divides the significance asked for by this: noise that
 /// may choose its own breaks shows slopes that its variance does not foretell.
 const ALPHA_PER_TERM: f64 = 30.0;
@@ -58,7 +60,7 @@ fn is_trend(case: &Case<'_>) -> bool {
         && slope.segment >= (0.28 * case.lookback).max(0.9)
         && slope.p < alpha
         && moved >= MATERIAL
-        && moved >= structure.scale
+        && moved >= 0.75 * structure.scale
 }
 
 /// Growth that is taken back again and again: two or more steps of 5 points or more against the
@@ -78,7 +80,7 @@ fn is_sawtooth(case: &Case<'_>) -> bool {
 /// A daily or weekly profile that rules the variance, or a cycle of another period.
 fn is_cyclical(case: &Case<'_>) -> bool {
     let s = case.season;
-    (s.strength >= 0.40 && s.strength_raw >= 0.25 && s.amplitude >= 4.0)
+    (s.strength >= RULES && s.strength_raw >= 0.25 && s.amplitude >= 4.0)
         || (case.noise > 3.0 && cycle::repeats(&case.structure.residual, &case.bins.key))
 }
 
@@ -98,7 +100,7 @@ pub(super) fn confidence(case: &Case<'_>, direction: Direction) -> f64 {
         1.0 - 0.5 * (-(value.max(1e-3) / limit).ln().abs() / width).exp()
     };
     let label = match direction {
-        Direction::Cyclical => border(case.season.strength, 0.40, 0.15).max(0.85),
+        Direction::Cyclical => border(case.season.strength, RULES, 0.15).max(0.85),
         _ => border(case.noise, VOLATILE, 0.12),
     };
     let certain = no_trend * label * coverage;
