@@ -84,7 +84,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     }
     let bins = Bins::of(&points, grid, params.now, params.local);
     let start = bins.t.partition_point(|t| *t < -params.lookback_days());
-    let days = |time: &UnixTime| (*time - params.now) as f64 / DAY as f64;
+    let days = |time: &UnixTime| time.saturating_sub(params.now) as f64 / DAY as f64;
     let shifts: Vec<f64> = params.shifts.iter().map(days).collect();
     let explained = explain(bins, start, grid, params.scale, &shifts);
     let Explained { season, window, structure, .. } = &explained;
@@ -195,7 +195,7 @@ fn changes(
     let mut changes: Vec<Change> = structure
         .steps()
         .map(|(t, size, known)| Change {
-            time: params.now + (t * DAY as f64).round() as i64,
+            time: params.now.saturating_add((t * DAY as f64).round() as i64),
             size: size * unit,
             known,
         })

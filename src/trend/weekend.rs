@@ -17,22 +17,24 @@ pub(super) fn without_weekends(
     (from, to): (UnixTime, UnixTime),
     local: &LocalTime,
 ) -> Vec<Change> {
-    if to - from >= ENOUGH {
+    if to.saturating_sub(from) >= ENOUGH {
         return changes;
     }
     let other = |c: &Change, time: UnixTime| {
         let cancels = |o: &Change| {
             let ratio = -o.size / c.size;
-            (o.time - time).abs() <= 2 * NEAR && (0.5..=2.0).contains(&ratio)
+            o.time.saturating_sub(time).abs() <= 2 * NEAR && (0.5..=2.0).contains(&ratio)
         };
         changes.iter().any(cancels)
     };
     let is_weekend = |c: &Change| match border(c.time, local) {
         Some(Border::Begins) => {
-            (c.size < 0.0 && to <= c.time + 2 * DAY + NEAR) || other(c, c.time + 2 * DAY)
+            (c.size < 0.0 && to <= c.time.saturating_add(2 * DAY + NEAR))
+                || other(c, c.time.saturating_add(2 * DAY))
         }
         Some(Border::Ends) => {
-            (c.size > 0.0 && from >= c.time - 2 * DAY - NEAR) || other(c, c.time - 2 * DAY)
+            (c.size > 0.0 && from >= c.time.saturating_sub(2 * DAY + NEAR))
+                || other(c, c.time.saturating_sub(2 * DAY))
         }
         None => false,
     };
@@ -49,7 +51,7 @@ enum Border {
 
 fn border(time: UnixTime, local: &LocalTime) -> Option<Border> {
     // 1 January 1970 was a Thursday, so Saturday began two days in.
-    let since_saturday = (local.wall(time) - 2 * DAY).rem_euclid(7 * DAY);
+    let since_saturday = local.wall(time).saturating_sub(2 * DAY).rem_euclid(7 * DAY);
     if since_saturday <= NEAR || since_saturday >= 7 * DAY - NEAR {
         return Some(Border::Begins);
     }
