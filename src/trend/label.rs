@@ -90,12 +90,12 @@ fn is_cyclical(case: &Case<'_>) -> bool {
 pub(super) fn confidence(case: &Case<'_>, direction: Direction) -> f64 {
     let slope = case.slope;
     let expected = case.lookback * case.grid.per_day() as f64;
-    let coverage = 0.6 + 0.4 * (case.bins.len() as f64 / (0.6 * expected)).min(1.0).sqrt();
+    let coverage = 0.6 + 0.4 * (case.bins.len() as f64 / expected).min(1.0).sqrt();
     if direction.is_trend() {
         let half = 0.5 * MATERIAL / slope.segment.max(0.05);
         return t_cdf((slope.average.abs() - half) / slope.error, slope.dof) * coverage;
     }
-    let no_trend = 0.6 + 0.38 * (slope.p / 0.1).min(1.0).sqrt();
+    let no_trend = 0.88 + 0.1 * (slope.p / 0.1).min(1.0).sqrt();
     let border = |value: f64, limit: f64, width: f64| {
         1.0 - 0.5 * (-(value.max(1e-3) / limit).ln().abs() / width).exp()
     };
