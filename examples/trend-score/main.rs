@@ -1,12 +1,14 @@
-//! Scores the trend engine: `cargo run --release --example trend-score [-- generated SEED COUNT]`.
+//! Scores the trend engine: `cargo run --release --example trend-score [-- MODE] [-v]`.
 //!
-//! Without arguments: the labelled cases in `../shared/trend-cases`. `generated`: synthetic series of our
-//! own. `-v` lists the wrong answers.
+//! Without a mode: the labelled cases in `../shared/trend-cases`. `generated SEED COUNT`: synthetic series of
+//! our own, COUNT of each kind. `permuted SEED COUNT`: real days in random order. `forecast`: rolling-origin backtest on real
+//! guests. `peers`: the traps that other engines were measured in. `-v` lists wrong answers by kind.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod backtest;
 mod generate;
+mod peers;
 mod permute;
 mod score;
 
@@ -24,14 +26,6 @@ fn read(path: PathBuf) -> Option<String> {
 /// Answers a series and joins it with its truth.
 fn case(line: &str, truth: Truth) -> Result<Case, String> {
     let series: serde_json::Value = serde_json::from_str(line).map_err(|e| e.to_string())?;
-    if std::env::var("DBG").is_ok() {
-        eprintln!(
-            "CASE {} {} {:?}",
-            truth.cat,
-            truth.label.clone().unwrap_or_default(),
-            truth.slope_per_day
-        );
-    }
     let text = answer_line(line).map_err(|e| format!("{}: {e}", truth.id))?;
     let answer: Answer = serde_json::from_str(&text).map_err(|e| format!("{e}: {text}"))?;
     let mut values: Vec<f64> =
@@ -153,6 +147,10 @@ fn main() {
             &generated(number(1, 1) * 10_000, number(2, 30)),
             verbose,
         );
+        return;
+    }
+    if arguments.first().is_some_and(|a| a == "peers") {
+        peers::print();
         return;
     }
     if arguments.first().is_some_and(|a| a == "forecast") {

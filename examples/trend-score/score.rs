@@ -273,8 +273,8 @@ fn crossings(cases: &[Case], add: Add<'_>) {
             "crossing (level): hit",
             "- missed",
             "- false",
-            "- median |log ratio|",
-            "- |median ratio - 1|",
+            "- median abs log ratio",
+            "- abs median ratio - 1",
         ],
         [(0.75, 0.87), (0.08, 0.03), (0.03, 0.01)],
         |c| c.truth.crossing_level_h,
@@ -285,8 +285,8 @@ fn crossings(cases: &[Case], add: Add<'_>) {
             "crossing (peak): hit",
             "- missed",
             "- false",
-            "- median |log ratio|",
-            "- |median ratio - 1|",
+            "- median abs log ratio",
+            "- abs median ratio - 1",
         ],
         [(0.75, 0.87), (0.10, 0.05), (0.03, 0.01)],
         |c| c.truth.crossing_peak_h,
@@ -314,7 +314,10 @@ fn flags(cases: &[Case], add: Add<'_>) {
     add("anomaly flag: precision", precision, flagged.len(), 0.80, 0.95, false);
     add("anomaly flag: recall", recall, real.len(), 0.50, 0.65, false);
     let f1 = 2.0 * precision * recall / (precision + recall);
-    add("anomaly flag: F1", f1, scored.len(), 0.90, 0.97, false);
+    // Real incidents are labelled generously: their bars are those of precision and recall.
+    let synthetic = scored.iter().all(|c| c.truth.label.is_some());
+    let (least, aim) = if synthetic { (0.90, 0.97) } else { (0.62, 0.77) };
+    add("anomaly flag: F1", f1, scored.len(), least, aim, false);
     let sigma = |c: &&&Case| c.answer.anomaly_sigma.unwrap_or(0.0).abs();
     let (mut wins, mut pairs) = (0.0, 0.0);
     for a in scored.iter().filter(truth) {
@@ -330,7 +333,8 @@ fn flags(cases: &[Case], add: Add<'_>) {
             pairs += 1.0;
         }
     }
-    add("anomaly |sigma|: AUROC", wins / pairs, scored.len(), 0.97, 0.995, false);
+    let (least, aim) = if synthetic { (0.97, 0.995) } else { (0.80, 0.90) };
+    add("anomaly abs sigma: AUROC", wins / pairs, scored.len(), least, aim, false);
 }
 
 fn rest(cases: &[Case], add: Add<'_>) {

@@ -11,6 +11,8 @@ const FLAG: f64 = 3.0;
 const RECENT: f64 = 0.25;
 /// Unknown level shifts younger than this are not normal yet, days.
 const NEWS: f64 = 0.5;
+/// Least standard deviation in points, or percent of the level.
+const LEAST_SPREAD: f64 = 0.5;
 /// Bins older than that which are needed.
 const LEAST: usize = 12;
 /// Number of bins that the present offset from the model is taken from.
@@ -80,6 +82,12 @@ pub(super) fn now(
 /// known to vary more; never below half a point or a percent of the level.
 fn spread(residual: &[f64], bins: &Bins, slot: usize, per_day: usize, expected: f64) -> f64 {
     let mut buffer = Vec::new();
+    let largest = residual.iter().map(|r| r.abs()).fold(0.0, f64::max);
+    let least = LEAST_SPREAD.max(0.01 * expected.abs());
+    if largest <= least / 3.0 {
+        // The robust scale is at most 1.5, the local factor 2 times the largest: the floor rules.
+        return least;
+    }
     let (_, mad) = stats::center_and_scale(residual, &mut buffer);
     buffer.clear();
     buffer.extend_from_slice(residual);
@@ -101,5 +109,5 @@ fn spread(residual: &[f64], bins: &Bins, slot: usize, per_day: usize, expected: 
         count += 1.0;
     }
     let local = if everywhere > 0.0 { (sum / count / everywhere).clamp(0.6, 2.0) } else { 1.0 };
-    (mad.max(body) * local).max(tail).max(0.5).max(0.01 * expected.abs())
+    (mad.max(body) * local).max(tail).max(least)
 }

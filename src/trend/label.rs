@@ -11,6 +11,8 @@ use crate::series::{Bins, Grid, cycle};
 pub(super) const MATERIAL: f64 = 3.0;
 /// Significance of a trend.
 const ALPHA: f64 = 0.01;
+/// Share of variance from which a profile rules.
+const RULES: f64 = 0.40;
 /// Each step or hinge that was searched for divides the significance asked for by this: noise that
 /// may choose its own breaks shows slopes that its variance does not foretell.
 const ALPHA_PER_TERM: f64 = 30.0;
@@ -58,7 +60,7 @@ fn is_trend(case: &Case<'_>) -> bool {
         && slope.segment >= (0.28 * case.lookback).max(0.9)
         && slope.p < alpha
         && moved >= MATERIAL
-        && moved >= structure.scale
+        && moved >= 0.75 * structure.scale
 }
 
 /// Growth that is taken back again and again: two or more steps of 5 points or more against the
@@ -78,7 +80,7 @@ fn is_sawtooth(case: &Case<'_>) -> bool {
 /// A daily or weekly profile that rules the variance, or a cycle of another period.
 fn is_cyclical(case: &Case<'_>) -> bool {
     let s = case.season;
-    (s.strength >= 0.40 && s.strength_raw >= 0.25 && s.amplitude >= 4.0)
+    (s.strength >= RULES && s.strength_raw >= 0.25 && s.amplitude >= 4.0)
         || (case.noise > 3.0 && cycle::repeats(&case.structure.residual, &case.bins.key))
 }
 
@@ -88,17 +90,17 @@ fn is_cyclical(case: &Case<'_>) -> bool {
 pub(super) fn confidence(case: &Case<'_>, direction: Direction) -> f64 {
     let slope = case.slope;
     let expected = case.lookback * case.grid.per_day() as f64;
-    let coverage = 0.6 + 0.4 * (case.bins.len() as f64 / (0.6 * expected)).min(1.0).sqrt();
+    let coverage = 0.6 + 0.4 * (case.bins.len() as f64 / expected).min(1.0).sqrt();
     if direction.is_trend() {
         let half = 0.5 * MATERIAL / slope.segment.max(0.05);
         return t_cdf((slope.average.abs() - half) / slope.error, slope.dof) * coverage;
     }
-    let no_trend = 0.6 + 0.38 * (slope.p / 0.1).min(1.0).sqrt();
+    let no_trend = 0.88 + 0.1 * (slope.p / 0.1).min(1.0).sqrt();
     let border = |value: f64, limit: f64, width: f64| {
         1.0 - 0.5 * (-(value.max(1e-3) / limit).ln().abs() / width).exp()
     };
     let label = match direction {
-        Direction::Cyclical => border(case.season.strength, 0.40, 0.15).max(0.85),
+        Direction::Cyclical => border(case.season.strength, RULES, 0.15).max(0.85),
         _ => border(case.noise, VOLATILE, 0.12),
     };
     let certain = no_trend * label * coverage;

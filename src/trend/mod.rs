@@ -18,6 +18,7 @@ mod rhythm;
 mod season;
 mod slope;
 mod structure;
+mod weekend;
 
 pub mod cases;
 
@@ -77,12 +78,13 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     let Clean { points, unit, grid } = clean::clean(points, params);
     let start = params.now.saturating_sub((params.lookback_days() * DAY as f64) as i64);
     let window_points = &points[points.partition_point(|p| p.time < start)..];
+    let span = (points.first().map_or(params.now, |p| p.time), params.now);
     if let Some(unknown) = too_little(window_points) {
         return unknown;
     }
     let bins = Bins::of(&points, grid, params.now, params.local);
     let start = bins.t.partition_point(|t| *t < -params.lookback_days());
-    let days = |time: &UnixTime| (*time - params.now) as f64 / DAY as f64;
+    let days = |time: &UnixTime| time.saturating_sub(params.now) as f64 / DAY as f64;
     let shifts: Vec<f64> = params.shifts.iter().map(days).collect();
     let explained = explain(bins, start, grid, params.scale, &shifts);
     let Explained { season, window, structure, .. } = &explained;
@@ -132,7 +134,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         behaviour: Some(behaviour),
         peak_multiplier: rhythm::peak_multiplier(&season, &peak_hours, level),
         peak_hours,
-        changes: changes(&structure, params, unit),
+        changes: changes(&structure, span, params, unit),
         seasonal_strength: season.strength.clamp(0.0, 1.0),
         p95_7d: p95.map(|v| v * unit),
         outlook: Some(Box::new(outlook)),
@@ -184,17 +186,22 @@ fn explain(bins: Bins, start: usize, grid: Grid, scale: Scale, shifts: &[f64]) -
 }
 
 /// The steps as changes in time order.
-fn changes(structure: &structure::Structure, params: &Params<'_>, unit: f64) -> Vec<Change> {
+fn changes(
+    structure: &structure::Structure,
+    span: (UnixTime, UnixTime),
+    params: &Params<'_>,
+    unit: f64,
+) -> Vec<Change> {
     let mut changes: Vec<Change> = structure
         .steps()
         .map(|(t, size, known)| Change {
-            time: params.now + (t * DAY as f64).round() as i64,
+            time: params.now.saturating_add((t * DAY as f64).round() as i64),
             size: size * unit,
             known,
         })
         .collect();
     changes.sort_by_key(|c| c.time);
-    changes
+    weekend::without_weekends(changes, span, params.local)
 }
 
 /// The answer for windows that tell nothing.
