@@ -16,6 +16,7 @@ mod inventory;
 mod live;
 mod lxc;
 mod mapping;
+mod proxbalance;
 mod qemu;
 mod rates;
 mod rrd;
@@ -33,6 +34,7 @@ pub use history::{
 };
 pub use inventory::inventory;
 pub use live::{Live, LiveGuest, LiveNode, identify, live};
+pub use proxbalance::{HistoryRow, Owner, proxbalance_history};
 pub use rates::{MAX_AGE, MAX_GAP, rates};
 pub use rrd::{GuestEntry, NodeEntry, Rrd, Stamp, StorageEntry};
 pub use rrd_file::{Archive, Function, RrdFile};
