@@ -170,5 +170,8 @@ fn left_out(what: &str, names: &[&str]) -> String {
     const SHOWN: usize = 8;
     let more = if names.len() > SHOWN { ", ..." } else { "" };
     let shown = names[..names.len().min(SHOWN)].join(", ");
-    format!("{} {what} of that history are not in the inventory: {shown}{more}", names.len())
+    format!(
+        "{} {what} of that history are not in the inventory and were left out: {shown}{more}",
+        names.len()
+    )
 }

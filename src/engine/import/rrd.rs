@@ -110,6 +110,7 @@ impl Import<'_> {
                 let file = parse::rrd_file(&bytes).map_err(|e| e.at(path.display()))?;
                 let (mut rows, _) = self.rows(&file, subject);
                 rows.retain(|row| row.end() > first && row.start <= last);
+                rows.shrink_to_fit();
                 Ok(Track::new(subject, &file, rows))
             });
             match track {
