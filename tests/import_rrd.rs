@@ -1,7 +1,7 @@
 //! PVE's own history taken over: files made by rrdtool in PVE's layouts, imported with the command
 //! line, compared with what `rrdtool fetch` says.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
 
 use pve_foresight::model::{GuestMetric, NodeMetric};
 use pve_foresight::store::{Reader, Resolution};
