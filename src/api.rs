@@ -11,7 +11,7 @@ use crate::model::{
 use crate::outlook::Readings;
 use crate::recommend::{Blocker, Confidence, Cost, Finding, Overload, Peaks, State, Urgency};
 use crate::score::Contribution;
-use crate::store::DataQuality;
+use crate::store::{DataQuality, Stats, Verification};
 use crate::trend::{Behaviour, Direction, Trend};
 use serde::{Deserialize, Serialize};
 
@@ -336,4 +336,53 @@ pub struct SkippedGuest {
     pub reason: String,
     /// Obstacles, where there are any.
     pub blockers: Vec<Blocker>,
+}
+
+/// What `import` took over.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ImportReply {
+    /// Whose history: `rrd` or `proxbalance`.
+    pub source: String,
+    /// Files read.
+    pub files: usize,
+    /// Files or rows that could not be used; the warnings say which.
+    pub refused: usize,
+    /// Nodes of which something was taken.
+    pub nodes: usize,
+    /// Guests of which something was taken.
+    pub guests: usize,
+    /// Ticks stored.
+    pub ticks: u64,
+    /// Time of the oldest of them.
+    pub from: Option<UnixTime>,
+    /// Time of the newest of them.
+    pub until: Option<UnixTime>,
+    /// Rows left out because the store has something for their time, or because of their age.
+    pub left_out: u64,
+    /// Minimum, maximum and 95th percentile of the imported time are estimates: those of averages.
+    pub estimated: bool,
+    /// What to know about the imported time.
+    pub notes: Vec<String>,
+    /// What was odd, by file.
+    pub warnings: Vec<String>,
+}
+
+/// Whether every stored byte is as it was written.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct VerifyReply {
+    /// Nothing was found.
+    pub clean: bool,
+    /// What was read and found.
+    #[serde(flatten)]
+    pub verification: Verification,
+}
+
+/// How large the store is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StatsReply {
+    /// Moment of the question: "today" began at midnight UTC before it.
+    pub now: UnixTime,
+    /// The figures.
+    #[serde(flatten)]
+    pub stats: Stats,
 }

@@ -116,7 +116,27 @@ pub struct SpanRow<S> {
 
 /// A node's history, finest rows first. Counters are rates already; there is no guest count.
 pub fn node_history(file: &RrdFile<'_>, name: &str) -> Vec<Span<NodeSample>> {
-    spans(file, |get| NodeSample {
+    spans(file, |get| node_sample(name, get))
+}
+
+/// A guest's history, finest rows first. Which host it was on is not told.
+///
+/// PVE keeps a file for ever under the guest's number: rows from before a guest was created are
+/// those of an earlier guest.
+pub fn guest_history(file: &RrdFile<'_>, vmid: Vmid) -> Vec<Span<GuestSample>> {
+    spans(file, |get| guest_sample(vmid, get))
+}
+
+/// A storage's history, finest rows first; `None` where its size or use is unknown.
+pub fn storage_history(file: &RrdFile<'_>, id: &str) -> Vec<Span<Option<StorageSample>>> {
+    spans(file, |get| storage_sample(id, get))
+}
+
+/// A row of a node's file as a sample; `value` gives what a data source says in it. What a sample
+/// cannot hold counts as unknown.
+pub fn node_sample(name: &str, value: &dyn Fn(&str) -> Option<f64>) -> NodeSample {
+    let get = |source| usable(source, value);
+    NodeSample {
         name: name.to_string(),
         online: true,
         maxcpu: get("maxcpu").map(Cores),
@@ -138,15 +158,13 @@ pub fn node_history(file: &RrdFile<'_>, name: &str) -> Vec<Span<NodeSample>> {
         psi_memory_some: percent(get("pressurememorysome")),
         psi_memory_full: percent(get("pressurememoryfull")),
         storage: Vec::new(),
-    })
+    }
 }
 
-/// A guest's history, finest rows first. Which host it was on is not told.
-///
-/// PVE keeps a file for ever under the guest's number: rows from before a guest was created are
-/// those of an earlier guest.
-pub fn guest_history(file: &RrdFile<'_>, vmid: Vmid) -> Vec<Span<GuestSample>> {
-    spans(file, |get| GuestSample {
+/// A row of a guest's file as a sample, see [`node_sample`]. Its host is not told.
+pub fn guest_sample(vmid: Vmid, value: &dyn Fn(&str) -> Option<f64>) -> GuestSample {
+    let get = |source| usable(source, value);
+    GuestSample {
         vmid,
         maxcpu: get("maxcpu").map(Cores),
         cpu: get("cpu").map(Fraction),
@@ -164,19 +182,22 @@ pub fn guest_history(file: &RrdFile<'_>, vmid: Vmid) -> Vec<Span<GuestSample>> {
         psi_memory_some: percent(get("pressurememorysome")),
         psi_memory_full: percent(get("pressurememoryfull")),
         ..GuestSample::default()
-    })
+    }
 }
 
-/// A storage's history, finest rows first; `None` where its size or use is unknown.
-pub fn storage_history(file: &RrdFile<'_>, id: &str) -> Vec<Span<Option<StorageSample>>> {
-    spans(file, |get| {
-        let (total, used) = (get("total")?, get("used")?);
-        Some(StorageSample { id: id.to_string(), total: Bytes(total), used: Bytes(used) })
-    })
+/// A row of a storage's file as a sample, see [`node_sample`].
+pub fn storage_sample(id: &str, value: &dyn Fn(&str) -> Option<f64>) -> Option<StorageSample> {
+    let (total, used) = (usable("total", value)?, usable("used", value)?);
+    Some(StorageSample { id: id.to_string(), total: Bytes(total), used: Bytes(used) })
 }
 
 fn percent(value: Option<f64>) -> Option<Fraction> {
     value.map(|percent| Fraction((percent / 100.0).min(1.0)))
+}
+
+/// What a source says, where a sample can hold it.
+fn usable(source: &str, value: &dyn Fn(&str) -> Option<f64>) -> Option<f64> {
+    value(source).filter(|value| (0.0..=largest(source)).contains(value))
 }
 
 /// Largest value of a source that a sample can hold.
@@ -196,10 +217,7 @@ fn spans<S>(
     let columns: BTreeMap<&str, usize> =
         file.sources.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
     let read = |archive: &Archive<'_>, row: usize| {
-        sample(&|name: &str| {
-            let value = archive.value(row, *columns.get(name)?)?;
-            (0.0..=largest(name)).contains(&value).then_some(value)
-        })
+        sample(&|name: &str| archive.value(row, *columns.get(name)?))
     };
     let of = |function| file.archives.iter().filter(move |a| a.function == function);
     let pairs = of(Function::Average).filter_map(|average| {

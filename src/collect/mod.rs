@@ -16,6 +16,7 @@ mod inventory;
 mod live;
 mod lxc;
 mod mapping;
+mod proxbalance;
 mod qemu;
 mod rates;
 mod rrd;
@@ -28,11 +29,12 @@ mod tree;
 pub use cluster::{Members, Place};
 pub use counters::Counters;
 pub use history::{
-    Span, SpanRow, Subject, guest_history, history_bytes, history_files, node_history,
-    storage_history,
+    Span, SpanRow, Subject, guest_history, guest_sample, history_bytes, history_files,
+    node_history, node_sample, storage_history, storage_sample,
 };
 pub use inventory::inventory;
 pub use live::{Live, LiveGuest, LiveNode, identify, live};
+pub use proxbalance::{HistoryRow, Owner, proxbalance_history};
 pub use rates::{MAX_AGE, MAX_GAP, rates};
 pub use rrd::{GuestEntry, NodeEntry, Rrd, Stamp, StorageEntry};
 pub use rrd_file::{Archive, Function, RrdFile};

@@ -2,13 +2,15 @@
 //! elsewhere; what stands here is the order of steps.
 
 mod advise;
+mod export;
+mod import;
 mod lines;
 mod prepare;
 mod report;
 
 use crate::api::{
     AppendReply, CollectReply, CompressReply, HistoryReply, LineError, QualityEntry, QualityReply,
-    RecommendReply, TrendsReply,
+    RecommendReply, StatsReply, TrendsReply, VerifyReply,
 };
 use crate::collect::{Counters, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
@@ -18,6 +20,8 @@ use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
 use crate::store::{Appended, Entity, Reader, Retention, Writer};
 use crate::trend::cases::answer_numbered;
+pub use export::{ExportFormat, ExportRequest};
+pub use import::{ImportRequest, ImportSource, Progress};
 use lines::{Line, Lines, MAX_LINE};
 use prepare::History;
 use std::borrow::Borrow;
@@ -201,6 +205,18 @@ impl Engine {
             Ok(QualityEntry { entity: report::entity_label(&entity), quality })
         };
         Ok(QualityReply { now, entities: asked.into_iter().map(entry).collect::<Result<_>>()? })
+    }
+
+    /// Reads every byte and tells what is not as it was written.
+    pub fn verify(&self) -> Result<VerifyReply> {
+        let verification = Reader::open(&self.state)?.verify()?;
+        Ok(VerifyReply { clean: verification.is_clean(), verification })
+    }
+
+    /// How large the store is, as of `now` or the clock.
+    pub fn stats(&self, now: Option<UnixTime>) -> Result<StatsReply> {
+        let now = now.unwrap_or_else(clock);
+        Ok(StatsReply { now, stats: Reader::open(&self.state)?.stats(now)? })
     }
 
     /// How nodes and guests develop.

@@ -1,6 +1,6 @@
 //! Every command and option, once: parser, `--help` and man page come from here.
 
-use clap::{Args as Options, Parser, Subcommand};
+use clap::{Args as Options, Parser, Subcommand, ValueEnum};
 use pve_foresight::model::{UnixTime, Vmid};
 use pve_foresight::simulate::{Placement, PveVersion};
 use std::path::PathBuf;
@@ -48,6 +48,14 @@ pub(crate) enum Command {
     Recommend(Recommend),
     /// Replay recorded demand under our advice and other policies, and compare the overload
     Backtest(Backtest),
+    /// Take over history that others recorded: PVE's RRD files, ProxBalance
+    Import(Import),
+    /// Write what is stored to standard output, for other programs
+    Export(Export),
+    /// Read every byte of the store and tell what is damaged
+    Verify,
+    /// Show how large the store is
+    Stats,
     /// Show, check or migrate settings
     Settings(Settings),
     /// Write the ticks of a simulated cluster
@@ -134,6 +142,79 @@ pub(crate) struct Recommend {
     /// Show also what was considered and skipped, with the reasons
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Import {
+    /// Whose history
+    #[command(subcommand)]
+    pub(crate) from: ImportFrom,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum ImportFrom {
+    /// PVE's own history, so that there are trends on the first day
+    ///
+    /// Takes the averages of the RRD files of PVE 8 and 9 as ticks at past times: every minute of
+    /// the last day (PVE 8: hour), then every half hour and coarser, up to 90 days. Only where the
+    /// store has nothing: own samples are never replaced, and a second run adds nothing. Minimum,
+    /// maximum and 95th percentile of that time are estimates, for those of averages. An RRD file
+    /// does not tell on which node a guest was: each counts for the node it is on today.
+    Rrd(ImportRrd),
+    /// The history of ProxBalance: its proxbalance.db, or the JSON files of before
+    ///
+    /// Takes nodes and guests that still exist. ProxBalance stores percentages, so bytes of memory
+    /// are made with today's memory sizes, and 0 for what was missing, which cannot be told from
+    /// a real 0. Beside node_metrics_history.json, guest_metrics_history.json is read as well.
+    Proxbalance(ImportProxbalance),
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct ImportRrd {
+    /// Folder with pve-node-9.0, pve2-node and so on, or a copy of it
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/rrdcached/db")]
+    pub(crate) root: PathBuf,
+    /// Nodes, guests and where they are, from a pmxcfs tree or a JSON file [default: /etc/pve,
+    /// elsewhere the newest stored tick]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct ImportProxbalance {
+    /// Database or JSON file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Nodes, guests and their memory, from a pmxcfs tree or a JSON file [default: /etc/pve,
+    /// elsewhere the newest stored tick]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Export {
+    /// What to write
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) format: Format,
+    /// Only this node
+    #[arg(long, value_name = "NODE", conflicts_with = "guest")]
+    pub(crate) node: Option<String>,
+    /// Only this guest
+    #[arg(long, value_name = "VMID")]
+    pub(crate) guest: Option<Vmid>,
+    /// How far back to look
+    #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=2160))]
+    pub(crate) hours: u32,
+}
+
+#[derive(ValueEnum, Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// A row for each entity, metric and stretch of time: unit, samples, min, avg, p95, max
+    Csv,
+    /// The samples that are still kept, as ticks that `append --jsonl` takes
+    Jsonl,
+    /// The newest values for Prometheus and its kin
+    Openmetrics,
 }
 
 #[derive(Options, Debug)]

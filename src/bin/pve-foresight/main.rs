@@ -5,12 +5,16 @@ mod args;
 mod backtest;
 mod collect;
 mod demo;
+mod export;
 mod history;
+mod import;
 mod out;
 mod recommend;
 mod settings;
 mod simulate;
+mod stats;
 mod trend;
+mod verify;
 
 use args::{Args, Command};
 use clap::Parser;
@@ -47,6 +51,10 @@ fn run(args: &Args, out: &mut Out) -> Result<bool> {
         Command::Trend(c) => trend::run(args, c, out),
         Command::Recommend(c) => recommend::run(args, c, out),
         Command::Backtest(c) => backtest::run(args, c, out),
+        Command::Import(c) => import::run(args, c, out),
+        Command::Export(c) => export::run(args, c),
+        Command::Verify => verify::run(args, out),
+        Command::Stats => stats::run(args, out),
         Command::Settings(c) => settings::run(args, c, out),
         Command::Simulate(c) => simulate::run(args, c, out),
         Command::Demo(c) => demo::run(args, c, out),

@@ -1,0 +1,95 @@
+//! `import`: history that others recorded.
+
+use crate::args::{Args, Import, ImportFrom};
+use crate::out::{DIM, Out, WARN, note, styled};
+use crate::trend::when;
+use pve_foresight::api::ImportReply;
+use pve_foresight::engine::{Engine, ImportRequest, ImportSource, Progress};
+use pve_foresight::error::Result;
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+
+/// Where the inventory is on a node.
+const PMXCFS: &str = "/etc/pve";
+
+pub(crate) fn run(args: &Args, command: &Import, out: &mut Out) -> Result<bool> {
+    let (source, inventory) = match &command.from {
+        ImportFrom::Rrd(c) => (ImportSource::Rrd(c.root.clone()), &c.inventory),
+        ImportFrom::Proxbalance(c) => (ImportSource::ProxBalance(c.file.clone()), &c.inventory),
+    };
+    let here = Path::new(PMXCFS);
+    let inventory = inventory.clone().or_else(|| here.is_dir().then(|| here.to_path_buf()));
+    let request = ImportRequest { now: args.now, inventory, source };
+    let mut line = ProgressLine::new();
+    let reply = Engine::new(&args.state).import(&request, &mut |progress| line.show(progress));
+    line.clear();
+    let reply = reply?;
+    match out.is_json() {
+        true => out.value(&reply)?,
+        false => text(&reply, out)?,
+    }
+    for warning in &reply.warnings {
+        note(format!("{} {warning}", styled(WARN, "note:")));
+    }
+    Ok(reply.refused == 0)
+}
+
+fn text(reply: &ImportReply, out: &mut Out) -> Result<()> {
+    let s = if reply.files == 1 { "" } else { "s" };
+    out.line(format!(
+        "{} ticks of {} nodes and {} guests stored, from {} file{s}",
+        reply.ticks, reply.nodes, reply.guests, reply.files
+    ))?;
+    if let (Some(from), Some(until)) = (reply.from, reply.until) {
+        out.line(format!("{}  to  {}", when(from), when(until)))?;
+    }
+    if reply.left_out > 0 {
+        let why = "too old, or the store has something for their time";
+        out.line(format!("{} rows left out: {why}", reply.left_out))?;
+    }
+    for text in &reply.notes {
+        out.line(styled(DIM, format!("- {text}")))?;
+    }
+    Ok(())
+}
+
+/// One line on a terminal that is written over and over.
+struct ProgressLine {
+    is_terminal: bool,
+    shown: usize,
+}
+
+impl ProgressLine {
+    fn new() -> Self {
+        Self { is_terminal: std::io::stderr().is_terminal(), shown: 0 }
+    }
+
+    fn show(&mut self, progress: Progress) {
+        let Progress { what, done, total } = progress;
+        let text = match total {
+            0 => format!("{done} {what}"),
+            _ => format!("{done} of {total} {what}"),
+        };
+        self.write(&text);
+    }
+
+    fn clear(&mut self) {
+        if self.shown > 0 {
+            self.write("");
+            self.write_raw("\r");
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        if self.is_terminal {
+            self.write_raw(&format!("\r{text:<width$}", width = self.shown));
+            self.shown = text.len();
+        }
+    }
+
+    fn write_raw(&self, text: &str) {
+        let mut stderr = std::io::stderr().lock();
+        // Nobody looks on: then there is nobody to tell.
+        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+    }
+}

@@ -1,0 +1,50 @@
+//! `stats`: how large the store is.
+
+use crate::args::Args;
+use crate::out::{Out, table};
+use crate::trend::when;
+use pve_foresight::engine::Engine;
+use pve_foresight::error::Result;
+use pve_foresight::model::{Bytes, UnixTime};
+use pve_foresight::store::{Tier, TierStats};
+
+pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
+    let reply = Engine::new(&args.state).stats(args.now)?;
+    if out.is_json() {
+        out.value(&reply)?;
+        return Ok(true);
+    }
+    let stats = &reply.stats;
+    let mut rows = table(&["tier", "files", "size", "rows", "oldest", "newest"]);
+    for tier in &stats.tiers {
+        rows.add_row(row(tier));
+    }
+    out.line(rows)?;
+    let size = |bytes: f64| Bytes(bytes).to_string();
+    let each = stats.bytes_per_entity.map_or_else(|| "-".into(), size);
+    out.line(format!(
+        "{} in all for {} nodes and {} guests: {each} each; {} written today (UTC)",
+        size(stats.bytes as f64),
+        stats.nodes,
+        stats.guests,
+        size(stats.bytes_written_today as f64),
+    ))?;
+    Ok(true)
+}
+
+fn row(tier: &TierStats) -> [String; 6] {
+    let name = match tier.tier {
+        Tier::Raw => "samples",
+        Tier::Hourly => "hourly",
+        Tier::SixHourly => "six-hourly",
+    };
+    let time = |time: Option<UnixTime>| time.map_or_else(|| "-".into(), when);
+    [
+        name.into(),
+        tier.files.to_string(),
+        Bytes(tier.bytes as f64).to_string(),
+        tier.rows.to_string(),
+        time(tier.oldest),
+        time(tier.newest),
+    ]
+}

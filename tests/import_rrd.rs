@@ -1,0 +1,380 @@
+//! PVE's own history taken over: files made by rrdtool in PVE's layouts, imported with the command
+//! line, compared with what `rrdtool fetch` says.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
+
+use pve_foresight::model::{GuestMetric, NodeMetric};
+use pve_foresight::store::{Reader, Resolution};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+/// 2023-11-16 00:00 UTC: start of an hour, a day and a week of segments.
+const NOW: i64 = 1_700_092_800;
+const MINUTE: i64 = 60;
+const HOUR: i64 = 3_600;
+const DAY: i64 = 86_400;
+const GIB: f64 = 1_073_741_824.0;
+
+const NODE: &str = "loadavg maxcpu cpu iowait memtotal memused swaptotal swapused roottotal rootused netin! netout!";
+const NODE9: &str = " memavailable arcsize pressurecpusome pressureiosome pressureiofull pressurememorysome pressurememoryfull";
+const GUEST: &str = "maxcpu cpu maxmem mem maxdisk disk netin! netout! diskread! diskwrite!";
+const GUEST9: &str = " memhost pressurecpusome pressurecpufull pressureiosome pressureiofull pressurememorysome pressurememoryfull";
+const ARCHIVES8: [(i64, i64); 5] = [(1, 70), (30, 70), (180, 70), (720, 70), (10080, 70)];
+const ARCHIVES9: [(i64, i64); 4] = [(1, 1440), (30, 1440), (360, 1440), (10080, 570)];
+
+fn rrdtool(args: &[String]) -> Output {
+    let output = Command::new("rrdtool").args(args).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    output
+}
+
+/// A file as pmxcfs creates it (`!` marks counters), updated from `from` until a minute before
+/// `NOW`. One update per half hour is enough, since the heartbeat here is longer than PVE's.
+fn create(path: &Path, sources: &str, archives: &[(i64, i64)], from: i64) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let file = path.to_str().unwrap().to_string();
+    let mut args = vec!["create".into(), file.clone(), "--step".into(), "60".into()];
+    args.extend(["--start".into(), from.to_string()]);
+    for source in sources.split_whitespace() {
+        let kind = if source.ends_with('!') { "DERIVE" } else { "GAUGE" };
+        args.push(format!("DS:{}:{kind}:4000:0:U", source.trim_end_matches('!')));
+    }
+    for function in ["AVERAGE", "MAX"] {
+        args.extend(
+            archives.iter().map(|(steps, rows)| format!("RRA:{function}:0.5:{steps}:{rows}")),
+        );
+    }
+    rrdtool(&args);
+    let sources: Vec<&str> = sources.split_whitespace().collect();
+    let times: Vec<i64> =
+        (1..).map(|i| from + i * 30 * MINUTE - 17).take_while(|t| *t < NOW).collect();
+    // Three hours of ten days ago are unknown.
+    let silent = NOW - 10 * DAY..NOW - 10 * DAY + 3 * HOUR;
+    for times in times.chunks(500) {
+        let mut args = vec!["update".into(), file.clone()];
+        args.extend(times.iter().filter(|t| !silent.contains(t)).map(|&t| update(t, &sources)));
+        rrdtool(&args);
+    }
+}
+
+fn update(time: i64, sources: &[&str]) -> String {
+    let mut text = time.to_string();
+    for (column, source) in sources.iter().enumerate() {
+        let wave = (time as f64 / 9_000.0 + column as f64).sin() + 1.5;
+        text += &match *source {
+            s if s.ends_with('!') => {
+                format!(":{}", (time - 1_600_000_000) * 900 * (column as i64 + 1))
+            }
+            "memtotal" | "swaptotal" => format!(":{}", 64.0 * GIB),
+            "maxmem" => format!(":{}", 8.0 * GIB),
+            "maxcpu" => ":8".into(),
+            s if s.starts_with("mem") || s.contains("used") || s == "arcsize" => {
+                format!(":{}", (wave * GIB) as i64)
+            }
+            s if s.starts_with("pressure") => format!(":{:.3}", wave * 10.0),
+            _ => format!(":{:.6}", wave / 4.0),
+        };
+    }
+    text
+}
+
+/// A tree of so many days with files of both layouts; `None` without rrdtool.
+fn make(days: i64) -> Option<TempDir> {
+    Command::new("rrdtool").arg("--version").output().ok()?;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let from = NOW - days * DAY;
+    create(&at("pve-node-9.0/alpha"), &(NODE.to_string() + NODE9), &ARCHIVES9, from);
+    create(&at("pve2-node/beta"), NODE, &ARCHIVES8, from);
+    create(&at("pve-vm-9.0/100"), &(GUEST.to_string() + GUEST9), &ARCHIVES9, from);
+    create(&at("pve2-vm/101"), GUEST, &ARCHIVES8, from);
+    create(&at("pve-vm-9.0/102"), &(GUEST.to_string() + GUEST9), &ARCHIVES9, NOW - days * DAY / 5);
+    create(&at("pve-storage-9.0/alpha/local"), "total used", &ARCHIVES9, from);
+    // Beside its successor; and one of a guest that is gone.
+    fs::copy(at("pve2-node/beta"), at("pve2-node/alpha")).unwrap();
+    fs::copy(at("pve-vm-9.0/100"), at("pve-vm-9.0/999")).unwrap();
+    Some(folder)
+}
+
+/// A tree, an inventory of it, and a place for the state.
+struct Cluster {
+    _dir: TempDir,
+    root: PathBuf,
+    inventory: PathBuf,
+    state: PathBuf,
+}
+
+fn cluster(days: i64) -> Option<Cluster> {
+    let Some(dir) = make(days) else {
+        println!("skipped: rrdtool is absent (apt-get install rrdtool)");
+        return None;
+    };
+    let inventory = dir.path().join("inventory.json");
+    let guest = |vmid: u32, node: &str| json!({"vmid": vmid, "type": "qemu", "name": format!("g{vmid}"), "node": node, "status": "running"});
+    let text = json!({"nodes": [{"name": "alpha"}, {"name": "beta"}],
+        "guests": [guest(100, "alpha"), guest(101, "beta"), guest(102, "alpha")]});
+    fs::write(&inventory, text.to_string()).unwrap();
+    let (root, state) = (dir.path().to_path_buf(), dir.path().join("state"));
+    Some(Cluster { _dir: dir, root, inventory, state })
+}
+
+/// A cluster of 100 days, imported once for all tests that only look; with the reply.
+fn imported() -> Option<&'static (Cluster, Value)> {
+    static IMPORTED: OnceLock<Option<(Cluster, Value)>> = OnceLock::new();
+    let import = || {
+        let cluster = cluster(100)?;
+        let (reply, status) = import(&cluster);
+        assert_eq!(status, Some(0), "{reply}");
+        Some((cluster, reply))
+    };
+    IMPORTED.get_or_init(import).as_ref()
+}
+
+fn run(args: &[&str], now: i64) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pve-foresight"));
+    command.args(args).args(["--now", &now.to_string()]).env("TZ", "UTC");
+    command.output().unwrap()
+}
+
+fn import(cluster: &Cluster) -> (Value, Option<i32>) {
+    let Cluster { root, inventory, state, .. } = cluster;
+    let [root, inventory, state] = [root, inventory, state].map(|p| p.to_str().unwrap());
+    let args =
+        ["import", "rrd", "--json", "--root", root, "--inventory", inventory, "--state", state];
+    let output = run(&args, NOW);
+    let reply = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
+    (reply, output.status.code())
+}
+
+/// What rrdtool says: averages of a source by the row's end.
+fn fetched(path: &Path, source: &str, seconds: i64, start: i64, end: i64) -> BTreeMap<i64, f64> {
+    let args = ["fetch", path.to_str().unwrap(), "AVERAGE", "--resolution"].map(String::from);
+    let mut args = args.to_vec();
+    args.extend([seconds.to_string(), "--start".into(), start.to_string()]);
+    args.extend(["--end".into(), (end - seconds).to_string()]);
+    let text = String::from_utf8(rrdtool(&args).stdout).unwrap();
+    let mut lines = text.lines();
+    let names: Vec<&str> = lines.next().unwrap().split_whitespace().collect();
+    let column = names.iter().position(|n| *n == source).unwrap();
+    let rows = lines.filter_map(|line| line.split_once(": "));
+    let rows = rows.map(|(time, values)| {
+        (time.parse().unwrap(), values.split_whitespace().nth(column).unwrap().parse().unwrap())
+    });
+    rows.filter(|(_, value): &(i64, f64)| value.is_finite()).collect()
+}
+
+fn close(stored: f64, given: f64) -> bool {
+    (stored - given).abs() <= given.abs() * 2.5e-4 + 2e-6
+}
+
+#[test]
+fn samples_of_the_last_days_are_what_rrdtool_fetches() {
+    let Some((Cluster { root, state, .. }, reply)) = imported() else { return };
+    assert_eq!((&reply["nodes"], &reply["guests"]), (&json!(2), &json!(3)));
+    assert_eq!(reply["estimated"], json!(true));
+    assert!(reply["notes"].to_string().contains("999"), "{reply}");
+    let reader = Reader::open(state).unwrap();
+    let (alpha, guest) = (root.join("pve-node-9.0/alpha"), root.join("pve-vm-9.0/100"));
+    let node_history = reader.node_history("alpha", NOW - 2 * DAY..NOW).unwrap();
+    let guest_history = reader.guest_history(100, NOW - 2 * DAY..NOW).unwrap();
+    // A file of PVE 9 has a day by the minute, and half hours before.
+    let day = NOW - DAY;
+    let mut compared = 0;
+    for (seconds, start, end) in
+        [(60, day + HOUR, NOW - HOUR), (1_800, day - 20 * HOUR, day - HOUR)]
+    {
+        for (metric, source, whole) in [
+            (NodeMetric::Cpu, "cpu", 1.0),
+            (NodeMetric::Memory, "memused", 64.0 * GIB),
+            (NodeMetric::NetIn, "netin", 1.0),
+            (NodeMetric::PsiIoSome, "pressureiosome", 100.0),
+        ] {
+            let stored: BTreeMap<i64, f64> =
+                node_history.series(metric).iter().map(|b| (b.start, b.avg)).collect();
+            for (time, value) in fetched(&alpha, source, seconds, start, end) {
+                let ours = stored[&(time - seconds / 2)];
+                assert!(close(ours, value / whole), "{metric:?} {time}: {ours}, rrdtool {value}");
+                compared += 1;
+            }
+        }
+        for (metric, source, whole) in [
+            (GuestMetric::Cpu, "cpu", 1.0),
+            (GuestMetric::Memory, "mem", 8.0 * GIB),
+            (GuestMetric::DiskWrite, "diskwrite", 1.0),
+        ] {
+            let stored: BTreeMap<i64, f64> =
+                guest_history.series(metric).iter().map(|b| (b.start, b.avg)).collect();
+            for (time, value) in fetched(&guest, source, seconds, start, end) {
+                let ours = stored[&(time - seconds / 2)];
+                assert!(close(ours, value / whole), "{metric:?} {time}: {ours}, rrdtool {value}");
+                compared += 1;
+            }
+        }
+    }
+    assert!(compared > 9_000, "{compared}");
+    assert!(!node_history.series(NodeMetric::StorageUsage).is_empty());
+}
+
+#[test]
+fn older_times_are_rolled_from_rrdtools_averages() {
+    let Some((Cluster { root, state, .. }, _)) = imported() else { return };
+    let reader = Reader::open(state).unwrap();
+    let hourly = reader.guest_history(100, NOW - 13 * DAY..NOW - 3 * DAY).unwrap();
+    let halves = fetched(&root.join("pve-vm-9.0/100"), "cpu", 1_800, NOW - 14 * DAY, NOW - 2 * DAY);
+    let mut hours = 0;
+    for bucket in hourly.series(GuestMetric::Cpu).iter().filter(|b| b.seconds == 3_600) {
+        let of: Vec<f64> = [1_800, 3_600]
+            .iter()
+            .filter_map(|d| halves.get(&(bucket.start + d)).copied())
+            .collect();
+        let mean = of.iter().sum::<f64>() / of.len() as f64;
+        // Rounded twice, as sample and as mean.
+        assert!((bucket.avg - mean).abs() <= mean * 4e-4, "{bucket:?}: {of:?}");
+        assert_eq!(bucket.count as usize, of.len());
+        assert!(close(bucket.max, of.iter().copied().fold(0.0, f64::max)));
+        hours += 1;
+    }
+    assert!((200..240 - 2).contains(&hours), "ten days without the silent hours: {hours}");
+    // PVE 9 has six-hourly averages beyond 30 days, PVE 8 half-daily ones up to 35.
+    let old = reader.guest_history(100, NOW - 89 * DAY..NOW - 32 * DAY).unwrap();
+    assert!(old.series(GuestMetric::Cpu).len() >= 57 * 4 - 2, "{}", old.windows().len());
+    let eight = reader.guest_history(101, NOW - 90 * DAY..NOW).unwrap();
+    let first = eight.series(GuestMetric::Cpu).first().unwrap().start;
+    assert!((NOW - 36 * DAY..NOW - 34 * DAY).contains(&first), "{}", (NOW - first) / DAY);
+    // Nobody has a history from before it existed.
+    let young = reader.guest_history(102, NOW - 90 * DAY..NOW).unwrap();
+    let first = young.windows().first().unwrap().start;
+    assert!((NOW - 21 * DAY..NOW - 19 * DAY).contains(&first), "{}", (NOW - first) / DAY);
+}
+
+#[test]
+fn a_second_import_adds_nothing() {
+    let Some((cluster, first)) = imported() else { return };
+    assert!(first["ticks"].as_u64().unwrap() > 2_500, "{first}");
+    let state = &cluster.state;
+    let before = Reader::open(state).unwrap().stats(NOW).unwrap();
+    let (second, status) = import(cluster);
+    assert_eq!((&second["ticks"], status), (&json!(0), Some(0)), "{second}");
+    assert!(second["left_out"].as_u64().unwrap() > 2_500);
+    let after = Reader::open(state).unwrap().stats(NOW).unwrap();
+    assert_eq!(before, after);
+}
+
+/// Own ticks, every minute of these times.
+fn own(state: &Path, times: impl Iterator<Item = i64>) {
+    let guest = |vmid: u32, node: &str| {
+        json!({"vmid": vmid, "type": "qemu", "name": format!("g{vmid}"), "node": node, "status": "running",
+               "maxcpu": 8, "cpu": 0.99, "maxmem": 8.0 * GIB, "mem": GIB})
+    };
+    let node = |name: &str| json!({"name": name, "maxcpu": 8, "cpu": 0.99, "maxmem": 64.0 * GIB, "mem": GIB});
+    let lines = times.map(|ts| {
+        let tick = json!({"ts": ts, "nodes": [node("alpha"), node("beta")],
+            "guests": [guest(100, "alpha"), guest(101, "beta"), guest(102, "alpha")]});
+        tick.to_string() + "\n"
+    });
+    let lines: String = lines.collect();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_pve-foresight"))
+        .args(["append", "--jsonl", "--state", state.to_str().unwrap()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::io::Write::write_all(&mut child.stdin.take().unwrap(), lines.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn own_samples_win_and_gaps_are_filled() {
+    let Some(cluster) = cluster(12) else { return };
+    let state = &cluster.state;
+    // Two hours, a gap of three, one hour.
+    let (first, gap, back) = (NOW - 6 * HOUR, NOW - 4 * HOUR, NOW - HOUR);
+    let mut times: Vec<i64> = (first..gap).step_by(60).collect();
+    times.extend((back..NOW).step_by(60));
+    own(state, times.iter().copied());
+    let (reply, status) = import(&cluster);
+    assert_eq!(status, Some(0), "{reply}");
+    let reader = Reader::open(state).unwrap();
+    let all = reader.guest_history(100, NOW - 90 * DAY..NOW).unwrap().series(GuestMetric::Cpu);
+    for bucket in all.iter().filter(|b| b.seconds == 0) {
+        let own = times.contains(&bucket.start);
+        assert_eq!(own, close(bucket.avg, 0.99), "{bucket:?}");
+        let near = times.iter().map(|t| (t - bucket.start).abs()).min().unwrap();
+        assert!(own || near >= 270, "an import between own samples: {bucket:?}");
+    }
+    let within = |from: i64, to: i64| all.iter().filter(|b| (from..to).contains(&b.start)).count();
+    assert_eq!(within(first, gap) + within(back, NOW), times.len());
+    assert!((160..=176).contains(&within(gap, back)), "{}", within(gap, back));
+    assert!(all[0].start < NOW - 11 * DAY, "the guest of today has the history of the file");
+    let (again, _) = import(&cluster);
+    assert_eq!(again["ticks"], json!(0), "{again}");
+    // The hours with own samples are rolled from these.
+    let hours =
+        reader.fleet(first..gap, Resolution::Hourly, pve_foresight::store::Detail::Full).unwrap();
+    let guest = hours.guest(100).unwrap();
+    for bucket in hours.guest_table.buckets(guest, GuestMetric::Cpu).take(1) {
+        assert_eq!((bucket.count, close(bucket.avg, 0.99)), (60, true), "{bucket:?}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_used_are_named_and_the_others_go_on() {
+    let Some(cluster) = cluster(12) else { return };
+    let Cluster { root, state, .. } = &cluster;
+    let cut = root.join("pve2-vm/101");
+    let bytes = fs::read(&cut).unwrap();
+    fs::write(&cut, &bytes[..bytes.len() / 2]).unwrap();
+    fs::write(root.join("pve2-node/beta"), "not what it should be").unwrap();
+    fs::write(root.join("pve-storage-9.0/alpha/local"), "").unwrap();
+    let (reply, status) = import(&cluster);
+    assert_eq!((status, &reply["refused"]), (Some(3), &json!(3)), "{reply}");
+    let warnings = reply["warnings"].to_string();
+    for name in ["pve2-vm/101", "pve2-node/beta", "pve-storage-9.0/alpha/local"] {
+        assert!(warnings.contains(name), "{name}: {warnings}");
+    }
+    assert_eq!((&reply["nodes"], &reply["guests"]), (&json!(1), &json!(2)));
+    // Damage in the values only: read as what it says, never a panic, never a refused tick.
+    let odd = root.join("pve-vm-9.0/100");
+    let mut bytes = fs::read(&odd).unwrap();
+    let end = bytes.len();
+    for (at, byte) in bytes[end - 400_000..].iter_mut().enumerate().filter(|(at, _)| at % 7 == 0) {
+        *byte ^= at as u8;
+    }
+    fs::write(&odd, &bytes).unwrap();
+    fs::remove_dir_all(state).unwrap();
+    let (reply, _) = import(&cluster);
+    assert!(reply["ticks"].as_u64().unwrap() > 1_900, "{reply}");
+}
+
+#[test]
+fn what_is_missing_is_said_with_the_remedy() {
+    let dir = tempfile::tempdir().unwrap();
+    let state = dir.path().join("state");
+    let state = state.to_str().unwrap();
+    let nowhere = dir.path().join("nowhere");
+    let inventory = dir.path().join("inventory.json");
+    fs::write(&inventory, r#"{"nodes": [{"name": "a"}]}"#).unwrap();
+    let refused = |args: &[&str], hint: &str| {
+        let output = run(args, NOW);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(text.contains(hint), "{hint}: {text}");
+    };
+    let (root, file) = (nowhere.to_str().unwrap(), inventory.to_str().unwrap());
+    refused(&["import", "rrd", "--root", root, "--inventory", file, "--state", state], "nowhere");
+    let root = dir.path().to_str().unwrap();
+    refused(
+        &["import", "rrd", "--root", root, "--inventory", file, "--state", state],
+        "pve-node-9.0",
+    );
+    if !Path::new("/etc/pve").exists() {
+        refused(&["import", "rrd", "--root", root, "--state", state], "--inventory");
+    }
+    assert!(!Path::new(state).exists(), "a failed import leaves nothing behind");
+}
