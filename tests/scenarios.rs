@@ -25,7 +25,10 @@ fn configured(inventory: &Inventory, added: &Map<String, Value>) -> Inventory {
                 let key = if field == "nodes" { "name" } else { "vmid" };
                 for (name, fields) in value.as_object().unwrap() {
                     let entries = all[field].as_array_mut().unwrap();
-                    let same = |e: &&mut Value| e[key] == json!(name) || e[key].to_string() == *name;
+                    let same = |e: &&mut Value| match &e[key] {
+                        Value::String(text) => text == name,
+                        other => other.as_u64() == name.parse().ok(),
+                    };
                     let entry = entries.iter_mut().find(same).unwrap();
                     entry.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
                 }
