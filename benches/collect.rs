@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)] // a bench speaks and fails loudly
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use pve_foresight::collect::{Counters, identify, inventory, live, parse, rates};
+use pve_foresight::collect::{Counters, guest_history, identify, inventory, live, parse, rates};
 use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
@@ -115,5 +115,45 @@ fn collect(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, collect);
+/// A guest's RRD file in the layout of PVE 9, all values known: 17 sources, 8 archives.
+fn rrd_file() -> Vec<u8> {
+    let sources = "maxcpu cpu maxmem mem maxdisk disk netin netout diskread diskwrite memhost pressurecpusome pressurecpufull pressureiosome pressureiofull pressurememorysome pressurememoryfull";
+    let sources: Vec<&str> = sources.split(' ').collect();
+    let archives = [(1_u64, 1440_u64), (30, 1440), (360, 1440), (10080, 570)];
+    let padded = |text: &str, length: usize| {
+        let mut bytes = text.as_bytes().to_vec();
+        bytes.resize(length, 0);
+        bytes
+    };
+    let mut b = [padded("RRD", 4), padded("0003", 12)].concat();
+    b.extend(8.642_135e130_f64.to_le_bytes());
+    b.extend([17_u64, 8, 60].into_iter().flat_map(u64::to_le_bytes));
+    b.extend(padded("", 80));
+    for source in &sources {
+        b.extend(padded(source, 120));
+    }
+    for function in ["AVERAGE", "MAX"] {
+        for (steps, rows) in archives {
+            b.extend(padded(function, 24));
+            b.extend([rows, steps].into_iter().flat_map(u64::to_le_bytes));
+            b.extend(padded("", 80));
+        }
+    }
+    b.extend(NOW.to_le_bytes());
+    b.extend(padded("", 8 + 17 * 112 + 17 * 8 * 80 + 8 * 8));
+    for row in 0..2 * (3 * 1440 + 570) {
+        b.extend((0..17).flat_map(|source| (f64::from(row * source) / 1e6).to_le_bytes()));
+    }
+    b
+}
+
+fn history(c: &mut Criterion) {
+    let bytes = rrd_file();
+    println!("RRD file of a guest: {} KiB", bytes.len() >> 10);
+    c.bench_function("history of a guest", |b| {
+        b.iter(|| guest_history(&parse::rrd_file(black_box(&bytes)).unwrap(), 100));
+    });
+}
+
+criterion_group!(benches, collect, history);
 criterion_main!(benches);

@@ -229,9 +229,9 @@ pub struct NodeReply {
     pub maxmem: Bytes,
     /// Running guests.
     pub guests: usize,
-    /// Measured CPU.
+    /// CPU: now as measured, before as if today's guests had always been there.
     pub cpu: Readings,
-    /// Measured memory.
+    /// Memory, likewise.
     pub memory: Readings,
     /// Measured wait for disks.
     pub iowait: Readings,

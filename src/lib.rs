@@ -17,3 +17,4 @@ pub mod evidence;
 pub mod api;
 pub mod engine;
 pub mod simulate;
+pub mod backtest;

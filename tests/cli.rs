@@ -368,6 +368,79 @@ fn simulated_ticks_can_be_appended_and_collected() {
 }
 
 #[test]
+fn simulated_trees_are_collected_with_rates() {
+    let dir = tempfile::tempdir().unwrap();
+    let (trees, state, run_dir) =
+        (dir.path().join("t"), dir.path().join("s"), dir.path().join("r"));
+    for version in ["8", "9"] {
+        let root = trees.join(version);
+        let made = run(&[
+            "simulate",
+            "--trees",
+            text(&root),
+            "--pve",
+            version,
+            "--nodes",
+            "2",
+            "--guests",
+            "4",
+            "--interval",
+            "60",
+            "--days",
+            "0.002",
+            "--now",
+            &NOW.to_string(),
+        ]);
+        assert!(made.status.success(), "{}", stderr(&made));
+        let mut times: Vec<String> = std::fs::read_dir(&root)
+            .unwrap()
+            .map(|e| e.unwrap().file_name().into_string().unwrap())
+            .collect();
+        times.sort();
+        assert!(times.len() >= 2);
+        let state = state.join(version);
+        for time in &times {
+            let reply = value(&run(&[
+                "collect",
+                "--json",
+                "--root",
+                text(&root.join(time)),
+                "--run-dir",
+                text(&run_dir.join(version)),
+                "--state",
+                text(&state),
+                "--now",
+                time,
+            ]));
+            assert_eq!((&reply["nodes"], &reply["guests"]), (&json!(2), &json!(4)));
+            let told = reply["warnings"].as_array().unwrap().len();
+            assert_eq!(told, usize::from(*time == times[0]), "only the first run lacks counters");
+        }
+        let history = value(&run(&[
+            "history",
+            "--json",
+            "--guest",
+            "100",
+            "--state",
+            text(&state),
+            "--now",
+            &NOW.to_string(),
+        ]));
+        let rate = history["metrics"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|m| m["metric"] == json!("disk_write_bps"))
+            .unwrap();
+        assert_eq!(
+            rate["buckets"].as_array().unwrap().len(),
+            times.len() - 1,
+            "the first run has no rate"
+        );
+    }
+}
+
+#[test]
 fn collect_reads_a_tree_and_names_what_is_wrong_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let (tree, state, run_dir) =

@@ -1,5 +1,5 @@
 //! Bad input at the door: trees that are no trees, and files that are no files.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests fail loudly
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // helpers of tests fail loudly
 
 use pve_foresight::collect::{Counters, identify, inventory, live, rates};
 use pve_foresight::error::{Kind, Warning};
@@ -200,7 +200,7 @@ fn a_line_of_one_gigabyte_is_refused_without_reading_it() {
     let error = live(tree.path()).unwrap_err();
     assert_eq!(error.kind, Kind::Corrupt);
     let text = error.to_string();
-    assert!(text.contains(".rrd") && text.contains("larger than 65536 KiB"), "{text}");
+    assert!(text.contains(".rrd") && text.contains("larger than 16384 KiB"), "{text}");
     let facts = inventory(tree.path(), NOW).unwrap();
     assert!(about(&facts.warnings, ".rrd").is_some(), "an inventory can do without");
 }
@@ -211,7 +211,7 @@ fn a_long_line_within_the_limit_is_one_odd_line() {
     let path = tree.path().join(".rrd");
     let mut bytes = fs::read(&path).unwrap();
     let lines = bytes.iter().filter(|b| **b == b'\n').count();
-    bytes.extend(vec![b'x'; 32 << 20]);
+    bytes.extend(vec![b'x'; 8 << 20]);
     bytes.push(b'\n');
     fs::write(&path, bytes).unwrap();
     let now = live(tree.path()).unwrap();
@@ -230,6 +230,8 @@ fn links_are_not_followed_below_the_root() {
     symlink(&secret, &conf).unwrap();
     let node = tree.path().join("nodes/pve4");
     fs::remove_dir_all(&node).unwrap();
+    fs::create_dir(outside.path().join("lxc")).unwrap();
+    fs::write(outside.path().join("lxc/108.conf"), "hostname: hunter2\n").unwrap();
     symlink(outside.path(), &node).unwrap();
     let ha = tree.path().join("ha");
     fs::remove_dir_all(&ha).unwrap();
@@ -310,6 +312,29 @@ fn text_that_is_not_utf8_is_told_with_its_line() {
     let warning = about(&facts.warnings, "200.conf").unwrap();
     assert_eq!(warning.line, lines, "{warning}");
     assert!(!facts.guest(200).unwrap().config_unknown);
+}
+
+#[test]
+fn a_guest_on_a_node_that_left_the_cluster_is_kept_in_sight() {
+    let tree = copy("pve9");
+    let list = tree.path().join(".vmlist");
+    let text = fs::read_to_string(&list).unwrap().replace("\"pve3\"", "\"gone\"");
+    fs::write(&list, text).unwrap();
+    let (tick, _, _) = rates(&Counters::default(), &live(tree.path()).unwrap(), NOW);
+    let node = tick.nodes.iter().find(|n| n.name == "gone").unwrap();
+    assert!(!node.online);
+    let facts = inventory(tree.path(), NOW).unwrap();
+    assert_eq!(facts.node("gone").unwrap().online, None);
+    assert_eq!(unknown(&facts), [105], "its configuration is not there");
+}
+
+#[test]
+fn maintenance_asked_for_counts_before_it_is_reached() {
+    let tree = copy("pve9");
+    let status = r#"{"node_status":{"pve2":"online"},"node_request":{"pve2":{"maintenance":1}}}"#;
+    fs::write(tree.path().join("ha/manager_status"), status).unwrap();
+    let facts = inventory(tree.path(), NOW).unwrap();
+    assert!(facts.node("pve2").unwrap().maintenance && !facts.node("pve4").unwrap().maintenance);
 }
 
 /// A vmid used again: the new guest says when it was created, and only changed files are read.

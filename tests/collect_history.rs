@@ -1,5 +1,5 @@
 //! RRD files made by rrdtool, in PVE's layouts, read back and compared with what rrdtool says.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests fail loudly
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // helpers of tests fail loudly
 
 use pve_foresight::collect::{
     Function, Subject, guest_history, history_bytes, history_files, node_history, parse,

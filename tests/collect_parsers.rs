@@ -163,6 +163,13 @@ fn devices_of_a_vm() {
 }
 
 #[test]
+fn parts_of_a_configuration_that_are_none_of_ours() {
+    let vm = qemu("scsi0: a:b\n[special:fleecing]\nscsi5: c:d\n[snap]\nscsi6: e:f\nscsi0: a:b\n");
+    let keys: Vec<&str> = vm.disks.iter().map(|d| d.key.as_str()).collect();
+    assert_eq!(keys, ["scsi0", "snap/scsi6"]);
+}
+
+#[test]
 fn the_rest_of_a_vm() {
     for (text, model) in [
         ("cpu: host", "host"),

@@ -124,6 +124,8 @@ fn what_is_no_measurement_becomes_unknown_with_a_note() {
         assert_eq!(notes(&parsed).len(), 1, "{bad}");
         assert!(notes(&parsed)[0].starts_with("1: cpu is "), "{bad}");
     }
+    let zero = guest("pve2.3-vm/1:5:n:running:0:1700000000:1:-0:1:1:1:0:1:2:3:4\n").sample.cpu;
+    assert!(zero.unwrap().0.is_sign_positive(), "no negative nothing");
     let parsed = read("pve2.3-vm/1:5:n:running:0:1700000000:1:0:1:1:1:0:-7:1e400:U:\n");
     assert_eq!(parsed.value.guests[&1].counters, [None; 4]);
     assert_eq!(notes(&parsed).len(), 2, "negative and endless counters; U and nothing are usual");

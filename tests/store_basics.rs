@@ -1,5 +1,7 @@
 //! What is appended comes back: whole, in the right tier, with the right statistics.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+
 mod store_support;
 
 use pve_foresight::model::{Bucket, GuestMetric, GuestStatus, Metric, NodeMetric, Tick, UnixTime};

@@ -7,13 +7,13 @@ use crate::error::{Error, Kind, Result, Warning};
 use crate::model::{GuestKind, UnixTime, Vmid};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Version of the file written.
 const VERSION: u32 = 1;
-/// Largest file read; 10,000 guests make about 1 MiB.
-const MAX_FILE: u64 = 64 << 20;
 
 /// Counters of all nodes and guests as of one run.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -111,26 +111,27 @@ impl Counters {
     /// The counters kept at `path`. Absent, damaged or newer ones cost one run without rates, which
     /// the warning says.
     pub fn load(path: &Path) -> (Self, Option<Warning>) {
-        let loaded = tree::read(path, MAX_FILE).and_then(|bytes| Self::parse(&bytes));
-        loaded.map_or_else(
-            |error| {
-                let message = format!(
-                    "no counters of an earlier run ({}), so rates start with the next run",
-                    error.message
-                );
-                let warning = Warning { file: path.to_path_buf(), line: 0, message };
-                (Self::default(), Some(warning))
-            },
-            |counters| (counters, None),
-        )
+        let loaded = tree::read(path, tree::MAX_LIVE).and_then(|bytes| Self::parse(&bytes));
+        let error = match loaded {
+            Ok(counters) => return (counters, None),
+            Err(error) => error,
+        };
+        let why = match error.kind {
+            Kind::NotFound => String::new(),
+            _ => format!(" ({})", error.message),
+        };
+        let message =
+            format!("no counters of an earlier run{why}, so rates start with the next run");
+        (Self::default(), Some(Warning { file: path.to_path_buf(), line: 0, message }))
     }
 
-    /// Replaces the file at `path`, or leaves it as it was.
+    /// Replaces the file at `path`, or leaves it as it was. Names of guests are in it, so that
+    /// nobody else may read it.
     pub fn save(&self, path: &Path) -> Result<()> {
         let mut temporary = path.as_os_str().to_os_string();
         temporary.push(".new");
         let temporary = PathBuf::from(temporary);
-        let written = fs::write(&temporary, self.to_bytes())
+        let written = write_private(&temporary, &self.to_bytes())
             .map_err(|e| Error::io(&temporary, &e))
             .and_then(|()| fs::rename(&temporary, path).map_err(|e| Error::io(path, &e)));
         if written.is_err() {
@@ -149,9 +150,20 @@ impl Counters {
     }
 }
 
+/// A new file that only its owner may read; one left behind by an interrupted run goes first.
+fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => (),
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     fn sample() -> Counters {
         let reading = Reading { ctime: 1_700_000_000, uptime: 12, values: [Some(u64::MAX), None] };
@@ -195,6 +207,9 @@ mod tests {
         assert_eq!(known.created(100, &place("pve1", 8)), None);
         assert_eq!(known.created(100, &place("pve2", 7)), None);
         assert_eq!(known.created(101, &place("pve1", 7)), None);
+        let mut unread = sample();
+        unread.guests.iter_mut().for_each(|(_, guest)| guest.version = 0);
+        assert_eq!(unread.created(100, &place("pve1", 0)), None, "0 is no version");
     }
 
     #[test]
@@ -212,6 +227,17 @@ mod tests {
         sample().save(&path).unwrap();
         assert_eq!(Counters::load(&path), (sample(), None), "a damaged file is replaced");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+    }
+
+    #[test]
+    fn nobody_else_reads_it_and_leftovers_do_not_stop_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("counters");
+        fs::write(folder.path().join("counters.new"), b"interrupted").unwrap();
+        sample().save(&path).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(Counters::load(&path), (sample(), None));
     }
 
     #[test]

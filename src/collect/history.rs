@@ -5,7 +5,7 @@
 
 use super::live::unusable;
 use super::rrd_file::{Archive, Function, RrdFile};
-use super::text::{is_node_name, number};
+use super::text::{MAX_BYTES, is_node_name, number};
 use super::tree::{MAX_LIVE, Tree};
 use crate::error::{Error, Kind, Result, Warning};
 use crate::model::{
@@ -205,7 +205,7 @@ fn largest(source: &str) -> f64 {
     match source {
         "cpu" | "iowait" => 1_000.0,
         "maxcpu" | "loadavg" => 1e6,
-        _ => 1_152_921_504_606_846_976.0,
+        _ => MAX_BYTES,
     }
 }
 

@@ -9,7 +9,7 @@ use super::tree::{MAX_CONFIG, MAX_LIVE, Tree};
 use crate::error::{Error, Kind, Result, Warning};
 use crate::model::{GuestKind, UnixTime, Vmid};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Most readings of a file that changes all the time.
 const MAX_READINGS: usize = 3;
@@ -17,6 +17,8 @@ const MAX_READINGS: usize = 3;
 /// Nodes and guests of the cluster with their last entries in `.rrd`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Live {
+    /// Tree it was read from.
+    pub root: PathBuf,
     /// Node the tree was read on; empty when not known.
     pub local_node: String,
     /// Name of the cluster; empty on a standalone node.
@@ -77,7 +79,8 @@ pub fn live(root: &Path) -> Result<Live> {
         let message = "no quorum: this node sees only itself, the others are recorded as offline";
         warnings.push(Warning { file: tree.path(".members"), line: 0, message: message.into() });
     }
-    Ok(join(rrd.value, members, guests, warnings))
+    let live = join(rrd.value, members, guests, warnings);
+    Ok(Live { root: root.to_path_buf(), ..live })
 }
 
 /// What two readings in a row agree on, or the last of a few: pmxcfs may replace a virtual file
@@ -215,6 +218,7 @@ fn join(
         nodes: nodes.into_values().collect(),
         guests,
         warnings,
+        ..Live::default()
     }
 }
 

@@ -6,13 +6,12 @@
 
 use super::counters::{Counters, GuestReading, Reading};
 use super::live::{Live, LiveGuest, LiveNode};
-use super::rrd::{NodeEntry, Stamp};
+use super::rrd::Stamp;
 use crate::error::Warning;
 use crate::model::{
     BytesPerSecond, GuestSample, GuestStatus, NodeSample, StorageSample, Tick, UnixTime,
 };
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 /// Age in seconds up to which an entry counts as current: a node reports every 10 s, and the twelve
 /// reports missed then are no accident.
@@ -37,7 +36,8 @@ pub fn rates(previous: &Counters, live: &Live, now: UnixTime) -> (Tick, Counters
     let mut warnings = Vec::new();
     let mut nodes = BTreeMap::new();
     for node in &live.nodes {
-        let sample = node_sample(previous, node, now, &mut next, &mut warnings);
+        let (sample, odd) = node_sample(previous, node, now, &mut next);
+        warnings.extend(odd);
         nodes.insert(node.name.as_str(), sample);
     }
     let guests: Vec<GuestSample> = live
@@ -48,13 +48,19 @@ pub fn rates(previous: &Counters, live: &Live, now: UnixTime) -> (Tick, Counters
             guest_sample(previous, guest, online, now, &mut next)
         })
         .collect();
-    warnings.extend(silent(live, &nodes, now));
+    let silent = silent(live, &nodes, now);
+    warnings.extend(silenced(&silent));
+    for (guest, _) in &silent {
+        nodes.entry(&guest.place.node).and_modify(|node| node.guest_count = None);
+    }
     for guest in guests.iter().filter(|g| g.status == GuestStatus::Running) {
         let count = nodes.get_mut(guest.node.as_str()).and_then(|n| n.guest_count.as_mut());
         count.into_iter().for_each(|count| *count += 1);
     }
     let nodes = nodes.into_values().collect();
-    (Tick { ts: now, nodes, guests }, next, warnings)
+    let file = live.root.join(".rrd");
+    let warning = |(line, message)| Warning { file: file.clone(), line, message };
+    (Tick { ts: now, nodes, guests }, next, warnings.into_iter().map(warning).collect())
 }
 
 /// Whether an entry made at `ctime` tells of `now`.
@@ -62,37 +68,36 @@ fn current(stamp: &Stamp, now: UnixTime) -> bool {
     stamp.ctime.abs_diff(now) <= MAX_AGE.unsigned_abs()
 }
 
-/// A node's sample. `guest_count` starts at 0 where the guests can be counted.
+/// A node's sample, and what is odd about its entry. `guest_count` starts at 0 where the guests can
+/// be counted.
 fn node_sample(
     previous: &Counters,
     node: &LiveNode,
     now: UnixTime,
     next: &mut Counters,
-    warnings: &mut Vec<Warning>,
-) -> NodeSample {
+) -> (NodeSample, Option<(usize, String)>) {
     let entry = node.entry.as_ref().filter(|_| node.online != Some(false));
     let fresh = entry.filter(|entry| current(&entry.stamp, now));
-    if let (Some(entry), None) = (entry, fresh) {
-        warnings.push(stale(&node.name, entry, now));
-    }
     let online = node.online.unwrap_or(fresh.is_some());
     let before = previous.nodes.get(&node.name);
     let Some(entry) = fresh else {
         // Kept, so that one report missed costs one rate and not two.
         next.nodes.extend(before.map(|before| (node.name.clone(), *before)));
-        return NodeSample { name: node.name.clone(), online, ..NodeSample::default() };
+        let odd = entry.map(|entry| (entry.stamp.line, stale(&node.name, &entry.stamp, now)));
+        return (NodeSample { name: node.name.clone(), online, ..NodeSample::default() }, odd);
     };
     let reading = Reading::new(&entry.stamp, entry.counters);
     let [net_in_bps, net_out_bps] = speeds(before, &reading);
     next.nodes.insert(node.name.clone(), reading);
-    NodeSample {
+    let sample = NodeSample {
         online,
         net_in_bps,
         net_out_bps,
         guest_count: Some(0),
         storage: storages(node, now),
         ..entry.sample.clone()
-    }
+    };
+    (sample, None)
 }
 
 /// The storages with a current entry.
@@ -102,9 +107,9 @@ fn storages(node: &LiveNode, now: UnixTime) -> Vec<StorageSample> {
 }
 
 /// What to say of a node whose entry is not of now.
-fn stale(name: &str, entry: &NodeEntry, now: UnixTime) -> Warning {
-    let seconds = now.abs_diff(entry.stamp.ctime);
-    let message = if entry.stamp.ctime < now {
+fn stale(name: &str, stamp: &Stamp, now: UnixTime) -> String {
+    let seconds = now.abs_diff(stamp.ctime);
+    if stamp.ctime < now {
         format!(
             "node {name} last reported {seconds} s ago, so its values count as absent; \
              is its pvestatd running?"
@@ -114,25 +119,32 @@ fn stale(name: &str, entry: &NodeEntry, now: UnixTime) -> Warning {
             "node {name} reports from {seconds} s in the future, so its values count as absent; \
              are the clocks synchronised?"
         )
-    };
-    Warning { file: PathBuf::from(".rrd"), line: entry.stamp.line, message }
+    }
 }
 
-/// One warning about all guests that their node, while reporting itself, no longer reports.
-fn silent(live: &Live, nodes: &BTreeMap<&str, NodeSample>, now: UnixTime) -> Option<Warning> {
-    let reports =
-        |g: &&LiveGuest| nodes.get(g.place.node.as_str()).is_some_and(|n| n.guest_count.is_some());
-    let old = |g: &LiveGuest| g.entry.as_ref().map(|e| e.stamp).filter(|s| !current(s, now));
-    let found: Vec<(&LiveGuest, Stamp)> =
-        live.guests.iter().filter(reports).filter_map(|g| Some((g, old(g)?))).collect();
-    let (first, stamp) = found.first()?;
+/// Guests that their node, while reporting itself, no longer reports, with their last entries.
+fn silent<'a>(
+    live: &'a Live,
+    nodes: &BTreeMap<&str, NodeSample>,
+    now: UnixTime,
+) -> Vec<(&'a LiveGuest, Stamp)> {
+    let reports = |guest: &LiveGuest| {
+        nodes.get(guest.place.node.as_str()).is_some_and(|node| node.guest_count.is_some())
+    };
+    let stamped = live.guests.iter().filter_map(|g| Some((g, g.entry.as_ref()?.stamp)));
+    stamped.filter(|(guest, stamp)| !current(stamp, now) && reports(guest)).collect()
+}
+
+/// One line about all of them.
+fn silenced(silent: &[(&LiveGuest, Stamp)]) -> Option<(usize, String)> {
+    let (first, stamp) = silent.first()?;
     let message = format!(
         "guest {} and {} others were not reported for more than {MAX_AGE} s although their nodes \
          were, so their values count as absent",
         first.vmid,
-        found.len() - 1
+        silent.len() - 1
     );
-    Some(Warning { file: PathBuf::from(".rrd"), line: stamp.line, message })
+    Some((stamp.line, message))
 }
 
 /// A guest's sample.
@@ -202,8 +214,9 @@ fn continues<const N: usize>(from: &Reading<N>, to: &Reading<N>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::cluster::Place;
-    use super::super::rrd::GuestEntry;
+    use super::super::rrd::{GuestEntry, NodeEntry};
     use super::*;
+    use crate::model::GuestKind;
 
     const NOW: UnixTime = 1_700_000_000;
 
@@ -274,6 +287,28 @@ mod tests {
     }
 
     #[test]
+    fn another_kind_under_the_same_number_has_no_rate() {
+        let mut then = live("a", NOW, 1060.0, 11000.0);
+        then.guests[0].place.kind = GuestKind::Lxc;
+        assert_eq!(second(&live("a", NOW - 60, 1000.0, 5000.0), &then, NOW), (None, Some(100.0)));
+    }
+
+    #[test]
+    fn one_missed_report_of_a_node_costs_one_rate() {
+        let mut missed = live("a", NOW, 1060.0, 0.0);
+        missed.nodes[0].entry = None;
+        let runs = [live("a", NOW - 60, 1000.0, 0.0), missed, live("a", NOW + 60, 1120.0, 12000.0)];
+        let mut counters = Counters::default();
+        let mut seen = Vec::new();
+        for (run, now) in runs.iter().zip([NOW - 60, NOW, NOW + 60]) {
+            let (tick, next, _) = rates(&counters, run, now);
+            counters = next;
+            seen.push(tick.nodes[0].net_in_bps.map(|r| r.0));
+        }
+        assert_eq!(seen, [None, None, Some(100.0)]);
+    }
+
+    #[test]
     fn one_missed_report_costs_one_rate() {
         let runs = [
             live("a", NOW - 60, 1000.0, 0.0),
@@ -319,6 +354,8 @@ mod tests {
         }
         let (tick, _, warnings) = rates(&Counters::default(), &run, NOW);
         assert_eq!(tick.guests[0].status, GuestStatus::Unknown);
+        let counts: Vec<Option<u32>> = tick.nodes.iter().map(|n| n.guest_count).collect();
+        assert_eq!(counts, [None, Some(0)], "who does not report all cannot be counted");
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].message.contains("guest 100"), "{warnings:?}");
     }

@@ -4,7 +4,9 @@
 //! Up to PVE 8 kinds are `pve2-node`, `pve2.3-vm`, `pve2-storage`; from PVE 9 on `pve-TYPE-VERSION`,
 //! where a newer version only appends columns (pve-cluster, `status.c`).
 
-use super::text::{Notes, Parsed, clean_name, decode, is_node_name, lines, quote};
+use super::text::{
+    MAX_BYTES, MAX_TIME, Notes, Parsed, clean_name, decode, is_node_name, lines, quote,
+};
 use crate::model::{
     Bytes, Cores, Fraction, GuestSample, GuestStatus, NodeSample, StorageSample, UnixTime, Vmid,
 };
@@ -27,10 +29,6 @@ const MAX_LOAD: f64 = 1e6;
 const MAX_CORES: f64 = 1e6;
 /// Largest pressure in percent, with room for rounding.
 const MAX_PERCENT: f64 = 101.0;
-/// Largest size and counter taken: 1 EiB.
-const MAX_BYTES: f64 = 1_152_921_504_606_846_976.0;
-/// Largest time taken, uptime included: the year 2200.
-const MAX_TIME: f64 = 7_258_118_400.0;
 
 /// All entries, each under its own key. A resource that occurs twice (its node was just upgraded,
 /// or it just moved) keeps the newer one.
@@ -202,8 +200,8 @@ impl Row<'_, '_> {
 
     /// When the entry was made; without it nothing else can be used.
     fn stamp(&mut self, ctime: usize, uptime: Option<usize>) -> Option<Stamp> {
-        let time = self.number(ctime, "the time", MAX_TIME).filter(|t| *t >= 1.0)?;
-        let uptime = uptime.and_then(|column| self.number(column, "uptime", MAX_TIME));
+        let time = self.number(ctime, "the time", MAX_TIME as f64).filter(|t| *t >= 1.0)?;
+        let uptime = uptime.and_then(|column| self.number(column, "uptime", MAX_TIME as f64));
         Some(Stamp { line: self.line, ctime: time as UnixTime, uptime: uptime.unwrap_or(0.0) })
     }
 

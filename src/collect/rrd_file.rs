@@ -5,6 +5,7 @@
 //! preparation areas for sources and for each source of each archive, the current row of each
 //! archive, then the rows of each archive, one double per source, oldest behind the current row.
 
+use super::text::MAX_TIME;
 use crate::error::{Error, Kind, Result};
 use crate::model::UnixTime;
 use nom::bytes::complete::{tag, take};
@@ -25,8 +26,6 @@ const MAX_SOURCES: u64 = 1_000;
 const MAX_ARCHIVES: u64 = 1_000;
 /// Longest step and longest row in seconds: a year.
 const MAX_SECONDS: u64 = 366 * 86_400;
-/// Latest last update taken: the year 2200.
-const MAX_TIME: i64 = 7_258_118_400;
 /// Bytes of a name, with its end and the padding behind an archive's.
 const NAME: usize = 20;
 /// Bytes of the ten parameters that most structures end with.

@@ -103,6 +103,14 @@ mod tests {
     }
 
     #[test]
+    fn a_blank_line_is_not_an_empty_one() {
+        let mut notes = Notes::default();
+        let all = sections("dir: a\n\tx 1\n \t\n\ty 2\n", typed, &mut notes);
+        assert_eq!(all[0].values, [("x", "1"), ("y", "2")], "as PVE has it");
+        assert_eq!(notes.iter().map(|n| n.line).collect::<Vec<_>>(), [3]);
+    }
+
+    #[test]
     fn headers() {
         assert_eq!(typed("vm: 100 "), Some(("vm", "100")));
         assert_eq!(typed("vm:100"), Some(("vm", "100")));

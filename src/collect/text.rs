@@ -16,8 +16,12 @@ use std::path::Path;
 const MAX_NOTES: usize = 50;
 /// Most characters of foreign text repeated in a note.
 const MAX_QUOTE: usize = 60;
-/// Longest name kept, in bytes; PVE's own limits are 63 (node) and 128 (guest) characters.
+/// Longest name kept, in bytes, as in a tick.
 const MAX_NAME: usize = 255;
+/// Largest size or counter taken, as in a tick: 1 EiB.
+pub(super) const MAX_BYTES: f64 = 1_152_921_504_606_846_976.0;
+/// Latest time taken, as in a tick: the year 2200.
+pub(super) const MAX_TIME: i64 = 7_258_118_400;
 
 /// What a parser makes of its bytes: everything readable, and what it stumbled over.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -158,9 +162,6 @@ pub(super) fn size(text: &str) -> Option<f64> {
     let bytes = amount.parse::<f64>().ok()? * factor;
     (bytes.is_finite() && bytes <= MAX_BYTES).then_some(bytes)
 }
-
-/// Largest size taken, far above any machine: 1 EiB.
-const MAX_BYTES: f64 = 1_152_921_504_606_846_976.0;
 
 /// PVE's property string: `value,key=value,..`. The part without a key goes by `default_key`.
 ///

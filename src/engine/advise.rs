@@ -27,7 +27,7 @@ pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) 
         now: q.outlook.now,
         data_until,
         nodes: nodes(q),
-        recommendations: steps.map(|(i, step)| recommendation(q, i + 1, step)).collect(),
+        recommendations: steps.map(|(i, step)| recommendation(q, step, &plan.steps[..i])).collect(),
         considered: plan.considered.iter().map(|c| considered(q, c)).collect(),
         skipped: skipped(q, &plan),
         overload_before: plan.before,
@@ -81,10 +81,10 @@ fn parts<'a>(q: &'a Question, step: &Step) -> (&'a GuestOutlook, &'a NodeOutlook
     (&q.outlook.guests[step.guest], &nodes[step.source], &nodes[step.target])
 }
 
-fn recommendation(q: &Question, order: usize, step: &Step) -> Recommendation {
+fn recommendation(q: &Question, step: &Step, earlier: &[Step]) -> Recommendation {
     let (guest, source, target) = parts(q, step);
     Recommendation {
-        order,
+        order: earlier.len() + 1,
         vmid: guest.vmid,
         name: guest.name.clone(),
         kind: guest.kind,
@@ -93,7 +93,7 @@ fn recommendation(q: &Question, order: usize, step: &Step) -> Recommendation {
         urgency: q.states[step.source].state.urgency(),
         confidence: step.confidence.percent,
         confidence_parts: step.confidence.clone(),
-        decision_explanation: explanation(q, step),
+        decision_explanation: explanation(q, step, earlier),
         trend_evidence: TrendEvidence::of(q, step),
         command: command(q, guest, step, &target.name),
         weighing: weighing(step),
@@ -201,7 +201,10 @@ fn summary(q: &Question, plan: &Plan) -> String {
         let hot = names(q, |s| s.state == State::StableButHot);
         let note = match hot.is_empty() {
             true => String::new(),
-            false => format!(" {} is hot but not getting worse.", hot.join(", ")),
+            false => {
+                let is = if hot.len() == 1 { "is" } else { "are" };
+                format!(" {} {is} hot but not getting worse.", listed(&hot))
+            }
         };
         return format!(
             "Nothing to do: no node is, or is heading, above its thresholds within {hours} hours \
@@ -213,7 +216,16 @@ fn summary(q: &Question, plan: &Plan) -> String {
         1 => format!("the one move that was weighed {}", plan.considered[0].reason),
         n => format!("none of the {n} moves that were weighed is worth it now"),
     };
-    format!("{} in trouble, but {why} (looked at {looked}).", troubled.join(", "))
+    format!("{} in trouble, but {why} (looked at {looked}).", listed(&troubled))
+}
+
+/// Names for a sentence: all of a few, the first of many.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    match names.len() {
+        n if n > SHOWN => format!("{} and {} more nodes", names[..SHOWN].join(", "), n - SHOWN),
+        _ => names.join(", "),
+    }
 }
 
 fn names(q: &Question, wanted: impl Fn(&NodeState) -> bool) -> Vec<String> {

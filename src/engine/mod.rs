@@ -54,6 +54,8 @@ pub struct TrendsRequest {
     pub node: Option<String>,
     /// Only this guest.
     pub guest: Option<Vmid>,
+    /// Effective settings: thresholds to project to.
+    pub config: PenaltyConfig,
 }
 
 /// Whom to ask about.

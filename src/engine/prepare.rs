@@ -3,25 +3,21 @@
 use crate::error::Result;
 use crate::model::{
     Bytes, Cores, DAY, Fraction, GuestMetric, GuestStatus, HOUR, Inventory, Metric, Migration,
-    NodeMetric, UnixTime, Worse,
+    NodeMetric, UnixTime,
 };
 use crate::outlook::{
-    GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Weights, build,
+    GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings,
 };
 use crate::series::{LocalTime, Point};
 use crate::settings::PenaltyConfig;
 use crate::store::{self, Capacity, Detail, Fleet, GuestTrack, Placement, Reader, Resolution};
-use crate::trend::{Nature, Params, ProjectionBasis, Scale, Trend, analyze};
+use crate::trend::Nature;
 use std::collections::BTreeMap;
 
 /// History that daily and weekly profiles are made from, whatever the lookback.
 const PROFILE: i64 = 14 * DAY;
 /// What "now" is the mean of.
 const CURRENT: i64 = 15 * 60;
-/// A claimed trend of work (CPU, I/O wait), and any new claim, is believed to go on this long:
-/// real ones mostly stop (docs/trend.md).
-const BELIEVED_DAYS: f64 = 2.0;
-
 /// Stored rows around `now`, in the resolutions that analysis uses.
 pub(super) struct History {
     /// Moment of the analysis.
@@ -219,70 +215,29 @@ pub(super) fn outlook(
     let index: BTreeMap<&str, usize> =
         names.iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
     let moves = history.migrations();
-    let analysis = Analysis { history, config, local, moves: &moves };
-    let mut parts: Vec<(GuestOutlook, GuestHistory)> = Vec::new();
+    let lens = Lens { now: history.now, config, local };
+    let analysis = Analysis { history, lens, moves: &moves };
+    let mut guests: Vec<(GuestOutlook, GuestHistory)> = Vec::new();
     for track in history.guest_tracks() {
         let running = matches!(track.status, GuestStatus::Running | GuestStatus::Paused);
         let host = track.placements.last().and_then(|p| index.get(&*p.host).copied());
         if let (true, false, Some(host)) = (running, track.template, host) {
-            parts.push(analysis.guest(track, host, &index));
+            guests.push(analysis.guest(track, host, &index));
         }
     }
-    let mut nodes: Vec<(NodeOutlook, NodeHistory)> =
-        names.iter().map(|name| analysis.node(name, inventory)).collect();
-    let histories: Vec<(usize, GuestHistory)> =
-        parts.iter().map(|(g, past)| (g.host, past.clone())).collect();
-    let node_histories: Vec<NodeHistory> = nodes.iter().map(|(_, past)| past.clone()).collect();
-    let blend = config.blend();
-    let weights = Weights {
-        current: blend.current,
-        day: blend.day,
-        week: blend.week,
-        growth: config.trend_share.0,
-    };
-    let lookback = analysis.lookback() as usize;
-    let expected = build(&histories, &node_histories, lookback, weights);
-    let guests = parts.into_iter().zip(expected.guests);
-    let guests = guests.map(|((guest, _), load)| GuestOutlook { load, ..guest }).collect();
-    nodes.iter_mut().zip(expected.bases).for_each(|((node, _), base)| node.base = base);
-    let nodes = nodes.into_iter().map(|(node, _)| node).collect();
-    Outlook { now: history.now, weights: expected.weights, nodes, guests }
+    let nodes = names.iter().map(|name| analysis.node(name, inventory)).collect();
+    lens.outlook(nodes, guests)
 }
 
 struct Analysis<'a> {
     history: &'a History,
-    config: &'a PenaltyConfig,
-    local: &'a LocalTime,
+    lens: Lens<'a>,
     moves: &'a [Migration],
 }
 
 impl Analysis<'_> {
-    fn lookback(&self) -> u32 {
-        self.config.settings.analysis_lookback.hours().0 as u32
-    }
-
-    fn trend(
-        &self,
-        points: &[Point],
-        threshold: f64,
-        nature: Nature,
-        shifts: &[UnixTime],
-    ) -> Trend {
-        let params = Params {
-            now: self.history.now,
-            lookback_hours: self.lookback(),
-            threshold: Some(threshold),
-            worse: Worse::High,
-            scale: Scale::Share { whole: 1.0 },
-            nature,
-            shifts,
-            local: self.local,
-        };
-        analyze(points, &params)
-    }
-
     fn node(&self, name: &str, inventory: &Inventory) -> (NodeOutlook, NodeHistory) {
-        let (history, config) = (self.history, self.config);
+        let (history, config) = (self.history, self.lens.config);
         let found = history.find_node(name);
         let (start, hours) = history.grid();
         let capacities = history.node_capacities(name);
@@ -290,7 +245,7 @@ impl Analysis<'_> {
         let shifts: Vec<UnixTime> =
             self.moves.iter().filter(|m| m.from == name || m.to == name).map(|m| m.time).collect();
         let trend = |metric, threshold: f64, nature| {
-            self.trend(&history.node_points(name, metric), threshold, nature, &shifts)
+            self.lens.trend(&history.node_points(name, metric), threshold, nature, &shifts)
         };
         let shares = |metric| found.hourly(metric, start, hours);
         let now = |metric| found.current(metric, history.now);
@@ -343,11 +298,10 @@ impl Analysis<'_> {
             self.moves.iter().filter(|m| m.vmid == track.vmid).cloned().collect();
         let trend = |metric, nature| {
             let points = history.guest_points(track, metric);
-            self.trend(&points, 1.0, nature, &[])
+            self.lens.trend(&points, 1.0, nature, &[])
         };
         let cpu_trend = trend(GuestMetric::Cpu, Nature::Work);
         let mem_trend = trend(memory, Nature::Fill);
-        let days = f64::from(self.lookback()) / 24.0;
         let cpu = found.hourly(GuestMetric::Cpu, start, hours);
         let mem = found.hourly(memory, start, hours);
         let cpu_now = found.current(GuestMetric::Cpu, history.now).unwrap_or(0.0) * cores;
@@ -357,7 +311,7 @@ impl Analysis<'_> {
             host: hosts(&placements, start, hours, index),
             cpu_now,
             memory_now: found.current(memory, history.now).unwrap_or(0.0) * maxmem,
-            growth: (growth(&cpu_trend, days) * cores, growth(&mem_trend, days) * maxmem),
+            growth: (self.lens.growth(&cpu_trend) * cores, self.lens.growth(&mem_trend) * maxmem),
         };
         let writes = found.hourly(GuestMetric::DiskWrite, start, hours);
         let lately = writes[hours.saturating_sub(24)..].iter().flatten();
@@ -379,19 +333,6 @@ impl Analysis<'_> {
             history_hours: age_hours(&points, history.now),
         };
         (outlook, past)
-    }
-}
-
-/// Change by the end of the horizon if a claimed trend goes on as far as such trends do.
-fn growth(trend: &Trend, horizon_days: f64) -> f64 {
-    let days = match trend.projection_basis {
-        Some(ProjectionBasis::Persistent) => horizon_days,
-        Some(ProjectionBasis::New | ProjectionBasis::CpuLike) => horizon_days.min(BELIEVED_DAYS),
-        None => 0.0,
-    };
-    match trend.direction.is_trend() {
-        true => trend.slope_per_day.unwrap_or(0.0) * days,
-        false => 0.0,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::{Bucket, GuestMetric, Metric, NodeMetric, Unit, UnixTime};
 use crate::series::{LocalTime, Point};
 use crate::store::{self, Entity, GuestTrack};
-use crate::trend::{Nature, Params, Scale, Trend, analyze};
+use crate::trend::{Nature, Params, Scale, Trend, analyze, in_parallel};
 
 /// Traffic below this is idle.
 const IDLE_BYTES_PER_SECOND: f64 = 10_000.0;
@@ -88,16 +88,11 @@ pub(super) fn trends(
     let wants_guests = request.node.is_none();
     let names = history.node_names();
     let tracks = history.guest_tracks();
-    let nodes: Vec<NodeTrends> = names
-        .iter()
-        .filter(|name| wants_nodes && asked_node(name))
-        .map(|name| node(history, name, request, local))
-        .collect();
-    let guests: Vec<GuestTrends> = tracks
-        .into_iter()
-        .filter(|track| wants_guests && asked_guest(track))
-        .map(|track| guest(history, track, request, local))
-        .collect();
+    let asked: Vec<&String> = names.iter().filter(|n| wants_nodes && asked_node(n)).collect();
+    let nodes = in_parallel(&asked, |name| node(history, name, request, local));
+    let asked: Vec<&GuestTrack> =
+        tracks.into_iter().filter(|track| wants_guests && asked_guest(track)).collect();
+    let guests = in_parallel(&asked, |track| guest(history, track, request, local));
     let missing = match (&request.node, request.guest) {
         (Some(name), _) if nodes.is_empty() => {
             Some(format!("no node '{name}'; there is {}", names.join(", ")))
@@ -116,9 +111,20 @@ fn node(history: &History, name: &str, request: &TrendsRequest, local: &LocalTim
     let shifts: Vec<UnixTime> =
         moves.iter().filter(|m| m.from == name || m.to == name).map(|m| m.time).collect();
     let metrics = NodeMetric::ALL.iter().filter_map(|&metric| {
-        let filling =
-            matches!(metric, NodeMetric::Memory | NodeMetric::StorageUsage | NodeMetric::Swap);
-        trend(metric, &history.node_points(name, metric), filling, &shifts, history, request, local)
+        let points = history.node_points(name, metric);
+        let config = &request.config;
+        let (threshold, nature) = match metric {
+            NodeMetric::Cpu => (Some(config.cpu_threshold), Nature::Work),
+            NodeMetric::Memory => (Some(config.mem_threshold), Nature::Fill),
+            NodeMetric::Iowait => (Some(config.iowait_threshold), Nature::Work),
+            NodeMetric::StorageUsage => (Some(config.storage_threshold), Nature::Fill),
+            NodeMetric::Swap => (None, Nature::Fill),
+            _ => (None, Nature::Work),
+        };
+        let limit = threshold.map(|t| t.0);
+        let params =
+            Params { shifts: &shifts, ..params(metric, limit, nature, history, request, local) };
+        trend(metric, &points, &params)
     });
     let metrics: Vec<MetricTrend> = metrics.collect();
     let stability = metrics.first().and_then(|m| m.trend.stability);
@@ -137,8 +143,12 @@ fn guest(
     local: &LocalTime,
 ) -> GuestTrends {
     let metrics = GuestMetric::ALL.iter().filter_map(|&metric| {
-        let filling = matches!(metric, GuestMetric::Memory | GuestMetric::MemoryHost);
-        trend(metric, &history.guest_points(track, metric), filling, &[], history, request, local)
+        let points = history.guest_points(track, metric);
+        let nature = match metric {
+            GuestMetric::Memory | GuestMetric::MemoryHost => Nature::Fill,
+            _ => Nature::Work,
+        };
+        trend(metric, &points, &params(metric, None, nature, history, request, local))
     });
     let metrics: Vec<MetricTrend> = metrics.collect();
     let cpu = metrics.iter().find(|m| m.metric == GuestMetric::Cpu.name());
@@ -155,34 +165,34 @@ fn guest(
     }
 }
 
-/// The trend of a metric; `None` where it has no values.
-fn trend<M: Metric>(
+/// What to analyse a metric against.
+fn params<'a, M: Metric>(
     metric: M,
-    points: &[Point],
-    filling: bool,
-    shifts: &[UnixTime],
+    threshold: Option<f64>,
+    nature: Nature,
     history: &History,
     request: &TrendsRequest,
-    local: &LocalTime,
-) -> Option<MetricTrend> {
-    if points.is_empty() {
-        return None;
-    }
+    local: &'a LocalTime,
+) -> Params<'a> {
     let scale = match metric.unit() {
         Unit::Fraction => Scale::Share { whole: 1.0 },
         Unit::BytesPerSecond => Scale::Relative { floor: IDLE_BYTES_PER_SECOND },
         Unit::Number => Scale::Relative { floor: IDLE_NUMBER },
     };
-    let params = Params {
+    Params {
         now: history.now,
         lookback_hours: request.lookback_hours,
-        threshold: None,
+        threshold,
         worse: metric.worse(),
         scale,
-        nature: if filling { Nature::Fill } else { Nature::Work },
-        shifts,
+        nature,
+        shifts: &[],
         local,
-    };
-    let trend: Trend = analyze(points, &params);
+    }
+}
+
+/// The trend of a metric; `None` where it has no values.
+fn trend<M: Metric>(metric: M, points: &[Point], params: &Params<'_>) -> Option<MetricTrend> {
+    let trend: Trend = (!points.is_empty()).then(|| analyze(points, params))?;
     Some(MetricTrend { metric: metric.name(), unit: metric.unit(), trend })
 }

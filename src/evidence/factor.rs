@@ -49,6 +49,8 @@ pub enum Kind {
 /// Points from which a contribution decided, and from which it mattered.
 const DECIDES: f64 = 40.0;
 const MATTERS: f64 = 12.0;
+/// Points from which a contribution is told at all.
+const NOTED: f64 = 2.0;
 /// A target with this stability is called stable.
 const STABLE: f64 = 70.0;
 /// Factors shown.
@@ -101,8 +103,12 @@ pub(super) fn source_resource(q: &Question, step: &Step) -> Resource {
     if over_memory > over_cpu { Resource::Memory } else { Resource::Cpu }
 }
 
-/// A penalty of the source in words; terms that only repeat another one's news have none.
+/// A penalty of the source in words; terms that only repeat another one's news have none, and
+/// what hardly counted is not worth a line.
 fn problem(source: &NodeOutlook, c: &Contribution) -> Option<Factor> {
+    if c.points.0.abs() < NOTED {
+        return None;
+    }
     let name = &source.name;
     let (share, per_day) = (c.observed * 100.0, c.observed * 100.0);
     let factor = match c.term {

@@ -6,8 +6,9 @@ use crate::outlook::{NodeOutlook, Resource};
 use crate::recommend::{Limits, Question, Step, overload};
 use crate::trend::Direction;
 
-/// Why this move, in two sentences.
-pub fn explanation(q: &Question, step: &Step) -> String {
+/// Why this move, in two sentences. `earlier` are the steps of the plan before it: what is said of
+/// its source holds once those that relieve it too are done.
+pub fn explanation(q: &Question, step: &Step, earlier: &[Step]) -> String {
     let (source, target) = (&q.outlook.nodes[step.source], &q.outlook.nodes[step.target]);
     let guest = &q.outlook.guests[step.guest];
     let resource = source_resource(q, step);
@@ -21,8 +22,9 @@ pub fn explanation(q: &Question, step: &Step) -> String {
         _ => String::new(),
     };
     format!(
-        "{} {}; without {}{role} its busy hours fall from {:.0} % to {:.0} %. {} {} and would \
+        "{}{} {}; without {}{role} its busy hours fall from {:.0} % to {:.0} %. {} {} and would \
          reach {:.0} % instead of {:.0} % {label} in its busy hours.",
+        behind(step, earlier),
         source.name,
         trouble(q, source, step, resource),
         guest_label(guest),
@@ -39,6 +41,17 @@ fn peaks(resource: Resource, p: &crate::recommend::Peaks) -> (f64, f64) {
     match resource {
         Resource::Cpu => (p.cpu_before, p.cpu_after),
         Resource::Memory => (p.memory_before, p.memory_after),
+    }
+}
+
+/// `After step 1, ` where earlier steps leave the same source.
+fn behind(step: &Step, earlier: &[Step]) -> String {
+    let same = earlier.iter().enumerate().filter(|(_, e)| e.source == step.source);
+    let orders: Vec<String> = same.map(|(i, _)| (i + 1).to_string()).collect();
+    match orders.len() {
+        0 => String::new(),
+        1 => format!("After step {}, ", orders[0]),
+        _ => format!("After steps {}, ", orders.join(", ")),
     }
 }
 
@@ -61,7 +74,7 @@ fn trouble(q: &Question, node: &NodeOutlook, step: &Step, resource: Resource) ->
         _ => String::new(),
     };
     let now = match node.readings(resource).current {
-        Some(now) => format!("{label} is at {now:.0} now{rising}"),
+        Some(now) => format!("{label} is measured at {now:.0} now{rising}"),
         None => format!("{label} is not known now"),
     };
     let hours = overload(q.outlook, step.source, &step.source_load, None, limits).node_hours;

@@ -55,8 +55,19 @@ pub struct Expected {
     pub guests: Vec<Load>,
     /// What each node will use besides its guests.
     pub bases: Vec<Load>,
+    /// What each node would have used with the guests it has now.
+    pub placed: Vec<Placed>,
     /// Coming hours that each case stands for; they sum to the horizon.
     pub weights: Vec<f64>,
+}
+
+/// Recorded hours of a node as if the guests it has now had always been there.
+#[derive(Clone, Debug, Default)]
+pub struct Placed {
+    /// Cores in use.
+    pub cpu: Vec<Option<f64>>,
+    /// Bytes in use.
+    pub memory: Vec<Option<f64>>,
 }
 
 /// Hours after which the weight of the present has gone from w to w squared: what is odd now tells
@@ -88,24 +99,47 @@ pub fn build(
         cpu: cases(&g.cpu, g.cpu_now, g.growth.0),
         memory: cases(&g.memory, g.memory_now, g.growth.1),
     });
-    let bases = nodes.iter().enumerate().map(|(index, node)| {
-        let rest = |all: &[Option<f64>], of: fn(&GuestHistory) -> &[Option<f64>]| {
-            besides_guests(index, all, guests, of)
-        };
-        let now_rest = |now: Option<f64>, of: fn(&GuestHistory) -> f64| {
-            let here = guests.iter().filter(|(host, _)| *host == index);
-            (now.unwrap_or(0.0) - here.map(|(_, g)| of(g)).sum::<f64>()).max(0.0)
-        };
-        let cpu = (rest(&node.cpu, |g| &g.cpu), now_rest(node.cpu_now, |g| g.cpu_now));
-        let memory =
-            (rest(&node.memory, |g| &g.memory), now_rest(node.memory_now, |g| g.memory_now));
-        Load { cpu: cases(&cpu.0, cpu.1, 0.0), memory: cases(&memory.0, memory.1, 0.0) }
-    });
-    Expected {
+    let mut expected = Expected {
         guests: guest_loads.collect(),
-        bases: bases.collect(),
+        bases: Vec::new(),
+        placed: Vec::new(),
         weights: case_weights(window, horizon_hours, weights),
+    };
+    for (index, node) in nodes.iter().enumerate() {
+        let here: Vec<&GuestHistory> =
+            guests.iter().filter(|(host, _)| *host == index).map(|(_, g)| g).collect();
+        let own = |past: &[Option<f64>], now: Option<f64>, series: Series, of_now: Current| {
+            let rest = besides_guests(index, past, guests, series);
+            let now = now.unwrap_or(0.0) - here.iter().map(|g| of_now(g)).sum::<f64>();
+            (cases(&rest, now.max(0.0), 0.0), with_guests(rest, &here, series))
+        };
+        let cpu = own(&node.cpu, node.cpu_now, |g| &g.cpu, |g| g.cpu_now);
+        let memory = own(&node.memory, node.memory_now, |g| &g.memory, |g| g.memory_now);
+        expected.bases.push(Load { cpu: cpu.0, memory: memory.0 });
+        expected.placed.push(Placed { cpu: cpu.1, memory: memory.1 });
     }
+    expected
+}
+
+/// One of a guest's recorded series.
+type Series = fn(&GuestHistory) -> &[Option<f64>];
+/// What a guest uses now.
+type Current = fn(&GuestHistory) -> f64;
+
+/// What a node used besides its guests, and what the guests it has now used wherever they were.
+fn with_guests(
+    mut rest: Vec<Option<f64>>,
+    here: &[&GuestHistory],
+    series: Series,
+) -> Vec<Option<f64>> {
+    for guest in here {
+        for (sum, used) in rest.iter_mut().zip(series(guest)) {
+            if let (Some(sum), Some(used)) = (sum, used) {
+                *sum += used;
+            }
+        }
+    }
+    rest
 }
 
 /// A node's recorded use less that of the guests it had *then*.
@@ -113,7 +147,7 @@ fn besides_guests(
     node: usize,
     all: &[Option<f64>],
     guests: &[(usize, GuestHistory)],
-    of: fn(&GuestHistory) -> &[Option<f64>],
+    of: Series,
 ) -> Vec<Option<f64>> {
     let mut rest = all.to_vec();
     for (_, guest) in guests {
@@ -273,6 +307,11 @@ mod tests {
         let expected = build(&[(1, guest)], &nodes, 168, ALL_WEEK);
         assert!(expected.bases.iter().all(|b| b.cpu[1..].iter().all(|x| (x - 2.0).abs() < 1e-9)));
         assert!(expected.guests[0].cpu.iter().all(|x| (x - 5.0).abs() < 1e-9));
+        let near = |placed: &Placed, want: f64| {
+            placed.cpu.iter().flatten().all(|x| (x - want).abs() < 1e-9)
+        };
+        assert!(near(&expected.placed[0], 2.0), "as if it had never been here");
+        assert!(near(&expected.placed[1], 7.0), "as if it had always been here");
     }
 
     #[test]

@@ -8,8 +8,10 @@
 //! away: the distribution of the last days predicts the coming ones better than a fitted line.
 
 mod build;
+mod lens;
 
-pub use build::{Expected, GuestHistory, NodeHistory, Weights, build};
+pub use build::{Expected, GuestHistory, NodeHistory, Placed, Weights, build};
+pub use lens::Lens;
 
 use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
 use crate::trend::Trend;
@@ -66,7 +68,7 @@ impl Load {
     }
 }
 
-/// What was measured of one metric, as shares of capacity.
+/// What was recorded of one metric, as shares of capacity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize)]
 pub struct Readings {
     /// Mean of the last samples.
@@ -96,9 +98,10 @@ pub struct NodeOutlook {
     pub memory: Bytes,
     /// What it uses besides its guests: host services, storage daemons, ZFS cache.
     pub base: Load,
-    /// Measured CPU.
+    /// CPU: the current value as measured, the others as if today's guests had always been there.
+    /// So a node that a busy guest left last night is not held overloaded for a week.
     pub cpu: Readings,
-    /// Measured memory.
+    /// Memory, likewise.
     pub mem: Readings,
     /// Measured wait for disks.
     pub iowait: Readings,

@@ -63,7 +63,7 @@ pub struct Finding {
     pub high_7d: Option<Fraction>,
     /// Threshold of the settings.
     pub threshold: Fraction,
-    /// Hours until the level crosses the threshold if the trend goes on.
+    /// Hours until the busy hours cross the threshold if the trend goes on.
     pub hours_to_threshold: Option<f64>,
 }
 
@@ -156,7 +156,8 @@ fn rises_into(
     rising && crosses && confirmed
 }
 
-/// Hours until the level crosses the threshold it was analysed against.
+/// Hours until the busy hours cross the threshold that the trend was analysed against: a node is in
+/// trouble when its daily peaks are, long before its level is.
 fn hours_to_threshold(trend: &Trend) -> Option<f64> {
-    trend.projection.and_then(|p| p.level.hours())
+    trend.projection.and_then(|p| p.peak.hours())
 }

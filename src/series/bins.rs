@@ -47,21 +47,38 @@ impl Bins {
     /// Bins `points` (ascending in time). The slots of a day follow the local wall clock, so a
     /// profile over them is not smeared by summer time. O(n).
     pub fn of(points: &[Point], grid: Grid, now: UnixTime, local: &LocalTime) -> Self {
-        let mut bins = Self::default();
-        for same in points.chunk_by(|a, b| key(a, grid, local) == key(b, grid, local)) {
-            let weight: f64 = same.iter().map(|p| f64::from(p.count.max(1))).sum();
-            let sum = |f: &dyn Fn(&Point) -> f64| {
-                same.iter().map(|p| f(p) * f64::from(p.count.max(1))).sum::<f64>() / weight
-            };
-            let seconds = sum(&|p| (p.time - now) as f64);
+        let mut bins = Self::with_capacity(points.len());
+        let mut rest = points;
+        while let Some(first) = rest.first() {
+            let slot = key(first, grid, local);
+            let (mut weight, mut seconds, mut value, mut n) = (0.0, 0.0, 0.0, 0);
+            for p in rest.iter().take_while(|p| key(p, grid, local) == slot) {
+                let w = f64::from(p.count.max(1));
+                weight += w;
+                seconds += w * (p.time - now) as f64;
+                value += w * p.value;
+                n += 1;
+            }
+            let seconds = seconds / weight;
             let wall = local.wall(now + seconds.round() as i64);
-            bins.key.push(key(&same[0], grid, local));
+            bins.key.push(slot);
             bins.t.push(seconds / DAY as f64);
-            bins.y.push(sum(&|p| p.value));
+            bins.y.push(value / weight);
             bins.slot.push((hour_of(wall) * grid.per_day() / 24) as u8);
             bins.weekend.push(weekend_of(wall));
+            rest = &rest[n..];
         }
         bins
+    }
+
+    fn with_capacity(n: usize) -> Self {
+        Self {
+            key: Vec::with_capacity(n),
+            t: Vec::with_capacity(n),
+            y: Vec::with_capacity(n),
+            slot: Vec::with_capacity(n),
+            weekend: Vec::with_capacity(n),
+        }
     }
 
     /// Number of filled slots.

@@ -1,5 +1,7 @@
 //! Level shifts and slope breaks by greedy forward selection.
 
+use super::stats::dot;
+
 /// A term of a piecewise linear model, at a time in days.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Term {
@@ -71,7 +73,6 @@ impl<'a> Path<'a> {
 
     /// Adds a column: orthonormalises it, takes it out of the residual and of every candidate.
     fn add(&mut self, mut column: Vec<f64>) {
-        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         for q in &self.basis {
             let part = dot(&column, q);
             column.iter_mut().zip(q).for_each(|(c, q)| *c -= part * q);
@@ -96,7 +97,7 @@ impl<'a> Path<'a> {
     }
 
     fn rss(&self) -> f64 {
-        self.residual.iter().map(|r| r * r).sum()
+        dot(&self.residual, &self.residual)
     }
 
     /// The candidate with the largest drop of the sum of squares, (z'r)² / z'(1 - QQ')z. O(n).

@@ -2,9 +2,15 @@
 
 use super::stats;
 
-/// Whether a pattern repeats: the autocorrelation of the ranks falls below 0.1 and then peaks above
-/// 0.35, with more than 0.3 at twice that lag (a peak above 0.45 where twice the lag is beyond two
-/// thirds of the series). Ranks, so two spikes do not make a cycle. `keys` are the slots of `x` on a regular
+/// Autocorrelation that a cycle shows at its period.
+const FIRST: f64 = 0.42;
+/// Autocorrelation that it shows at twice its period.
+const SECOND: f64 = 0.36;
+/// Autocorrelation of noise, in units of 1 / sqrt(n), that no cycle is seen in.
+const CHANCE: f64 = 2.5;
+
+/// Whether a pattern repeats at least three times: the autocorrelation of the ranks falls below 0.1
+/// and then peaks, and peaks again at twice that lag. Ranks, so two spikes do not make a cycle. `keys` are the slots of `x` on a regular
 /// grid, ascending. O(n²) of the number of slots, gaps included; series spanning over 2,000 slots answer false.
 pub fn repeats(x: &[f64], keys: &[i64]) -> bool {
     let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return false };
@@ -29,30 +35,30 @@ pub fn repeats(x: &[f64], keys: &[i64]) -> bool {
         let pairs: f64 = there[lag..].iter().zip(&there).map(|(a, b)| a * b).sum();
         if pairs >= 8.0 { sum / pairs / variance } else { 0.0 }
     };
-    let reach = slots * 2 / 3;
+    let reach = slots * 2 / 3 + 1;
     let acf: Vec<f64> = (0..=reach).map(correlation).collect();
     let Some(dip) = acf.iter().position(|r| *r < 0.1) else { return false };
     // A neighbouring lag is as good as twice the lag itself: periods are no whole number of slots.
     let around = |lag: usize| {
         (lag.saturating_sub(1)..=lag + 1).filter_map(|l| acf.get(l)).copied().fold(-1.0, f64::max)
     };
-    (dip + 1..reach).any(|lag| {
+    // Noise reaches further on few values.
+    let chance = CHANCE / (x.len() as f64).sqrt();
+    (dip + 1..slots / 3).any(|lag| {
         let peak = acf[lag] >= acf[lag - 1] && acf[lag] >= acf[lag + 1];
-        peak && match 2 * lag < reach {
-            true => acf[lag] > 0.35 && around(2 * lag) > 0.3,
-            false => acf[lag] > 0.45,
-        }
+        peak && acf[lag] > FIRST.max(chance) && around(2 * lag) > SECOND.max(0.8 * chance)
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::f64::consts::TAU;
 
     #[test]
     fn sees_a_sine_and_not_a_line_or_spikes() {
         let keys: Vec<i64> = (0..168).collect();
-        let sine: Vec<f64> = (0..168).map(|i| (f64::from(i) / 17.3 * 6.283).sin()).collect();
+        let sine: Vec<f64> = (0..168).map(|i| (f64::from(i) / 17.3 * TAU).sin()).collect();
         assert!(repeats(&sine, &keys));
         let line: Vec<f64> = (0..168).map(f64::from).collect();
         assert!(!repeats(&line, &keys));
@@ -67,7 +73,7 @@ mod tests {
     #[test]
     fn gaps_do_not_hide_a_cycle() {
         let keys: Vec<i64> = (0..200).filter(|k| !(60..90).contains(k)).collect();
-        let x: Vec<f64> = keys.iter().map(|k| (*k as f64 / 20.0 * 6.283).sin()).collect();
+        let x: Vec<f64> = keys.iter().map(|k| (*k as f64 / 20.0 * TAU).sin()).collect();
         assert!(repeats(&x, &keys));
     }
 }

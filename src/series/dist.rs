@@ -61,20 +61,34 @@ pub fn t_two_sided(t: f64, dof: f64) -> f64 {
     incomplete_beta(0.5 * dof, 0.5, dof / (dof + t * t))
 }
 
-/// Quantile of Student's t for 0.5 <= `p` < 1 and `dof` >= 2, by bisection of [`t_cdf`].
-///
-/// Absolute error < 1e-9; some microseconds, so ask once per series.
+/// Quantile of Student's t for 0.5 <= `p` < 1 and `dof` >= 2: the expansion of Cornish & Fisher 1937
+/// in 1 / dof, then Newton's method on [`t_cdf`]. Error below 1e-9 for p <= 0.9999.
 pub fn t_quantile(p: f64, dof: f64) -> f64 {
-    let (mut low, mut high) = (0.0, 2.0);
-    while t_cdf(high, dof) < p && high < 1e6 {
-        (low, high) = (high, high * 2.0);
-    }
-    while high - low > 1e-9 * high {
-        let middle = 0.5 * (low + high);
-        match t_cdf(middle, dof) < p {
-            true => low = middle,
-            false => high = middle,
+    let z = normal_quantile(p);
+    let z2 = z * z;
+    let g1 = z * (z2 + 1.0) / 4.0;
+    let g2 = z * ((5.0 * z2 + 16.0) * z2 + 3.0) / 96.0;
+    let g3 = z * (((3.0 * z2 + 19.0) * z2 + 17.0) * z2 - 15.0) / 384.0;
+    let mut t = z + (g1 + (g2 + g3 / dof) / dof) / dof;
+    let half = 0.5 * (dof + 1.0);
+    let scale = (ln_gamma(half) - ln_gamma(0.5 * dof)).exp() / (dof * std::f64::consts::PI).sqrt();
+    for _ in 0..50 {
+        let density = scale * (1.0 + t * t / dof).powf(-half);
+        // The upper tail is concave in log: a bounded step cannot run away.
+        let step = ((t_cdf(t, dof) - p) / density).clamp(-0.5 * t.abs() - 0.1, 2.0 * t.abs() + 0.1);
+        t -= step;
+        // Newton doubles the digits: this step's error is the square of its size.
+        if step.abs() < 1e-5 * (1.0 + t.abs()) {
+            break;
         }
     }
-    0.5 * (low + high)
+    t
+}
+
+/// Quantile of the normal distribution for 0.5 <= `p` < 1 (Hastings 1955, 26.2.23; error < 5e-4):
+/// where a search may start.
+fn normal_quantile(p: f64) -> f64 {
+    let u = (-2.0 * (1.0 - p).max(1e-300).ln()).sqrt();
+    u - (2.515_517 + u * (0.802_853 + u * 0.010_328))
+        / (1.0 + u * (1.432_788 + u * (0.189_269 + u * 0.001_308)))
 }

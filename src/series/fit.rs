@@ -1,5 +1,7 @@
 //! Small least squares: a few columns, a few hundred rows.
 
+use super::stats::dot;
+
 /// A fitted linear model.
 #[derive(Clone, Debug, Default)]
 pub struct Fit {
@@ -14,7 +16,6 @@ pub struct Fit {
 /// A column that depends on those before it (to 1e-10 of its size) gets coefficient and variance 0.
 pub fn least_squares(columns: &[Vec<f64>], y: &[f64]) -> Fit {
     let p = columns.len();
-    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
     let mut lower = vec![0.0; p * p];
     let mut dependent = vec![false; p];
     for i in 0..p {

@@ -1,5 +1,7 @@
 //! Long-run variance: how much an average of autocorrelated noise really varies.
 
+use super::stats::dot;
+
 /// Autocovariances enter up to this lag.
 const LAGS: usize = 6;
 
@@ -61,8 +63,7 @@ fn autocovariances(r: &[f64], keys: &[i64]) -> [f64; LAGS + 1] {
     let gapless = keys.last().zip(keys.first()).is_some_and(|(b, a)| b - a + 1 == r.len() as i64);
     if gapless {
         for (lag, sum) in sums.iter_mut().enumerate().take(r.len()) {
-            let products = r[lag..].iter().zip(r).map(|(a, b)| a * b);
-            *sum = (products.sum(), (r.len() - lag) as u32);
+            *sum = (dot(&r[lag..], r), (r.len() - lag) as u32);
         }
     } else {
         for i in 0..r.len() {

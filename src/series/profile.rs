@@ -56,7 +56,9 @@ pub fn fit(t: &[f64], y: &[f64], group: &[u8], groups: usize) -> Option<Profile>
             let fitted = |i: usize| level[usize::from(group[i])] + slope * t[i];
             residual.clear();
             residual.extend((0..n).map(|i| y[i] - fitted(i)));
-            stats::clip(&mut residual, 3.0, &mut buffer);
+            if !stats::clip(&mut residual, 3.0, &mut buffer).1 && pass > 0 {
+                break;
+            }
             (0..n).for_each(|i| work[i] = fitted(i) + residual[i]);
         }
     }
@@ -160,13 +162,12 @@ pub fn rss_of_line(t: &[f64], y: &[f64]) -> f64 {
         let product: f64 = t.iter().zip(&work).map(|(t, y)| (t - t_mean) * (y - mean)).sum();
         let slope = if spread > 0.0 { product / spread } else { 0.0 };
         let fitted = |i: usize| mean + slope * (t[i] - t_mean);
-        if pass == PASSES {
-            rss = (0..n).map(|i| (work[i] - fitted(i)).powi(2)).sum();
-            break;
-        }
+        rss = (0..n).map(|i| (work[i] - fitted(i)).powi(2)).sum();
         residual.clear();
         residual.extend((0..n).map(|i| y[i] - fitted(i)));
-        stats::clip(&mut residual, 3.0, &mut buffer);
+        if pass == PASSES || !stats::clip(&mut residual, 3.0, &mut buffer).1 {
+            break;
+        }
         (0..n).for_each(|i| work[i] = fitted(i) + residual[i]);
     }
     rss

@@ -3,8 +3,9 @@
 use super::guest::{Guest, Presence};
 use super::scenario::StorageSpec;
 use super::simulation::Simulation;
+use super::workload::GIB;
 use crate::model::{
-    Disk, DiskSource, GuestFacts, GuestKind, GuestStatus, Inventory, NodeFacts, StorageFacts,
+    Bytes, Disk, DiskSource, GuestFacts, GuestKind, GuestStatus, Inventory, NodeFacts, StorageFacts,
 };
 
 impl Simulation {
@@ -65,16 +66,16 @@ impl Simulation {
 
     /// The guest's only disk: on the storage it names, or the first on `node` that takes its kind.
     fn disk(&self, guest: &Guest, node: &str) -> Option<Disk> {
-        let (key, content) = match guest.kind {
-            GuestKind::Qemu => ("scsi0", "images"),
-            GuestKind::Lxc => ("rootfs", "rootdir"),
+        let (key, content, gib) = match guest.kind {
+            GuestKind::Qemu => ("scsi0", "images", 32.0),
+            GuestKind::Lxc => ("rootfs", "rootdir", 8.0),
         };
         let fits = |s: &&StorageSpec| s.is_on(node) && s.content.iter().any(|c| c == content);
         let fitting = || self.storages.iter().find(fits).map(|s| s.id.clone());
         let storage = guest.storage.clone().or_else(fitting)?;
         let volume = format!("vm-{}-disk-0", guest.vmid);
         let source = DiskSource::Volume { storage, volume };
-        Some(Disk { key: key.into(), source, cdrom: false, size: None })
+        Some(Disk { key: key.into(), source, cdrom: false, size: Some(Bytes(gib * GIB)) })
     }
 }
 

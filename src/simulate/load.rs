@@ -78,7 +78,8 @@ pub fn node_load<'a>(
     load.granted = Fraction(granted);
     load.cpu_demand = Cores(cpu + own);
     load.cpu = Cores(cpu * granted + own);
-    let idle = 1.0 - (load.cpu / capacity.cores).0;
+    // A full node can come out a hair above its cores.
+    let idle = (1.0 - (load.cpu / capacity.cores).0).max(0.0);
     let wait = disk / (disk + host.disk_mib_per_second * 1_048_576.0);
     load.iowait = Fraction(idle * wait);
     load.load_avg = load.cpu_demand.0 + load.iowait.0 * cores;

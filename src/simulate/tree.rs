@@ -4,6 +4,7 @@
 //! at any moment sees whole files. Files that did not change are left alone.
 
 use super::rrd::RrdText;
+use super::workload::GIB;
 use crate::error::{Error, Result};
 use crate::model::{
     Disk, DiskSource, GuestFacts, GuestKind, Inventory, StorageFacts, Tick, UnixTime,
@@ -50,11 +51,15 @@ impl TreeWriter {
     /// A writer into the folder `root`, which is made if need be. Refuses one with something in
     /// it: that could be a cluster's own `/etc/pve`.
     pub fn new(root: &Path, version: PveVersion) -> Result<Self> {
-        fs::create_dir_all(root).map_err(|e| Error::io(root, &e))?;
-        if fs::read_dir(root).map_err(|e| Error::io(root, &e))?.next().is_some() {
-            return Err(Error::invalid("is not empty; name a new folder").at(root.display()));
-        }
-        Ok(Self { root: root.to_path_buf(), written: BTreeMap::new(), rrd: RrdText::new(version) })
+        let root = new_folder(root)?;
+        Ok(Self { root, written: BTreeMap::new(), rrd: RrdText::new(version) })
+    }
+
+    /// Goes on in another new folder with the next tick; counters run on.
+    pub fn move_to(&mut self, root: &Path) -> Result<()> {
+        self.root = new_folder(root)?;
+        self.written.clear();
+        Ok(())
     }
 
     /// Makes the tree show `tick` and `inventory`; ticks come in order of time. What is refused
@@ -133,6 +138,15 @@ fn plain(name: &str) -> Result<()> {
     Err(Error::invalid(format!("'{name}' cannot be a file name; use letters, digits, '-'")))
 }
 
+/// The folder `root`, made if need be, and empty.
+fn new_folder(root: &Path) -> Result<PathBuf> {
+    fs::create_dir_all(root).map_err(|e| Error::io(root, &e))?;
+    if fs::read_dir(root).map_err(|e| Error::io(root, &e))?.next().is_some() {
+        return Err(Error::invalid("is not empty; name a new folder").at(root.display()));
+    }
+    Ok(root.to_path_buf())
+}
+
 fn configs(inventory: &Inventory) -> BTreeMap<PathBuf, String> {
     let file = |guest: &GuestFacts| {
         let (folder, text) = match guest.kind {
@@ -180,7 +194,9 @@ impl Config {
             let media = if disk.cdrom { ",media=cdrom" } else { extra };
             match &disk.source {
                 DiskSource::Volume { storage, volume } => {
-                    self.line(&disk.key, format_args!("{storage}:{volume}{media}"));
+                    let size =
+                        disk.size.map_or(String::new(), |s| format!(",size={:.0}G", s.0 / GIB));
+                    self.line(&disk.key, format_args!("{storage}:{volume}{media}{size}"));
                 }
                 DiskSource::HostPath { path, shared } => {
                     let shared = if *shared { ",shared=1" } else { "" };
@@ -200,7 +216,7 @@ fn qemu_config(guest: &GuestFacts) -> String {
     config.line("ostype", "l26");
     config.line("scsihw", "virtio-scsi-single");
     config.line("net0", format_args!("virtio={},bridge=vmbr0", mac(guest.vmid)));
-    config.disks(&guest.disks, ",iothread=1,size=32G");
+    config.disks(&guest.disks, ",iothread=1");
     config.0
 }
 
@@ -211,7 +227,7 @@ fn lxc_config(guest: &GuestFacts) -> String {
     config.line("unprivileged", 1);
     let net = format!("name=eth0,bridge=vmbr0,hwaddr={},ip=dhcp,type=veth", mac(guest.vmid));
     config.line("net0", net);
-    config.disks(&guest.disks, ",size=8G");
+    config.disks(&guest.disks, "");
     config.0
 }
 

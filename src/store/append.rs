@@ -28,6 +28,8 @@ pub(super) struct Appender {
     pub(super) ticks: BTreeMap<UnixTime, u32>,
     buffer: Vec<u8>,
     unsynced: bool,
+    /// Its name may not survive a power cut yet.
+    is_new: bool,
 }
 
 /// A segment opened for appending.
@@ -72,8 +74,7 @@ impl Appender {
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false).mode(0o640);
         let file = options.open(&path).map_err(|e| io(&e))?;
-        let written = file.write_all_at(&header, 0).and_then(|()| sync_folder(folder));
-        if let Err(e) = written {
+        if let Err(e) = file.write_all_at(&header, 0) {
             // Nothing is in it yet; a file without header would only puzzle readers.
             let _ = fs::remove_file(&path);
             return Err(io(&e));
@@ -88,6 +89,7 @@ impl Appender {
             ticks: BTreeMap::new(),
             buffer: Vec::new(),
             unsynced: true,
+            is_new: true,
         };
         Ok(Opened { appender, roster: None, segment: None })
     }
@@ -113,6 +115,7 @@ impl Appender {
             ticks,
             buffer: Vec::new(),
             unsynced: false,
+            is_new: false,
         };
         let roster = segment.roster.as_ref().map(|(_, roster)| roster.as_ref().clone());
         Ok(Opened { appender, roster, segment: Some(segment) })
@@ -170,8 +173,12 @@ impl Appender {
 
     /// Makes sure that what was written survives a power cut.
     pub(super) fn sync(&mut self) -> Result<()> {
+        let io = |e: &io::Error| Error::io(&self.path, e);
         if std::mem::take(&mut self.unsynced) {
-            self.file.sync_data().map_err(|e| Error::io(&self.path, &e))?;
+            self.file.sync_data().map_err(|e| io(&e))?;
+        }
+        if std::mem::take(&mut self.is_new) {
+            sync_folder(self.path.parent().unwrap_or(Path::new("."))).map_err(|e| io(&e))?;
         }
         Ok(())
     }

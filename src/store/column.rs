@@ -2,7 +2,8 @@
 //!
 //! Each code is written as its distance to a reference - one code for the whole column, or the
 //! code in the same place of an earlier column - in `width` bits. Codes too far away for that
-//! follow whole, in order, behind the bits. So a constant column takes three bytes, a column of
+//! follow whole, in order, behind the bits. Where all codes lie on one side of the reference, as
+//! a maximum above its mean, distances go that way only and need a bit less. So a constant column takes three bytes, a column of
 //! zeros with a few values a bitmap and those values, a noisy one at most two bytes a code.
 
 use super::bytes::{Cursor, Put};
@@ -10,6 +11,8 @@ use super::scale::MISSING;
 
 /// Flag in the first byte: the reference is an earlier column.
 const BY_COLUMN: u8 = 0x80;
+/// Where the first byte says on which side of the reference the codes are.
+const SIDE_SHIFT: u8 = 5;
 /// Width of codes that are written as they are, without reference.
 const WHOLE: u8 = 16;
 
@@ -21,25 +24,47 @@ enum Reference {
     Column(u8),
 }
 
+/// On which side of the reference codes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    /// Either: distances 0, -1, 1, -2 are written as 0, 1, 2, 3.
+    Both = 0,
+    Above = 1,
+    Below = 2,
+}
+
 /// A column as it lies in a file.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Column<'a> {
     len: usize,
     width: u8,
+    side: Side,
     reference: Reference,
     bits: &'a [u8],
     whole: &'a [u8],
 }
 
-/// Distance as an unsigned number that is small for near codes: 0, -1, 1, -2 become 0, 1, 2, 3.
-fn distance(code: u16, from: u16) -> u16 {
-    let d = code.wrapping_sub(from).cast_signed();
-    ((d << 1) ^ (d >> 15)).cast_unsigned()
-}
+impl Side {
+    /// Distance as an unsigned number that is small for near codes on this side.
+    fn distance(self, code: u16, from: u16) -> u16 {
+        match self {
+            Self::Both => {
+                let d = code.wrapping_sub(from).cast_signed();
+                ((d << 1) ^ (d >> 15)).cast_unsigned()
+            }
+            Self::Above => code.wrapping_sub(from),
+            Self::Below => from.wrapping_sub(code),
+        }
+    }
 
-/// Undoes [`distance`].
-fn at_distance(distance: u16, from: u16) -> u16 {
-    from.wrapping_add((distance >> 1) ^ (distance & 1).wrapping_neg())
+    /// Undoes [`Side::distance`].
+    fn code(self, distance: u16, from: u16) -> u16 {
+        match self {
+            Self::Both => from.wrapping_add((distance >> 1) ^ (distance & 1).wrapping_neg()),
+            Self::Above => from.wrapping_add(distance),
+            Self::Below => from.wrapping_sub(distance),
+        }
+    }
 }
 
 /// The field of `width` bits that says "follows whole".
@@ -70,65 +95,72 @@ fn cheapest(distances: &[u16]) -> (u8, usize) {
     best
 }
 
-/// A few codes that the others may be near to.
-fn guesses(codes: &[u16]) -> [u16; 3] {
+/// A few codes that the others may be near to, or above.
+fn guesses(codes: &[u16]) -> [(Side, u16); 4] {
     let mut sample = [0u16; 9];
     for (i, s) in sample.iter_mut().enumerate() {
         *s = codes[(codes.len() - 1) * i / 8];
     }
     sample.sort_unstable();
-    [sample[4], 0, MISSING]
+    let least = codes.iter().copied().min().unwrap_or(0);
+    [(Side::Both, sample[4]), (Side::Above, least), (Side::Both, 0), (Side::Both, MISSING)]
 }
 
-/// Appends `codes`, near to one code or to the earlier column `near`, whichever is smaller.
+/// How a column is written.
+#[derive(Clone, Copy)]
+struct Form {
+    width: u8,
+    side: Side,
+    reference: Reference,
+}
+
+/// Appends `codes` in the smallest form: near to one code, or near to the earlier column `near`.
 pub(super) fn put(codes: &[u16], near: Option<(u8, &[u16])>, out: &mut Vec<u8>) {
     if codes.is_empty() {
         return;
     }
-    let mut best: Option<(u8, usize, Reference)> = None;
+    let other = near.map(|n| n.1).unwrap_or_default();
+    let whole = Form { width: WHOLE, side: Side::Both, reference: Reference::Code(0) };
+    let mut best = (codes.len() * 2, whole);
     let mut scratch = Vec::with_capacity(codes.len());
-    let mut consider = |reference: Reference, other: Option<&[u16]>| {
-        distances(codes, reference, other, &mut scratch);
+    let columns = near.into_iter().flat_map(|(column, _)| {
+        [Side::Both, Side::Above, Side::Below].map(|side| (side, Reference::Column(column)))
+    });
+    let single = guesses(codes).map(|(side, code)| (side, Reference::Code(code)));
+    for (side, reference) in columns.chain(single) {
+        distances(codes, side, reference, other, &mut scratch);
         let (width, size) = cheapest(&scratch);
-        if best.is_none_or(|b| size < b.1) {
-            best = Some((width, size, reference));
+        if size < best.0 {
+            best = (size, Form { width, side, reference });
         }
-        size
-    };
-    if let Some((column, other)) = near {
-        consider(Reference::Column(column), Some(other));
-    }
-    for code in guesses(codes) {
-        if consider(Reference::Code(code), None) == 0 {
+        if size == 0 {
             break;
         }
     }
-    if let Some((width, _, reference)) = best {
-        let reference = if width == WHOLE { Reference::Code(0) } else { reference };
-        distances(codes, reference, near.map(|n| n.1), &mut scratch);
-        write(codes, &scratch, width, reference, out);
-    }
+    distances(codes, best.1.side, best.1.reference, other, &mut scratch);
+    write(codes, &scratch, best.1, out);
 }
 
-fn distances(codes: &[u16], reference: Reference, other: Option<&[u16]>, out: &mut Vec<u16>) {
+fn distances(codes: &[u16], side: Side, reference: Reference, other: &[u16], out: &mut Vec<u16>) {
     out.clear();
-    match (reference, other) {
-        (Reference::Column(_), Some(other)) => {
-            out.extend(codes.iter().zip(other).map(|(&c, &o)| distance(c, o)));
+    match reference {
+        Reference::Column(_) => {
+            out.extend(codes.iter().zip(other).map(|(&c, &o)| side.distance(c, o)));
         }
-        (Reference::Code(base), _) => out.extend(codes.iter().map(|&c| distance(c, base))),
-        (Reference::Column(_), None) => {}
+        Reference::Code(base) => out.extend(codes.iter().map(|&c| side.distance(c, base))),
     }
 }
 
-fn write(codes: &[u16], distances: &[u16], width: u8, reference: Reference, out: &mut Vec<u8>) {
+fn write(codes: &[u16], distances: &[u16], form: Form, out: &mut Vec<u8>) {
+    let Form { width, side, reference } = form;
+    let head = width | (side as u8) << SIDE_SHIFT;
     match reference {
         Reference::Column(column) => {
-            out.put_u8(width | BY_COLUMN);
+            out.put_u8(head | BY_COLUMN);
             out.put_u8(column);
         }
         Reference::Code(base) => {
-            out.put_u8(width);
+            out.put_u8(head);
             if width < WHOLE {
                 out.put_u16(base);
             }
@@ -167,12 +199,19 @@ fn pack(fields: impl Iterator<Item = u16>, width: u8, out: &mut Vec<u8>) {
 impl<'a> Column<'a> {
     /// Takes the next column of `len` codes; `None` where that is no column.
     pub(super) fn parse(cursor: &mut Cursor<'a>, len: usize) -> Option<Self> {
-        let empty = Self { len, width: 0, reference: Reference::Code(0), bits: &[], whole: &[] };
         if len == 0 {
-            return Some(empty);
+            let reference = Reference::Code(0);
+            let side = Side::Both;
+            return Some(Self { len, width: 0, side, reference, bits: &[], whole: &[] });
         }
         let head = cursor.u8()?;
-        let width = head & !BY_COLUMN;
+        let width = head & ((1 << SIDE_SHIFT) - 1);
+        let side = match (head & !BY_COLUMN) >> SIDE_SHIFT {
+            0 => Side::Both,
+            1 => Side::Above,
+            2 => Side::Below,
+            _ => return None,
+        };
         let reference = match (head & BY_COLUMN != 0, width) {
             (true, 0..WHOLE) => Reference::Column(cursor.u8()?),
             (false, 0..WHOLE) => Reference::Code(cursor.u16()?),
@@ -187,7 +226,7 @@ impl<'a> Column<'a> {
         let bits = if width == WHOLE { 0 } else { len.checked_mul(usize::from(width))? };
         let bits = cursor.take(bits.div_ceil(8))?;
         let whole = cursor.take(whole.checked_mul(2)?)?;
-        Some(Self { len, width, reference, bits, whole })
+        Some(Self { len, width, side, reference, bits, whole })
     }
 
     /// Position of the earlier column that must be decoded first.
@@ -243,7 +282,8 @@ impl<'a> Column<'a> {
                 out.push(self.whole(exceptions)?);
                 exceptions += 1;
             } else {
-                out.push(at_distance(field, base.map_or_else(|b| b, |other| other[i])));
+                let from = base.map_or_else(|base| base, |other| other[i]);
+                out.push(self.side.code(field, from));
             }
         }
         Some(())
@@ -266,7 +306,7 @@ impl<'a> Column<'a> {
         }
         let field = self.field(i);
         if field != escape(self.width) {
-            return Some(at_distance(field, base));
+            return Some(self.side.code(field, base));
         }
         let before = (0..i).filter(|&j| self.field(j) == field).count();
         self.whole(before)
@@ -281,13 +321,15 @@ mod tests {
     /// Columns as they occur: anything, near one code, mostly one code, near another column.
     fn column() -> impl Strategy<Value = (Vec<u16>, Vec<u16>)> {
         let noise = prop::collection::vec(any::<u16>(), 1..300);
-        (noise, 0u8..5, any::<u16>()).prop_map(|(noise, shape, base)| {
+        (noise, 0u8..7, any::<u16>()).prop_map(|(noise, shape, base)| {
             let other: Vec<u16> = noise.iter().map(|n| n.rotate_left(3)).collect();
             let codes = noise.iter().zip(&other).map(|(&n, &o)| match shape {
                 0 => n,
                 1 => base.wrapping_add(n % 50),
                 2 if n % 16 > 0 => 0,
                 3 if n % 16 > 0 => MISSING,
+                4 => o.saturating_add(n % 500),
+                5 => o.saturating_sub(n % 500),
                 _ => o.wrapping_add(n % 9),
             });
             (codes.collect(), other)

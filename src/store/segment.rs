@@ -140,7 +140,8 @@ impl Segment {
         let mut buffer = Vec::new();
         let head_len = source.len().min(header::MAX_LEN as u64 + 18) as usize;
         let head = source.get(0, head_len, &mut buffer).unwrap_or_default();
-        if head.len() < header::MAX_LEN && header::write(tier, start).starts_with(head) {
+        if header::write(tier, start).strip_prefix(head).is_some_and(|missing| !missing.is_empty())
+        {
             // Its header is still being written, or the power went just then.
             return Err(Error::new(Kind::NotFound, "no header yet").at(path.display()));
         }

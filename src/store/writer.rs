@@ -18,13 +18,17 @@ use std::sync::Arc;
 
 /// Bytes gathered before they are written while a batch runs.
 const BATCH_BYTES: usize = 1 << 20;
+/// Hours of samples after which a running batch is synced and what is too old removed.
+const BATCH_HOURS: u32 = 24;
 
 /// The only one that changes a store. Holds its lock until dropped.
 pub struct Writer {
     dir: PathBuf,
     retention: Retention,
-    _lock: File,
+    lock: File,
     active: Option<Active>,
+    /// Segments that a running batch has left unsynced; `None` outside of a batch.
+    batch: Option<u32>,
     /// Samples of raw segments as counted before, with the length of the file then.
     counted: BTreeMap<UnixTime, (u64, Span)>,
     warnings: Vec<Warning>,
@@ -84,12 +88,13 @@ impl Writer {
             folders.create(&folder).map_err(|e| Error::io(&folder, &e))?;
         }
         sync_folder(dir).map_err(|e| Error::io(dir, &e))?;
-        let _lock = lock(&dir.join("lock"))?;
+        let lock = lock(&dir.join("lock"))?;
         Ok(Self {
             dir: dir.to_path_buf(),
             retention,
-            _lock,
+            lock,
             active: None,
+            batch: None,
             counted: BTreeMap::new(),
             warnings: Vec::new(),
         })
@@ -121,6 +126,7 @@ impl Writer {
     ) -> Result<Appended> {
         let mut done = Appended::default();
         let mut result = Ok(());
+        self.batch = Some(0);
         for tick in ticks {
             result = self.push(tick.borrow(), &mut done);
             if result.is_ok() && self.pending() > BATCH_BYTES {
@@ -130,7 +136,7 @@ impl Writer {
                 break;
             }
         }
-        let flushed = self.flush(&mut done).and_then(|()| self.sync());
+        let flushed = self.flush(&mut done).and_then(|()| self.end_batch(&mut done));
         done.warnings.append(&mut self.warnings);
         result.and(flushed).map(|()| done)
     }
@@ -152,6 +158,42 @@ impl Writer {
             Some(active) => active.appender.sync(),
             None => Ok(()),
         }
+    }
+
+    /// Syncs what a batch wrote, and removes what has become too old meanwhile.
+    fn end_batch(&mut self, done: &mut Appended) -> Result<()> {
+        if self.batch.take().is_none_or(|segments| segments == 0) {
+            return self.sync();
+        }
+        self.sync_file_system()?;
+        let newest = self.active.as_ref().map(|active| active.appender.start);
+        newest.map_or(Ok(()), |now| self.tidy(now, done))
+    }
+
+    /// One call for the many files of a batch.
+    fn sync_file_system(&self) -> Result<()> {
+        // SAFETY: the descriptor belongs to `self.lock`, which lives through the call.
+        match unsafe { libc::syncfs(self.lock.as_raw_fd()) } {
+            0 => Ok(()),
+            _ => Err(Error::io(&self.dir, &std::io::Error::last_os_error())),
+        }
+    }
+
+    /// Compresses as of `now`. Whatever goes wrong is told and tried again the next time: it must
+    /// not cost a tick.
+    fn tidy(&mut self, now: UnixTime, done: &mut Appended) -> Result<()> {
+        match self.compress(now) {
+            Ok(compressed) => {
+                done.compressed.rows += compressed.rows;
+                done.compressed.removed += compressed.removed;
+                done.warnings.extend(compressed.warnings);
+            }
+            Err(e) => {
+                let (file, message) = (self.dir.clone(), e.to_string());
+                done.warnings.push(Warning { file, line: 0, message });
+            }
+        }
+        Ok(())
     }
 
     fn pending(&self) -> usize {
@@ -176,7 +218,7 @@ impl Writer {
         let start = Tier::Raw.segment_of(tick.ts);
         if self.active.as_ref().is_none_or(|a| a.appender.start != start) {
             self.flush(done)?;
-            self.sync()?;
+            self.leave()?;
             self.switch_to(start, done)?;
         }
         let Some(active) = &mut self.active else { return Ok(()) };
@@ -188,6 +230,19 @@ impl Writer {
         done.stored += 1;
         for message in tracker::saturated(tick, &row) {
             done.warnings.push(Warning { file: self.dir.clone(), line: 0, message });
+        }
+        Ok(())
+    }
+
+    /// Syncs the segment that is left; a batch does that for many at once.
+    fn leave(&mut self) -> Result<()> {
+        match self.batch {
+            None => return self.sync(),
+            Some(segments) if segments + 1 < BATCH_HOURS => self.batch = Some(segments + 1),
+            Some(_) => {
+                self.sync_file_system()?;
+                self.batch = Some(0);
+            }
         }
         Ok(())
     }
@@ -207,18 +262,7 @@ impl Writer {
         let places = tracker.roster.places();
         self.active = Some(Active { appender: opened.appender, tracker, places });
         if is_new || !self.is_rolled(start) {
-            // Whatever goes wrong there is tried again; it must not cost this tick.
-            match self.compress(start) {
-                Ok(compressed) => {
-                    done.compressed.rows += compressed.rows;
-                    done.compressed.removed += compressed.removed;
-                    done.warnings.extend(compressed.warnings);
-                }
-                Err(e) => {
-                    let (file, message) = (self.dir.clone(), e.to_string());
-                    done.warnings.push(Warning { file, line: 0, message });
-                }
-            }
+            self.tidy(start, done)?;
         }
         Ok(())
     }
@@ -262,7 +306,8 @@ impl Writer {
         for tier in [Tier::Hourly, Tier::SixHourly] {
             self.roll_tier(tier, now, &spans, &mut done);
         }
-        if done.warnings.is_empty() {
+        // In a batch nothing is removed before what replaces it has been synced.
+        if done.warnings.is_empty() && self.batch.is_none_or(|segments| segments == 0) {
             self.expire(now, &spans, &mut done)?;
         }
         Ok(done)
@@ -351,7 +396,10 @@ impl Writer {
                 done.rows += 1;
             }
         }
-        appender.sync()
+        match self.batch {
+            None => appender.sync(),
+            Some(_) => Ok(()),
+        }
     }
 
     fn roll_window(

@@ -9,6 +9,8 @@ use crate::series::{Bins, LocalTime, Point, stats};
 const FLAG: f64 = 3.0;
 /// Residuals younger than this do not say what is normal, days.
 const RECENT: f64 = 0.25;
+/// Unknown level shifts younger than this are not normal yet, days.
+const NEWS: f64 = 0.5;
 /// Bins older than that which are needed.
 const LEAST: usize = 12;
 /// Number of bins that the present offset from the model is taken from.
@@ -66,7 +68,9 @@ pub(super) fn now(
     let mut latest = old[past.saturating_sub(OFFSET_BINS)..].to_vec();
     let offset = stats::median(&mut latest);
     let effect = season.at_hour(local.hour(at), local.weekend(at));
-    let model = s.at((at - time) as f64 / DAY as f64);
+    // A shift that is hours old and not explained by a move is what the flag is for.
+    let news: f64 = s.steps().filter(|(t, _, known)| *t > -NEWS && !known).map(|step| step.1).sum();
+    let model = s.at((at - time) as f64 / DAY as f64) - news;
     let expected = model + effect + offset;
     let spread = spread(old, bins, local.hour(at) * season.per_day / 24, season.per_day, expected);
     Some(Now { current, expected, spread })

@@ -10,6 +10,10 @@ const PROFILE_DAYS: f64 = 14.0;
 const HOURLY_UP_TO: u32 = 336;
 /// Traffic above this is a counter's glitch: 100 Gbit/s in bytes per second.
 const IMPOSSIBLE_RATE: f64 = 1.25e10;
+/// A single value this many times its neighbours is a glitch.
+const WRAP: f64 = 50.0;
+/// Points below which a zero is nothing special.
+const IDLE_POINTS: f64 = 2.0;
 /// A clock this far ahead is forgiven, seconds.
 const AHEAD: i64 = 60;
 
@@ -48,6 +52,7 @@ pub(super) fn clean(points: &[Point], params: &Params<'_>) -> Clean {
         kept.drain(..old);
     }
     let unit = unit(&kept, params.scale);
+    drop_glitches(&mut kept, unit);
     kept.iter_mut().for_each(|p| {
         p.value /= unit;
         p.p95 = p.p95.map(|v| v / unit);
@@ -69,6 +74,26 @@ fn believe(p: &Point, scale: Scale) -> Option<Point> {
     let possible = |v: f64| v.is_finite() && (0.0..=limit).contains(&v);
     let p95 = p.p95.filter(|v| possible(*v)).map(|v| v.min(cap));
     possible(p.value).then(|| Point { value: p.value.min(cap), p95, ..*p })
+}
+
+/// Drops single values that a counter's reset or wrap makes: an isolated zero amid load, or a value
+/// [`WRAP`] times larger than all its four neighbours. The last two points have no such neighbours and stay.
+fn drop_glitches(points: &mut Vec<Point>, unit: f64) {
+    let load = IDLE_POINTS * unit;
+    let glitch = |w: &[Point]| {
+        let others = [w[0].value, w[1].value, w[3].value, w[4].value];
+        let least = others.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = others.iter().copied().fold(load, f64::max);
+        (w[2].value == 0.0 && least > load) || w[2].value > WRAP * most
+    };
+    let bad: Vec<bool> = points.windows(5).map(glitch).collect();
+    if bad.contains(&true) {
+        let mut at = 0;
+        points.retain(|_| {
+            at += 1;
+            !(at >= 3 && bad.get(at - 3) == Some(&true))
+        });
+    }
 }
 
 fn keep_last_of_each_time(points: &mut Vec<Point>) {

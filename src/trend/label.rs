@@ -82,18 +82,26 @@ fn is_cyclical(case: &Case<'_>) -> bool {
         || (case.noise > 3.0 && cycle::repeats(&case.structure.residual, &case.bins.key))
 }
 
-/// Chance that the direction is right, from the slope's own uncertainty: for a trend, that the
-/// slope is beyond half of what is material; for the rest, that it is within.
+/// Chance that the direction is right. For a trend: that its slope is beyond half of what is material,
+/// by the slope's own uncertainty. For the rest: how far the test is from a trend, times how far the
+/// spread and the profile are from the borders between the labels (calibrated, docs/trend.md).
 pub(super) fn confidence(case: &Case<'_>, direction: Direction) -> f64 {
     let slope = case.slope;
-    let half = 0.5 * MATERIAL / slope.segment.max(0.05);
-    let beyond = |limit: f64| t_cdf((slope.average.abs() - limit) / slope.error, slope.dof);
     let expected = case.lookback * case.grid.per_day() as f64;
     let coverage = 0.6 + 0.4 * (case.bins.len() as f64 / (0.6 * expected)).min(1.0).sqrt();
     if direction.is_trend() {
-        return beyond(half) * coverage;
+        let half = 0.5 * MATERIAL / slope.segment.max(0.05);
+        return t_cdf((slope.average.abs() - half) / slope.error, slope.dof) * coverage;
     }
-    let within = (1.0 - beyond(half) - (1.0 - beyond(-half))).max(0.0);
-    let certain = (0.5 + 0.5 * within) * coverage;
-    if case.bins.span() < LEAST_SPAN { certain.min(0.5) } else { certain }
+    let no_trend = 0.6 + 0.38 * (slope.p / 0.1).min(1.0).sqrt();
+    let border = |value: f64, limit: f64, width: f64| {
+        1.0 - 0.5 * (-(value.max(1e-3) / limit).ln().abs() / width).exp()
+    };
+    let label = match direction {
+        Direction::Cyclical => border(case.season.strength, 0.40, 0.15).max(0.85),
+        _ => border(case.noise, VOLATILE, 0.12),
+    };
+    let certain = no_trend * label * coverage;
+    let short = case.bins.span() < LEAST_SPAN || case.bins.len() < 24;
+    if short { certain.min(0.5) } else { certain }
 }

@@ -5,9 +5,12 @@
 //! anomaly -> projection -> rhythm. `docs/trend.md` has the reasons and the measured worth.
 
 mod anomaly;
+mod attribution;
 mod clean;
+mod compare;
 mod finding;
 mod label;
+mod many;
 mod outlook;
 mod params;
 mod projection;
@@ -18,15 +21,21 @@ mod structure;
 
 pub mod cases;
 
+pub use attribution::{Attribution, attribute};
+pub use compare::{
+    BeforeAfter, StabilityComparison, Steadier, before_after, compare_node_stability,
+    node_stability,
+};
 pub use finding::{
     Anomaly, Baseline, Behaviour, Change, Direction, NotEnough, ProjectionBasis, Side, Trend,
 };
+pub use many::{Job, analyze_many, in_parallel};
 pub use outlook::Forecast;
 pub use params::{Nature, Params, Scale};
 pub use projection::{Crossing, Projection};
 
 use crate::model::{DAY, HOUR, UnixTime};
-use crate::series::{Bins, Point, dist, stats};
+use crate::series::{Bins, Grid, Point, stats};
 use clean::Clean;
 use label::Case;
 use outlook::Outlook;
@@ -72,90 +81,32 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         return unknown;
     }
     let bins = Bins::of(&points, grid, params.now, params.local);
-    let season = season::season(&bins, grid);
-    let mut window = bins.since(bins.t.partition_point(|t| *t < -params.lookback_days()));
-    let saturated = cut_saturated(&mut window, params.scale);
-    let adjusted: Vec<f64> = (0..window.len())
-        .map(|i| window.y[i] - season.at(usize::from(window.slot[i]), window.weekend[i]))
-        .collect();
-    let seasonal = season.parameters(window.len());
+    let start = bins.t.partition_point(|t| *t < -params.lookback_days());
     let days = |time: &UnixTime| (*time - params.now) as f64 / DAY as f64;
     let shifts: Vec<f64> = params.shifts.iter().map(days).collect();
-    let flat = range(&window.y) < FLAT;
-    let structure = structure::structure(&window, &adjusted, grid, &shifts, seasonal, flat);
-    let slope = slope::slope(&window, &structure, seasonal);
-    let noise = rhythm::noise(&structure, window_points);
+    let explained = explain(bins, start, grid, params.scale, &shifts);
+    let Explained { season, window, structure, .. } = &explained;
+    let slope = slope::slope(window, structure, explained.seasonal);
+    let noise = rhythm::noise(structure, window, window_points);
     let case = Case {
-        bins: &window,
+        bins: window,
         grid,
-        season: &season,
-        structure: &structure,
+        season,
+        structure,
         slope: &slope,
         noise,
         lookback: params.lookback_days(),
     };
     let direction = label::direction(&case);
-    if std::env::var("DBG").is_ok() {
-        eprintln!(
-            "DBG {:?} terms {:?} beta {:?} p {:.2e} seg {:.2} avg {:.2} err {:.2} dof {:.1} infl {:.1} scale {:.2} noise {:.2} F {:.2}/{:.2} A {:.1} n {}",
-            direction,
-            structure.terms,
-            structure.fit.beta.iter().map(|b| (b * 10.0).round() / 10.0).collect::<Vec<_>>(),
-            slope.p,
-            slope.segment,
-            slope.average,
-            slope.error,
-            slope.dof,
-            structure.long_run.inflation(),
-            structure.scale,
-            noise,
-            season.strength,
-            season.strength_raw,
-            season.amplitude,
-            window.len()
-        );
-    }
-    let now = anomaly::now(&points, &window, &season, &structure, (params.now, params.local));
+    let now = anomaly::now(&points, window, season, structure, (params.now, params.local));
     let p95 = rhythm::p95(&points, params);
-    let level = if saturated { 100.0 } else { structure.at(0.0) };
-    let peak_hours = rhythm::peak_hours(&season, &window);
+    let level = if explained.saturated { 100.0 } else { structure.at(0.0) };
+    let peak_hours = rhythm::peak_hours(season, window);
     let idle = rhythm::is_idle(p95, params.scale, unit);
-    let recent = outlook::recent(&window, &adjusted, &structure);
-    let row = structure.row(0.0);
-    let contrast = {
-        let mut c = structure.row(0.0);
-        c[0] = 0.0;
-        c[1] = 1.0;
-        structure.terms.iter().zip(&mut c[2..]).for_each(|(term, c)| {
-            *c = f64::from(u8::from(matches!(term, crate::series::breaks::Term::Hinge(_))));
-        });
-        c
-    };
-    let long_run = structure.long_run.long_run;
-    let square = unit * unit;
-    let whole = match params.scale {
-        Scale::Share { whole } => whole,
-        Scale::Relative { .. } => f64::INFINITY,
-    };
-    let mut scaled = season.clone();
-    scaled.effect.iter_mut().for_each(|e| *e *= unit);
-    let outlook = Outlook {
-        level: level * unit,
-        slope: slope.current * unit,
-        var_level: structure.fit.covariance(&row, &row) * long_run * square,
-        var_slope: structure.fit.covariance(&contrast, &contrast) * long_run * square,
-        covariance: structure.fit.covariance(&row, &contrast) * long_run * square,
-        quantile_80: dist::t_quantile(0.9, slope.dof),
-        lookback_hours: f64::from(params.lookback_hours),
-        wall: params.local.wall(params.now),
-        season: scaled,
-        day: recent.day * unit,
-        window: recent.window * unit,
-        deviation: recent.deviation * unit,
-        memory: recent.memory,
-        errors: recent.errors.map(|e| e.map(|v| v * unit)),
-        bounds: [0.0, whole],
-    };
+    let behaviour = rhythm::behaviour(direction, noise, structure, &explained.adjusted, idle);
+    let confidence = label::confidence(&case, direction);
+    let outlook = Outlook::of(&explained, &slope, level, unit, params);
+    let Explained { season, structure, saturated, .. } = explained;
     Trend {
         direction,
         not_enough: None,
@@ -163,7 +114,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         slope_ci: Some(slope.ci.map(|v| v * unit)),
         r2: Some(slope.r2),
         points: window_points.len(),
-        confidence: label::confidence(&case, direction),
+        confidence,
         level: Some(level * unit),
         current: anomaly::last_hour(&points, params.now).map(|(v, _)| v * unit),
         baseline: now
@@ -178,7 +129,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         projection_basis: None,
         saturated,
         stability: Some(rhythm::stability(noise)),
-        behaviour: Some(rhythm::behaviour(direction, noise, &structure, idle)),
+        behaviour: Some(behaviour),
         peak_multiplier: rhythm::peak_multiplier(&season, &peak_hours, level),
         peak_hours,
         changes: changes(&structure, params, unit),
@@ -186,6 +137,50 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         p95_7d: p95.map(|v| v * unit),
         outlook: Some(Box::new(outlook)),
     }
+}
+
+/// A window and what explains it.
+struct Explained {
+    season: season::Season,
+    window: Bins,
+    /// The window less the season.
+    adjusted: Vec<f64>,
+    structure: structure::Structure,
+    /// Profile parameters that the window paid for.
+    seasonal: f64,
+    saturated: bool,
+}
+
+/// Season, then structure; where steps were found, both once more with the steps taken out of the
+/// season's view: a step in a short history looks like a profile.
+fn explain(bins: Bins, start: usize, grid: Grid, scale: Scale, shifts: &[f64]) -> Explained {
+    let mut window = bins.since(start);
+    let saturated = cut_saturated(&mut window, scale);
+    let flat = range(&window.y) < FLAT;
+    let given = |season: &season::Season| {
+        let seasonal = season.parameters(window.len());
+        let adjusted = season.taken_out(&window);
+        let structure = structure::structure(&window, &adjusted, grid, shifts, seasonal, flat);
+        (seasonal, adjusted, structure)
+    };
+    let mut season = match flat {
+        true => season::Season::none(grid),
+        false => season::season(&bins, grid),
+    };
+    let (mut seasonal, mut adjusted, mut structure) = given(&season);
+    if structure.steps().next().is_some() {
+        let mut level = bins;
+        for i in 0..level.len() {
+            let t = level.t[i];
+            level.y[i] -= structure.steps().filter(|s| t >= s.0).map(|s| s.1).sum::<f64>();
+        }
+        let steady = season::season(&level, grid);
+        if steady.is_some() || season.is_some() {
+            season = steady;
+            (seasonal, adjusted, structure) = given(&season);
+        }
+    }
+    Explained { season, window, adjusted, structure, seasonal, saturated }
 }
 
 /// The steps as changes in time order.

@@ -2,13 +2,20 @@
 
 use super::finding::Trend;
 use super::season::Season;
+use super::slope::Slope;
 use super::structure::Structure;
+use super::{Explained, Params, Scale};
 use crate::model::HOUR;
+use crate::series::dist::t_quantile;
 use crate::series::{Bins, LocalTime, stats};
 use serde::Serialize;
 
 /// Horizons at which the spread of forecasts is learnt from the window itself, hours.
 const HORIZONS: [f64; 3] = [6.0, 24.0, 72.0];
+/// Tail of the errors seen in the window that is left out on each side, at these horizons. An 80 %
+/// interval would leave 10 %; one week sees too little of what a week can bring, the more so the further
+/// ahead (calibrated by rolling origin on real guests, docs/trend.md).
+const TAILS: [f64; 3] = [0.07, 0.05, 0.03];
 /// Share of the latest day in the level, beside the whole window, far ahead.
 const LATEST_DAY: f64 = 0.6;
 /// Hours in which the latest day's level fades to that share.
@@ -43,7 +50,7 @@ pub(super) struct Outlook {
     pub(super) deviation: f64,
     /// Share of a deviation that is left an hour later.
     pub(super) memory: f64,
-    /// 10 % and 90 % quantiles of the errors at [`HORIZONS`].
+    /// Lower and upper end of the errors at [`HORIZONS`].
     pub(super) errors: [[f64; 2]; 3],
     /// Least and largest possible value.
     pub(super) bounds: [f64; 2],
@@ -79,17 +86,53 @@ impl Trend {
     }
 }
 
+/// Widening of the 80 % intervals, measured like that of the slope's.
+const WIDER: f64 = 1.08;
+
 impl Outlook {
+    /// The outlook of an explained window; `level` in points, `unit` the value of a point.
+    pub(super) fn of(
+        explained: &Explained,
+        slope: &Slope,
+        level: f64,
+        unit: f64,
+        params: &Params<'_>,
+    ) -> Self {
+        let s = &explained.structure;
+        let recent = recent(&explained.window, &explained.adjusted, s);
+        let (row, contrast) = (s.row(0.0), s.present_slope());
+        let covariance =
+            |a: &[f64], b: &[f64]| s.fit.covariance(a, b) * s.long_run.long_run * unit * unit;
+        let mut season = explained.season.clone();
+        season.effect.iter_mut().for_each(|e| *e *= unit);
+        let whole = match params.scale {
+            Scale::Share { whole } => whole,
+            Scale::Relative { .. } => f64::INFINITY,
+        };
+        Self {
+            level: level * unit,
+            slope: slope.current * unit,
+            var_level: covariance(&row, &row),
+            var_slope: covariance(&contrast, &contrast),
+            covariance: covariance(&row, &contrast),
+            quantile_80: WIDER * t_quantile(0.9, slope.dof),
+            lookback_hours: params.lookback_days() * 24.0,
+            wall: params.local.wall(params.now),
+            season,
+            day: recent.day * unit,
+            window: recent.window * unit,
+            deviation: recent.deviation * unit,
+            memory: recent.memory,
+            errors: recent.errors.map(|e| e.map(|v| v * unit)),
+            bounds: [0.0, whole],
+        }
+    }
+
     /// Seasonal effect `hours` ahead. The wall clock runs on with today's offset from UTC.
     pub(super) fn effect(&self, hours: f64) -> f64 {
         let clock = LocalTime::utc();
         let wall = self.wall + (hours * HOUR as f64) as i64;
         self.season.at_hour(clock.hour(wall), clock.weekend(wall))
-    }
-
-    /// Whether any hour differs from any other.
-    pub(super) fn has_season(&self) -> bool {
-        !self.season.effect.is_empty()
     }
 
     /// 80 % interval of the slope per hour, mirrored by `side`.
@@ -100,7 +143,7 @@ impl Outlook {
 
     /// Error quantiles between the horizons, by the logarithm of the hours.
     fn error(&self, hours: f64) -> [f64; 2] {
-        let h = hours.max(HORIZONS[0]).min(HORIZONS[2]);
+        let h = hours.clamp(HORIZONS[0], HORIZONS[2]);
         let i = usize::from(h > HORIZONS[1]);
         let part = (h / HORIZONS[i]).ln() / (HORIZONS[i + 1] / HORIZONS[i]).ln();
         [0, 1].map(|k| self.errors[i][k] + part * (self.errors[i + 1][k] - self.errors[i][k]))
@@ -108,17 +151,17 @@ impl Outlook {
 }
 
 /// What the adjusted window says about forecasts, in points.
-pub(super) struct Recent {
-    pub(super) day: f64,
-    pub(super) window: f64,
-    pub(super) deviation: f64,
-    pub(super) memory: f64,
-    pub(super) errors: [[f64; 2]; 3],
+struct Recent {
+    day: f64,
+    window: f64,
+    deviation: f64,
+    memory: f64,
+    errors: [[f64; 2]; 3],
 }
 
 /// Level means since the last step, and the errors that the same forecast would have made within
 /// the window (rolling origin).
-pub(super) fn recent(bins: &Bins, adjusted: &[f64], s: &Structure) -> Recent {
+fn recent(bins: &Bins, adjusted: &[f64], s: &Structure) -> Recent {
     let last_step = s.steps().map(|(time, ..)| time).fold(f64::NEG_INFINITY, f64::max);
     let from = bins.t.partition_point(|t| *t < last_step).min(bins.len() - 1);
     let end = bins.t[bins.len() - 1];
@@ -148,10 +191,11 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
     x.iter().for_each(|v| sums.push(sums[sums.len() - 1] + v));
     let mut buffer = Vec::with_capacity(n);
     let mut previous: Option<[f64; 2]> = None;
-    HORIZONS.map(|h| {
+    [0, 1, 2].map(|k| {
+        let (h, tail) = (HORIZONS[k], TAILS[k]);
         buffer.clear();
         let (mut first, mut last) = (0, 0);
-        for i in 0..n {
+        for (i, value) in x.iter().enumerate() {
             let until = bins.t[i] - h / 24.0;
             while bins.t[last] <= until && last < i {
                 last += 1;
@@ -160,12 +204,12 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
                 first += 1;
             }
             if last > first + 5.min(n / 8) {
-                buffer.push(x[i] - (sums[last] - sums[first]) / (last - first) as f64);
+                buffer.push(value - (sums[last] - sums[first]) / (last - first) as f64);
             }
         }
         let learnt = match (buffer.len() < 24, previous) {
             (true, Some(shorter)) => shorter,
-            _ => [0.1, 0.9].map(|p| stats::quantile(&mut buffer, p).unwrap_or(0.0)),
+            _ => [tail, 1.0 - tail].map(|p| stats::quantile(&mut buffer, p).unwrap_or(0.0)),
         };
         previous = Some(learnt);
         learnt

@@ -128,7 +128,7 @@ impl Line<'_> {
     fn peak_crossing(&self, rising: bool, cyclical: bool) -> Crossing {
         let horizon = self.horizon();
         let slope = if rising { self.slope() } else { 0.0 };
-        let swings = rising || cyclical || self.outlook.has_season();
+        let swings = rising || cyclical || self.outlook.season.is_some();
         let last = if rising {
             horizon
         } else if swings {

@@ -11,19 +11,39 @@ use crate::series::{Bins, Point, bins, stats};
 const PEAK: (f64, f64) = (0.3, 5.0);
 /// Unpredictable spread in points that brings stability down to 1/e.
 const STABILITY_SPREAD: f64 = 15.0;
+/// Ratio of the two standard deviations of changes from which they are leaps.
+const LEAP: f64 = 1.7;
 /// A share below this many points is idle.
 const IDLE_POINTS: f64 = 2.0;
 
 /// What cannot be foretold, in points: standard deviation of the residuals without the largest 1.2 %
-/// and of the samples within their hours.
-pub(super) fn noise(structure: &Structure, window: &[Point]) -> f64 {
-    let mut squares: Vec<f64> = structure.residual.iter().map(|r| r * r).collect();
+/// and of the samples within their hours. Load that is switched on and off is not foretold by the
+/// steps that describe it.
+pub(super) fn noise(structure: &Structure, bins: &Bins, window: &[Point]) -> f64 {
+    let mut squares = structure.residual.clone();
+    if switches(structure) {
+        let level = |t: f64| structure.steps().filter(|s| t >= s.0).map(|s| s.1).sum::<f64>();
+        squares.iter_mut().zip(&bins.t).for_each(|(r, t)| *r += level(*t));
+        let mean = stats::mean(&squares);
+        squares.iter_mut().for_each(|r| *r -= mean);
+    }
+    squares.iter_mut().for_each(|r| *r *= *r);
     let keep =
         squares.len() - (squares.len() as f64 * 0.012).ceil().min(squares.len() as f64) as usize;
     if keep > 0 && keep < squares.len() {
         squares.select_nth_unstable_by(keep, f64::total_cmp);
     }
     (stats::mean(&squares[..keep]) + bins::within_hour_variance(window)).sqrt()
+}
+
+/// Whether steps up and down take turns three times, or twice with a stay below half a day.
+fn switches(structure: &Structure) -> bool {
+    let mut steps: Vec<(f64, f64)> =
+        structure.steps().map(|(time, size, _)| (time, size)).collect();
+    steps.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let turns = steps.windows(2).filter(|w| w[0].1 * w[1].1 < 0.0).count();
+    let brief = steps.windows(2).any(|w| w[1].0 - w[0].0 < 0.5);
+    turns >= 3 || (turns == 2 && brief)
 }
 
 /// 0 to 100; a series that follows season, trend and steps exactly scores 100.
@@ -55,16 +75,31 @@ pub(super) fn peak_multiplier(season: &Season, peak: &[u8], level: f64) -> Optio
     Some((level + effect / peak.len() as f64) / level)
 }
 
-/// How it behaves; `noise` and the structure's scale in points.
-pub(super) fn behaviour(direction: Direction, noise: f64, s: &Structure, idle: bool) -> Behaviour {
+/// How it behaves; `noise` in points.
+pub(super) fn behaviour(
+    direction: Direction,
+    noise: f64,
+    s: &Structure,
+    adjusted: &[f64],
+    idle: bool,
+) -> Behaviour {
     let ratio = noise / s.scale.max(0.05);
+    let bursts = |s: f64| noise >= s && (ratio > 1.6 || jumps(adjusted));
     match direction {
         Direction::SustainedIncrease => Behaviour::Growing,
         _ if idle => Behaviour::Idle,
-        _ if (noise >= 7.5 && ratio > 1.6) || (ratio > 4.0 && noise > 4.0) => Behaviour::Bursty,
+        _ if bursts(7.5) || (ratio > 4.0 && noise > 4.0) => Behaviour::Bursty,
         Direction::Cyclical => Behaviour::Cyclical,
         _ => Behaviour::Stable,
     }
+}
+
+/// Whether it changes by leaps: the standard deviation of the changes from bin to bin is well above
+/// their robust one. Noise, however large and lasting, has neither leaps nor rests.
+fn jumps(adjusted: &[f64]) -> bool {
+    let changes: Vec<f64> = adjusted.windows(2).map(|w| w[1] - w[0]).collect();
+    let (_, scale) = stats::center_and_scale(&changes, &mut Vec::new());
+    stats::variance(&changes).sqrt() > LEAP * scale.max(0.05)
 }
 
 /// Whether even the peaks are too little to matter; `p95` in points.

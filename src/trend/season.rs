@@ -29,6 +29,16 @@ pub(super) struct Season {
 }
 
 impl Season {
+    /// No season.
+    pub(super) fn none(grid: Grid) -> Self {
+        Self { per_day: grid.per_day(), ..Self::default() }
+    }
+
+    /// Whether any hour differs from any other.
+    pub(super) fn is_some(&self) -> bool {
+        !self.effect.is_empty()
+    }
+
     /// Effect in a slot of the day.
     pub(super) fn at(&self, slot: usize, weekend: bool) -> f64 {
         let weekly = self.effect.len() > self.per_day;
@@ -41,6 +51,13 @@ impl Season {
         self.at(hour * self.per_day / 24, weekend)
     }
 
+    /// Values of `bins` without the season.
+    pub(super) fn taken_out(&self, bins: &Bins) -> Vec<f64> {
+        (0..bins.len())
+            .map(|i| bins.y[i] - self.at(usize::from(bins.slot[i]), bins.weekend[i]))
+            .collect()
+    }
+
     /// Number of parameters that a window of `window` bins paid for.
     pub(super) fn parameters(&self, window: usize) -> f64 {
         self.effect.len() as f64 * window as f64 / self.bins.max(1) as f64
@@ -49,15 +66,19 @@ impl Season {
 
 /// The profile that `bins` support: none, one for all days, or one for weekdays and weekends.
 pub(super) fn season(bins: &Bins, grid: Grid) -> Season {
-    let none = Season { per_day: grid.per_day(), ..Season::default() };
+    let none = Season::none(grid);
     if bins.span() < DAILY_SPAN {
         return none;
     }
     let day = grid.per_day();
     let Some(daily) = profile::fit(&bins.t, &bins.y, &bins.slot, day) else { return none };
+    let weekends = knows_weekends(bins, day);
+    if daily.strength <= 0.0 && !weekends {
+        return none;
+    }
     let line = profile::rss_of_line(&bins.t, &bins.y);
     let mut chosen = daily.earns_its_place(line).then(|| daily.clone());
-    if knows_weekends(bins, day) {
+    if weekends {
         let group: Vec<u8> = (0..bins.len())
             .map(|i| bins.slot[i] + if bins.weekend[i] { day as u8 } else { 0 })
             .collect();

@@ -7,10 +7,12 @@ use crate::series::{Bins, stats};
 
 /// Share of the present slope that an earlier piece must reach to belong to the same trend.
 const SAME_TREND: f64 = 0.25;
+/// A part shorter than this share of the window takes in any earlier piece that goes the same way.
+const SHORT: f64 = 0.28;
 /// Points that the ends of the window may be off for reasons no residual shows.
 const SLACK: f64 = 0.02;
 /// Widening of the interval, measured: as such and per step or hinge (these were chosen, not given).
-const WIDER: (f64, f64) = (1.08, 0.12);
+const WIDER: (f64, f64) = (1.14, 0.12);
 
 /// A slope in points per day.
 pub(super) struct Slope {
@@ -87,7 +89,10 @@ fn trending_part(s: &Structure, start: f64, end: f64) -> (f64, Vec<f64>) {
     let now = pieces[pieces.len() - 1].1;
     let same = |slope: f64| slope * now > 0.0 && slope.abs() >= SAME_TREND * now.abs();
     let mut first = pieces.len() - 1;
-    while first > 0 && same(pieces[first - 1].1) {
+    let short = |first: usize| end - pieces[first].0 < SHORT * (end - start);
+    while first > 0
+        && (same(pieces[first - 1].1) || (short(first) && pieces[first - 1].1 * now > 0.0))
+    {
         first -= 1;
     }
     let from = pieces[first].0.max(start);

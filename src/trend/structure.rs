@@ -19,6 +19,8 @@ const LEAST: f64 = 11.0;
 const NOISE: f64 = 0.15;
 /// A step below this many points, or residual standard deviations, is none.
 const SMALLEST_STEP: (f64, f64) = (3.0, 2.0);
+/// The same where a move is known to have happened then.
+const SMALLEST_KNOWN: (f64, f64) = (1.0, 1.0);
 
 /// The chosen piecewise linear model, fitted.
 pub(super) struct Structure {
@@ -49,6 +51,12 @@ impl Structure {
         self.fit.beta[0]
             + self.fit.beta[1] * t
             + self.terms.iter().zip(&self.fit.beta[2..]).map(|(c, b)| c.at(t) * b).sum::<f64>()
+    }
+
+    /// Contrast of the coefficients that is the present slope.
+    pub(super) fn present_slope(&self) -> Vec<f64> {
+        let hinge = |term: &Term| f64::from(u8::from(matches!(term, Term::Hinge(_))));
+        [0.0, 1.0].into_iter().chain(self.terms.iter().map(hinge)).collect()
     }
 
     /// Steps with their sizes.
@@ -87,12 +95,14 @@ pub(super) fn structure(
 
 /// Index of the smallest step that is too small to be one.
 fn smallest_step(s: &Structure) -> Option<usize> {
-    let least = SMALLEST_STEP.0.max(SMALLEST_STEP.1 * s.scale);
-    let sizes = s.terms.iter().zip(&s.fit.beta[2..]).enumerate();
-    sizes
-        .filter(|(_, (term, size))| matches!(term, Term::Step(_)) && size.abs() < least)
-        .min_by(|a, b| a.1.1.abs().total_cmp(&b.1.1.abs()))
-        .map(|(i, _)| i)
+    // Size over the size it must have: the least goes first.
+    let excess = |i: usize| {
+        let (points, deviations) = if s.known[i] { SMALLEST_KNOWN } else { SMALLEST_STEP };
+        s.fit.beta[i + 2].abs() / points.max(deviations * s.scale)
+    };
+    (0..s.terms.len())
+        .filter(|i| matches!(s.terms[*i], Term::Step(_)) && excess(*i) < 1.0)
+        .min_by(|a, b| excess(*a).total_cmp(&excess(*b)))
 }
 
 /// Spikes go, steps stay: values clipped to a running median.
@@ -120,14 +130,20 @@ fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> 
     };
     let rules = Search { apart, last_hinge: t[n - 1] - 0.2 * span, terms: TERMS };
     let known = known_steps(t, shifts);
-    let level = search(t, &x, false, &known, &rules);
     let line = search(t, &x, true, &known, &rules);
     let fitted = 2.0 + (known.len() + TERMS) as f64;
     let n_eff = n as f64 / long_run(&line.residual, &bins.key, fitted, seasonal).inflation();
     let score = |m: &Model| score(m, known.len(), n as f64, n_eff);
     let least =
         |models: Vec<Model>| models.into_iter().min_by(|a, b| score(a).total_cmp(&score(b)));
-    let Some(mut best) = least([level.models, line.models].concat()) else { return Vec::new() };
+    let plain = Search { terms: 0, ..rules };
+    let level = search(t, &x, false, &known, &plain).models;
+    let Some(mut best) = least([line.models, level].concat()) else { return Vec::new() };
+    if best.sloped || best.terms.len() > known.len() {
+        // Where a line says nothing at all, a level with steps is not going to.
+        let level = search(t, &x, false, &known, &rules).models;
+        best = least([level, vec![best.clone()]].concat()).unwrap_or(best);
+    }
     for _ in 0..MOVES {
         if best.terms.len() == known.len() {
             break;
@@ -179,13 +195,18 @@ fn refit(bins: &Bins, x: &[f64], terms: &[(Term, bool)], seasonal: f64) -> Struc
         for i in 0..n {
             clipped[i] = x[i] - fitted(&fit, i);
         }
-        scale = stats::clip(&mut clipped, 3.0, &mut buffer);
+        let outside;
+        (scale, outside) = stats::clip(&mut clipped, 3.0, &mut buffer);
+        if !outside && pass == 0 {
+            break;
+        }
         if pass < 2 {
             let pseudo: Vec<f64> = (0..n).map(|i| fitted(&fit, i) + clipped[i]).collect();
             fit = least_squares(&columns, &pseudo);
         }
     }
     let residual = (0..n).map(|i| x[i] - fitted(&fit, i)).collect();
+    widen_for_hinges(&mut fit, columns.clone(), &bins.t, terms);
     let long_run = long_run(&clipped, &bins.key, columns.len() as f64, seasonal);
     Structure {
         terms: terms.iter().map(|t| t.0).collect(),
@@ -195,5 +216,20 @@ fn refit(bins: &Bins, x: &[f64], terms: &[(Term, bool)], seasonal: f64) -> Struc
         clipped,
         scale,
         long_run,
+    }
+}
+
+/// Where a slope breaks is estimated too: to first order that adds a step at each hinge to the design
+/// (Muggeo 2003), which widens the covariance of the coefficients.
+fn widen_for_hinges(fit: &mut Fit, mut columns: Vec<Vec<f64>>, t: &[f64], terms: &[(Term, bool)]) {
+    let p = columns.len();
+    for (term, _) in terms {
+        if let Term::Hinge(time) = term {
+            columns.push(t.iter().map(|t| Term::Step(*time).at(*t)).collect());
+        }
+    }
+    if columns.len() > p {
+        let wide = least_squares(&columns, t).inverse;
+        fit.inverse = (0..p * p).map(|i| wide[i / p * columns.len() + i % p]).collect();
     }
 }

@@ -1,6 +1,8 @@
 //! Ticks for the tests of the store.
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+pub(crate) mod workload;
+
 use pve_foresight::model::{
     Bytes, BytesPerSecond, Cores, Fraction, GuestKind, GuestSample, GuestStatus, NodeSample,
     StorageSample, Tick, UnixTime,
@@ -48,7 +50,7 @@ pub(crate) fn guest(vmid: u32, node: &str, ts: UnixTime) -> GuestSample {
     let x = noise(u64::from(vmid), ts as u64);
     GuestSample {
         vmid,
-        kind: if vmid % 5 == 0 { GuestKind::Lxc } else { GuestKind::Qemu },
+        kind: if vmid.is_multiple_of(5) { GuestKind::Lxc } else { GuestKind::Qemu },
         name: format!("guest-{vmid}"),
         node: node.into(),
         status: GuestStatus::Running,
@@ -66,7 +68,7 @@ pub(crate) fn guest(vmid: u32, node: &str, ts: UnixTime) -> GuestSample {
 
 /// Two nodes, `guests` guests from vmid 100 on, spread over the nodes.
 pub(crate) fn tick(ts: UnixTime, guests: u32) -> Tick {
-    let host = |vmid: u32| if vmid % 2 == 0 { "alpha" } else { "beta" };
+    let host = |vmid: u32| if vmid.is_multiple_of(2) { "alpha" } else { "beta" };
     Tick {
         ts,
         nodes: vec![node("alpha", ts), node("beta", ts)],

@@ -2,6 +2,7 @@
 
 use clap::{Args as Options, Parser, Subcommand, ValueEnum};
 use pve_foresight::model::{UnixTime, Vmid};
+use pve_foresight::simulate::{Placement, PveVersion};
 use std::path::PathBuf;
 
 /// Trend-based migration advice for Proxmox VE clusters.
@@ -53,6 +54,8 @@ pub(crate) enum Command {
     Verify,
     /// Show how large the store is
     Stats,
+    /// Replay recorded demand under our advice and other policies, and compare the overload
+    Backtest(Backtest),
     /// Show, check or migrate settings
     Settings(Settings),
     /// Write the ticks of a simulated cluster
@@ -122,6 +125,8 @@ pub(crate) struct Trend {
     /// Window of the trend
     #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=2160))]
     pub(crate) lookback: Option<u32>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
     /// Analyse raw series from a file instead, one JSON object per line
     #[arg(long, value_name = "FILE")]
     pub(crate) series: Option<PathBuf>,
@@ -232,6 +237,48 @@ pub(crate) struct Settings {
 }
 
 #[derive(Options, Debug)]
+pub(crate) struct Backtest {
+    /// Days judged after the warm-up [default: all that are recorded]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=365))]
+    pub(crate) days: Option<u16>,
+    /// Days before the first decision [default: 14 of traces; half of what the store holds, at most 14]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=365))]
+    pub(crate) warm_up: Option<u16>,
+    /// Hours between decisions
+    #[arg(long, value_name = "HOURS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=168))]
+    pub(crate) every: u16,
+    /// Who decides: none, snapshot, pve-crs, relief, ours, or all
+    #[arg(long, value_delimiter = ',', default_value = "all")]
+    pub(crate) policy: Vec<String>,
+    /// Replay recorded traces (CSV, may be gzipped) on a simulated cluster instead of the store
+    #[arg(long, value_name = "FILE")]
+    pub(crate) traces: Option<PathBuf>,
+    /// With --traces: number of nodes; several make a campaign
+    #[arg(long, value_delimiter = ',', default_value = "6", requires = "traces")]
+    pub(crate) nodes: Vec<u32>,
+    /// With --traces: cores of a node [default: half of the guests' cores, shared out]
+    #[arg(long, requires = "traces", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub(crate) cores: Option<u32>,
+    /// With --traces: memory of a node in GiB [default: six per core]
+    #[arg(long, value_name = "GIB", requires = "traces", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    pub(crate) memory: Option<u32>,
+    /// With --traces: number of guests; further ones repeat recorded ones, shifted by days
+    #[arg(long, requires = "traces")]
+    pub(crate) guests: Option<u32>,
+    /// With --traces: where guests start: skewed, skewed=FACTOR, random, round-robin or balanced
+    #[arg(long, default_value = "skewed", requires = "traces")]
+    pub(crate) placement: String,
+    /// With --traces: share of the guests that grow, from half of the warm-up on
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1, requires = "traces")]
+    pub(crate) growing: f64,
+    /// With --traces: seed of the placement; several make a campaign
+    #[arg(long, value_delimiter = ',', default_value = "1", requires = "traces")]
+    pub(crate) seed: Vec<u64>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
+}
+
+#[derive(Options, Debug)]
 pub(crate) struct Simulate {
     /// Scenario as JSON; options below override it
     #[arg(long, value_name = "FILE")]
@@ -242,6 +289,10 @@ pub(crate) struct Simulate {
     /// Number of guests
     #[arg(long)]
     pub(crate) guests: Option<u32>,
+    /// Where guests start: balanced, round-robin, random, skewed=F (each node F times as likely as
+    /// the next)
+    #[arg(long)]
+    pub(crate) placement: Option<Placement>,
     /// Length in days
     #[arg(long)]
     pub(crate) days: Option<f64>,
@@ -254,9 +305,12 @@ pub(crate) struct Simulate {
     /// Workloads from recorded traces (CSV, may be gzipped)
     #[arg(long, value_name = "FILE")]
     pub(crate) traces: Option<PathBuf>,
-    /// Write the last tick as a pmxcfs tree into this directory instead of JSON lines to stdout
+    /// Write pmxcfs trees instead of JSON lines to stdout: one per tick, DIR/UNIX, for `collect --root`
     #[arg(long, value_name = "DIR")]
-    pub(crate) tree: Option<PathBuf>,
+    pub(crate) trees: Option<PathBuf>,
+    /// Which Proxmox VE the trees are of
+    #[arg(long, value_name = "8|9", default_value = "9", requires = "trees")]
+    pub(crate) pve: PveVersion,
     /// Print the scenario with all its options as JSON and stop
     #[arg(long)]
     pub(crate) print_scenario: bool,

@@ -2,6 +2,7 @@
 
 mod append;
 mod args;
+mod backtest;
 mod collect;
 mod demo;
 mod export;
@@ -53,6 +54,7 @@ fn run(args: &Args, out: &mut Out) -> Result<bool> {
         Command::Export(c) => export::run(args, c),
         Command::Verify => verify::run(args, out),
         Command::Stats => stats::run(args, out),
+        Command::Backtest(c) => backtest::run(args, c, out),
         Command::Settings(c) => settings::run(args, c, out),
         Command::Simulate(c) => simulate::run(args, c, out),
         Command::Demo(c) => demo::run(args, c, out),

@@ -6,7 +6,7 @@ use crate::settings::read;
 use crate::usage;
 use pve_foresight::error::{Error, Kind, Result};
 use pve_foresight::simulate::{
-    GuestGroup, PveVersion, Scenario, Simulation, TraceSpec, TreeWriter, write_jsonl,
+    Gaps, GuestGroup, PveVersion, Scenario, Simulation, TraceSpec, TreeWriter, write_jsonl,
 };
 use std::io::{BufWriter, ErrorKind};
 use std::path::Path;
@@ -21,8 +21,8 @@ pub(crate) fn run(args: &Args, command: &Simulate, out: &mut Out) -> Result<bool
         return Ok(true);
     }
     let mut simulation = Simulation::new(&scenario)?;
-    match &command.tree {
-        Some(dir) => write_tree(dir, &mut simulation)?,
+    match &command.trees {
+        Some(dir) => write_trees(dir, command.pve, &mut simulation)?,
         None => {
             let count = write_jsonl(BufWriter::new(std::io::stdout().lock()), simulation)
                 .or_else(closed_is_fine)?;
@@ -41,15 +41,46 @@ fn closed_is_fine(e: Error) -> Result<u64> {
     }
 }
 
+/// Nodes and guests of a simulated cluster when only one of them is said.
+const USUAL: (u32, u32) = (4, 40);
+
 fn scenario(args: &Args, c: &Simulate) -> Result<Scenario> {
-    let mut scenario = match &c.scenario {
-        Some(file) => serde_json::from_slice(&read(file, MAX_SCENARIO)?)
-            .map_err(|e| Error::invalid(e.to_string()).at(file.display()))?,
-        None => Scenario::default(),
-    };
+    let mut scenario = base(c, args.now.unwrap_or(Scenario::default().end))?;
     if let Some(end) = args.now {
         scenario.end = end;
     }
+    if let Some(path) = &c.traces {
+        if c.guests.is_none() && c.scenario.is_none() {
+            scenario.guests.clear();
+        }
+        let known = scenario.traces.take().unwrap_or_default();
+        let gaps = if c.scenario.is_some() { known.gaps } else { Gaps::Held };
+        scenario.traces = Some(TraceSpec { path: path.clone(), repeat: true, gaps, ..known });
+    }
+    if let Some(placement) = &c.placement {
+        scenario.placement = placement.clone();
+    }
+    scenario.days = c.days.unwrap_or(scenario.days);
+    scenario.interval = c.interval.unwrap_or(scenario.interval);
+    scenario.seed = c.seed.unwrap_or(scenario.seed);
+    scenario.check()?;
+    Ok(scenario)
+}
+
+/// The scenario file with its sizes overridden; without one a fleet of the asked size.
+fn base(c: &Simulate, end: i64) -> Result<Scenario> {
+    let Some(file) = &c.scenario else {
+        return Ok(match c.nodes.or(c.guests) {
+            None => Scenario { end, ..Scenario::default() },
+            Some(_) => {
+                let (nodes, guests) = (c.nodes.unwrap_or(USUAL.0), c.guests.unwrap_or(USUAL.1));
+                Scenario::fleet(nodes, guests, c.seed.unwrap_or(1), end)
+            }
+        });
+    };
+    let text = String::from_utf8(read(file, MAX_SCENARIO)?)
+        .map_err(|e| usage(format!("not UTF-8: {e}")).at(file.display()))?;
+    let mut scenario = Scenario::parse(&text, file)?;
     if let Some(count) = c.nodes {
         let Some(group) = scenario.nodes.first_mut() else {
             return Err(usage("--nodes: the scenario has no group of nodes to resize"));
@@ -60,29 +91,31 @@ fn scenario(args: &Args, c: &Simulate) -> Result<Scenario> {
     if let Some(count) = c.guests {
         scenario.guests = vec![GuestGroup { count, ..GuestGroup::default() }];
     }
-    if let Some(path) = &c.traces {
-        if c.guests.is_none() && c.scenario.is_none() {
-            scenario.guests.clear();
-        }
-        let known = scenario.traces.take().unwrap_or_default();
-        scenario.traces = Some(TraceSpec { path: path.clone(), repeat: true, ..known });
-    }
-    scenario.days = c.days.unwrap_or(scenario.days);
-    scenario.interval = c.interval.unwrap_or(scenario.interval);
-    scenario.seed = c.seed.unwrap_or(scenario.seed);
-    scenario.check()?;
     Ok(scenario)
 }
 
-fn write_tree(dir: &Path, simulation: &mut Simulation) -> Result<()> {
-    let mut writer = TreeWriter::new(dir, PveVersion::V9)?;
+/// Most trees that are written: each has a file per guest.
+const MAX_TREES: u64 = 10_000;
+
+fn write_trees(dir: &Path, version: PveVersion, simulation: &mut Simulation) -> Result<()> {
+    let mut writer: Option<TreeWriter> = None;
     let mut count = 0u64;
     while let Some(tick) = simulation.next() {
-        // Counters need two ticks; what is on disk in the end is the last one.
-        let inventory = simulation.inventory();
-        writer.write(&tick, &inventory)?;
+        if count == MAX_TREES {
+            let message =
+                format!("stopped after {MAX_TREES} trees; take less --days or a longer --interval");
+            return Err(usage(message).at(dir.display()));
+        }
+        let root = dir.join(tick.ts.to_string());
+        match &mut writer {
+            Some(writer) => writer.move_to(&root)?,
+            None => writer = Some(TreeWriter::new(&root, version)?),
+        }
+        if let Some(writer) = &mut writer {
+            writer.write(&tick, &simulation.inventory())?;
+        }
         count += 1;
     }
-    note(format!("{count} ticks written as a pmxcfs tree to {}", dir.display()));
+    note(format!("{count} trees written below {}", dir.display()));
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::args::{Args, Trend};
 use crate::out::{BAD, DIM, HEAD, Out, WARN, note, styled, table};
 use crate::recommend::arrow;
+use crate::settings;
 use pve_foresight::api::{MetricTrend, TrendsReply};
 use pve_foresight::engine::{Engine, TrendsRequest};
 use pve_foresight::error::{Error, Result};
@@ -12,16 +13,17 @@ use std::fs::File;
 use std::io::{BufReader, stdin};
 use std::path::Path;
 
-/// Window of the trend when nobody says another: the default of the settings.
-const LOOKBACK: u32 = 168;
-
 pub(crate) fn run(args: &Args, command: &Trend, out: &mut Out) -> Result<bool> {
     if let Some(file) = &command.series {
         return series(file, out);
     }
+    let (effective, warnings) = settings::effective(&command.settings, None)?;
+    warnings.iter().for_each(note);
+    let usual = effective.config.settings.analysis_lookback.hours().0 as u32;
     let request = TrendsRequest {
         now: args.now,
-        lookback_hours: command.lookback.unwrap_or(LOOKBACK),
+        lookback_hours: command.lookback.unwrap_or(usual),
+        config: effective.config,
         node: command.node.clone(),
         guest: command.guest,
     };

@@ -1,0 +1,141 @@
+//! The store's hot paths: `cargo bench --bench store`. Figures and limits: docs/performance.md.
+#![allow(missing_docs, reason = "criterion's macros make undocumented functions")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench may stop where it stands")]
+
+#[path = "../tests/store_support/mod.rs"]
+mod store_support;
+
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use pve_foresight::model::{GuestMetric, Metric};
+use pve_foresight::store::{Detail, Fleet, Reader, Resolution, Retention, Writer};
+use std::cell::RefCell;
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+use store_support::workload::Workload;
+use store_support::*;
+
+const SIZES: [u32; 3] = [50, 2_000, 10_000];
+
+/// Seven days of hourly rows and 48 hours of samples, most hours made from few ticks: readers do
+/// not see the difference, and filling takes seconds instead of minutes.
+fn filled(workload: &Workload, dir: &Path) -> i64 {
+    let (end, recent) = (START + 7 * DAY, START + 5 * DAY);
+    let ticks = (START..recent).step_by(1_800).chain((recent..end).step_by(60));
+    let mut writer = Writer::open(dir, Retention::default()).unwrap();
+    writer.append_all(ticks.map(|ts| workload.tick(ts))).unwrap();
+    writer.compress(end).unwrap();
+    end
+}
+
+fn append(c: &mut Criterion) {
+    let mut group = c.benchmark_group("append_one_tick");
+    for guests in SIZES {
+        let Some(workload) = Workload::new(guests) else { return };
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+        // One minute of time: neither syncs nor rolls are in the figure, CPU and one write are.
+        let ticks: Vec<_> = (0..60).map(|i| workload.tick(START + i * 60)).collect();
+        writer.append(&ticks[0]).unwrap();
+        let writer = RefCell::new(writer);
+        let mut second = START;
+        group.bench_function(BenchmarkId::from_parameter(guests), |b| {
+            b.iter_batched(
+                || {
+                    second += 1;
+                    if second == START + 3_599 {
+                        second = START + 1;
+                        *writer.borrow_mut() = beside(dir.path(), &ticks[0]);
+                    }
+                    let mut tick = ticks[second as usize % 60].clone();
+                    tick.ts = second;
+                    tick
+                },
+                |tick| black_box(writer.borrow_mut().append_all([&tick]).unwrap()),
+                criterion::BatchSize::SmallInput,
+            );
+        });
+    }
+    group.finish();
+}
+
+/// A fresh store: an hour has only 3,600 seconds.
+fn beside(dir: &Path, first: &pve_foresight::model::Tick) -> Writer {
+    let other = dir.join(format!("x{}", fs::read_dir(dir).unwrap().count()));
+    let mut writer = Writer::open(&other, Retention::default()).unwrap();
+    writer.append(first).unwrap();
+    writer
+}
+
+fn roll(c: &mut Criterion) {
+    let mut group = c.benchmark_group("roll_one_hour");
+    group.sample_size(20);
+    for guests in SIZES {
+        let Some(workload) = Workload::new(guests) else { return };
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+        let ticks = (0..60).map(|i| workload.tick(START + i * 60));
+        writer.append_all(ticks).unwrap();
+        group.bench_function(BenchmarkId::from_parameter(guests), |b| {
+            b.iter_batched(
+                || fs::remove_dir_all(dir.path().join("hour")).unwrap_or_default(),
+                |()| assert_eq!(writer.compress(START + HOUR).unwrap().rows, 1),
+                criterion::BatchSize::PerIteration,
+            );
+        });
+    }
+    group.finish();
+}
+
+fn read(c: &mut Criterion) {
+    let mut group = c.benchmark_group("read");
+    group.sample_size(20);
+    for guests in SIZES {
+        let Some(workload) = Workload::new(guests) else { return };
+        let dir = tempfile::tempdir().unwrap();
+        let end = filled(&workload, dir.path());
+        let reader = Reader::open(dir.path()).unwrap();
+        let all = |resolution| {
+            let fleet = reader.fleet(START..end, resolution, Detail::Typical).unwrap();
+            assert_eq!(fleet.guests.len(), guests as usize);
+            fleet
+        };
+        group.bench_function(BenchmarkId::new("all_7d_hourly", guests), |b| {
+            b.iter(|| black_box(all(Resolution::Hourly)));
+        });
+        group.bench_function(BenchmarkId::new("all_7d_hourly_and_sum", guests), |b| {
+            b.iter(|| {
+                let fleet = all(Resolution::Hourly);
+                black_box((0..guests as usize).map(|e| sum(&fleet, e)).sum::<f64>())
+            });
+        });
+        if guests <= 2_000 {
+            group.bench_function(BenchmarkId::new("all_7d_mixed", guests), |b| {
+                b.iter(|| black_box(all(Resolution::Mixed)));
+            });
+        }
+        group.bench_function(BenchmarkId::new("one_7d_mixed", guests), |b| {
+            b.iter(|| {
+                let history = reader.guest_history(100 + guests / 2, START..end).unwrap();
+                assert!(history.windows().len() > 2_880);
+                black_box(history)
+            });
+        });
+        group.bench_function(BenchmarkId::new("last_tick", guests), |b| {
+            b.iter(|| black_box(reader.last_tick(end).unwrap()));
+        });
+        group.bench_function(BenchmarkId::new("migrations_7d", guests), |b| {
+            b.iter(|| black_box(reader.migrations(START..end).unwrap()));
+        });
+    }
+    group.finish();
+}
+
+/// Sum of the means of all metrics of an entity.
+fn sum(fleet: &Fleet, entity: usize) -> f64 {
+    let of = |&m: &GuestMetric| fleet.guest_table.points(entity, m).map(|p| p.avg).sum::<f64>();
+    GuestMetric::ALL.iter().map(of).sum()
+}
+
+criterion_group!(store, append, roll, read);
+criterion_main!(store);

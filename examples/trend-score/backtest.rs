@@ -1,0 +1,94 @@
+//! Rolling-origin backtest of the forecast on real traces.
+
+use crate::permute::Traces;
+use pve_foresight::model::{Bucket, HOUR};
+use pve_foresight::series::{LocalTime, Point};
+use pve_foresight::trend::{Params, analyze};
+
+/// Samples an hour.
+const HOURLY: usize = 12;
+/// Horizons in hours at which intervals are checked.
+const HORIZONS: [usize; 5] = [1, 6, 24, 48, 72];
+
+fn median(x: &mut [f64]) -> f64 {
+    x.sort_by(f64::total_cmp);
+    x.get(x.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn p95(x: &[f64]) -> f64 {
+    let mut x = x.to_vec();
+    x.sort_by(f64::total_cmp);
+    x[(x.len() * 95).div_ceil(100) - 1]
+}
+
+/// Prints scaled errors and interval coverage over all origins of all series.
+pub(crate) fn print(traces: &Traces) {
+    let local = LocalTime::utc();
+    let mut inside = [0.0; 5];
+    let (mut n, mut wide) = (0.0, Vec::new());
+    let mut mase = [Vec::new(), Vec::new()];
+    let (mut peak, mut bias) = (Vec::new(), Vec::new());
+    for s in traces.series() {
+        let hours = s.len() / HOURLY;
+        for origin in (168..hours.saturating_sub(72)).step_by(61) {
+            let first = origin.saturating_sub(336);
+            let mut raw = s[first * HOURLY..origin * HOURLY].to_vec();
+            let points: Vec<Point> = raw
+                .chunks_mut(HOURLY)
+                .enumerate()
+                .filter_map(|(i, c)| Bucket::of((first + i) as i64 * HOUR, 3_600, c))
+                .map(|b| Point::from(&b))
+                .collect();
+            let trend = analyze(&points, &Params::share(origin as i64 * HOUR, 100.0, &local));
+            let hour =
+                |i: usize| s[i * HOURLY..(i + 1) * HOURLY].iter().sum::<f64>() / HOURLY as f64;
+            let Some(_) = trend.forecast(1.0) else { continue };
+            n += 1.0;
+            for (k, h) in HORIZONS.iter().enumerate() {
+                let f = trend.forecast(*h as f64 - 0.5).unwrap_or_else(|| unreachable!());
+                let slack = 0.05;
+                let actual = hour(origin + h - 1);
+                inside[k] +=
+                    f64::from(u8::from(actual >= f.low - slack && actual <= f.high + slack));
+                if *h == 24 {
+                    wide.push(f.high - f.low);
+                }
+            }
+            let naive: f64 =
+                (origin - 144..origin).map(|i| (hour(i) - hour(i - 24)).abs()).sum::<f64>() / 144.0;
+            for (k, reach) in [24usize, 72].into_iter().enumerate() {
+                let error: f64 = (0..reach)
+                    .filter_map(|h| {
+                        Some((trend.forecast(h as f64 + 0.5)?.expected - hour(origin + h)).abs())
+                    })
+                    .sum::<f64>()
+                    / reach as f64;
+                if naive > 0.05 {
+                    mase[k].push(error / naive);
+                }
+            }
+            if let Some(told) = trend.p95_7d {
+                let actual = p95(&s[origin * HOURLY..(origin + 72) * HOURLY]);
+                peak.push((told - actual).abs());
+                bias.push(told - actual);
+            }
+        }
+    }
+    let mean = |x: &[f64]| x.iter().sum::<f64>() / x.len() as f64;
+    println!("\n## Forecast on real guests: {n} origins\n");
+    println!(
+        "80 % interval covers at 1, 6, 24, 48, 72 h: {:.2?}; median width at 24 h {:.2} points",
+        inside.map(|v| v / n),
+        median(&mut wide)
+    );
+    println!(
+        "MASE (seasonal naive) median over 24 h {:.2}, over 72 h {:.2}",
+        median(&mut mase[0]),
+        median(&mut mase[1])
+    );
+    println!(
+        "P95 of the next 72 h: mean error {:.2}, bias {:+.2} points",
+        mean(&peak),
+        mean(&bias)
+    );
+}

@@ -1,0 +1,231 @@
+//! Our own advice, followed at once: the same outlook, states and plan as `recommend`, made from
+//! a recording instead of the store.
+
+use super::lived::{Lived, Relocation, View};
+use super::recording::Recording;
+use crate::model::{Bytes, Cores, GuestStatus, HOUR, Inventory, Migration, UnixTime};
+use crate::outlook::{
+    GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings,
+};
+use crate::recommend::{Constraints, Plan, Question, plan, states};
+use crate::series::{LocalTime, Point};
+use crate::settings::PenaltyConfig;
+use crate::trend::{Nature, Trend};
+
+/// Hours of history that an outlook is made from, as from the store: the hourly tier.
+const WINDOW: usize = 336;
+/// Trends are made anew after this many hours, or when a node's guests changed: they look at a
+/// week, so an hour more hardly changes them, and they cost more than all the rest.
+const TREND_HOURS: usize = 6;
+
+/// What is remembered between decisions: trends only.
+pub(super) struct Ours<'a> {
+    recording: &'a Recording,
+    config: &'a PenaltyConfig,
+    local: &'a LocalTime,
+    points: Vec<(Vec<Point>, Vec<Point>)>,
+    guests: Vec<(Trend, Trend)>,
+    nodes: Vec<Option<(Trend, Trend)>>,
+    analysed: Option<usize>,
+}
+
+impl<'a> Ours<'a> {
+    pub(super) fn new(
+        recording: &'a Recording,
+        config: &'a PenaltyConfig,
+        local: &'a LocalTime,
+    ) -> Self {
+        let points = recording.guests.iter().map(|g| g.points(recording.start)).collect();
+        let nodes = vec![None; recording.nodes.len()];
+        Self { recording, config, local, points, guests: Vec::new(), nodes, analysed: None }
+    }
+
+    /// The moves that are recommended now.
+    pub(super) fn decide(&mut self, view: &View) -> Vec<Relocation> {
+        let (outlook, _, plan) = self.advise(view);
+        let index = |vmid| self.recording.guests.iter().position(|g| g.vmid == vmid);
+        let relocation = |step: &crate::recommend::Step| {
+            Some(Relocation { guest: index(outlook.guests[step.guest].vmid)?, to: step.target })
+        };
+        let moves: Vec<Relocation> = plan.steps.iter().filter_map(relocation).collect();
+        for m in &moves {
+            self.nodes[view.lived.hosts[m.guest]] = None;
+            self.nodes[m.to] = None;
+        }
+        moves
+    }
+
+    /// The whole advice with what it was made from.
+    fn advise(&mut self, view: &View) -> (Outlook, Inventory, Plan) {
+        let lens = Lens { now: view.now(), config: self.config, local: self.local };
+        self.refresh(&lens, view.lived);
+        let outlook = self.outlook(&lens, view.lived);
+        let inventory = self.inventory(&outlook);
+        let plan = {
+            let states = states(&outlook, self.config);
+            plan(&Question {
+                outlook: &outlook,
+                states: &states,
+                inventory: &inventory,
+                constraints: &Constraints::new(&inventory),
+                config: self.config,
+                local_hour: self.local.hour(view.now()) as u8,
+            })
+        };
+        (outlook, inventory, plan)
+    }
+
+    /// Makes trends that are missing or old.
+    fn refresh(&mut self, lens: &Lens, lived: &Lived) {
+        let hours = lived.hours;
+        if self.analysed.is_none_or(|at| hours >= at + TREND_HOURS) {
+            self.analysed = Some(hours);
+            self.nodes.fill(None);
+            let known = |points: &[Point]| points.partition_point(|p| p.time < lens.now);
+            let trend = |points: &[Point], nature| {
+                let end = known(points);
+                let start = points.partition_point(|p| p.time < lens.now - WINDOW as i64 * HOUR);
+                lens.trend(&points[start..end], 1.0, nature, &[])
+            };
+            self.guests = self
+                .points
+                .iter()
+                .map(|(cpu, memory)| (trend(cpu, Nature::Work), trend(memory, Nature::Fill)))
+                .collect();
+        }
+        for n in 0..self.nodes.len() {
+            if self.nodes[n].is_none() {
+                self.nodes[n] = Some(self.node_trends(lens, lived, n));
+            }
+        }
+    }
+
+    fn node_trends(&self, lens: &Lens, lived: &Lived, n: usize) -> (Trend, Trend) {
+        let node = &self.recording.nodes[n];
+        let touches = |m: &&Migration| m.from == node.name || m.to == node.name;
+        let shifts: Vec<UnixTime> = lived.moves.iter().filter(touches).map(|m| m.time).collect();
+        let trend = |hours: &[Option<f64>], whole: f64, threshold: f64, nature| {
+            let start = hours.len().saturating_sub(WINDOW);
+            let first = self.recording.start + start as i64 * HOUR + HOUR / 2;
+            let shares = shares(&hours[start..], whole);
+            let point = |(i, share): (usize, &Option<f64>)| {
+                let time = first + i as i64 * HOUR;
+                let (seconds, count) = (HOUR as u32, self.recording.per_hour() as u32);
+                Some(Point { time, value: (*share)?, seconds, count, p95: None })
+            };
+            let points: Vec<Point> = shares.iter().enumerate().filter_map(point).collect();
+            lens.trend(&points, threshold, nature, &shifts)
+        };
+        let (cpu, memory) = (self.config.cpu_threshold.0, self.config.mem_threshold.0);
+        (
+            trend(&lived.node_cpu[n], node.cores, cpu, Nature::Work),
+            trend(&lived.node_memory[n], node.memory, memory, Nature::Fill),
+        )
+    }
+
+    fn outlook(&self, lens: &Lens, lived: &Lived) -> Outlook {
+        let nodes = (0..self.recording.nodes.len()).map(|n| self.node(lens, lived, n)).collect();
+        let running = |g: &usize| {
+            let demand = &self.recording.guests[*g].demand;
+            last(&demand.cpu_hours, lived.hours, 1)[0].is_some()
+        };
+        let guests =
+            (0..self.recording.guests.len()).filter(running).map(|g| self.guest(lens, lived, g));
+        lens.outlook(nodes, guests.collect())
+    }
+
+    fn node(&self, lens: &Lens, lived: &Lived, n: usize) -> (NodeOutlook, NodeHistory) {
+        let node = &self.recording.nodes[n];
+        let cpu = last(&lived.node_cpu[n], lived.hours, WINDOW).to_vec();
+        let memory = last(&lived.node_memory[n], lived.hours, WINDOW).to_vec();
+        let (cpu_now, memory_now) =
+            (cpu.last().copied().flatten(), memory.last().copied().flatten());
+        let readings = |hours: &[Option<f64>], whole: f64| {
+            let shares = shares(hours, whole);
+            Readings::of(&shares, shares.last().copied().flatten())
+        };
+        let (cpu_trend, mem_trend) =
+            self.nodes[n].clone().unwrap_or_else(|| self.node_trends(lens, lived, n));
+        let outlook = NodeOutlook {
+            name: node.name.clone(),
+            online: true,
+            maintenance: false,
+            cores: Cores(node.cores),
+            memory: Bytes(node.memory),
+            base: Default::default(),
+            cpu: readings(&cpu, node.cores),
+            mem: readings(&memory, node.memory),
+            iowait: Readings::default(),
+            storage_usage: None,
+            cpu_trend,
+            mem_trend,
+            iowait_trend: lens.trend(&[], self.config.iowait_threshold.0, Nature::Work, &[]),
+            history_hours: lived.hours as f64,
+        };
+        (outlook, NodeHistory { cpu, memory, cpu_now, memory_now })
+    }
+
+    fn guest(&self, lens: &Lens, lived: &Lived, g: usize) -> (GuestOutlook, GuestHistory) {
+        let guest = &self.recording.guests[g];
+        let (cpu_trend, mem_trend) = self.guests[g].clone();
+        let cpu = last(&guest.demand.cpu_hours, lived.hours, WINDOW).to_vec();
+        let memory = last(&guest.demand.memory_hours, lived.hours, WINDOW).to_vec();
+        let newest = |hours: &[Option<f64>]| hours.last().copied().flatten().unwrap_or(0.0);
+        let (cpu_now, memory_now) = (newest(&cpu), newest(&memory));
+        let writes = &guest.demand.write_hours;
+        let lately = last(writes, lived.hours.min(writes.len()), 24).iter().flatten();
+        let (sum, count) = lately.fold((0.0, 0u32), |(s, n), x| (s + x, n + 1));
+        let first = guest.demand.cpu_hours.iter().position(Option::is_some).unwrap_or(0);
+        let past = GuestHistory {
+            cpu,
+            memory,
+            host: last(&lived.past_hosts[g], lived.hours, WINDOW).to_vec(),
+            cpu_now,
+            memory_now,
+            growth: (lens.growth(&cpu_trend) * guest.cores, lens.growth(&mem_trend) * guest.maxmem),
+        };
+        let moves = lived.moves.iter().filter(|m| m.vmid == guest.vmid).cloned().collect();
+        let outlook = GuestOutlook {
+            vmid: guest.vmid,
+            name: guest.name.clone(),
+            kind: guest.kind,
+            host: lived.hosts[g],
+            cores: Cores(guest.cores),
+            maxmem: Bytes(guest.maxmem),
+            load: Default::default(),
+            cpu_now: Cores(cpu_now),
+            write_bps: if count > 0 { sum / f64::from(count) } else { 0.0 },
+            cpu_trend,
+            mem_trend,
+            moves,
+            history_hours: lived.hours.saturating_sub(first) as f64,
+        };
+        (outlook, past)
+    }
+
+    /// The recording's configuration with everybody where they are now.
+    fn inventory(&self, outlook: &Outlook) -> Inventory {
+        let mut inventory = self.recording.inventory.clone();
+        for facts in &mut inventory.guests {
+            let found = outlook.guests.binary_search_by_key(&facts.vmid, |g| g.vmid);
+            match found {
+                Ok(i) => {
+                    facts.node.clone_from(&outlook.nodes[outlook.guests[i].host].name);
+                    facts.status = GuestStatus::Running;
+                }
+                Err(_) => facts.status = GuestStatus::Stopped,
+            }
+        }
+        inventory
+    }
+}
+
+/// The newest `count` of the first `hours` entries.
+fn last<T>(all: &[T], hours: usize, count: usize) -> &[T] {
+    &all[hours.saturating_sub(count)..hours]
+}
+
+/// Use as a share of what there is, as it is measured: never above all of it.
+fn shares(hours: &[Option<f64>], whole: f64) -> Vec<Option<f64>> {
+    hours.iter().map(|x| x.map(|x| (x / whole.max(1e-9)).min(1.0))).collect()
+}

@@ -1,0 +1,102 @@
+//! How recorded series become an outlook, whoever recorded them: the store or a replay.
+
+use super::{
+    GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Weights, build,
+};
+use crate::model::{Fraction, UnixTime, Worse};
+use crate::series::{LocalTime, Point};
+use crate::settings::PenaltyConfig;
+use crate::trend::{Nature, Params, ProjectionBasis, Scale, Trend, analyze};
+
+/// A claimed trend of work (CPU, I/O wait), and any new claim, is believed to go on this long:
+/// real ones mostly stop (docs/trend.md).
+const BELIEVED_DAYS: f64 = 2.0;
+
+/// From where and with which settings the past is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Lens<'a> {
+    /// Moment of the analysis.
+    pub now: UnixTime,
+    /// Effective settings.
+    pub config: &'a PenaltyConfig,
+    /// Local time of the cluster.
+    pub local: &'a LocalTime,
+}
+
+impl Lens<'_> {
+    /// Hours looked back and ahead.
+    pub fn lookback(&self) -> u32 {
+        self.config.settings.analysis_lookback.hours().0 as u32
+    }
+
+    /// Trend of a series of shares; `shifts` are the known times of level shifts.
+    pub fn trend(
+        &self,
+        points: &[Point],
+        threshold: f64,
+        nature: Nature,
+        shifts: &[UnixTime],
+    ) -> Trend {
+        let params = Params {
+            now: self.now,
+            lookback_hours: self.lookback(),
+            threshold: Some(threshold),
+            worse: Worse::High,
+            scale: Scale::Share { whole: 1.0 },
+            nature,
+            shifts,
+            local: self.local,
+        };
+        analyze(points, &params)
+    }
+
+    /// Change by the end of the horizon if a claimed trend goes on as far as such trends do.
+    pub fn growth(&self, trend: &Trend) -> f64 {
+        let horizon = f64::from(self.lookback()) / 24.0;
+        let days = match trend.projection_basis {
+            Some(ProjectionBasis::Persistent) => horizon,
+            Some(ProjectionBasis::New | ProjectionBasis::CpuLike) => horizon.min(BELIEVED_DAYS),
+            None => 0.0,
+        };
+        match trend.direction.is_trend() {
+            true => trend.slope_per_day.unwrap_or(0.0) * days,
+            false => 0.0,
+        }
+    }
+
+    /// The outlook of a cluster: `nodes` by name and `guests` by number, their loads still empty,
+    /// each with its past. O(entities x hours).
+    pub fn outlook(
+        &self,
+        nodes: Vec<(NodeOutlook, NodeHistory)>,
+        guests: Vec<(GuestOutlook, GuestHistory)>,
+    ) -> Outlook {
+        let (mut nodes, node_pasts): (Vec<NodeOutlook>, Vec<NodeHistory>) =
+            nodes.into_iter().unzip();
+        let (guests, pasts): (Vec<GuestOutlook>, Vec<GuestHistory>) = guests.into_iter().unzip();
+        let pasts: Vec<(usize, GuestHistory)> = guests.iter().map(|g| g.host).zip(pasts).collect();
+        let blend = self.config.blend();
+        let weights = Weights {
+            current: blend.current,
+            day: blend.day,
+            week: blend.week,
+            growth: self.config.trend_share.0,
+        };
+        let expected = build(&pasts, &node_pasts, self.lookback() as usize, weights);
+        let guests = guests.into_iter().zip(expected.guests);
+        let guests = guests.map(|(guest, load)| GuestOutlook { load, ..guest }).collect();
+        for ((node, base), placed) in nodes.iter_mut().zip(expected.bases).zip(&expected.placed) {
+            node.base = base;
+            node.cpu = seen(&placed.cpu, node.cores.0, node.cpu.current);
+            node.mem = seen(&placed.memory, node.memory.0, node.mem.current);
+        }
+        Outlook { now: self.now, weights: expected.weights, nodes, guests }
+    }
+}
+
+/// Readings of hours in cores or bytes.
+fn seen(hours: &[Option<f64>], capacity: f64, current: Option<Fraction>) -> Readings {
+    let shares: Vec<Option<f64>> =
+        hours.iter().map(|x| x.map(|x| x / capacity.max(f64::MIN_POSITIVE))).collect();
+    Readings::of(&shares, current.map(|x| x.0))
+}

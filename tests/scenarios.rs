@@ -1,0 +1,127 @@
+//! Stories with a known right answer: one directory per behaviour under `tests/scenarios/`.
+//!
+//! `cluster.json` has a simulated cluster, and what its configuration and settings add; `README`
+//! says what must happen; `expect.json` has it. `UPDATE=1 cargo test --test scenarios` rewrites
+//! the expectations: the diff is the review.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
+
+use pve_foresight::api::RecommendReply;
+use pve_foresight::engine::{Engine, RecommendRequest};
+use pve_foresight::model::Inventory;
+use pve_foresight::settings::{Stored, get_effective_penalty_config};
+use pve_foresight::simulate::{Scenario, Simulation};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Adds the configuration that a simulated cluster does not have: whole fields for the cluster,
+/// fields of single nodes and guests by their name or number.
+fn configured(inventory: &Inventory, added: &Map<String, Value>) -> Inventory {
+    let mut all = serde_json::to_value(inventory).unwrap();
+    for (field, value) in added {
+        match field.as_str() {
+            "nodes" | "guests" => {
+                let key = if field == "nodes" { "name" } else { "vmid" };
+                for (name, fields) in value.as_object().unwrap() {
+                    let entries = all[field].as_array_mut().unwrap();
+                    let same = |e: &&mut Value| e[key] == json!(name) || e[key].to_string() == *name;
+                    let entry = entries.iter_mut().find(same).unwrap();
+                    entry.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+                }
+            }
+            _ => all[field] = value.clone(),
+        }
+    }
+    serde_json::from_value(all).unwrap()
+}
+
+fn run(folder: &Path) -> RecommendReply {
+    let text = std::fs::read_to_string(folder.join("cluster.json")).unwrap();
+    let case: Value = serde_json::from_str(&text).unwrap();
+    let scenario: Scenario = serde_json::from_value(case["scenario"].clone()).unwrap();
+    let mut simulation = Simulation::new(&scenario).unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let engine = Engine::new(state.path());
+    engine.append(&mut simulation).unwrap();
+    let settings = match &case["settings"] {
+        Value::Null => Stored::default(),
+        body => Stored::default().with_settings(body).unwrap(),
+    };
+    let empty = Map::new();
+    let added = case["inventory"].as_object().unwrap_or(&empty);
+    let request = RecommendRequest {
+        now: Some(scenario.end),
+        inventory: None,
+        config: get_effective_penalty_config(&settings).config,
+    };
+    engine.recommend_with(&request, configured(&simulation.inventory(), added)).unwrap()
+}
+
+/// What a story promises: states, moves, and why others stayed; no figures, which may be tuned.
+fn told(reply: &RecommendReply) -> Value {
+    let states: BTreeMap<&str, Value> =
+        reply.nodes.iter().map(|n| (n.name.as_str(), json!(n.state))).collect();
+    let moves: Vec<Value> = reply
+        .recommendations
+        .iter()
+        .map(|r| json!({"vmid": r.vmid, "source": r.source, "target": r.target}))
+        .collect();
+    let blockers: BTreeMap<String, Vec<Value>> = reply
+        .skipped
+        .iter()
+        .filter(|s| !s.blockers.is_empty())
+        .map(|s| {
+            let mut codes: Vec<Value> = s.blockers.iter().map(|b| json!(b.code)).collect();
+            codes.dedup();
+            (s.vmid.to_string(), codes)
+        })
+        .collect();
+    let weighed: BTreeMap<String, &str> = reply
+        .considered
+        .iter()
+        .map(|c| (c.vmid.to_string(), c.reason.split(|x: char| x.is_ascii_digit()).next().unwrap()))
+        .collect();
+    json!({"states": states, "moves": moves, "weighed": weighed, "blockers": blockers})
+}
+
+#[test]
+fn every_story_ends_as_it_must() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios");
+    let mut folders: Vec<PathBuf> =
+        std::fs::read_dir(root).unwrap().map(|e| e.unwrap().path()).collect();
+    folders.sort();
+    let update = std::env::var_os("UPDATE").is_some();
+    let (mut quiet, mut wrong) = (0, Vec::new());
+    for folder in &folders {
+        let reply = run(folder);
+        let told = told(&reply);
+        quiet += usize::from(reply.recommendations.is_empty());
+        assert!(folder.join("README").is_file(), "{}: a story has a README", folder.display());
+        let file = folder.join("expect.json");
+        if update {
+            std::fs::write(&file, format!("{told:#}\n")).unwrap();
+        }
+        let expected: Value =
+            serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
+        if told != expected {
+            wrong.push(format!("{}: got {told:#}", folder.display()));
+        }
+        check_sense(&reply);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(2 * quiet >= folders.len() - 4, "half of the stories end in nothing to do");
+}
+
+/// What holds in every story.
+fn check_sense(reply: &RecommendReply) {
+    assert!(reply.overload_after.core_hours <= reply.overload_before.core_hours);
+    for r in &reply.recommendations {
+        assert_ne!(r.source, r.target);
+        assert!((0.0..=100.0).contains(&r.confidence));
+        assert!(r.decision_explanation.contains(&r.source), "{}", r.decision_explanation);
+        assert!(r.decision_explanation.contains(&r.target), "{}", r.decision_explanation);
+        let peaks = &r.weighing.target_peaks;
+        assert!(peaks.cpu_after <= 1.0 && peaks.memory_after <= 1.0);
+    }
+}

@@ -1,0 +1,273 @@
+//! Damage and crashes: every changed byte is found, the rest stays readable, nothing is lost but
+//! the batch in flight.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+
+mod store_support;
+
+use pve_foresight::error::Kind;
+use pve_foresight::model::{BytesPerSecond, GuestMetric, Tick};
+use pve_foresight::store::{Detail, FindingKind, Reader, Resolution, Retention, Tier, Writer};
+use std::fs;
+use std::path::{Path, PathBuf};
+use store_support::*;
+
+fn open(dir: &Path) -> Writer {
+    Writer::open(dir, Retention::default()).unwrap()
+}
+
+/// Segment files of a store, smallest path first.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let folders = Tier::ALL.iter().map(|t| dir.join(t.folder()));
+    let entries = folders.flat_map(|f| fs::read_dir(f).unwrap().map(|e| e.unwrap().path()));
+    let mut all: Vec<PathBuf> = entries.collect();
+    all.sort();
+    all
+}
+
+/// A small tick whose values say when it is from.
+fn stamped(ts: i64) -> Tick {
+    let mut tick = tick(ts, 2);
+    tick.guests
+        .iter_mut()
+        .for_each(|g| g.net_in_bps = Some(BytesPerSecond(1_000.0 + (ts - START) as f64)));
+    tick
+}
+
+/// Times of the samples that can be read; panics if a value is wrong.
+fn readable(dir: &Path) -> Vec<i64> {
+    let reader = Reader::open(dir).unwrap();
+    let history = reader.guest_history(100, 0..i64::MAX).unwrap();
+    let buckets = history.series(GuestMetric::NetIn);
+    for b in buckets.iter().filter(|b| b.seconds == 0) {
+        assert!(close(b.avg, 1_000.0 + (b.start - START) as f64), "{b:?}");
+    }
+    let fleet = reader.fleet(0..i64::MAX, Resolution::Mixed, Detail::Full).unwrap();
+    if let Some(entity) = fleet.guest(100) {
+        for b in fleet.guest_table.buckets(entity, GuestMetric::NetIn).filter(|b| b.seconds == 0) {
+            assert!(close(b.avg, 1_000.0 + (b.start - START) as f64), "{b:?}");
+        }
+    }
+    buckets.iter().map(|b| b.start).collect()
+}
+
+#[test]
+fn every_flipped_byte_is_found_and_costs_no_more_than_its_frame() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).append_all((0..4).map(|i| stamped(START + i * 60))).unwrap();
+    let file = files(dir.path())[0].clone();
+    let good = fs::read(&file).unwrap();
+    assert!(Reader::open(dir.path()).unwrap().verify().unwrap().is_clean());
+    for (i, mask) in (0..good.len()).flat_map(|i| [(i, 0x01u8), (i, 0xff)]) {
+        let mut bad = good.clone();
+        bad[i] ^= mask;
+        fs::write(&file, &bad).unwrap();
+        let findings = Reader::open(dir.path()).unwrap().verify().unwrap().findings;
+        assert!(!findings.is_empty(), "byte {i}");
+        let first = &findings[0];
+        assert_eq!(first.file, file);
+        let range = first.offset..first.offset + first.bytes;
+        assert!(range.contains(&(i as u64)), "byte {i} in {range:?}");
+        let times = readable(dir.path());
+        assert!(times.iter().all(|t| (0..4).any(|k| *t == START + k * 60)), "byte {i}: {times:?}");
+    }
+}
+
+#[test]
+fn a_flipped_byte_in_a_sample_costs_that_sample_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).append_all((0..5).map(|i| stamped(START + i * 60))).unwrap();
+    let file = files(dir.path())[0].clone();
+    let mut bytes = fs::read(&file).unwrap();
+    let frames: Vec<usize> =
+        (0..bytes.len() - 4).filter(|&i| bytes[i..].starts_with(b"\xf5PF\n")).collect();
+    assert_eq!(frames.len(), 6, "a roster and five samples");
+    for offset in [0, 10, 40, 100] {
+        let at = frames[3] + offset;
+        bytes[at] ^= 0x10;
+        fs::write(&file, &bytes).unwrap();
+        let left = readable(dir.path());
+        let want: Vec<i64> = [0, 1, 3, 4].map(|i| START + i * 60).to_vec();
+        // A block has a checksum of its own: a guest may survive damage elsewhere in its row.
+        let all: Vec<i64> = (0..5).map(|i| START + i * 60).collect();
+        assert!(left == want || left == all, "{left:?}");
+        bytes[at] ^= 0x10;
+    }
+}
+
+#[test]
+fn a_file_cut_at_any_byte_loses_only_what_was_cut() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).append_all((0..4).map(|i| stamped(START + i * 60))).unwrap();
+    let file = files(dir.path())[0].clone();
+    let good = fs::read(&file).unwrap();
+    let frames: Vec<usize> =
+        (0..good.len() - 4).filter(|&i| good[i..].starts_with(b"\xf5PF\n")).collect();
+    let ends: Vec<usize> = frames.iter().skip(2).copied().chain([good.len()]).collect();
+    for cut in 0..good.len() {
+        fs::write(&file, &good[..cut]).unwrap();
+        let whole = ends.iter().filter(|&&end| end <= cut).count();
+        let want: Vec<i64> = (0..whole as i64).map(|i| START + i * 60).collect();
+        assert_eq!(readable(dir.path()), want, "cut at {cut}");
+        let mut writer = open(dir.path());
+        assert_eq!(writer.append(&stamped(START + 600)).unwrap().stored, 1);
+        drop(writer);
+        let after = readable(dir.path());
+        assert_eq!(after[..whole], want, "cut at {cut}, after recovery");
+        assert_eq!(after[whole..], [START + 600]);
+        let findings = Reader::open(dir.path()).unwrap().verify().unwrap().findings;
+        assert_eq!(findings, [], "cut at {cut}: recovery leaves nothing behind");
+    }
+}
+
+#[test]
+fn coarse_rows_lost_to_damage_are_rolled_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let hours = |h: i64| (START..START + h * HOUR).step_by(600).map(stamped);
+    open(dir.path()).append_all(hours(8)).unwrap();
+    let hourly = files(dir.path()).into_iter().find(|f| f.parent().unwrap().ends_with("hour"));
+    let hourly = hourly.unwrap();
+    let good = fs::read(&hourly).unwrap();
+    for cut in [0, 100, good.len() / 2, good.len() - 1] {
+        fs::write(&hourly, &good[..cut]).unwrap();
+        open(dir.path()).compress(START + 8 * HOUR).unwrap();
+        let fleet = Reader::open(dir.path()).unwrap();
+        let fleet = fleet.fleet(START..START + DAY, Resolution::Hourly, Detail::Typical).unwrap();
+        assert_eq!(fleet.windows().len(), 8);
+        assert_eq!(open(dir.path()).compress(START + 8 * HOUR).unwrap().rows, 0, "nothing to do");
+    }
+}
+
+#[test]
+fn a_damaged_header_sets_the_file_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path());
+    writer.append_all((0..3).map(|i| stamped(START + i * HOUR))).unwrap();
+    drop(writer);
+    let newest = files(dir.path()).into_iter().rfind(|f| f.parent().unwrap().ends_with("raw"));
+    let newest = newest.unwrap();
+    let mut bytes = fs::read(&newest).unwrap();
+    bytes[30] ^= 1;
+    fs::write(&newest, &bytes).unwrap();
+    assert_eq!(readable(dir.path()), [START, START + HOUR]);
+    let reader = Reader::open(dir.path()).unwrap();
+    let warnings = reader.guest_history(100, START..START + DAY).unwrap().warnings;
+    assert_eq!(warnings[0].file, newest);
+    let mut writer = open(dir.path());
+    let done = writer.append(&stamped(START + 2 * HOUR + 60)).unwrap();
+    assert!(done.warnings[0].to_string().contains("set aside"), "{:?}", done.warnings);
+    assert_eq!(fs::read(newest.with_extension("seg.corrupt")).unwrap(), bytes, "never deleted");
+    assert_eq!(readable(dir.path()), [START, START + HOUR, START + 2 * HOUR + 60]);
+    let findings = reader.verify().unwrap().findings;
+    assert_eq!(findings.iter().map(|f| f.kind).collect::<Vec<_>>(), [FindingKind::SetAside]);
+}
+
+#[test]
+fn a_newer_version_is_left_alone_and_the_rest_stays_readable() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).append_all((0..3).map(|i| stamped(START + i * HOUR))).unwrap();
+    let raw: Vec<PathBuf> =
+        files(dir.path()).into_iter().filter(|f| f.parent().unwrap().ends_with("raw")).collect();
+    let mut bytes = fs::read(&raw[2]).unwrap();
+    bytes[8] = 9;
+    fs::write(&raw[2], &bytes).unwrap();
+    assert_eq!(readable(dir.path()), [START, START + HOUR]);
+    let error = open(dir.path()).append(&stamped(START + 2 * HOUR + 60)).unwrap_err();
+    assert_eq!(error.kind, Kind::Unsupported);
+    assert!(error.to_string().contains("version 9"), "{error}");
+    assert_eq!(fs::read(&raw[2]).unwrap(), bytes);
+    let findings = Reader::open(dir.path()).unwrap().verify().unwrap().findings;
+    assert_eq!(findings[0].kind, FindingKind::Unsupported);
+    assert_eq!(open(dir.path()).append(&stamped(START + 4 * HOUR)).unwrap().stored, 1);
+}
+
+#[test]
+fn one_writer_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = open(dir.path());
+    let second = Writer::open(dir.path(), Retention::default());
+    assert_eq!(second.err().map(|e| e.kind), Some(Kind::Busy));
+    drop(first);
+    open(dir.path());
+}
+
+#[test]
+fn a_full_disk_loses_only_the_tick_in_flight() {
+    let dir = tempfile::tempdir().unwrap();
+    let mount = |args: &[&str]| std::process::Command::new(args[0]).args(&args[1..]).status();
+    let at = dir.path().to_str().unwrap();
+    let tmpfs = mount(&["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", at]);
+    if !tmpfs.is_ok_and(|s| s.success()) {
+        println!("skipped: mounting a small tmpfs needs root");
+        return;
+    }
+    let mut writer = open(dir.path());
+    let mut stored = Vec::new();
+    let mut full = 0;
+    for i in 0..2_000 {
+        let ts = START + i * 60;
+        match writer.append(&tick(ts, 40)) {
+            Ok(done) => stored.extend((done.stored == 1).then_some(ts)),
+            Err(e) => {
+                assert_eq!(e.kind, Kind::Io, "{e}");
+                full += 1;
+            }
+        }
+        if full == 3 {
+            break;
+        }
+    }
+    let reader = Reader::open(dir.path()).unwrap();
+    let times = |reader: &Reader| -> Vec<i64> {
+        let fleet = reader.fleet(0..i64::MAX, Resolution::Raw, Detail::Typical).unwrap();
+        fleet.windows().iter().map(|w| w.start).collect()
+    };
+    let kept = times(&reader);
+    let clean = reader.verify().unwrap().is_clean();
+    // Room again: the writer goes on, also with what it could not roll.
+    let more = mount(&["mount", "-o", "remount,size=4m", at]).is_ok_and(|s| s.success());
+    let later = writer.append(&tick(START + 3 * DAY, 40));
+    let kept_later = times(&reader);
+    drop(writer);
+    assert!(mount(&["umount", at]).is_ok_and(|s| s.success()));
+    assert_eq!(full, 3, "the disk did get full");
+    assert_eq!(kept, stored);
+    assert!(clean);
+    assert!(more && later.is_ok(), "{later:?}");
+    assert_eq!(kept_later.last(), Some(&(START + 3 * DAY)));
+    assert_eq!(kept_later[..stored.len()], stored);
+}
+
+#[test]
+fn hostile_lengths_are_refused_without_allocation() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).append_all((0..2).map(|i| stamped(START + i * 60))).unwrap();
+    let file = files(dir.path())[0].clone();
+    let good = fs::read(&file).unwrap();
+    let frame = (0..good.len() - 4).find(|&i| good[i..].starts_with(b"\xf5PF\n")).unwrap();
+    // Lengths of the first frame, with a head checksum that fits.
+    for (at, value) in
+        [(8, u32::MAX), (12, u32::MAX), (8, 0), (12, 1 << 31), (8, good.len() as u32)]
+    {
+        let mut bad = good.clone();
+        bad[frame + at..frame + at + 4].copy_from_slice(&value.to_le_bytes());
+        let crc = crc32fast::hash(&bad[frame..frame + 32]);
+        bad[frame + 32..frame + 36].copy_from_slice(&crc.to_le_bytes());
+        fs::write(&file, &bad).unwrap();
+        assert!(!Reader::open(dir.path()).unwrap().verify().unwrap().is_clean());
+        readable(dir.path());
+    }
+    // The whole content of a frame is hostile, with checksums that fit.
+    let meta_len = u32::from_le_bytes(good[frame + 8..frame + 12].try_into().unwrap()) as usize;
+    for fill in [0u8, 1, 0x7f, 0x80, 0xfe, 0xff] {
+        let mut bad = good.clone();
+        bad[frame + 36..frame + 36 + meta_len].fill(fill);
+        let crc = crc32fast::hash(&bad[frame + 36..frame + 36 + meta_len]);
+        bad[frame + 28..frame + 32].copy_from_slice(&crc.to_le_bytes());
+        let crc = crc32fast::hash(&bad[frame..frame + 32]);
+        bad[frame + 32..frame + 36].copy_from_slice(&crc.to_le_bytes());
+        fs::write(&file, &bad).unwrap();
+        assert!(!Reader::open(dir.path()).unwrap().verify().unwrap().is_clean());
+        assert_eq!(readable(dir.path()), [0i64; 0]);
+    }
+}
