@@ -199,7 +199,10 @@ fn samples_of_the_last_days_are_what_rrdtool_fetches() {
                 node_history.series(metric).iter().map(|b| (b.start, b.avg)).collect();
             for (time, value) in fetched(&alpha, source, seconds, start, end) {
                 let ours = stored[&(time - seconds / 2)];
-                assert!(close(ours, value / whole), "{metric:?} {time}: {ours}, rrdtool {value}");
+                // Pressure is stored in steps of 0.01 %.
+                let step = (ours - value / whole).abs() <= 5.1e-5 && source.starts_with("pressure");
+                let same = step || close(ours, value / whole);
+                assert!(same, "{metric:?} {time}: {ours}, rrdtool {value}");
                 compared += 1;
             }
         }
