@@ -46,7 +46,7 @@ fn run(args: &Args, out: &mut Out) -> Result<bool> {
         Command::Quality(c) => history::quality(args, c, out),
         Command::Trend(c) => trend::run(args, c, out),
         Command::Recommend(c) => recommend::run(args, c, out),
-        Command::Backtest(c) => backtest::run(args, c, out),
+        Command::Backtest(c) => backtest::run(c, out),
         Command::Settings(c) => settings::run(args, c, out),
         Command::Simulate(c) => simulate::run(args, c, out),
         Command::Demo(c) => demo::run(args, c, out),
