@@ -62,7 +62,7 @@ fn types_are_what_perl_and_the_form_expect() {
     assert_eq!(knob("protect-running-workloads", "default"), 1);
     assert_eq!(key("cpu_high_penalty", "type"), "number");
     assert_eq!(key("max_moves", "type"), "integer");
-    assert_eq!(key("weight_24h", "default"), 0.27);
+    assert_eq!(key("weight_24h", "default"), 0.42);
 }
 
 /// The form tells which keys a slider moves, and which sliders move a key: both ways the same.

@@ -16,7 +16,7 @@ use crate::trend::{Nature, Trend};
 const WINDOW: usize = 336;
 /// Trends are made anew after this many hours, or when a node's guests changed: they look at a
 /// week, so an hour more hardly changes them, and they cost more than all the rest.
-const TREND_HOURS: usize = 6;
+const TREND_HOURS: usize = 24;
 
 /// What is remembered between decisions: trends only.
 pub(super) struct Ours<'a> {

@@ -16,8 +16,9 @@ use std::collections::BTreeMap;
 
 /// History that daily and weekly profiles are made from, whatever the lookback.
 const PROFILE: i64 = 14 * DAY;
-/// What "now" is the mean of.
-const CURRENT: i64 = 15 * 60;
+/// What "now" is the mean of: the present counts for days in what is expected, so it must not hang
+/// on a few minutes.
+const CURRENT: i64 = HOUR;
 /// Stored rows around `now`, in the resolutions that analysis uses.
 pub(super) struct History {
     /// Moment of the analysis.

@@ -30,9 +30,9 @@ pub struct Confidence {
     pub parts: Vec<Part>,
 }
 
-const NEED: f64 = 0.30;
+const NEED: f64 = 0.34;
 const TARGET: f64 = 0.30;
-const GUEST: f64 = 0.14;
+const GUEST: f64 = 0.10;
 const DATA: f64 = 0.14;
 /// The plan asks for 10-15 % by past outcomes.
 const OUTCOME: f64 = 0.12;
@@ -40,6 +40,8 @@ const OUTCOME: f64 = 0.12;
 const PRIOR_SUCCESS: f64 = 0.7;
 /// History from which the data can not be the weak point, in hours.
 const ENOUGH_HISTORY: f64 = 168.0;
+/// Expected overloaded hours from which the need is certain.
+const CERTAIN_HOURS: f64 = 12.0;
 /// Value of a part about which nothing is known.
 const UNKNOWN: f64 = 0.5;
 /// Spread of hourly load that no history excludes, as a share of capacity.
@@ -73,8 +75,7 @@ impl Confidence {
     }
 }
 
-/// Is the source really in trouble? Days of the window on which this placement is overloaded, or a
-/// claimed rise.
+/// Is the source really in trouble? Hours that it is expected above a threshold, or a claimed rise.
 fn need(b: &Basis) -> Part {
     let node = &b.outlook.nodes[b.source];
     let over = |case: usize| {
@@ -82,25 +83,18 @@ fn need(b: &Basis) -> Part {
             .iter()
             .any(|&r| b.source_load.of(r)[case] >= b.limits.of(r) * node.capacity(r))
     };
-    let cases = b.outlook.weights.len();
-    let (bad, days) = match b.outlook.weights[1..].iter().any(|w| *w > 0.0) {
-        // Case 0 is the present; the recorded hours follow, oldest first.
-        true => {
-            let days: Vec<usize> = (1..cases).step_by(24).collect();
-            let bad = days.iter().filter(|&&d| (d..(d + 24).min(cases)).any(over)).count();
-            (bad, days.len())
-        }
-        false => (usize::from(over(0)), 1),
-    };
-    let share = bad as f64 / days.max(1) as f64;
+    let cases = b.outlook.weights.iter().enumerate();
+    let bad: f64 = cases.filter(|(case, _)| over(*case)).map(|(_, weight)| weight).sum();
     let claim = [&node.cpu_trend, &node.mem_trend]
         .into_iter()
         .filter(|t| t.direction == Direction::SustainedIncrease)
         .map(|t| t.confidence)
         .fold(0.0, f64::max);
-    // One bad day in a week is already a need, seven are a certain one.
-    let value = (0.5 + 0.5 * share).max(claim) * f64::from(u8::from(bad > 0));
-    let why = format!("overloaded on {bad} of {days} days like the last ones");
+    // An expected hour is already a need, half a day is a certain one.
+    let value =
+        (0.5 + 0.5 * (bad / CERTAIN_HOURS).min(1.0)).max(claim) * f64::from(u8::from(bad > 0.0));
+    let horizon = b.outlook.horizon();
+    let why = format!("expected above a threshold in {bad:.0} of the next {horizon:.0} hours");
     Part { name: "need", value, weight: NEED, why }
 }
 

@@ -87,6 +87,37 @@ pub fn overload(
     sum
 }
 
+/// Expected overload of node number `node` like [`overload`], with every case taken as the middle
+/// of what may come: `width` (share of capacity) above and below it, all equally likely. So a
+/// node just below its limit is better than one at it, and two bursts that missed each other by
+/// luck are not taken for safe. In core-hours. O(cases).
+pub(super) fn risk(
+    outlook: &Outlook,
+    node: usize,
+    load: &Load,
+    change: Option<(&Load, f64)>,
+    limits: Limits,
+    width: f64,
+) -> f64 {
+    let node = &outlook.nodes[node];
+    let share = Shares { node, load, change };
+    let mut sum = 0.0;
+    for (case, weight) in outlook.weights.iter().enumerate() {
+        let excess = |resource| soft(share.at(resource, case) - limits.of(resource), width);
+        sum += weight * (excess(Resource::Cpu) + excess(Resource::Memory));
+    }
+    sum * node.cores.0
+}
+
+/// Mean of max(0, x + u) over u evenly between -width and width.
+fn soft(x: f64, width: f64) -> f64 {
+    if x >= width {
+        return x;
+    }
+    let inside = (x + width).max(0.0);
+    inside * inside / (4.0 * width.max(1e-9))
+}
+
 /// Expected levels of a resource of node number `node` under `load` plus `sign` times `change`,
 /// as shares of capacity. O(cases log cases).
 pub(super) fn levels(

@@ -1,15 +1,15 @@
 //! Which moves, in which order: as few as keep every node out of trouble.
 //!
-//! Greedy on the expected loads of all nodes together. A step is kept only if it takes more
-//! overload away than the move costs and pushes no node over a threshold; its effect is deducted
+//! Greedy on the expected loads of all nodes together. A step is kept only if it takes `min_benefit`
+//! core-hours of risk away, gains more than it costs and pushes no node over a threshold; its effect is deducted
 //! from the source and added to the target before the next step is sought, so a hot node is
 //! relieved, not emptied. Ties fall by name and number: the same input gives the same plan.
 //! O(steps x guests of hot nodes x nodes x cases).
 
 use super::confidence::{Basis, Confidence};
 use super::constraint::{Blocker, BlockerCode, Constraints, Placement, local_disks, restarts};
-use super::overload::{Limits, Overload, levels, overload};
-use super::state::{NodeState, State};
+use super::overload::{Limits, Overload, levels, overload, risk};
+use super::state::NodeState;
 use crate::model::{Bytes, DAY, GuestFacts, HOUR, Inventory, NodeFacts, Points, Vmid};
 use crate::outlook::{GuestOutlook, Load, NodeOutlook, Outlook, Resource};
 use crate::score::{Candidate, Contribution, penalties, total};
@@ -160,7 +160,8 @@ struct Planner<'a> {
 struct Draft {
     guest: usize,
     target: usize,
-    benefit: Overload,
+    /// Risk that it takes away, in core-hours.
+    saved: f64,
     cost: Points,
 }
 
@@ -169,6 +170,9 @@ struct Draft {
 const RELIEF_MARGIN: f64 = 0.05;
 /// Moves that save this share of the best one's overload are as good; the cheapest of them wins.
 const AS_GOOD: f64 = 0.9;
+/// Half the width, as a share of capacity, over which what may come is spread around each recorded
+/// hour when moves are weighed: bursts do not come back at the same hours (docs/backtest.md).
+const WIDTH: f64 = 0.3;
 
 impl<'a> Planner<'a> {
     fn new(q: &'a Question<'a>) -> Self {
@@ -217,16 +221,15 @@ impl<'a> Planner<'a> {
         levels(self.q.outlook, node, &self.loads[node], change, resource).high
     }
 
-    /// Nodes in trouble, worst first. Absolute need: a node that is fine is no source, however
-    /// uneven the cluster.
+    /// Nodes in need, worst first. Absolute need: a node that is not expected above a threshold in
+    /// any hour is no source, however uneven the cluster.
     fn sources(&self) -> Vec<usize> {
         let mut hot: Vec<(f64, usize)> = Vec::new();
         for (i, node) in self.q.outlook.nodes.iter().enumerate() {
-            let troubled =
-                !matches!(self.q.states[i].state, State::Healthy | State::Offline | State::Unknown);
-            let depth = self.overload(i, None, self.limits()).core_hours;
-            if node.online && (node.maintenance || (troubled && depth > 0.0)) {
-                hot.push((depth, i));
+            let needy = self.overload(i, None, self.limits()).core_hours > 0.0;
+            let risk = self.risk(i, None);
+            if node.online && (node.maintenance || (needy && risk > self.q.config.min_benefit.0)) {
+                hot.push((risk, i));
             }
         }
         hot.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -249,36 +252,51 @@ impl<'a> Planner<'a> {
 
     /// Every move off `source` that saves something. A node in maintenance is left whatever it saves.
     fn drafts(&mut self, source: usize) -> Vec<Draft> {
-        let relief = self.relief();
         let node = &self.q.outlook.nodes[source];
-        let before = self.overload(source, None, relief);
+        let least = self.q.config.min_benefit.0;
+        let before = self.risk(source, None);
+        let now: Vec<f64> = (0..self.loads.len()).map(|n| self.risk(n, None)).collect();
         let mut drafts = Vec::new();
         for guest in 0..self.q.outlook.guests.len() {
             if self.hosts[guest] != source || self.moved.contains(&guest) || !self.movable(guest) {
                 continue;
             }
             let load = &self.q.outlook.guests[guest].load;
-            let saved = before - self.overload(source, Some((load, -1.0)), relief);
-            if saved.core_hours <= 0.0 && !node.maintenance {
+            let relieved = before - self.risk(source, Some((load, -1.0)));
+            if relieved < least && !node.maintenance {
                 continue;
             }
             let cost = self.cost(guest).points;
-            for target in 0..self.q.outlook.nodes.len() {
+            for (target, now) in now.iter().enumerate() {
                 if target == source || self.refused.contains(&(guest, target)) {
                     continue;
                 }
-                let benefit = saved - self.added(target, load, relief);
-                if benefit.core_hours > 0.0 || node.maintenance {
-                    drafts.push(Draft { guest, target, benefit, cost });
+                let saved = relieved - (self.risk(target, Some((load, 1.0))) - now);
+                if saved >= least || node.maintenance {
+                    drafts.push(Draft { guest, target, saved, cost });
                 }
             }
         }
         drafts
     }
 
+    /// Risk of a node with the steps so far and a change.
+    fn risk(&self, node: usize, change: Option<(&Load, f64)>) -> f64 {
+        risk(self.q.outlook, node, &self.loads[node], change, self.limits(), WIDTH)
+    }
+
     /// Overload that `load` brings to `target`.
     fn added(&self, target: usize, load: &Load, limits: Limits) -> Overload {
         self.overload(target, Some((load, 1.0)), limits) - self.overload(target, None, limits)
+    }
+
+    /// Overload that a move takes away from both nodes together.
+    fn benefit(&self, source: usize, guest: usize, target: usize) -> Overload {
+        let (load, relief) = (&self.q.outlook.guests[guest].load, self.relief());
+        let before = self.overload(source, None, relief);
+        before
+            - self.overload(source, Some((load, -1.0)), relief)
+            - self.added(target, load, relief)
     }
 
     /// Whether the guest can move at all; if not, remembers why.
@@ -471,16 +489,6 @@ impl<'a> Planner<'a> {
 
     fn refusal(&self, step: &Step) -> Option<String> {
         let k = self.q.config;
-        let source = &self.q.outlook.nodes[step.source];
-        let load = &self.q.outlook.guests[step.guest].load;
-        let relieved = self.overload(step.source, None, self.limits())
-            - self.overload(step.source, Some((load, -1.0)), self.limits());
-        if relieved.node_hours < k.min_benefit.0 && !source.maintenance {
-            return Some(format!(
-                "would avoid {:.0} overloaded hours, less than the {:.0} that a move must",
-                relieved.node_hours, k.min_benefit.0
-            ));
-        }
         let net = step.gain - step.cost.points;
         if net < k.min_score_improvement {
             return Some(format!(
@@ -528,7 +536,7 @@ impl<'a> Planner<'a> {
             guest: draft.guest,
             source,
             target,
-            benefit: draft.benefit,
+            benefit: self.benefit(source, draft.guest, target),
             gain: total(&source_score) - total(&target_score),
             source_score,
             target_score,
@@ -615,11 +623,11 @@ impl<'a> Planner<'a> {
 /// Best draft first: those that save nearly as much as the best, the cheapest of them in front;
 /// then the others by what they save. Ties fall by guest and target.
 fn best_first(drafts: &mut [Draft]) {
-    let most = drafts.iter().map(|d| d.benefit.core_hours).fold(0.0, f64::max);
-    let lesser = |d: &Draft| d.benefit.core_hours < AS_GOOD * most;
+    let most = drafts.iter().map(|d| d.saved).fold(0.0, f64::max);
+    let lesser = |d: &Draft| d.saved < AS_GOOD * most;
     drafts.sort_unstable_by(|a, b| {
         let by_cost = || a.cost.0.total_cmp(&b.cost.0);
-        let by_benefit = || b.benefit.core_hours.total_cmp(&a.benefit.core_hours);
+        let by_benefit = || b.saved.total_cmp(&a.saved);
         let by_worth = match lesser(a) && lesser(b) {
             true => by_benefit().then_with(by_cost),
             false => by_cost().then_with(by_benefit),

@@ -309,9 +309,9 @@ settings! {
         /// Part of the load of this moment in the blended load
         weight_current: Share = 0.4 in 0.0..=1.0, Blend [Rest];
         /// Part of the mean of the last 24 hours in the blended load
-        weight_24h: Share = 0.27 in 0.0..=1.0, Blend [Trend(0.45)];
+        weight_24h: Share = 0.42 in 0.0..=1.0, Blend [Trend(0.7)];
         /// Part of the mean of the last 7 days in the blended load
-        weight_7d: Share = 0.33 in 0.0..=1.0, Blend [Trend(0.55)];
+        weight_7d: Share = 0.18 in 0.0..=1.0, Blend [Trend(0.3)];
         /// Part of a trend's projected change that is added to the expected load; 0 ignores projections
         trend_share: Share = 0.6 in 0.0..=1.0, Blend [Trend(1.0)];
 
@@ -422,8 +422,9 @@ settings! {
         // Gates.
         /// Points a move must gain, its cost deducted
         min_score_improvement: Points = 15.0 in 0.0..=1000.0, Gate [Levels(25.0, 8.0)];
-        /// Overloaded node-hours that a move must be expected to avoid within the look-back ahead
-        min_benefit: Hours = 2.0 in 0.0..=720.0, Gate [Levels(6.0, 1.0)];
+        // Not hours of a node: a move is the same work on a large node and a small one.
+        /// Core-hours of expected overload that a move must take away within the look-back ahead, near misses of a threshold counted in part
+        min_benefit: Hours = 30.0 in 0.0..=10000.0, Gate [Levels(60.0, 15.0)];
         /// Spread of CPU and memory load between the nodes below which the cluster counts as balanced while no node is above a threshold
         cluster_convergence_threshold: Fraction = 8.0 in 0.0..=100.0, Gate [Levels(12.0, 5.0)];
         /// Most moves in one plan

@@ -241,7 +241,7 @@ pub(crate) struct Backtest {
     /// Days judged after the warm-up [default: all that are recorded]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=365))]
     pub(crate) days: Option<u16>,
-    /// Days before the first decision [default: 14 of traces; half of what the store holds, at most 14]
+    /// Days before the first decision [default: 14]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=365))]
     pub(crate) warm_up: Option<u16>,
     /// Hours between decisions
@@ -250,29 +250,29 @@ pub(crate) struct Backtest {
     /// Who decides: none, snapshot, pve-crs, relief, ours, or all
     #[arg(long, value_delimiter = ',', default_value = "all")]
     pub(crate) policy: Vec<String>,
-    /// Replay recorded traces (CSV, may be gzipped) on a simulated cluster instead of the store
+    /// Recorded traces (CSV, may be gzipped) that are placed on a simulated cluster
     #[arg(long, value_name = "FILE")]
-    pub(crate) traces: Option<PathBuf>,
-    /// With --traces: number of nodes; several make a campaign
-    #[arg(long, value_delimiter = ',', default_value = "6", requires = "traces")]
+    pub(crate) traces: PathBuf,
+    /// Number of nodes; several make a campaign
+    #[arg(long, value_delimiter = ',', default_value = "6")]
     pub(crate) nodes: Vec<u32>,
-    /// With --traces: cores of a node [default: half of the guests' cores, shared out]
-    #[arg(long, requires = "traces", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    /// Cores of a node [default: half of the guests' cores, shared out]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub(crate) cores: Option<u32>,
-    /// With --traces: memory of a node in GiB [default: six per core]
-    #[arg(long, value_name = "GIB", requires = "traces", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    /// Memory of a node in GiB [default: six per core]
+    #[arg(long, value_name = "GIB", value_parser = clap::value_parser!(u32).range(1..=65536))]
     pub(crate) memory: Option<u32>,
-    /// With --traces: number of guests; further ones repeat recorded ones, shifted by days
-    #[arg(long, requires = "traces")]
+    /// Number of guests; further ones repeat recorded ones, shifted by days
+    #[arg(long)]
     pub(crate) guests: Option<u32>,
-    /// With --traces: where guests start: skewed, skewed=FACTOR, random, round-robin or balanced
-    #[arg(long, default_value = "skewed", requires = "traces")]
+    /// Where guests start: skewed, skewed=FACTOR, random, round-robin or balanced
+    #[arg(long, default_value = "skewed")]
     pub(crate) placement: String,
-    /// With --traces: share of the guests that grow, from half of the warm-up on
-    #[arg(long, value_name = "SHARE", default_value_t = 0.1, requires = "traces")]
+    /// Share of the guests that grow, from half of the warm-up on
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
     pub(crate) growing: f64,
-    /// With --traces: seed of the placement; several make a campaign
-    #[arg(long, value_delimiter = ',', default_value = "1", requires = "traces")]
+    /// Seed of the placement; several make a campaign
+    #[arg(long, value_delimiter = ',', default_value = "1")]
     pub(crate) seed: Vec<u64>,
     #[command(flatten)]
     pub(crate) settings: SettingsSource,

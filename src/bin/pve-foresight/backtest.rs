@@ -1,8 +1,8 @@
 //! `backtest`: what would have come of our advice, and of other policies'?
 
-use crate::args::{Args, Backtest};
+use crate::args::Backtest;
 use crate::out::{BAD, DIM, GOOD, HEAD, Out, note, styled, table};
-use crate::{settings, usage};
+use crate::settings;
 use pve_foresight::backtest::{Bounds, Day, Outcome, Policy, Recording, Report, replay};
 use pve_foresight::error::Result;
 use pve_foresight::model::{DAY, UnixTime};
@@ -27,21 +27,17 @@ const GIB_PER_CORE: f64 = 6.0;
 /// One cluster's report with what made it.
 #[derive(Serialize)]
 struct Run {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    seed: Option<u64>,
+    seed: u64,
     #[serde(flatten)]
     report: Report,
 }
 
-pub(crate) fn run(args: &Args, command: &Backtest, out: &mut Out) -> Result<bool> {
+pub(crate) fn run(command: &Backtest, out: &mut Out) -> Result<bool> {
     let (effective, warnings) = settings::effective(&command.settings, None)?;
     warnings.iter().for_each(note);
     let policies = policies(&command.policy)?;
     let config = effective.config;
-    let runs = match &command.traces {
-        Some(file) => of_traces(file, command, &policies, &config)?,
-        None => return Err(usage(format!("--traces is needed, not {}", args.state.display()))),
-    };
+    let runs = of_traces(&command.traces, command, &policies, &config)?;
     if out.is_json() {
         out.value(&runs)?;
         return Ok(true);
@@ -88,7 +84,7 @@ fn of_traces(
             let cluster = Simulation::with_trace(&scenario, trace.clone())?;
             let recording = Recording::of_simulation(cluster, START, days, STEP)?;
             let report = replay(&recording, policies, bounds, config, &LocalTime::utc())?;
-            runs.push(Run { seed: Some(seed), report });
+            runs.push(Run { seed, report });
         }
     }
     Ok(runs)
@@ -139,12 +135,12 @@ fn scenario(
 /// A replay for people.
 fn show(run: &Run, out: &mut Out) -> Result<()> {
     let report = &run.report;
-    let seed = run.seed.map_or(String::new(), |seed| format!(", seed {seed}"));
     let head = format!(
-        "{} nodes, {} cores, {} guests{seed}: {:.1} days judged after {:.0} of warm-up",
+        "{} nodes, {} cores, {} guests, seed {}: {:.1} days judged after {:.0} of warm-up",
         report.nodes,
         report.cores,
         report.guests,
+        run.seed,
         report.judged_hours as f64 / 24.0,
         report.warm_up_hours as f64 / 24.0
     );
