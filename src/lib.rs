@@ -16,4 +16,5 @@ pub mod recommend;
 pub mod evidence;
 pub mod api;
 pub mod engine;
+pub mod ffi;
 pub mod simulate;
