@@ -2,7 +2,7 @@
  * pve-foresight: trend-based migration advice for Proxmox VE clusters.
  *
  * One call shape: engine and a JSON request in, text out, status back. docs/c-abi.md tells more.
- * Generated from src/ffi/mod.rs: do not edit, run `make header`.
+ * Generated from src/ffi/mod.rs: do not edit, run UPDATE=1 cargo test --test header
  */
 
 #ifndef PVE_FORESIGHT_H

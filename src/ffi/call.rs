@@ -195,6 +195,12 @@ mod tests {
     }
 
     #[test]
+    fn threads_may_share_a_handle() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Handle>();
+    }
+
+    #[test]
     fn a_panic_becomes_a_status_with_its_message() {
         let (status, text) = run(|_, _| panic!("static"), b"{}");
         assert_eq!(status, Status::Panic);

@@ -6,7 +6,7 @@ use crate::api::{
 };
 use crate::engine::{self, Engine, EntityRequest};
 use crate::error::{Error, Result};
-use crate::model::UnixTime;
+use crate::model::{GuestMetric, Metric, NodeMetric, UnixTime};
 use crate::settings::{Effective, Knob, Loaded, Stored, Table, get_effective_penalty_config, load};
 use serde::{Serialize, de::DeserializeOwned};
 use std::ops::RangeInclusive;
@@ -86,6 +86,12 @@ pub(super) fn history(engine: &Engine, input: &[u8]) -> Result<String> {
     let hours = within("hours", asked.hours.unwrap_or(USUAL.0), &HOURS)?;
     let points = within("points", asked.points.unwrap_or(USUAL.1), &POINTS)?;
     let entity = entity(asked.now, asked.node, asked.guest)?;
+    let known = |name: &str| {
+        NodeMetric::from_name(name).is_some() || GuestMetric::from_name(name).is_some()
+    };
+    if let Some(name) = asked.metrics.iter().flatten().find(|name| !known(name)) {
+        return Err(Error::invalid(format!("there is no metric {name:?}")).at("metrics"));
+    }
     let mut reply = engine.history_thinned(&entity, hours, points)?;
     if let Some(names) = asked.metrics {
         reply.metrics.retain(|m| names.contains(&m.metric));

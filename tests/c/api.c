@@ -2,7 +2,8 @@
  * The public header used as any program would: every function in the happy case, with NULL, with
  * what is not UTF-8 or not JSON, cut short at every length, from 8 threads, and after a fork.
  *
- * Usage: api DIRECTORY GUESTS. Makes a store below DIRECTORY; says what failed and exits with 1.
+ * Usage: api DIRECTORY GUESTS TREE. Makes stores below DIRECTORY, collects from the pmxcfs tree TREE;
+ * says what failed and exits with 1.
  */
 #define _POSIX_C_SOURCE 200809L
 
@@ -22,6 +23,7 @@ static const long NOW = 1790000000;
 
 static char now_only[64];
 static char recommend_request[4096];
+static char known_tick[1 << 16]; /* is stored already */
 
 static void fail(const char *what, int line, const char *text)
 {
@@ -160,15 +162,16 @@ static void store_ticks(const foresight_engine *engine, int guests)
     size_t len = (size_t)(lines + at - last);
     expect(__LINE__, foresight_append, engine, last, len, FORESIGHT_RESULT_OK, "\"duplicates\":1");
     expect(__LINE__, foresight_append, engine, last, len / 2, FORESIGHT_RESULT_OK, "\"rejected\":1");
+    CHECK(len < sizeof known_tick);
+    memcpy(known_tick, last, len);
     EXPECT(foresight_append, "\xff\xfe\n{}\n", OK, "\"rejected\":2");
     EXPECT(foresight_append, "", OK, "\"appended\":0");
     free(lines);
 }
 
 /* The settings, the questions and the housekeeping, each with an answer that says something. */
-static void happy(const foresight_engine *engine, const char *directory)
+static void happy(const foresight_engine *engine)
 {
-    char request[4096];
     EXPECT(foresight_compress, now_only, OK, "\"rows\":");
     EXPECT(foresight_status, now_only, OK, "\"last_sample_age\":0");
     EXPECT(foresight_status, "{}", OK, "\"store\":true");
@@ -186,9 +189,19 @@ static void happy(const foresight_engine *engine, const char *directory)
            "\\\"trend-weight\\\": 80");
     EXPECT(foresight_settings, "{\"change\":{\"penalty-config\":{\"cpu_high_penalty\":25}}}", OK, "\"origin\":\"expert\"");
     EXPECT(foresight_settings, "{\"change\":\"delete-penalty-config\"}", OK, "\"content\":");
-    /* A node that was just installed: an empty tree has nothing to collect, and says so. */
-    snprintf(request, sizeof request, "{\"root\":\"%s/none\",\"run_dir\":\"%s/run\"}", directory, directory);
+}
+
+static void collect(const char *directory, const char *tree)
+{
+    char path[4096], request[8192];
+    CHECK(snprintf(path, sizeof path, "%s/collected", directory) < (int)sizeof path);
+    foresight_engine *engine = opened(path);
+    snprintf(request, sizeof request, "{\"root\":\"%s\",\"run_dir\":\"%s/run\",\"now\":%ld}", tree, path, NOW);
+    EXPECT(foresight_collect, request, OK, "\"nodes_online\":");
+    EXPECT(foresight_status, now_only, OK, "\"store\":true");
+    snprintf(request, sizeof request, "{\"root\":\"%s/none\",\"run_dir\":\"%s/run\"}", tree, path);
     EXPECT(foresight_collect, request, NOT_FOUND, "none");
+    foresight_close(engine);
 }
 
 static void refusals(const foresight_engine *engine)
@@ -200,6 +213,7 @@ static void refusals(const foresight_engine *engine)
     EXPECT(foresight_trends, "{\"now\":1790000000,\"node\":\"pve9\"}", NOT_FOUND, "pve9");
     EXPECT(foresight_history, "{\"now\":1790000000}", INVALID, "node");
     EXPECT(foresight_history, "{\"now\":1790000000,\"guest\":4}", NOT_FOUND, "guest 4");
+    EXPECT(foresight_history, "{\"guest\":100,\"metrics\":[\"cpus\"]}", INVALID, "metrics: ");
     EXPECT(foresight_history, "{\"node\":\"pve1\",\"points\":1000000}", INVALID, "points: ");
     EXPECT(foresight_recommend, "{\"inventory_path\":\"/x\",\"inventory\":{}}", INVALID, "inventory_path: ");
     EXPECT(foresight_recommend, "{\"now\":1790000000,\"inventory_path\":\"/nonexistent\"}", NOT_FOUND, "/nonexistent");
@@ -268,6 +282,11 @@ static void *ask(void *argument)
     CHECK(strcmp(trends, work->trends) == 0);
     free(advice);
     free(trends);
+    /* Two writers: one is told to try again, none waits and none is damaged. */
+    foresight_text text;
+    foresight_result result = foresight_append(work->engine, known_tick, strlen(known_tick), &text);
+    CHECK(result == FORESIGHT_RESULT_OK || result == FORESIGHT_RESULT_BUSY);
+    foresight_text_free(&text);
     return NULL;
 }
 
@@ -306,7 +325,7 @@ static void forks(struct work *work, foresight_engine *engine)
 
 int main(int argc, char **argv)
 {
-    CHECK(argc == 3);
+    CHECK(argc == 4);
     int guests = atoi(argv[2]);
     char state[4096];
     CHECK(snprintf(state, sizeof state, "%s/state", argv[1]) < (int)sizeof state);
@@ -326,7 +345,8 @@ int main(int argc, char **argv)
     EXPECT(foresight_recommend, now_only, NOT_FOUND, state);
     EXPECT(foresight_compress, now_only, NOT_FOUND, state);
     store_ticks(engine, guests);
-    happy(engine, argv[1]);
+    happy(engine);
+    collect(argv[1], argv[3]);
     refusals(engine);
     garbage(engine);
     char *advice = answer(engine, foresight_recommend, recommend_request);
@@ -334,6 +354,7 @@ int main(int argc, char **argv)
     struct work work = {engine, advice, trends};
     threads(&work);
     forks(&work, engine);
+    EXPECT(foresight_append, known_tick, OK, "\"duplicates\":1");
     free(advice);
     free(trends);
     foresight_close(engine);
