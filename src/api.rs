@@ -5,15 +5,18 @@
 
 use crate::evidence::TrendEvidence;
 use crate::model::{
-    Bucket, Bytes, Cores, GuestKind, GuestSample, GuestStatus, Migration, Tick, Unit, UnixTime,
-    Vmid,
+    Bucket, Bytes, Cores, GuestKind, GuestSample, GuestStatus, Inventory, Migration, Tick, Unit,
+    UnixTime, Vmid,
 };
 use crate::outlook::Readings;
 use crate::recommend::{Blocker, Confidence, Cost, Finding, Overload, Peaks, State, Urgency};
 use crate::score::Contribution;
+use crate::settings::Entry;
 use crate::store::{DataQuality, Stats, Verification};
 use crate::trend::{Behaviour, Direction, Trend};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::path::PathBuf;
 
 /// What `append` did with a stream of ticks.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -385,4 +388,150 @@ pub struct StatsReply {
     /// The figures.
     #[serde(flatten)]
     pub stats: Stats,
+}
+
+/// Which engine to open.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OpenRequest {
+    /// Directory that holds the metrics, as an absolute path: a daemon changes its directory.
+    pub state: PathBuf,
+}
+
+/// One run of the collector.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CollectRequest {
+    /// Root of the pmxcfs tree.
+    pub root: PathBuf,
+    /// Where the counters of the previous run are kept.
+    pub run_dir: PathBuf,
+    /// Moment of the run; absent: the clock.
+    pub now: Option<UnixTime>,
+}
+
+/// A question with no more than a moment: `compress`, `status`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MomentRequest {
+    /// Moment of the question; absent: the clock.
+    pub now: Option<UnixTime>,
+}
+
+/// Whose trends to analyse.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TrendsRequest {
+    /// Moment of the analysis; absent: the clock, or the newest sample where that is older than an
+    /// hour.
+    pub now: Option<UnixTime>,
+    /// Window of the trend, 1 to 2160; absent: the settings' own.
+    pub lookback_hours: Option<u32>,
+    /// Only this node.
+    pub node: Option<String>,
+    /// Only this guest.
+    pub guest: Option<Vmid>,
+    /// Content of the settings file; absent: the defaults.
+    pub settings: Option<String>,
+}
+
+/// What to decide from.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RecommendRequest {
+    /// As in [`TrendsRequest`].
+    pub now: Option<UnixTime>,
+    /// A pmxcfs tree or a JSON file with the constraints.
+    pub inventory_path: Option<PathBuf>,
+    /// The constraints themselves. With neither, only the last tick is known.
+    pub inventory: Option<Inventory>,
+    /// Content of the settings file; absent: the defaults.
+    pub settings: Option<String>,
+}
+
+/// What to plot.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HistoryRequest {
+    /// As in [`TrendsRequest`].
+    pub now: Option<UnixTime>,
+    /// A node, or
+    pub node: Option<String>,
+    /// a guest.
+    pub guest: Option<Vmid>,
+    /// How far back to look, 1 to 2160; absent: 168.
+    pub hours: Option<u32>,
+    /// Most values per metric, 2 to 2000; absent: 300.
+    pub points: Option<usize>,
+    /// Names of the metrics; absent: all that have values.
+    pub metrics: Option<Vec<String>>,
+}
+
+/// Whose data to judge; of everybody when nobody is named.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QualityRequest {
+    /// As in [`TrendsRequest`].
+    pub now: Option<UnixTime>,
+    /// A node, or
+    pub node: Option<String>,
+    /// a guest.
+    pub guest: Option<Vmid>,
+}
+
+/// What holds, or what would hold after a change. Nothing is written.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SettingsRequest {
+    /// Content of the settings file; absent: there is none yet.
+    pub content: Option<String>,
+    /// The change.
+    pub change: Option<SettingsChange>,
+}
+
+/// A change of settings, as the API's PUT and DELETE ask for it.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SettingsChange {
+    /// Names of the five with values, and `delete` with a list of names.
+    MigrationSettings(Value),
+    /// Names of expert keys with values, and `delete` with a list of names.
+    PenaltyConfig(Value),
+    /// No expert values any more.
+    DeletePenaltyConfig,
+}
+
+/// Settings as they hold.
+#[derive(Clone, Debug, Serialize)]
+pub struct SettingsReply {
+    /// The five, chosen or default, by name.
+    pub settings: Map<String, Value>,
+    /// Names of those of the five that were chosen.
+    pub chosen: Vec<&'static str>,
+    /// Every expert key with its value and where that comes from.
+    pub effective: Vec<Entry>,
+    /// What is odd about the file.
+    pub warnings: Vec<String>,
+    /// Why the file could not be used: the defaults hold, and it must not be overwritten.
+    pub refused: Option<String>,
+    /// What to write to the file after a change; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<String>,
+}
+
+/// How the engine and its store are.
+#[derive(Clone, Debug, Serialize)]
+pub struct StatusReply {
+    /// Version of the engine.
+    pub version: &'static str,
+    /// Moment of the question.
+    pub now: UnixTime,
+    /// Whether there is a store; the first collector run makes it.
+    pub store: bool,
+    /// Time of the newest sample at or before `now`.
+    pub last_sample: Option<UnixTime>,
+    /// Seconds since then.
+    pub last_sample_age: Option<i64>,
+    /// How large the store is.
+    pub size: Option<Stats>,
 }

@@ -16,5 +16,6 @@ pub mod recommend;
 pub mod evidence;
 pub mod api;
 pub mod engine;
+pub mod ffi;
 pub mod simulate;
 pub mod backtest;

@@ -7,10 +7,11 @@ mod import;
 mod lines;
 mod prepare;
 mod report;
+mod thin;
 
 use crate::api::{
     AppendReply, CollectReply, CompressReply, HistoryReply, LineError, QualityEntry, QualityReply,
-    RecommendReply, StatsReply, TrendsReply, VerifyReply,
+    RecommendReply, StatsReply, StatusReply, TrendsReply, VerifyReply,
 };
 use crate::collect::{Counters, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
@@ -187,6 +188,40 @@ impl Engine {
             }
             (None, None) => Err(Error::invalid("name a node or a guest")),
         }
+    }
+
+    /// What is stored of a node or guest, with at most `points` values per metric: what a plot can
+    /// show. Peaks stay; where values are merged, `p95` is an upper bound.
+    pub fn history_thinned(
+        &self,
+        request: &EntityRequest,
+        hours: u32,
+        points: usize,
+    ) -> Result<HistoryReply> {
+        let mut reply = self.history(request, hours)?;
+        for metric in &mut reply.metrics {
+            metric.buckets = thin::thinned(std::mem::take(&mut metric.buckets), points);
+        }
+        Ok(reply)
+    }
+
+    /// How the store is; that there is none yet is an answer, not an error.
+    pub fn status(&self, now: Option<UnixTime>) -> Result<StatusReply> {
+        let now = now.unwrap_or_else(clock);
+        let reader = match Reader::open(&self.state) {
+            Ok(reader) => Some(reader),
+            Err(e) if e.kind == Kind::NotFound => None,
+            Err(e) => return Err(e),
+        };
+        let last = reader.as_ref().map(|r| r.last_tick(now)).transpose()?.flatten().map(|t| t.ts);
+        Ok(StatusReply {
+            version: env!("CARGO_PKG_VERSION"),
+            now,
+            store: reader.is_some(),
+            last_sample: last,
+            last_sample_age: last.map(|ts| now - ts),
+            size: reader.map(|r| r.stats(now)).transpose()?,
+        })
     }
 
     /// How complete the stored data is: of one, or of everybody who is there.

@@ -1,0 +1,202 @@
+//! What each verb does: a request is read, the engine asked, the reply written. No pointers here.
+
+use crate::api::{
+    CollectRequest, HistoryRequest, MomentRequest, OpenRequest, QualityRequest, RecommendRequest,
+    SettingsChange, SettingsReply, SettingsRequest, TrendsRequest,
+};
+use crate::engine::{self, Engine, EntityRequest};
+use crate::error::{Error, Result};
+use crate::model::{GuestMetric, Metric, NodeMetric, UnixTime};
+use crate::settings::{Effective, Knob, Loaded, Stored, Table, get_effective_penalty_config, load};
+use serde::{Serialize, de::DeserializeOwned};
+use std::ops::RangeInclusive;
+use std::path::Path;
+
+/// What warnings call the settings file, whose path only the caller knows.
+const SETTINGS: &str = "settings";
+/// Windows that can be asked for, in hours: retention is 90 days.
+const HOURS: RangeInclusive<u32> = 1..=2160;
+/// Moments that can be asked for: 1970 to the year 2200.
+const MOMENTS: RangeInclusive<UnixTime> = 0..=7_258_118_400;
+/// Numbers of values that a plot can be asked for.
+const POINTS: RangeInclusive<usize> = 2..=2_000;
+/// A week, and as many values as a usual plot has pixels for.
+const USUAL: (u32, usize) = (168, 300);
+
+pub(super) fn open(input: &[u8]) -> Result<Engine> {
+    let OpenRequest { state } = request(input)?;
+    match state.is_absolute() {
+        true => Ok(Engine::new(&state)),
+        false => Err(Error::invalid("must be an absolute path").at("state")),
+    }
+}
+
+pub(super) fn collect(engine: &Engine, input: &[u8]) -> Result<String> {
+    let CollectRequest { root, run_dir, now } = request(input)?;
+    answer(&engine.collect(&root, &run_dir, moment(now)?)?)
+}
+
+pub(super) fn append(engine: &Engine, input: &[u8]) -> Result<String> {
+    answer(&engine.append_lines(input)?)
+}
+
+pub(super) fn compress(engine: &Engine, input: &[u8]) -> Result<String> {
+    let MomentRequest { now } = request(input)?;
+    answer(&engine.compress(moment(now)?)?)
+}
+
+pub(super) fn trends(engine: &Engine, input: &[u8]) -> Result<String> {
+    let asked: TrendsRequest = request(input)?;
+    one_of("node", asked.node.is_some(), "guest", asked.guest.is_some())?;
+    let (effective, warnings) = settled(asked.settings.as_deref());
+    let hours = asked.lookback_hours.map(|hours| within("lookback_hours", hours, &HOURS));
+    // A choice of 1 to 30 days.
+    let usual = effective.settings().analysis_lookback.hours().0 as u32;
+    let mut reply = engine.trends(&engine::TrendsRequest {
+        now: moment(asked.now)?,
+        lookback_hours: hours.transpose()?.unwrap_or(usual),
+        node: asked.node,
+        guest: asked.guest,
+        config: effective.config,
+    })?;
+    reply.warnings.splice(0..0, warnings);
+    answer(&reply)
+}
+
+pub(super) fn recommend(engine: &Engine, input: &[u8]) -> Result<String> {
+    let asked: RecommendRequest = request(input)?;
+    let (path, inline) = (asked.inventory_path, asked.inventory);
+    one_of("inventory_path", path.is_some(), "inventory", inline.is_some())?;
+    let (effective, warnings) = settled(asked.settings.as_deref());
+    let config = effective.config;
+    let wanted = engine::RecommendRequest { now: moment(asked.now)?, inventory: path, config };
+    let mut reply = match inline {
+        None => engine.recommend(&wanted)?,
+        Some(mut inventory) => {
+            inventory.sort();
+            engine.recommend_with(&wanted, inventory)?
+        }
+    };
+    reply.warnings.splice(0..0, warnings);
+    answer(&reply)
+}
+
+pub(super) fn history(engine: &Engine, input: &[u8]) -> Result<String> {
+    let asked: HistoryRequest = request(input)?;
+    let hours = within("hours", asked.hours.unwrap_or(USUAL.0), &HOURS)?;
+    let points = within("points", asked.points.unwrap_or(USUAL.1), &POINTS)?;
+    let entity = entity(asked.now, asked.node, asked.guest)?;
+    let known = |name: &str| {
+        NodeMetric::from_name(name).is_some() || GuestMetric::from_name(name).is_some()
+    };
+    if let Some(name) = asked.metrics.iter().flatten().find(|name| !known(name)) {
+        return Err(Error::invalid(format!("there is no metric {name:?}")).at("metrics"));
+    }
+    let mut reply = engine.history_thinned(&entity, hours, points)?;
+    if let Some(names) = asked.metrics {
+        reply.metrics.retain(|m| names.contains(&m.metric));
+    }
+    answer(&reply)
+}
+
+pub(super) fn quality(engine: &Engine, input: &[u8]) -> Result<String> {
+    let asked: QualityRequest = request(input)?;
+    answer(&engine.quality(&entity(asked.now, asked.node, asked.guest)?)?)
+}
+
+pub(super) fn settings(_: &Engine, input: &[u8]) -> Result<String> {
+    let SettingsRequest { content, change } = request(input)?;
+    let loaded = loaded(content.as_deref());
+    let Some(change) = change else {
+        return answer(&told(&loaded.stored, &loaded, None));
+    };
+    if let Some(error) = loaded.refused {
+        return Err(error);
+    }
+    let stored = match change {
+        SettingsChange::MigrationSettings(body) => loaded.stored.with_settings(&body)?,
+        SettingsChange::PenaltyConfig(body) => loaded.stored.with_expert(&body)?,
+        SettingsChange::DeletePenaltyConfig => loaded.stored.without_expert(),
+    };
+    answer(&told(&stored, &loaded, Some(stored.serialise())))
+}
+
+pub(super) fn status(engine: &Engine, input: &[u8]) -> Result<String> {
+    let MomentRequest { now } = request(input)?;
+    answer(&engine.status(moment(now)?)?)
+}
+
+/// Reads a request; unknown and repeated fields are refused, errors name line and column.
+fn request<T: DeserializeOwned>(input: &[u8]) -> Result<T> {
+    let text = std::str::from_utf8(input).map_err(|e| {
+        Error::invalid(format!("request: is not UTF-8 from byte {}", e.valid_up_to()))
+    })?;
+    serde_json::from_str(text).map_err(|e| Error::invalid(format!("request: {e}")))
+}
+
+fn answer<T: Serialize>(reply: &T) -> Result<String> {
+    serde_json::to_string(reply).map_err(|e| Error::invalid(format!("reply: {e}")))
+}
+
+fn moment(now: Option<UnixTime>) -> Result<Option<UnixTime>> {
+    now.map(|now| within("now", now, &MOMENTS)).transpose()
+}
+
+fn entity(
+    now: Option<UnixTime>,
+    node: Option<String>,
+    guest: Option<u32>,
+) -> Result<EntityRequest> {
+    one_of("node", node.is_some(), "guest", guest.is_some())?;
+    Ok(EntityRequest { now: moment(now)?, node, guest })
+}
+
+fn within<T: PartialOrd + std::fmt::Display>(
+    field: &str,
+    value: T,
+    range: &RangeInclusive<T>,
+) -> Result<T> {
+    if range.contains(&value) {
+        return Ok(value);
+    }
+    let message = format!("{value} is not from {} to {}", range.start(), range.end());
+    Err(Error::invalid(message).at(field))
+}
+
+fn one_of(first: &str, has_first: bool, second: &str, has_second: bool) -> Result<()> {
+    if has_first && has_second {
+        let message = format!("cannot be combined with {second}");
+        return Err(Error::invalid(message).at(first));
+    }
+    Ok(())
+}
+
+fn loaded(content: Option<&str>) -> Loaded {
+    match content {
+        Some(content) => load(Path::new(SETTINGS), content.as_bytes()),
+        None => Loaded { stored: Stored::default(), warnings: Vec::new(), refused: None },
+    }
+}
+
+/// What decisions read, and what is odd about the settings file.
+fn settled(content: Option<&str>) -> (Effective, Vec<String>) {
+    let loaded = loaded(content);
+    let warnings = loaded.warnings.iter().map(ToString::to_string).collect();
+    (get_effective_penalty_config(&loaded.stored), warnings)
+}
+
+fn told(stored: &Stored, loaded: &Loaded, content: Option<String>) -> SettingsReply {
+    let effective = get_effective_penalty_config(stored);
+    let value = |&knob: &Knob| {
+        let value = knob.field().unit.json(effective.settings().get(knob));
+        (knob.name().to_string(), value)
+    };
+    SettingsReply {
+        settings: Knob::ALL.iter().map(value).collect(),
+        chosen: stored.chosen().keys().map(|knob| knob.name()).collect(),
+        effective: effective.entries(),
+        warnings: loaded.warnings.iter().map(ToString::to_string).collect(),
+        refused: loaded.refused.as_ref().map(ToString::to_string),
+        content,
+    }
+}

@@ -1,0 +1,72 @@
+//! The C header is as the sources say, and the library exports what it declares. `UPDATE=1`
+//! rewrites the header.
+
+// Clippy lets `#[test]` functions panic but not their helpers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn generated() -> String {
+    let config = cbindgen::Config::from_file(root().join("cbindgen.toml")).unwrap();
+    let builder = cbindgen::Builder::new().with_config(config);
+    let bindings = builder.with_src(root().join("src/ffi/mod.rs")).generate().unwrap();
+    let mut text = Vec::new();
+    bindings.write(&mut text);
+    String::from_utf8(text).unwrap()
+}
+
+#[test]
+fn the_header_is_current() {
+    let (file, wanted) = (root().join("include/pve_foresight.h"), generated());
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, &wanted).unwrap();
+    }
+    let found = std::fs::read_to_string(&file).unwrap_or_default();
+    assert!(
+        found == wanted,
+        "include/pve_foresight.h is stale: run UPDATE=1 cargo test and review the diff"
+    );
+}
+
+/// Functions that the header declares.
+fn declared() -> BTreeSet<String> {
+    let header = generated();
+    let code: Vec<&str> = header.split("*/").filter_map(|part| part.split("/*").next()).collect();
+    let code = code.join(" ");
+    let names = code.match_indices('(').filter_map(|(at, _)| {
+        let name = |c: char| c.is_alphanumeric() || c == '_';
+        let word = code[..at].rsplit(|c| !name(c)).next()?;
+        word.starts_with("foresight_").then(|| word.to_string())
+    });
+    names.collect()
+}
+
+/// The library that cargo built beside this test, in whatever target directory.
+fn library() -> PathBuf {
+    let file = std::env::current_exe().unwrap().parent().unwrap().join("libpve_foresight.so");
+    assert!(file.is_file(), "{} is missing", file.display());
+    file
+}
+
+#[test]
+fn the_library_exports_what_the_header_declares_and_nothing_else() {
+    let declared = declared();
+    assert!(declared.contains("foresight_open"), "{declared:?}");
+    let nm = Command::new("nm").args(["-D", "--defined-only"]).arg(library()).output();
+    let Ok(output) = nm else {
+        println!("skipped: nm (binutils) absent");
+        return;
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let listing = String::from_utf8(output.stdout).unwrap();
+    let exported: BTreeSet<String> =
+        listing.lines().map(|line| line.split_whitespace().last().unwrap().to_string()).collect();
+    assert_eq!(exported, declared);
+}
