@@ -348,3 +348,33 @@ fn expert_keys_act() {
     case.config.set(Key::min_score_improvement, 1_000.0);
     assert!(case.moves().is_empty());
 }
+
+#[test]
+fn no_plan_raises_the_busiest_hours_of_the_cluster() {
+    // The highest expected busy hours of any node, before and after the whole plan.
+    let bursts: [Curve; 3] = [
+        |h| if h.rem_euclid(24) < 8 { 3.5 } else { 0.5 },
+        |h| if h.rem_euclid(60) < 20 { 4.0 } else { 1.0 },
+        |h| 2.0 + 1.5 * (h as f64 / 17.0).sin(),
+    ];
+    for guests in [6, 9, 12] {
+        let mut case = Case::new(4);
+        for i in 0..guests {
+            case = case.guest((i * i) % 3, bursts[i % 3], 6.0);
+        }
+        let (outlook, plan) = case.run();
+        let highest = |hosts: &[usize]| -> f64 {
+            let mut loads: Vec<_> = outlook.nodes.iter().map(|n| n.base.clone()).collect();
+            hosts.iter().zip(&outlook.guests).for_each(|(h, g)| loads[*h].add(&g.load, 1.0));
+            let busy = |(n, load)| {
+                super::overload::levels(&outlook, n, load, None, crate::outlook::Resource::Cpu).high
+            };
+            loads.iter().enumerate().map(busy).fold(0.0, f64::max)
+        };
+        let mut hosts: Vec<usize> = outlook.guests.iter().map(|g| g.host).collect();
+        let before = highest(&hosts);
+        plan.steps.iter().for_each(|s| hosts[s.guest] = s.target);
+        assert!(highest(&hosts) <= before.max(0.8) + 1e-9, "{guests} guests");
+        assert!(plan.after.core_hours <= plan.before.core_hours);
+    }
+}
