@@ -87,23 +87,40 @@ pub fn overload(
     sum
 }
 
+/// Half the width, as a share of capacity, over which what may come is spread around each recorded
+/// hour when moves are weighed: bursts do not come back at the same hours (docs/backtest.md).
+const WIDTH: f64 = 0.3;
+
+/// Risk of a node in need: it is expected above a threshold in some hour, and a move could take
+/// away as much as one must.
+pub(super) fn need(
+    outlook: &Outlook,
+    node: usize,
+    load: &Load,
+    config: &PenaltyConfig,
+) -> Option<f64> {
+    let limits = Limits::thresholds(config);
+    let over = overload(outlook, node, load, None, limits).core_hours > 0.0;
+    let risk = risk(outlook, node, load, None, limits);
+    (over && risk > config.min_benefit.0).then_some(risk)
+}
+
 /// Expected overload of node number `node` like [`overload`], with every case taken as the middle
-/// of what may come: `width` (share of capacity) above and below it, all equally likely. So a
-/// node just below its limit is better than one at it, and two bursts that missed each other by
-/// luck are not taken for safe. In core-hours. O(cases).
+/// of what may come: [`WIDTH`] above and below it, all equally likely. So a node just below its
+/// limit is better than one at it, and two bursts that missed each other by luck are not taken
+/// for safe. In core-hours. O(cases).
 pub(super) fn risk(
     outlook: &Outlook,
     node: usize,
     load: &Load,
     change: Option<(&Load, f64)>,
     limits: Limits,
-    width: f64,
 ) -> f64 {
     let node = &outlook.nodes[node];
     let share = Shares { node, load, change };
     let mut sum = 0.0;
     for (case, weight) in outlook.weights.iter().enumerate() {
-        let excess = |resource| soft(share.at(resource, case) - limits.of(resource), width);
+        let excess = |resource| soft(share.at(resource, case) - limits.of(resource), WIDTH);
         sum += weight * (excess(Resource::Cpu) + excess(Resource::Memory));
     }
     sum * node.cores.0

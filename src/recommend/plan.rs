@@ -8,10 +8,10 @@
 
 use super::confidence::{Basis, Confidence};
 use super::constraint::{Blocker, BlockerCode, Constraints, Placement, local_disks, restarts};
-use super::overload::{Limits, Overload, levels, overload, risk};
-use super::state::NodeState;
+use super::overload::{Limits, Overload, levels, need, overload, risk};
+use super::state::{NodeState, State};
 use crate::model::{Bytes, DAY, GuestFacts, HOUR, Inventory, NodeFacts, Points, Vmid};
-use crate::outlook::{GuestOutlook, Load, NodeOutlook, Outlook, Resource};
+use crate::outlook::{GuestOutlook, Levels, Load, NodeOutlook, Outlook, Resource};
 use crate::score::{Candidate, Contribution, penalties, total};
 use crate::settings::PenaltyConfig;
 use serde::Serialize;
@@ -163,16 +163,12 @@ struct Draft {
     /// Risk that it takes away, in core-hours.
     saved: f64,
     cost: Points,
+    /// How full the target is.
+    fullness: f64,
 }
 
-/// Distance below the thresholds that a relieved node should keep, so that it does not come back
-/// tomorrow.
-const RELIEF_MARGIN: f64 = 0.05;
 /// Moves that save this share of the best one's overload are as good; the cheapest of them wins.
 const AS_GOOD: f64 = 0.9;
-/// Half the width, as a share of capacity, over which what may come is spread around each recorded
-/// hour when moves are weighed: bursts do not come back at the same hours (docs/backtest.md).
-const WIDTH: f64 = 0.3;
 
 impl<'a> Planner<'a> {
     fn new(q: &'a Question<'a>) -> Self {
@@ -201,12 +197,6 @@ impl<'a> Planner<'a> {
         Limits::thresholds(self.q.config)
     }
 
-    /// Limits that a relieved node should keep.
-    fn relief(&self) -> Limits {
-        let Limits { cpu, memory } = self.limits();
-        Limits { cpu: cpu - RELIEF_MARGIN, memory: memory - RELIEF_MARGIN }
-    }
-
     fn total_overload(&self) -> Overload {
         (0..self.loads.len()).map(|node| self.overload(node, None, self.limits())).sum()
     }
@@ -218,22 +208,48 @@ impl<'a> Planner<'a> {
 
     /// Busy hours of a node with the steps so far and a change.
     fn busy(&self, node: usize, change: Option<(&Load, f64)>, resource: Resource) -> f64 {
-        levels(self.q.outlook, node, &self.loads[node], change, resource).high
+        self.levels(node, change, resource).high
+    }
+
+    /// Expected levels of a node with the steps so far and a change.
+    fn levels(&self, node: usize, change: Option<(&Load, f64)>, resource: Resource) -> Levels {
+        levels(self.q.outlook, node, &self.loads[node], change, resource)
+    }
+
+    /// How full a node is in its busy hours, as a share of its thresholds: the fuller resource.
+    fn fullness(&self, node: usize) -> f64 {
+        let of = |r| self.busy(node, None, r) / self.limits().of(r).max(f64::MIN_POSITIVE);
+        Resource::ALL.into_iter().map(of).fold(0.0, f64::max)
     }
 
     /// Nodes in need, worst first. Absolute need: a node that is not expected above a threshold in
     /// any hour is no source, however uneven the cluster.
     fn sources(&self) -> Vec<usize> {
+        let (outlook, config) = (self.q.outlook, self.q.config);
+        let converged = self.converged();
         let mut hot: Vec<(f64, usize)> = Vec::new();
-        for (i, node) in self.q.outlook.nodes.iter().enumerate() {
-            let needy = self.overload(i, None, self.limits()).core_hours > 0.0;
-            let risk = self.risk(i, None);
-            if node.online && (node.maintenance || (needy && risk > self.q.config.min_benefit.0)) {
+        for (i, node) in outlook.nodes.iter().enumerate() {
+            let need = need(outlook, i, &self.loads[i], config).filter(|_| !converged);
+            if let (true, Some(risk)) = (node.online, need.or(node.maintenance.then_some(0.0))) {
                 hot.push((risk, i));
             }
         }
         hot.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         hot.into_iter().map(|(_, i)| i).collect()
+    }
+
+    /// Whether all nodes are about equally loaded and none is overloaded: moves would only shift
+    /// the load around.
+    fn converged(&self) -> bool {
+        let online = || (0..self.loads.len()).filter(|&n| self.q.outlook.nodes[n].online);
+        let spread = |resource| {
+            let means: Vec<f64> = online().map(|n| self.levels(n, None, resource).mean).collect();
+            let most = means.iter().copied().fold(0.0, f64::max);
+            most - means.iter().copied().fold(most, f64::min)
+        };
+        let overloaded = self.q.states.iter().any(|s| s.state == State::Overloaded);
+        let even = self.q.config.cluster_convergence_threshold.0;
+        !overloaded && online().count() > 1 && Resource::ALL.into_iter().all(|r| spread(r) < even)
     }
 
     /// The best acceptable move off the worst node that has one.
@@ -255,7 +271,8 @@ impl<'a> Planner<'a> {
         let node = &self.q.outlook.nodes[source];
         let least = self.q.config.min_benefit.0;
         let before = self.risk(source, None);
-        let now: Vec<f64> = (0..self.loads.len()).map(|n| self.risk(n, None)).collect();
+        let now: Vec<(f64, f64)> =
+            (0..self.loads.len()).map(|n| (self.risk(n, None), self.fullness(n))).collect();
         let mut drafts = Vec::new();
         for guest in 0..self.q.outlook.guests.len() {
             if self.hosts[guest] != source || self.moved.contains(&guest) || !self.movable(guest) {
@@ -267,13 +284,13 @@ impl<'a> Planner<'a> {
                 continue;
             }
             let cost = self.cost(guest).points;
-            for (target, now) in now.iter().enumerate() {
+            for (target, &(now, fullness)) in now.iter().enumerate() {
                 if target == source || self.refused.contains(&(guest, target)) {
                     continue;
                 }
                 let saved = relieved - (self.risk(target, Some((load, 1.0))) - now);
                 if saved >= least || node.maintenance {
-                    drafts.push(Draft { guest, target, saved, cost });
+                    drafts.push(Draft { guest, target, saved, cost, fullness });
                 }
             }
         }
@@ -282,21 +299,17 @@ impl<'a> Planner<'a> {
 
     /// Risk of a node with the steps so far and a change.
     fn risk(&self, node: usize, change: Option<(&Load, f64)>) -> f64 {
-        risk(self.q.outlook, node, &self.loads[node], change, self.limits(), WIDTH)
-    }
-
-    /// Overload that `load` brings to `target`.
-    fn added(&self, target: usize, load: &Load, limits: Limits) -> Overload {
-        self.overload(target, Some((load, 1.0)), limits) - self.overload(target, None, limits)
+        risk(self.q.outlook, node, &self.loads[node], change, self.limits())
     }
 
     /// Overload that a move takes away from both nodes together.
     fn benefit(&self, source: usize, guest: usize, target: usize) -> Overload {
-        let (load, relief) = (&self.q.outlook.guests[guest].load, self.relief());
-        let before = self.overload(source, None, relief);
-        before
-            - self.overload(source, Some((load, -1.0)), relief)
-            - self.added(target, load, relief)
+        let load = &self.q.outlook.guests[guest].load;
+        let change = |node, sign| {
+            self.overload(node, None, self.limits())
+                - self.overload(node, Some((load, sign)), self.limits())
+        };
+        change(source, -1.0) + change(target, 1.0)
     }
 
     /// Whether the guest can move at all; if not, remembers why.
@@ -621,7 +634,7 @@ impl<'a> Planner<'a> {
 }
 
 /// Best draft first: those that save nearly as much as the best, the cheapest of them in front;
-/// then the others by what they save. Ties fall by guest and target.
+/// then the others by what they save. Of equals the emptiest target; ties fall by guest and target.
 fn best_first(drafts: &mut [Draft]) {
     let most = drafts.iter().map(|d| d.saved).fold(0.0, f64::max);
     let lesser = |d: &Draft| d.saved < AS_GOOD * most;
@@ -632,6 +645,10 @@ fn best_first(drafts: &mut [Draft]) {
             true => by_benefit().then_with(by_cost),
             false => by_cost().then_with(by_benefit),
         };
-        lesser(a).cmp(&lesser(b)).then(by_worth).then((a.guest, a.target).cmp(&(b.guest, b.target)))
+        lesser(a)
+            .cmp(&lesser(b))
+            .then(by_worth)
+            .then(a.fullness.total_cmp(&b.fullness))
+            .then((a.guest, a.target).cmp(&(b.guest, b.target)))
     });
 }

@@ -1,5 +1,6 @@
 //! Who suffers: the state of every node, from what was seen and how it develops.
 
+use super::overload::need;
 use crate::model::Fraction;
 use crate::outlook::{NodeOutlook, Outlook, Readings};
 use crate::settings::PenaltyConfig;
@@ -12,7 +13,7 @@ use serde::Serialize;
 pub enum State {
     /// Nothing near a threshold.
     Healthy,
-    /// Near or above a threshold at its busy hours, but not getting worse.
+    /// Near or above a threshold in busy hours, so that a move may be worth it, but not getting worse.
     StableButHot,
     /// Rising, near a threshold, and projected to cross it within the lookback horizon.
     TrendingTowardOverload,
@@ -85,7 +86,15 @@ const MIN_CLAIM: f64 = 0.75;
 
 /// States of all nodes, in the order of [`Outlook::nodes`].
 pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
-    outlook.nodes.iter().map(|node| of_node(node, config)).collect()
+    let loads = outlook.node_loads();
+    let with_need = |(i, node): (usize, &NodeOutlook)| {
+        let mut of_node = of_node(node, config);
+        if of_node.state == State::Healthy && need(outlook, i, &loads[i], config).is_some() {
+            of_node.state = State::StableButHot;
+        }
+        of_node
+    };
+    outlook.nodes.iter().enumerate().map(with_need).collect()
 }
 
 fn of_node(node: &NodeOutlook, config: &PenaltyConfig) -> NodeState {

@@ -10,7 +10,7 @@
 //! load cannot flip a decision.
 
 use super::knobs::Rule::{self, History, Levels, Rest, Scale, Snapshot, Trend};
-use super::values::{Days, Hours, Quantity, Sensitivity, Share, Sigma, Unit};
+use super::values::{CoreHours, Days, Hours, Quantity, Sensitivity, Share, Sigma, Unit};
 use crate::error::{Error, Result};
 use crate::model::{Fraction, Points};
 use serde_json::Value;
@@ -424,7 +424,7 @@ settings! {
         min_score_improvement: Points = 15.0 in 0.0..=1000.0, Gate [Levels(25.0, 8.0)];
         // Not hours of a node: a move is the same work on a large node and a small one.
         /// Core-hours of expected overload that a move must take away within the look-back ahead, near misses of a threshold counted in part
-        min_benefit: Hours = 30.0 in 0.0..=10000.0, Gate [Levels(60.0, 15.0)];
+        min_benefit: CoreHours = 30.0 in 0.0..=10000.0, Gate [Levels(60.0, 15.0)];
         /// Spread of CPU and memory load between the nodes below which the cluster counts as balanced while no node is above a threshold
         cluster_convergence_threshold: Fraction = 8.0 in 0.0..=100.0, Gate [Levels(12.0, 5.0)];
         /// Most moves in one plan
@@ -435,8 +435,6 @@ settings! {
         cooldown_hours: Hours = 24.0 in 0.0..=720.0, Repeat [Levels(48.0, 12.0)];
         /// Time during which a guest is not sent back to a node it left
         ping_pong_days: Days = 7.0 in 0.0..=90.0, Repeat [];
-        /// Time during which a guest is not moved again after a migration that made things worse
-        repeat_block_hours: Hours = 168.0 in 0.0..=2160.0, Repeat [];
 
         // Room.
         /// Memory use that a target must not exceed with the guest, whatever the scores say

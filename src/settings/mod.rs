@@ -23,4 +23,4 @@ pub use knobs::{Rule, map_simplified_to_penalty_config};
 pub use legacy::{Line, Migrated, Outcome, detect_legacy_config, migrate_legacy_config};
 pub use schema::{markdown, schema};
 pub use stored::{Loaded, MAX_BYTES, Stored, VERSION, load, parse};
-pub use values::{Days, Hours, Quantity, Sensitivity, Share, Sigma, Unit};
+pub use values::{CoreHours, Days, Hours, Quantity, Sensitivity, Share, Sigma, Unit};

@@ -33,6 +33,11 @@ quantity!(
     Sigma
 );
 
+quantity!(
+    /// Work of one core for an hour.
+    CoreHours
+);
+
 impl Hours {
     /// The same length in whole seconds.
     pub fn seconds(self) -> i64 {
@@ -88,6 +93,8 @@ pub enum Unit {
     Sigma,
     /// Hours.
     Hours,
+    /// Core-hours.
+    CoreHours,
     /// Days.
     Days,
     /// A whole number of things.
@@ -126,6 +133,7 @@ macro_rules! plain {
 plain! {
     Points is Points;
     Hours is Hours;
+    CoreHours is CoreHours;
     Days is Days;
     Share is Share;
     Sigma is Sigma;
@@ -182,6 +190,7 @@ impl Unit {
             Self::Percent => "%",
             Self::Sigma => "sigma",
             Self::Hours => "h",
+            Self::CoreHours => "core-hours",
             Self::Days => "days",
             Self::Share | Self::Count | Self::Flag | Self::Choice(_) => "",
         }
