@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PREFIX ?= /usr/local
 
-.PHONY: help build check lint fmt test trend-score bench demo install clean
+.PHONY: help build check lint fmt test header trend-score bench demo valgrind install clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -23,6 +23,12 @@ fmt: ## format the sources
 test: ## all tests
 	$(CARGO) test --no-fail-fast
 
+header: ## rewrite generated files: C header, settings schema and table
+	UPDATE=1 $(CARGO) test --test header --test settings_generated
+
+valgrind: ## the C test program under valgrind
+	$(CARGO) test --test c -- --ignored --nocapture valgrind
+
 trend-score: ## score the trend engine on the labelled series
 	$(CARGO) run --release --example trend-score
 
@@ -35,6 +41,7 @@ demo: ## simulate a cluster and advise on it
 install: build ## install the command line and the library below PREFIX
 	install -Dm755 target/release/pve-foresight $(DESTDIR)$(PREFIX)/bin/pve-foresight
 	install -Dm644 target/release/libpve_foresight.so $(DESTDIR)$(PREFIX)/lib/libpve_foresight.so
+	install -Dm644 include/pve_foresight.h $(DESTDIR)$(PREFIX)/include/pve_foresight.h
 
 clean: ## remove what was built
 	$(CARGO) clean
