@@ -5,7 +5,7 @@
 
 mod store_support;
 
-use pve_foresight::store::{Detail, Reader, Resolution, Retention, Writer};
+use pve_foresight::store::{Detail, FindingKind, Reader, Resolution, Retention, Writer};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -79,14 +79,21 @@ fn everything_is_there(reader: &Reader, dir: &Path, end: i64) {
     assert_eq!(writer.append(&tick(newest, GUESTS)).unwrap().duplicates, [newest]);
     writer.compress(newest).unwrap();
     drop(writer);
-    assert_eq!(reader.verify().unwrap().findings, []);
+    // A kill between making a file and writing its header leaves an empty one until the next tick
+    // of that hour; nothing that was said to be stored is in it.
+    let mut findings = reader.verify().unwrap().findings;
+    findings.retain(|f| f.kind != FindingKind::Unfinished);
+    assert_eq!(findings, []);
     let ticks = |resolution| -> i64 {
         let fleet = reader.fleet(START..end, resolution, Detail::Typical).unwrap();
         fleet.windows().iter().map(|w| i64::from(w.ticks)).sum()
     };
     let all = (end - START) / PACE;
     assert!(all * PACE > 80 * DAY || ticks(Resolution::Mixed) == all);
-    let windows_over = newest - newest.rem_euclid(6 * HOUR);
-    let in_windows = (windows_over - START) / PACE;
-    assert!(all * PACE > 80 * DAY || ticks(Resolution::SixHourly) == in_windows);
+    // A window is rolled before the first tick after it is written: a kill between the two leaves
+    // it rolled with all of its ticks, although the newest tick is still one of them.
+    let in_windows = |end: i64| (end - end.rem_euclid(6 * HOUR) - START) / PACE;
+    let rolled = ticks(Resolution::SixHourly);
+    let expected = [in_windows(newest), in_windows(end)];
+    assert!(all * PACE > 80 * DAY || expected.contains(&rolled), "{rolled} {expected:?}");
 }
