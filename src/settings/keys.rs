@@ -306,11 +306,11 @@ settings! {
         mem_threshold_offset_2: Fraction = 10.0 in 2.0..=60.0, Threshold [];
 
         // Blend.
-        /// Part of the load of this moment in the blended load
+        /// Weight of the load of this moment among what may come: it fades over the coming days unless it is all that counts
         weight_current: Share = 0.4 in 0.0..=1.0, Blend [Rest];
-        /// Part of the mean of the last 24 hours in the blended load
+        /// Weight of the hours of the last day among what may come, beside that of all recorded hours
         weight_24h: Share = 0.42 in 0.0..=1.0, Blend [Trend(0.7)];
-        /// Part of the mean of the last 7 days in the blended load
+        /// Weight of all recorded hours of the last two weeks among what may come
         weight_7d: Share = 0.18 in 0.0..=1.0, Blend [Trend(0.3)];
         /// Part of a trend's projected change that is added to the expected load; 0 ignores projections
         trend_share: Share = 0.6 in 0.0..=1.0, Blend [Trend(1.0)];
