@@ -534,4 +534,25 @@ pub struct StatusReply {
     pub last_sample_age: Option<i64>,
     /// How large the store is.
     pub size: Option<Stats>,
+    /// How complete the collector's work is: of its runs, whoever was in them.
+    pub quality: Option<DataQuality>,
+    /// How the collector does.
+    pub collector: Option<CollectorHealth>,
+    /// What an admin should know, each with its remedy; empty when all is well.
+    pub warnings: Vec<String>,
+}
+
+/// How the collector does, judged by what it stored.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CollectorHealth {
+    /// Time of the newest run that stored something, at or before now.
+    pub last_run: UnixTime,
+    /// Seconds usually between two runs; `None` while no two are kept.
+    pub interval: Option<i64>,
+    /// Runs in the last hour.
+    pub runs_last_hour: u32,
+    /// Runs that the last hour lacks, by the usual interval; `None` while that is not known.
+    pub missed_last_hour: Option<u32>,
+    /// Whether the next run is overdue: none for more than two intervals and a minute.
+    pub late: bool,
 }

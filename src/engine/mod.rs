@@ -7,6 +7,7 @@ mod import;
 mod lines;
 mod prepare;
 mod report;
+mod status;
 mod thin;
 
 use crate::api::{
@@ -205,23 +206,9 @@ impl Engine {
         Ok(reply)
     }
 
-    /// How the store is; that there is none yet is an answer, not an error.
+    /// How the store and its collector are; that there is none yet is an answer, not an error.
     pub fn status(&self, now: Option<UnixTime>) -> Result<StatusReply> {
-        let now = now.unwrap_or_else(clock);
-        let reader = match Reader::open(&self.state) {
-            Ok(reader) => Some(reader),
-            Err(e) if e.kind == Kind::NotFound => None,
-            Err(e) => return Err(e),
-        };
-        let last = reader.as_ref().map(|r| r.last_tick(now)).transpose()?.flatten().map(|t| t.ts);
-        Ok(StatusReply {
-            version: env!("CARGO_PKG_VERSION"),
-            now,
-            store: reader.is_some(),
-            last_sample: last,
-            last_sample_age: last.map(|ts| now - ts),
-            size: reader.map(|r| r.stats(now)).transpose()?,
-        })
+        status::status(&self.state, now.unwrap_or_else(clock))
     }
 
     /// How complete the stored data is: of one, or of everybody who is there.
@@ -235,11 +222,10 @@ impl Engine {
             (None, Some(vmid)) => vec![Entity::Guest(vmid)],
             (None, None) => nodes.chain(guests).collect(),
         };
-        let entry = |entity: Entity| {
-            let quality = reader.get_data_quality(&entity, now)?;
-            Ok(QualityEntry { entity: report::entity_label(&entity), quality })
-        };
-        Ok(QualityReply { now, entities: asked.into_iter().map(entry).collect::<Result<_>>()? })
+        let qualities = reader.data_quality(&asked, now)?;
+        let entry =
+            |(entity, quality)| QualityEntry { entity: report::entity_label(entity), quality };
+        Ok(QualityReply { now, entities: asked.iter().zip(qualities).map(entry).collect() })
     }
 
     /// Reads every byte and tells what is not as it was written.
