@@ -201,6 +201,21 @@ foresight_result foresight_recommend(const foresight_engine *engine,
                                      foresight_text *text);
 
 /**
+ * What became of migrations: each judged after 5 minutes, an hour and a day against what would
+ * have been without it, and how good the advice about them was.
+ *
+ * Request: {"now"?: unix seconds, "guest"?: vmid, "settings"?: as for foresight_trends()}. Nothing
+ * is written. An outcomes file that is damaged or newer counts as empty, with a warning.
+ *
+ * # Safety
+ * As for foresight_collect().
+ */
+foresight_result foresight_outcomes(const foresight_engine *engine,
+                                    const char *input,
+                                    size_t len,
+                                    foresight_text *text);
+
+/**
  * What is stored of a node or guest, thinned to what a plot can show.
  *
  * Request: {"now"?: unix seconds, "node": name | "guest": vmid, "hours"?: 1 to 2160, usually 168,

@@ -5,6 +5,7 @@ mod advise;
 mod export;
 mod import;
 mod lines;
+mod outcomes;
 mod prepare;
 mod report;
 mod status;
@@ -25,6 +26,7 @@ use crate::trend::cases::answer_numbered;
 pub use export::{ExportFormat, ExportRequest};
 pub use import::{ImportRequest, ImportSource, Progress};
 use lines::{Line, Lines, MAX_LINE};
+pub use outcomes::OutcomesRequest;
 use prepare::History;
 use std::borrow::Borrow;
 use std::io::BufRead;
@@ -104,11 +106,14 @@ impl Engine {
         let (previous, odd) = Counters::load(&file);
         identify(root, &mut live, &previous);
         let (tick, counters, warnings) = rates(&previous, &live, now);
-        let done = self.append([&tick])?;
+        let mut writer = Writer::open(&self.state, Retention::default())?;
+        let done = writer.append_all([&tick])?;
         counters.save(&file)?;
+        let odd_outcomes = self.follow_up(&writer, root, done.moved > 0, now);
         let mut all: Vec<String> = odd.iter().map(ToString::to_string).collect();
         all.extend(live.warnings.iter().chain(&warnings).map(ToString::to_string));
         all.extend(done.warnings.iter().map(ToString::to_string));
+        all.extend(odd_outcomes);
         if let Some(time) = done.duplicates.first() {
             all.push(format!("a tick at {time} is stored already; this one was left out"));
         }
@@ -274,16 +279,19 @@ impl Engine {
         let inventory = current(inventory, &tick);
         let outlook = prepare::outlook(&history, &inventory, &request.config, &local);
         let states = states(&outlook, &request.config);
+        let (experience, odd) = self.experience(&history);
         let question = Question {
             outlook: &outlook,
             states: &states,
             inventory: &inventory,
             constraints: &Constraints::new(&inventory),
             config: &request.config,
+            experience: &experience,
             local_hour: local.hour(now) as u8,
         };
         let mut warnings: Vec<String> =
             inventory.warnings.iter().map(ToString::to_string).collect();
+        warnings.extend(odd);
         warnings.extend(history.warnings());
         if request.now.is_none() && clock() - now > STALE {
             warnings.push(format!(

@@ -204,6 +204,25 @@ pub unsafe extern "C" fn foresight_recommend(
     unsafe { call::call(engine, input, len, text, verbs::recommend) }
 }
 
+/// What became of migrations: each judged after 5 minutes, an hour and a day against what would
+/// have been without it, and how good the advice about them was.
+///
+/// Request: {"now"?: unix seconds, "guest"?: vmid, "settings"?: as for foresight_trends()}. Nothing
+/// is written. An outcomes file that is damaged or newer counts as empty, with a warning.
+///
+/// # Safety
+/// As for foresight_collect().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foresight_outcomes(
+    engine: *const Handle,
+    input: *const c_char,
+    len: usize,
+    text: *mut Text,
+) -> Status {
+    // SAFETY: the caller's promise above.
+    unsafe { call::call(engine, input, len, text, verbs::outcomes) }
+}
+
 /// What is stored of a node or guest, thinned to what a plot can show.
 ///
 /// Request: {"now"?: unix seconds, "node": name | "guest": vmid, "hours"?: 1 to 2160, usually 168,

@@ -106,6 +106,15 @@ impl Tracker {
         self.index();
     }
 
+    /// Guests of a tick that are on another host than in the row before it.
+    pub(super) fn moved(&self, tick: &Tick) -> usize {
+        let moves = |sample: &&GuestSample| {
+            let entry = self.guests.get(&sample.vmid).map(|&place| &self.roster.guests[place]);
+            entry.is_some_and(|e| is_same(e, sample) && self.roster.host(e.node) != sample.node)
+        };
+        tick.guests.iter().filter(moves).count()
+    }
+
     /// Takes note of a tick: the row to write for it, after these changes of the roster.
     pub(super) fn advance(&mut self, tick: &Tick) -> (Changes, NewRow) {
         let mut changes = Changes::default();
