@@ -130,7 +130,7 @@ sub cluster(%options) {
     $PVE::Foresight::RRD_DIR = "$DIR/rrd";
     tree("$DIR/pve", $guests);
     write_file("$DIR/user.cfg", $USERS);
-    my $environment = PVE::RPCEnvironment->init('cli');
+    state $environment = PVE::RPCEnvironment->init('cli');
     $environment->init_request(userconfig => "$DIR/user.cfg");
     my $last = time() - 30;
     append(join('', map { tick($last - 3600 * $_, $guests) } reverse 0 .. $hours - 1)) if $hours;

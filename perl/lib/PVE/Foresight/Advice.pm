@@ -34,7 +34,7 @@ my %OTHERS = map { $_ => "is bound to other guests by a rule or tag" } qw(togeth
 
 my sub may($rights, $entry) {
     return 0 if defined($entry->{vmid}) && !$rights->guest($entry->{vmid});
-    my @nodes = grep { defined } $entry->@{qw(source target)}, $entry->{node} // ();
+    my @nodes = map { $entry->{$_} // () } qw(source target node);
     push @nodes, $entry->{name} if !defined($entry->{vmid});
     return !grep { !$rights->node($_) } @nodes;
 }

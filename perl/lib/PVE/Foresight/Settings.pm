@@ -9,8 +9,7 @@ use Digest::SHA qw(sha1_hex);
 use Encode qw(decode encode FB_CROAK LEAVE_SRC);
 
 use PVE::Cluster;
-use PVE::Exception qw(raise_param_exc);
-use PVE::Tools qw(assert_if_modified file_get_contents file_set_contents);
+use PVE::Tools qw(file_get_contents file_set_contents);
 
 use PVE::Foresight;
 use PVE::Foresight::Error;
@@ -63,7 +62,7 @@ sub change($change, $digest) {
     my $code = sub {
         my $current = current();
         die "$current->{refused}\n" if $current->{refused};
-        assert_if_modified($digest, $current->{digest});
+        PVE::Tools::assert_if_modified($digest, $current->{digest});
         my $content = $current->{content};
         my $request = defined($content) ? { content => $content } : {};
         my $refused = PVE::Foresight::ask(settings => $request)->{refused};

@@ -41,7 +41,7 @@ my sub check($value, $schema, $path, $errors) {
     return $errors->{$path} = "type check ('$type') failed - got '$value'" if !$good->($value);
     if ($type eq 'array') {
         __SUB__->($value->[$_], $schema->{items}, "$path\[$_]", $errors) for 0 .. $#$value;
-    } elsif ($type eq 'object' && $schema->{properties}) {
+    } elsif ($schema->{properties}) {
         my $known = $schema->{properties};
         __SUB__->($value->{$_}, $known->{$_}, length($path) ? "$path.$_" : $_, $errors) for sort keys %$known;
         return if $schema->{additionalProperties} // 1;

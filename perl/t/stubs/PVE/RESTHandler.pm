@@ -14,7 +14,7 @@ sub register_method($class, $info) {
     my $place = $tree{$class} //= {};
     $place = $place->{m/^\{(.*)\}$/ ? '{}' : $_} //= {} for @steps;
     my $verb = $info->{subclass} ? ' subclass' : ' ' . ($info->{method} //= 'GET');
-    die "duplicate method definition\n" if $place->{$verb};
+    die "duplicate method definition\n" if $info->{subclass} ? %$place : $place->{$verb};
     $info->{match_name} = [map { m/^\{(.*)\}$/ ? $1 : undef } @steps];
     $place->{$verb} = $info;
     push $methods{$class}->@*, $info;

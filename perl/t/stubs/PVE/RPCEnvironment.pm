@@ -18,6 +18,7 @@ my %ROLES = (
 );
 
 sub init($class, $type, %params) {
+    die "already initialized\n" if $environment;
     return $environment = bless { type => $type }, $class;
 }
 

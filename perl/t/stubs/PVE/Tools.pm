@@ -6,7 +6,7 @@ use v5.36;
 
 use base 'Exporter';
 
-our @EXPORT_OK = qw(assert_if_modified extract_param file_get_contents file_set_contents);
+our @EXPORT_OK = qw(extract_param file_get_contents file_set_contents);
 
 sub extract_param($param, $name) {
     return delete $param->{$name};

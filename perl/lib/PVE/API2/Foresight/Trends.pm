@@ -176,9 +176,9 @@ __PACKAGE__->register_method({
     },
     returns => PVE::Foresight::Reply::guest_detail(),
     code => sub ($param) {
-        my $vmid = int($param->{vmid});
+        my $vmid = $param->{vmid};
         return PVE::Foresight::Error::translate(
-            sub { return detail($param, 'guests', guest => $vmid) },
+            sub { return detail($param, 'guests', guest => int($vmid)) },
             "nothing is known of a guest $vmid",
         );
     },
