@@ -43,7 +43,12 @@ pub enum Status {
 /// static text in plain words. `data` is what the caller gave for it. Runs in the caller's thread,
 /// before the call returns. Anything but 0 stops the call; jumping out of it is not allowed.
 pub type Progress = Option<
-    unsafe extern "C" fn(data: *mut c_void, what: *const c_char, done: usize, total: usize) -> c_int,
+    unsafe extern "C" fn(
+        data: *mut c_void,
+        what: *const c_char,
+        done: usize,
+        total: usize,
+    ) -> c_int,
 >;
 
 /// An engine over one state directory. It holds a path and nothing else: no open file, no lock, no

@@ -1,8 +1,8 @@
 //! What each verb does: a request is read, the engine asked, the reply written. No pointers here.
 
 use crate::api::{
-    CollectRequest, HistoryRequest, ImportRequest, MomentRequest, OpenRequest, QualityRequest, RecommendRequest,
-    SettingsChange, SettingsReply, SettingsRequest, TrendsRequest,
+    CollectRequest, HistoryRequest, ImportRequest, MomentRequest, OpenRequest, QualityRequest,
+    RecommendRequest, SettingsChange, SettingsReply, SettingsRequest, TrendsRequest,
 };
 use crate::engine::{self, Engine, EntityRequest, ImportSource, Report};
 use crate::error::{Error, Result};
