@@ -365,7 +365,7 @@ sub recommend() {
     );
 }
 
-sub settings($section) {
+sub settings() {
     return object(
         "Settings as they hold.",
         settings => of('object', "The five, chosen or default, by name.", properties => {}),
