@@ -457,6 +457,20 @@ pub struct CollectRequest {
     pub now: Option<UnixTime>,
 }
 
+/// Whose history to take over: one of the first two.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportRequest {
+    /// Directory of PVE's RRD files.
+    pub rrd: Option<PathBuf>,
+    /// ProxBalance's database, or one of its older JSON files.
+    pub proxbalance: Option<PathBuf>,
+    /// As in [`RecommendRequest`]; absent: the newest tick says which guest is on which node.
+    pub inventory_path: Option<PathBuf>,
+    /// Moment up to which history is taken; absent: the clock.
+    pub now: Option<UnixTime>,
+}
+
 /// A question with no more than a moment: `compress`, `status`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -24,7 +24,7 @@ use crate::settings::PenaltyConfig;
 use crate::store::{Appended, Entity, Reader, Retention, Writer};
 use crate::trend::cases::answer_numbered;
 pub use export::{ExportFormat, ExportRequest};
-pub use import::{ImportRequest, ImportSource, Progress};
+pub use import::{ImportRequest, ImportSource, Progress, Report};
 use lines::{Line, Lines, MAX_LINE};
 pub use outcomes::OutcomesRequest;
 use prepare::History;
