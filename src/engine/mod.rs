@@ -2,6 +2,7 @@
 //! elsewhere; what stands here is the order of steps.
 
 mod advise;
+mod backtest;
 mod export;
 mod import;
 mod lines;
@@ -21,6 +22,7 @@ use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
 use crate::store::{Appended, Entity, Reader, Retention, Writer};
 use crate::trend::cases::answer_numbered;
+pub use backtest::BacktestRequest;
 pub use export::{ExportFormat, ExportRequest};
 pub use import::{ImportRequest, ImportSource, Progress};
 use lines::{Line, Lines, MAX_LINE};
@@ -266,11 +268,7 @@ impl Engine {
     pub fn recommend(&self, request: &RecommendRequest) -> Result<RecommendReply> {
         let reader = Reader::open(&self.state)?;
         let (now, tick) = self.moment(&reader, request.now)?;
-        let inventory = match &request.inventory {
-            None => Inventory::from_tick(&tick),
-            Some(path) if path.is_dir() => inventory(path, now)?,
-            Some(path) => read_inventory(path)?,
-        };
+        let inventory = inventory_of(request.inventory.as_deref(), &tick, now)?;
         self.recommend_with(request, inventory)
     }
 
@@ -360,6 +358,15 @@ fn parse_tick(line: &[u8]) -> Result<Tick> {
         serde_json::from_slice(line).map_err(|e| Error::invalid(format!("not a tick: {e}")))?;
     tick.check()?;
     Ok(tick)
+}
+
+/// Constraints from a pmxcfs tree or a JSON file; without either, what a tick tells.
+fn inventory_of(path: Option<&Path>, tick: &Tick, now: UnixTime) -> Result<Inventory> {
+    match path {
+        None => Ok(Inventory::from_tick(tick)),
+        Some(path) if path.is_dir() => inventory(path, now),
+        Some(path) => read_inventory(path),
+    }
 }
 
 /// An inventory from a JSON file.
