@@ -16,7 +16,7 @@ use crate::api::{
 };
 use crate::collect::{Counters, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
-use crate::model::{HOUR, Inventory, NodeSample, Tick, UnixTime, Vmid};
+use crate::model::{GuestSample, HOUR, Inventory, NodeSample, Tick, UnixTime, Vmid};
 use crate::recommend::{Constraints, Question, states};
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
@@ -28,6 +28,7 @@ pub use import::{ImportRequest, ImportSource, Progress};
 use lines::{Line, Lines, MAX_LINE};
 use prepare::History;
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
@@ -387,8 +388,9 @@ fn read_inventory(path: &Path) -> Result<Inventory> {
 
 /// Where guests are and which nodes are online, by the newest tick: an inventory file may be older.
 fn current(mut inventory: Inventory, tick: &Tick) -> Inventory {
+    let guests: BTreeMap<Vmid, &GuestSample> = tick.guests.iter().map(|g| (g.vmid, g)).collect();
     for guest in &mut inventory.guests {
-        if let Some(seen) = tick.guests.iter().find(|g| g.vmid == guest.vmid) {
+        if let Some(seen) = guests.get(&guest.vmid) {
             guest.node.clone_from(&seen.node);
             guest.status = seen.status;
         }
