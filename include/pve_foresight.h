@@ -189,8 +189,8 @@ foresight_result foresight_trends(const foresight_engine *engine,
  * The migrations that are worth it, with evidence.
  *
  * Request: {"now"?: unix seconds, "inventory_path"?: pmxcfs tree or JSON file | "inventory"?: the
- * inventory itself, "settings"?: as for foresight_trends()}. Without an inventory only the last
- * tick is known, and the answer warns of it.
+ * inventory itself, "settings"?: as for foresight_trends(), "since"?: an earlier answer, to tell what
+ * changed}. Without an inventory only the last tick is known, and the answer warns of it.
  *
  * # Safety
  * As for foresight_collect().
@@ -199,6 +199,34 @@ foresight_result foresight_recommend(const foresight_engine *engine,
                                      const char *input,
                                      size_t len,
                                      foresight_text *text);
+
+/**
+ * A guest against every node: its score there, or what stands in the way.
+ *
+ * Request: {"guest": vmid, "target"?: only this node, "now"?, "inventory_path"? | "inventory"?,
+ * "settings"?: as for foresight_recommend()}.
+ *
+ * # Safety
+ * As for foresight_collect().
+ */
+foresight_result foresight_explain(const foresight_engine *engine,
+                                   const char *input,
+                                   size_t len,
+                                   foresight_text *text);
+
+/**
+ * An ordered plan that empties a node. Nothing is executed.
+ *
+ * Request: {"node": name, "now"?, "inventory_path"? | "inventory"?, "settings"?: as for
+ * foresight_recommend()}.
+ *
+ * # Safety
+ * As for foresight_collect().
+ */
+foresight_result foresight_drain(const foresight_engine *engine,
+                                 const char *input,
+                                 size_t len,
+                                 foresight_text *text);
 
 /**
  * What is stored of a node or guest, thinned to what a plot can show.

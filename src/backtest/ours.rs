@@ -69,7 +69,7 @@ impl<'a> Ours<'a> {
                 inventory: &inventory,
                 constraints: &Constraints::new(&inventory),
                 config: self.config,
-                local_hour: self.local.hour(view.now()) as u8,
+                local: self.local,
             })
         };
         (outlook, inventory, plan)

@@ -126,7 +126,9 @@ fn problem(source: &NodeOutlook, c: &Contribution) -> Option<Factor> {
         Term::Stability if c.points.0 > 0.0 => {
             format!("{name} is hard to predict (stability {:.0}/100)", c.observed)
         }
-        Term::Baseline => format!("{name} CPU is {:.1} sigma above normal for this hour", c.observed),
+        Term::Baseline => {
+            format!("{name} CPU is {:.1} sigma above normal for this hour", c.observed)
+        }
         Term::Maintenance => format!("{name} is in maintenance"),
         _ => return None,
     };

@@ -188,8 +188,8 @@ pub unsafe extern "C" fn foresight_trends(
 /// The migrations that are worth it, with evidence.
 ///
 /// Request: {"now"?: unix seconds, "inventory_path"?: pmxcfs tree or JSON file | "inventory"?: the
-/// inventory itself, "settings"?: as for foresight_trends()}. Without an inventory only the last
-/// tick is known, and the answer warns of it.
+/// inventory itself, "settings"?: as for foresight_trends(), "since"?: an earlier answer, to tell what
+/// changed}. Without an inventory only the last tick is known, and the answer warns of it.
 ///
 /// # Safety
 /// As for foresight_collect().
@@ -202,6 +202,42 @@ pub unsafe extern "C" fn foresight_recommend(
 ) -> Status {
     // SAFETY: the caller's promise above.
     unsafe { call::call(engine, input, len, text, verbs::recommend) }
+}
+
+/// A guest against every node: its score there, or what stands in the way.
+///
+/// Request: {"guest": vmid, "target"?: only this node, "now"?, "inventory_path"? | "inventory"?,
+/// "settings"?: as for foresight_recommend()}.
+///
+/// # Safety
+/// As for foresight_collect().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foresight_explain(
+    engine: *const Handle,
+    input: *const c_char,
+    len: usize,
+    text: *mut Text,
+) -> Status {
+    // SAFETY: the caller's promise above.
+    unsafe { call::call(engine, input, len, text, verbs::explain) }
+}
+
+/// An ordered plan that empties a node. Nothing is executed.
+///
+/// Request: {"node": name, "now"?, "inventory_path"? | "inventory"?, "settings"?: as for
+/// foresight_recommend()}.
+///
+/// # Safety
+/// As for foresight_collect().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foresight_drain(
+    engine: *const Handle,
+    input: *const c_char,
+    len: usize,
+    text: *mut Text,
+) -> Status {
+    // SAFETY: the caller's promise above.
+    unsafe { call::call(engine, input, len, text, verbs::drain) }
 }
 
 /// What is stored of a node or guest, thinned to what a plot can show.

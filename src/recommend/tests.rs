@@ -12,6 +12,8 @@ use crate::settings::{Key, PenaltyConfig, Settings, map_simplified_to_penalty_co
 use crate::trend::{Params, Trend, analyze};
 
 const NOW: UnixTime = 1_790_006_400;
+/// Hour of the day that NOW is in UTC, in which trends are made.
+const NOW_HOUR: i32 = 16;
 const HOURS: i64 = 336;
 const GIB: f64 = (1u64 << 30) as f64;
 
@@ -23,6 +25,7 @@ struct Case {
     guests: Vec<(usize, Curve, f64)>,
     config: PenaltyConfig,
     change: fn(&mut Outlook, &mut Inventory),
+    /// Hour of the day that NOW is.
     local_hour: u8,
 }
 
@@ -54,7 +57,7 @@ impl Case {
             inventory: &inventory,
             constraints: &constraints,
             config: &self.config,
-            local_hour: self.local_hour,
+            local: &LocalTime::fixed((i32::from(self.local_hour) - NOW_HOUR) * 3_600),
         };
         let plan = plan(&question);
         (outlook, plan)

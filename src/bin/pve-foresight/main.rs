@@ -5,6 +5,8 @@ mod args;
 mod backtest;
 mod collect;
 mod demo;
+mod drain;
+mod explain;
 mod export;
 mod history;
 mod import;
@@ -50,6 +52,8 @@ fn run(args: &Args, out: &mut Out) -> Result<bool> {
         Command::Quality(c) => history::quality(args, c, out),
         Command::Trend(c) => trend::run(args, c, out),
         Command::Recommend(c) => recommend::run(args, c, out),
+        Command::Explain(c) => explain::run(args, c, out),
+        Command::Drain(c) => drain::run(args, c, out),
         Command::Backtest(c) => backtest::run(c, out),
         Command::Import(c) => import::run(args, c, out),
         Command::Export(c) => export::run(args, c),
