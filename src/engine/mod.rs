@@ -3,6 +3,9 @@
 
 mod advise;
 mod backtest;
+mod changes;
+mod command;
+mod explain;
 mod export;
 mod import;
 mod lines;
@@ -25,6 +28,7 @@ use crate::settings::PenaltyConfig;
 use crate::store::{Appended, Entity, Reader, Retention, Writer};
 use crate::trend::cases::answer_numbered;
 pub use backtest::BacktestRequest;
+pub use changes::changes;
 pub use export::{ExportFormat, ExportRequest};
 pub use import::{ImportRequest, ImportSource, Progress, Report};
 use lines::{Line, Lines, MAX_LINE};
@@ -258,10 +262,7 @@ impl Engine {
 
     /// The advice, from the store and an inventory.
     pub fn recommend(&self, request: &RecommendRequest) -> Result<RecommendReply> {
-        let reader = Reader::open(&self.state)?;
-        let (now, tick) = self.moment(&reader, request.now)?;
-        let inventory = inventory_of(request.inventory.as_deref(), &tick, now)?;
-        self.recommend_with(request, inventory)
+        self.ask(request, None, |q, until, warnings| Ok(advise::advise(q, until, warnings)))
     }
 
     /// The advice, with an inventory at hand.
@@ -270,8 +271,26 @@ impl Engine {
         request: &RecommendRequest,
         inventory: Inventory,
     ) -> Result<RecommendReply> {
+        let advise = |q: &Question, until, warnings| Ok(advise::advise(q, until, warnings));
+        self.ask(request, Some(inventory), advise)
+    }
+
+    /// Puts everything together that decisions read, and has it answered: the question, the time of
+    /// the newest sample, and what was odd so far.
+    fn ask<T>(
+        &self,
+        request: &RecommendRequest,
+        known: Option<Inventory>,
+        answer: impl FnOnce(&Question, UnixTime, Vec<String>) -> Result<T>,
+    ) -> Result<T> {
         let reader = Reader::open(&self.state)?;
         let (now, tick) = self.moment(&reader, request.now)?;
+        let inventory = match (known, &request.inventory) {
+            (Some(inventory), _) => inventory,
+            (None, None) => Inventory::from_tick(&tick),
+            (None, Some(path)) if path.is_dir() => inventory(path, now)?,
+            (None, Some(path)) => read_inventory(path)?,
+        };
         let lookback = request.config.settings.analysis_lookback.hours().0 as u32;
         let history = History::load(&reader, now, lookback)?;
         let local = local_time(now);
@@ -286,7 +305,7 @@ impl Engine {
             constraints: &Constraints::new(&inventory),
             config: &request.config,
             experience: &experience,
-            local_hour: local.hour(now) as u8,
+            local: &local,
         };
         let mut warnings: Vec<String> =
             inventory.warnings.iter().map(ToString::to_string).collect();
@@ -298,7 +317,7 @@ impl Engine {
                 report::date(now)
             ));
         }
-        Ok(advise::advise(&question, tick.ts, warnings))
+        answer(&question, tick.ts, warnings)
     }
 
     /// The moment to analyse as of, with the newest tick then: the one asked for; else the clock,

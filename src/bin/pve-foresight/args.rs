@@ -48,6 +48,10 @@ pub(crate) enum Command {
     Recommend(Recommend),
     /// Show what became of migrations, and how good the advice was
     Outcomes(Outcomes),
+    /// Show every node as the target of a guest: its score, or what stands in the way
+    Explain(Explain),
+    /// Plan how to empty a node, for maintenance; nothing is executed
+    Drain(Drain),
     /// Replay recorded demand under our advice and other policies, and compare the overload
     Backtest(Backtest),
     /// Take over history that others recorded: PVE's RRD files, ProxBalance
@@ -144,6 +148,39 @@ pub(crate) struct Recommend {
     /// Show also what was considered and skipped, with the reasons
     #[arg(long)]
     pub(crate) all: bool,
+    /// Show the score of source and target by term, and what the confidence consists of
+    #[arg(long, short = 'v', visible_alias = "explain")]
+    pub(crate) verbose: bool,
+    /// Tell what changed since an earlier answer, kept from `recommend --json`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) since: Option<PathBuf>,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Explain {
+    /// A guest by number
+    #[arg(long, value_name = "VMID")]
+    pub(crate) guest: Vmid,
+    /// Only this target
+    #[arg(long, value_name = "NODE")]
+    pub(crate) target: Option<String>,
+    /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Drain {
+    /// Node to empty
+    #[arg(long, value_name = "NODE")]
+    pub(crate) node: String,
+    /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
 }
 
 #[derive(Options, Debug)]
