@@ -19,3 +19,4 @@ pub mod engine;
 pub mod ffi;
 pub mod simulate;
 pub mod backtest;
+pub mod report;
