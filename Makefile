@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PREFIX ?= /usr/local
 
-.PHONY: help build check lint fmt test header trend-score bench demo valgrind install clean
+.PHONY: help build check lint fmt test header trend-score bench demo valgrind ui test-ui screenshots install clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -37,6 +37,17 @@ bench: ## all timings (docs/performance.md says what they mean)
 
 demo: ## simulate a cluster and advise on it
 	$(CARGO) run --release -- demo
+
+ui: ## the panel for the web interface as one script (ui/build); needs no node
+	$(MAKE) -C ui
+
+test-ui: ## the panel in headless Chromium, on the engine's replies; needs node, npm, chromium
+	$(CARGO) build --bin pve-foresight
+	$(MAKE) -C ui test
+
+screenshots: ## pictures of the panel for docs/screenshots, light and dark
+	$(CARGO) build --bin pve-foresight
+	$(MAKE) -C ui screenshots
 
 install: build ## install the command line and the library below PREFIX
 	install -Dm755 target/release/pve-foresight $(DESTDIR)$(PREFIX)/bin/pve-foresight

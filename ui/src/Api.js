@@ -18,13 +18,13 @@ Ext.define('PVE.foresight.Api', {
         });
     },
 
-    // 'permission', 'missing' (an older or newer engine, or no such entity) or 'error'.
+    // 'permission', 'missing' (nothing stored of it), 'absent' (this version has no such view), 'error'.
     kindOf: function (response) {
         let status = Number(response.result?.status ?? response.status);
         if (status === 401 || status === 403) {
             return 'permission';
         }
-        return status === 404 || status === 501 ? 'missing' : 'error';
+        return { 404: 'missing', 501: 'absent' }[status] ?? 'error';
     },
 
     can: function (privilege) {

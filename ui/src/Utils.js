@@ -24,6 +24,9 @@ Ext.define('PVE.foresight.Utils', {
         return Ext.String.format(gettext('{0}\u00a0%/day'), sign + points.replace('-0.0', '0.0'));
     },
 
+    // A slope as the evidence words it; nothing is neither up nor down.
+    slope: (text) => String(text ?? '–').replace(/^[+-]0\.0%/, '0.0%'),
+
     // A value in the unit that the API names.
     quantity: function (value, unit) {
         if (!this.isNumber(value)) {

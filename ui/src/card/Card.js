@@ -59,7 +59,7 @@ Ext.define('PVE.foresight.card.Card', {
         let move = this.move;
         let evidence = move.trend_evidence;
         let node = (name, trend) =>
-            `<b>${u.encode(name)}</b>${u.arrow(trend.cpu_direction, this.states[name], `${name} ${gettext('CPU')}: ${trend.cpu_trend}`)}`;
+            `<b>${u.encode(name)}</b>${u.arrow(trend.cpu_direction, this.states[name], `${name} ${gettext('CPU')}: ${u.slope(trend.cpu_trend)}`)}`;
         return (
             `<div class="foresight-card-head">` +
             `<span class="foresight-order">${u.encode(move.order)}</span>` +

@@ -33,8 +33,8 @@ Ext.define('PVE.foresight.card.Evidence', {
                 head(gettext('Source'), move.source, from) +
                 head(gettext('Target'), move.target, to) +
                 `</tr></thead><tbody>${row('cpu')}${row('memory')}` +
-                this.pair(gettext('CPU trend'), from.cpu_trend, to.cpu_trend) +
-                this.pair(gettext('Memory trend'), from.mem_trend, to.mem_trend) +
+                this.pair(gettext('CPU trend'), u.slope(from.cpu_trend), u.slope(to.cpu_trend)) +
+                this.pair(gettext('Memory trend'), u.slope(from.mem_trend), u.slope(to.mem_trend)) +
                 this.pair(gettext('Stability'), this.score(from), this.score(to)) +
                 this.pair(gettext('Compared with usual'), this.usual(from), this.usual(to)) +
                 this.peaks(move) +
@@ -97,13 +97,15 @@ Ext.define('PVE.foresight.card.Evidence', {
 
     factors: function (factors) {
         let u = PVE.foresight.Utils;
-        let tones = { high: 'strong', medium: 'medium', low: 'plain' };
+        let tones = { problem: 'bad', positive: 'good', concern: 'warn' };
         let rows = (factors ?? []).map((f) => {
             let icon = u.icon(
                 u.factorIcons[f.type] ?? u.factorIcons.info,
                 u.word(u.factorLabels, f.type),
             );
-            let weight = u.badge(u.word(u.weightLabels, f.weight), tones[f.weight]);
+            let level = u.weightLabels[f.weight] ? f.weight : 'low';
+            let tone = `${tones[f.type] ?? 'plain'} foresight-${level}`;
+            let weight = u.badge(u.word(u.weightLabels, f.weight), tone);
             return `<li>${icon}<span>${u.encode(f.factor)}</span>${weight}</li>`;
         });
         return this.section(
@@ -116,7 +118,7 @@ Ext.define('PVE.foresight.card.Evidence', {
         let u = PVE.foresight.Utils;
         let guest = move.trend_evidence.guest_trend;
         let facts = [
-            [gettext('CPU growth'), guest.cpu_growth_rate],
+            [gettext('CPU growth'), u.slope(guest.cpu_growth_rate)],
             [gettext('Behaviour'), u.word(u.behaviourLabels, guest.behavior)],
             [gettext('Busy hours'), u.peakHours(guest.peak_hours) || gettext('no daily pattern')],
             [gettext('Memory to move'), u.quantity(move.cost?.memory, 'bytes')],

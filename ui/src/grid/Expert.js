@@ -120,7 +120,7 @@ Ext.define('PVE.foresight.grid.Expert', {
                 text: gettext('Reset all'),
                 iconCls: 'fa fa-undo',
                 itemId: 'resetAll',
-                handler: () => me.store.each((record) => me.resetKey(record), me),
+                handler: () => me.all().each((record) => me.resetKey(record)),
             },
         ];
     },
@@ -200,18 +200,23 @@ Ext.define('PVE.foresight.grid.Expert', {
         this.applyFilter();
     },
 
+    // All rows: one that the filter hides is changed all the same.
+    all: function () {
+        let data = this.store.getData();
+        return data.getSource() ?? data;
+    },
+
     // What to send: { set: {key: value}, forget: [key] }
     changes: function () {
         let set = {};
         let forget = [];
-        this.store.getData().getSource?.()?.each(collect) ?? this.store.each(collect);
-        function collect(record) {
-            if (record.data.forget) {
-                forget.push(record.data.key);
-            } else if (record.data.value !== record.data.saved) {
-                set[record.data.key] = record.data.value;
+        this.all().each(({ data }) => {
+            if (data.forget) {
+                forget.push(data.key);
+            } else if (data.value !== data.saved) {
+                set[data.key] = data.value;
             }
-        }
+        });
         return { set, forget };
     },
 

@@ -76,11 +76,14 @@ Ext.define('PVE.foresight.panel.Entity', {
         ].concat(me.tbar ?? []);
         me.items = [
             { xtype: 'component', itemId: 'sentence', cls: 'foresight-sentence' },
-            { xtype: 'pveForesightChart', itemId: 'chart', height: me.chartHeight ?? 300 },
+            { xtype: 'pveForesightChart', itemId: 'chart' },
             { xtype: 'component', html: me.statics().legendHtml() },
             { xtype: 'component', itemId: 'facts', cls: 'foresight-found' },
         ];
         me.callParent();
+        me.on('resize', (view, width, height) =>
+            me.down('#chart').setHeight(Ext.Number.constrain(Math.round(height * 0.48), 240, 520)),
+        );
     },
 
     wake: function () {

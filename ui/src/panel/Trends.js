@@ -30,7 +30,7 @@ Ext.define('PVE.foresight.panel.Trends', {
                         border: false,
                         layout: { type: 'vbox', align: 'stretch' },
                         items: [
-                            { xtype: 'component', itemId: 'cluster', cls: 'foresight-summary' },
+                            { xtype: 'component', itemId: 'cluster', cls: 'foresight-summary foresight-direction' },
                             {
                                 xtype: 'pveForesightMovers',
                                 itemId: 'nodes',
@@ -49,7 +49,6 @@ Ext.define('PVE.foresight.panel.Trends', {
                         xtype: 'pveForesightEntity',
                         region: 'center',
                         itemId: 'entity',
-                        chartHeight: 320,
                     },
                 ],
             },

@@ -141,6 +141,16 @@ Ext.define('PVE.foresight.panel.View', {
                 text: gettext("This view needs the privilege 'Sys.Audit' on '/'."),
             };
         }
+        if (kind === 'missing') {
+            return { icon: 'fa-hourglass-start', title: gettext('Nothing stored yet'), html, retry: true };
+        }
+        if (kind === 'absent') {
+            return {
+                icon: 'fa-puzzle-piece',
+                title: gettext('Not available'),
+                text: gettext('The installed version of pve-foresight does not offer this view.'),
+            };
+        }
         return {
             icon: 'fa-exclamation-triangle critical',
             title: gettext('Could not load'),
