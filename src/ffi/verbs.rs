@@ -1,10 +1,11 @@
 //! What each verb does: a request is read, the engine asked, the reply written. No pointers here.
 
 use crate::api::{
-    CollectRequest, HistoryRequest, MomentRequest, OpenRequest, QualityRequest, RecommendRequest,
-    SettingsChange, SettingsReply, SettingsRequest, TrendsRequest,
+    CollectRequest, HistoryRequest, ImportRequest, MomentRequest, OpenRequest, OutcomesRequest,
+    QualityRequest, RecommendRequest, SettingsChange, SettingsReply, SettingsRequest,
+    TrendsRequest,
 };
-use crate::engine::{self, Engine, EntityRequest};
+use crate::engine::{self, Engine, EntityRequest, ImportSource, Report};
 use crate::error::{Error, Result};
 use crate::model::{GuestMetric, Metric, NodeMetric, UnixTime};
 use crate::settings::{Effective, Knob, Loaded, Stored, Table, get_effective_penalty_config, load};
@@ -38,6 +39,18 @@ pub(super) fn collect(engine: &Engine, input: &[u8]) -> Result<String> {
 
 pub(super) fn append(engine: &Engine, input: &[u8]) -> Result<String> {
     answer(&engine.append_lines(input)?)
+}
+
+pub(super) fn import(engine: &Engine, input: &[u8], progress: &mut Report<'_>) -> Result<String> {
+    let ImportRequest { rrd, proxbalance, inventory_path, now } = request(input)?;
+    one_of("rrd", rrd.is_some(), "proxbalance", proxbalance.is_some())?;
+    let source = match (rrd, proxbalance) {
+        (Some(root), _) => ImportSource::Rrd(root),
+        (None, Some(file)) => ImportSource::ProxBalance(file),
+        (None, None) => return Err(Error::invalid("name what to import").at("rrd")),
+    };
+    let wanted = engine::ImportRequest { now: moment(now)?, inventory: inventory_path, source };
+    answer(&engine.import(&wanted, progress)?)
 }
 
 pub(super) fn compress(engine: &Engine, input: &[u8]) -> Result<String> {
@@ -77,6 +90,18 @@ pub(super) fn recommend(engine: &Engine, input: &[u8]) -> Result<String> {
             engine.recommend_with(&wanted, inventory)?
         }
     };
+    reply.warnings.splice(0..0, warnings);
+    answer(&reply)
+}
+
+pub(super) fn outcomes(engine: &Engine, input: &[u8]) -> Result<String> {
+    let asked: OutcomesRequest = request(input)?;
+    let (effective, warnings) = settled(asked.settings.as_deref());
+    let mut reply = engine.outcomes(&engine::OutcomesRequest {
+        now: moment(asked.now)?,
+        guest: asked.guest,
+        config: effective.config,
+    })?;
     reply.warnings.splice(0..0, warnings);
     answer(&reply)
 }
