@@ -7,7 +7,7 @@ MULTIARCH ?= $(shell $(CC) -print-multiarch)
 # A directory of its own: the library has no stable version, and the Perl bridge knows where it is.
 LIBDIR ?= $(PREFIX)/lib/$(MULTIARCH)/pve-foresight
 
-.PHONY: help build check lint fmt test perl perl-check header trend-score bench demo valgrind install clean
+.PHONY: help build check lint fmt test perl perl-check header trend-score bench demo valgrind ui test-ui screenshots install clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -51,11 +51,23 @@ bench: ## all timings (docs/performance.md says what they mean)
 demo: ## simulate a cluster and advise on it
 	$(CARGO) run --release -- demo
 
-install: build ## install command line, library, header and Perl modules below PREFIX
+ui: ## the panel for the web interface as one script (ui/build); needs no node
+	$(MAKE) -C ui
+
+test-ui: ## the panel in headless Chromium, on the engine's replies; needs node, npm, chromium
+	$(CARGO) build --bin pve-foresight
+	$(MAKE) -C ui test
+
+screenshots: ## pictures of the panel for docs/screenshots, light and dark
+	$(CARGO) build --bin pve-foresight
+	$(MAKE) -C ui screenshots
+
+install: build ## install command line, library, header, Perl modules and panel below PREFIX
 	install -Dm755 target/release/pve-foresight $(DESTDIR)$(PREFIX)/bin/pve-foresight
 	install -Dm644 target/release/libpve_foresight.so $(DESTDIR)$(LIBDIR)/libpve_foresight.so
 	install -Dm644 include/pve_foresight.h $(DESTDIR)$(PREFIX)/include/pve_foresight.h
 	$(MAKE) -C perl install LIBRARY=$(CURDIR)/target/release/libpve_foresight.so LIBDIR=$(LIBDIR) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
+	$(MAKE) -C ui install PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
 
 clean: ## remove what was built
 	$(CARGO) clean

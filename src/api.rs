@@ -18,7 +18,7 @@ use crate::recommend::{
 use crate::score::Contribution;
 use crate::settings::Entry;
 use crate::store::{DataQuality, Stats, Verification};
-use crate::trend::{Behaviour, Direction, Trend};
+use crate::trend::{Behaviour, Direction, Plot, Trend};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -146,6 +146,9 @@ pub struct NodeTrends {
     pub metrics: Vec<MetricTrend>,
     /// 0 (erratic) to 100 (predictable), from the CPU.
     pub stability_score: Option<f64>,
+    /// Guests that came or went within retention; only where this one node was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub migrations: Vec<Migration>,
 }
 
 /// Trends of one guest.
@@ -179,6 +182,9 @@ pub struct MetricTrend {
     /// What was found.
     #[serde(flatten)]
     pub trend: Trend,
+    /// Curves for its chart; only where one node or guest was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plot: Option<Plot>,
 }
 
 /// Trends of many.

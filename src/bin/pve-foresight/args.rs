@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Plan how to empty a node, for maintenance; nothing is executed
     Drain(Drain),
+    /// Write nodes, trends, advice and data quality as one HTML file for offline reading
+    Report(Report),
     /// Replay recorded demand under our advice and other policies, and compare the overload
     Backtest(Backtest),
     /// Take over history that others recorded: PVE's RRD files, ProxBalance
@@ -108,6 +110,9 @@ pub(crate) struct History {
     /// Metric to plot [default: cpu]
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub(crate) metric: String,
+    /// Most values per metric: neighbours are merged, peaks and gaps stay [default: all]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(2..=2000))]
+    pub(crate) points: Option<u16>,
 }
 
 #[derive(Options, Debug)]
@@ -191,6 +196,18 @@ pub(crate) struct Outcomes {
     /// Compare stated confidence with what came
     #[arg(long)]
     pub(crate) calibration: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Report {
+    /// File to write [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub(crate) inventory: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) settings: SettingsSource,
 }

@@ -13,6 +13,7 @@ mod import;
 mod out;
 mod outcomes;
 mod recommend;
+mod report;
 mod settings;
 mod simulate;
 mod stats;
@@ -54,6 +55,7 @@ fn run(args: &Args, out: &mut Out) -> Result<bool> {
         Command::Quality(c) => history::quality(args, c, out),
         Command::Trend(c) => trend::run(args, c, out),
         Command::Recommend(c) => recommend::run(args, c, out),
+        Command::Report(c) => report::run(args, c, out),
         Command::Outcomes(c) => outcomes::run(args, c, out),
         Command::Backtest(c) => backtest::run(args, c, out),
         Command::Explain(c) => explain::run(args, c, out),
