@@ -203,9 +203,9 @@ foresight_result foresight_compress(const foresight_engine *engine,
 /**
  * How nodes and guests develop.
  *
- * Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 2160, "node"?: name | "guest"?: vmid,
- * "settings"?: content of the settings file as a string}. Settings that cannot be read count as
- * the defaults, with a warning in the answer.
+ * Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 2160, "node"?: name | "guest"?: vmid |
+ * "only"?: "nodes" or "guests", "settings"?: content of the settings file as a string}. Settings
+ * that cannot be read count as the defaults, with a warning in the answer.
  *
  * # Safety
  * As for foresight_collect().
@@ -229,6 +229,21 @@ foresight_result foresight_recommend(const foresight_engine *engine,
                                      const char *input,
                                      size_t len,
                                      foresight_text *text);
+
+/**
+ * What became of migrations: each judged after 5 minutes, an hour and a day against what would
+ * have been without it, and how good the advice about them was.
+ *
+ * Request: {"now"?: unix seconds, "guest"?: vmid, "settings"?: as for foresight_trends()}. Nothing
+ * is written. An outcomes file that is damaged or newer counts as empty, with a warning.
+ *
+ * # Safety
+ * As for foresight_collect().
+ */
+foresight_result foresight_outcomes(const foresight_engine *engine,
+                                    const char *input,
+                                    size_t len,
+                                    foresight_text *text);
 
 /**
  * What is stored of a node or guest, thinned to what a plot can show.

@@ -8,6 +8,7 @@ use crate::model::{
     Bucket, Bytes, Cores, GuestKind, GuestSample, GuestStatus, Inventory, Migration, Tick, Unit,
     UnixTime, Vmid,
 };
+use crate::outcome::{Accuracy, Decile, Outcome, Tally, Verdict};
 use crate::outlook::Readings;
 use crate::recommend::{Blocker, Confidence, Cost, Finding, Overload, Peaks, State, Urgency};
 use crate::score::Contribution;
@@ -16,6 +17,7 @@ use crate::store::{DataQuality, Stats, Verification};
 use crate::trend::{Behaviour, Direction, Trend};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What `append` did with a stream of ticks.
@@ -341,6 +343,51 @@ pub struct SkippedGuest {
     pub blockers: Vec<Blocker>,
 }
 
+/// What became of migrations, and how good the advice about them was.
+#[derive(Clone, Debug, Serialize)]
+pub struct OutcomesReply {
+    /// Moment of the question.
+    pub now: UnixTime,
+    /// Newest move first.
+    pub outcomes: Vec<OutcomeEntry>,
+    /// Guests that moved, by vmid.
+    pub guests: Vec<GuestOutcomes>,
+    /// Predicted against actual relief at `1h` and `24h`, of all moves.
+    pub accuracy: BTreeMap<&'static str, Accuracy>,
+    /// Stated confidence against what came, ten deciles.
+    pub calibration: Vec<Decile>,
+    /// What was odd.
+    pub warnings: Vec<String>,
+}
+
+/// A move with its timeline.
+#[derive(Clone, Debug, Serialize)]
+pub struct OutcomeEntry {
+    /// Verdict of the longest window that is judged.
+    pub result: Verdict,
+    /// Why, in one clause.
+    pub summary: String,
+    /// All of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// How a guest's moves turned out.
+#[derive(Clone, Debug, Serialize)]
+pub struct GuestOutcomes {
+    /// Its number.
+    pub vmid: Vmid,
+    /// Its newest name.
+    pub name: String,
+    /// Counts.
+    #[serde(flatten)]
+    pub tally: Tally,
+    /// Share of judged moves that helped; absent while none is judged.
+    pub success_rate: Option<f64>,
+    /// Predicted against actual relief at `1h` and `24h`.
+    pub accuracy: BTreeMap<&'static str, Accuracy>,
+}
+
 /// What `import` took over.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ImportReply {
@@ -445,8 +492,20 @@ pub struct TrendsRequest {
     pub node: Option<String>,
     /// Only this guest.
     pub guest: Option<Vmid>,
+    /// Only nodes or only guests.
+    pub only: Option<Only>,
     /// Content of the settings file; absent: the defaults.
     pub settings: Option<String>,
+}
+
+/// A half of a cluster's trends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Only {
+    /// Its nodes.
+    Nodes,
+    /// Its guests.
+    Guests,
 }
 
 /// What to decide from.
@@ -459,6 +518,18 @@ pub struct RecommendRequest {
     pub inventory_path: Option<PathBuf>,
     /// The constraints themselves. With neither, only the last tick is known.
     pub inventory: Option<Inventory>,
+    /// Content of the settings file; absent: the defaults.
+    pub settings: Option<String>,
+}
+
+/// Whose outcomes to tell.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutcomesRequest {
+    /// As in [`TrendsRequest`].
+    pub now: Option<UnixTime>,
+    /// Only this guest.
+    pub guest: Option<Vmid>,
     /// Content of the settings file; absent: the defaults.
     pub settings: Option<String>,
 }
@@ -548,4 +619,25 @@ pub struct StatusReply {
     pub last_sample_age: Option<i64>,
     /// How large the store is.
     pub size: Option<Stats>,
+    /// How complete the collector's work is: of its runs, whoever was in them.
+    pub quality: Option<DataQuality>,
+    /// How the collector does.
+    pub collector: Option<CollectorHealth>,
+    /// What an admin should know, each with its remedy; empty when all is well.
+    pub warnings: Vec<String>,
+}
+
+/// How the collector does, judged by what it stored.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CollectorHealth {
+    /// Time of the newest run that stored something, at or before now.
+    pub last_run: UnixTime,
+    /// Seconds usually between two runs; `None` while no two are kept.
+    pub interval: Option<i64>,
+    /// Runs in the last hour.
+    pub runs_last_hour: u32,
+    /// Runs that the last hour lacks, by the usual interval; `None` while that is not known.
+    pub missed_last_hour: Option<u32>,
+    /// Whether the next run is overdue: none for more than two intervals and a minute.
+    pub late: bool,
 }

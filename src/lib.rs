@@ -11,6 +11,7 @@ pub mod store;
 pub mod series;
 pub mod trend;
 pub mod outlook;
+pub mod outcome;
 pub mod score;
 pub mod recommend;
 pub mod evidence;

@@ -4,6 +4,7 @@
 use super::lived::{Lived, Relocation, View};
 use super::recording::Recording;
 use crate::model::{Bytes, Cores, GuestStatus, HOUR, Inventory, Migration, UnixTime};
+use crate::outcome::Experience;
 use crate::outlook::{
     GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings,
 };
@@ -69,6 +70,7 @@ impl<'a> Ours<'a> {
                 inventory: &inventory,
                 constraints: &Constraints::new(&inventory),
                 config: self.config,
+                experience: &Experience::default(),
                 local_hour: self.local.hour(view.now()) as u8,
             })
         };

@@ -5,13 +5,15 @@ mod advise;
 mod export;
 mod import;
 mod lines;
+mod outcomes;
 mod prepare;
 mod report;
+mod status;
 mod thin;
 
 use crate::api::{
-    AppendReply, CollectReply, CompressReply, HistoryReply, LineError, QualityEntry, QualityReply,
-    RecommendReply, StatsReply, StatusReply, TrendsReply, VerifyReply,
+    AppendReply, CollectReply, CompressReply, HistoryReply, LineError, Only, QualityEntry,
+    QualityReply, RecommendReply, StatsReply, StatusReply, TrendsReply, VerifyReply,
 };
 use crate::collect::{Counters, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
@@ -24,6 +26,7 @@ use crate::trend::cases::answer_numbered;
 pub use export::{ExportFormat, ExportRequest};
 pub use import::{ImportRequest, ImportSource, Progress, Report};
 use lines::{Line, Lines, MAX_LINE};
+pub use outcomes::OutcomesRequest;
 use prepare::History;
 use std::borrow::Borrow;
 use std::io::BufRead;
@@ -55,6 +58,8 @@ pub struct TrendsRequest {
     pub node: Option<String>,
     /// Only this guest.
     pub guest: Option<Vmid>,
+    /// Only nodes or only guests.
+    pub only: Option<Only>,
     /// Effective settings: thresholds to project to.
     pub config: PenaltyConfig,
 }
@@ -103,11 +108,14 @@ impl Engine {
         let (previous, odd) = Counters::load(&file);
         identify(root, &mut live, &previous);
         let (tick, counters, warnings) = rates(&previous, &live, now);
-        let done = self.append([&tick])?;
+        let mut writer = Writer::open(&self.state, Retention::default())?;
+        let done = writer.append_all([&tick])?;
         counters.save(&file)?;
+        let odd_outcomes = self.follow_up(&writer, root, done.moved > 0, now);
         let mut all: Vec<String> = odd.iter().map(ToString::to_string).collect();
         all.extend(live.warnings.iter().chain(&warnings).map(ToString::to_string));
         all.extend(done.warnings.iter().map(ToString::to_string));
+        all.extend(odd_outcomes);
         if let Some(time) = done.duplicates.first() {
             all.push(format!("a tick at {time} is stored already; this one was left out"));
         }
@@ -205,23 +213,9 @@ impl Engine {
         Ok(reply)
     }
 
-    /// How the store is; that there is none yet is an answer, not an error.
+    /// How the store and its collector are; that there is none yet is an answer, not an error.
     pub fn status(&self, now: Option<UnixTime>) -> Result<StatusReply> {
-        let now = now.unwrap_or_else(clock);
-        let reader = match Reader::open(&self.state) {
-            Ok(reader) => Some(reader),
-            Err(e) if e.kind == Kind::NotFound => None,
-            Err(e) => return Err(e),
-        };
-        let last = reader.as_ref().map(|r| r.last_tick(now)).transpose()?.flatten().map(|t| t.ts);
-        Ok(StatusReply {
-            version: env!("CARGO_PKG_VERSION"),
-            now,
-            store: reader.is_some(),
-            last_sample: last,
-            last_sample_age: last.map(|ts| now - ts),
-            size: reader.map(|r| r.stats(now)).transpose()?,
-        })
+        status::status(&self.state, now.unwrap_or_else(clock))
     }
 
     /// How complete the stored data is: of one, or of everybody who is there.
@@ -235,11 +229,10 @@ impl Engine {
             (None, Some(vmid)) => vec![Entity::Guest(vmid)],
             (None, None) => nodes.chain(guests).collect(),
         };
-        let entry = |entity: Entity| {
-            let quality = reader.get_data_quality(&entity, now)?;
-            Ok(QualityEntry { entity: report::entity_label(&entity), quality })
-        };
-        Ok(QualityReply { now, entities: asked.into_iter().map(entry).collect::<Result<_>>()? })
+        let qualities = reader.data_quality(&asked, now)?;
+        let entry =
+            |(entity, quality)| QualityEntry { entity: report::entity_label(entity), quality };
+        Ok(QualityReply { now, entities: asked.iter().zip(qualities).map(entry).collect() })
     }
 
     /// Reads every byte and tells what is not as it was written.
@@ -288,16 +281,19 @@ impl Engine {
         let inventory = current(inventory, &tick);
         let outlook = prepare::outlook(&history, &inventory, &request.config, &local);
         let states = states(&outlook, &request.config);
+        let (experience, odd) = self.experience(&history);
         let question = Question {
             outlook: &outlook,
             states: &states,
             inventory: &inventory,
             constraints: &Constraints::new(&inventory),
             config: &request.config,
+            experience: &experience,
             local_hour: local.hour(now) as u8,
         };
         let mut warnings: Vec<String> =
             inventory.warnings.iter().map(ToString::to_string).collect();
+        warnings.extend(odd);
         warnings.extend(history.warnings());
         if request.now.is_none() && clock() - now > STALE {
             warnings.push(format!(

@@ -144,6 +144,16 @@ impl History {
         (placements, capacities)
     }
 
+    /// Newest known cores and memory in bytes of a node, 0 where not known.
+    pub(super) fn node_size(&self, name: &str) -> (f64, f64) {
+        newest(&self.node_capacities(name))
+    }
+
+    /// Newest known cores and memory in bytes of a guest, 0 where not known.
+    pub(super) fn guest_size(&self, track: &GuestTrack) -> (f64, f64) {
+        newest(&self.past_of(track).1)
+    }
+
     fn node_capacities(&self, name: &str) -> Vec<Capacity> {
         let fleets = self.coarse.iter().chain([&self.recent]);
         fleets.filter_map(|f| Some(&f.nodes[f.node(name)?].capacities)).flatten().copied().collect()

@@ -205,9 +205,9 @@ pub unsafe extern "C" fn foresight_compress(
 
 /// How nodes and guests develop.
 ///
-/// Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 2160, "node"?: name | "guest"?: vmid,
-/// "settings"?: content of the settings file as a string}. Settings that cannot be read count as
-/// the defaults, with a warning in the answer.
+/// Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 2160, "node"?: name | "guest"?: vmid |
+/// "only"?: "nodes" or "guests", "settings"?: content of the settings file as a string}. Settings
+/// that cannot be read count as the defaults, with a warning in the answer.
 ///
 /// # Safety
 /// As for foresight_collect().
@@ -239,6 +239,25 @@ pub unsafe extern "C" fn foresight_recommend(
 ) -> Status {
     // SAFETY: the caller's promise above.
     unsafe { call::call(engine, input, len, text, verbs::recommend) }
+}
+
+/// What became of migrations: each judged after 5 minutes, an hour and a day against what would
+/// have been without it, and how good the advice about them was.
+///
+/// Request: {"now"?: unix seconds, "guest"?: vmid, "settings"?: as for foresight_trends()}. Nothing
+/// is written. An outcomes file that is damaged or newer counts as empty, with a warning.
+///
+/// # Safety
+/// As for foresight_collect().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foresight_outcomes(
+    engine: *const Handle,
+    input: *const c_char,
+    len: usize,
+    text: *mut Text,
+) -> Status {
+    // SAFETY: the caller's promise above.
+    unsafe { call::call(engine, input, len, text, verbs::outcomes) }
 }
 
 /// What is stored of a node or guest, thinned to what a plot can show.

@@ -1,8 +1,9 @@
 //! What each verb does: a request is read, the engine asked, the reply written. No pointers here.
 
 use crate::api::{
-    CollectRequest, HistoryRequest, ImportRequest, MomentRequest, OpenRequest, QualityRequest,
-    RecommendRequest, SettingsChange, SettingsReply, SettingsRequest, TrendsRequest,
+    CollectRequest, HistoryRequest, ImportRequest, MomentRequest, OpenRequest, OutcomesRequest,
+    QualityRequest, RecommendRequest, SettingsChange, SettingsReply, SettingsRequest,
+    TrendsRequest,
 };
 use crate::engine::{self, Engine, EntityRequest, ImportSource, Report};
 use crate::error::{Error, Result};
@@ -69,6 +70,7 @@ pub(super) fn trends(engine: &Engine, input: &[u8]) -> Result<String> {
         lookback_hours: hours.transpose()?.unwrap_or(usual),
         node: asked.node,
         guest: asked.guest,
+        only: asked.only,
         config: effective.config,
     })?;
     reply.warnings.splice(0..0, warnings);
@@ -89,6 +91,18 @@ pub(super) fn recommend(engine: &Engine, input: &[u8]) -> Result<String> {
             engine.recommend_with(&wanted, inventory)?
         }
     };
+    reply.warnings.splice(0..0, warnings);
+    answer(&reply)
+}
+
+pub(super) fn outcomes(engine: &Engine, input: &[u8]) -> Result<String> {
+    let asked: OutcomesRequest = request(input)?;
+    let (effective, warnings) = settled(asked.settings.as_deref());
+    let mut reply = engine.outcomes(&engine::OutcomesRequest {
+        now: moment(asked.now)?,
+        guest: asked.guest,
+        config: effective.config,
+    })?;
     reply.warnings.splice(0..0, warnings);
     answer(&reply)
 }

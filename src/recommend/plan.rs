@@ -11,6 +11,7 @@ use super::constraint::{Blocker, BlockerCode, Constraints, Placement, local_disk
 use super::overload::{Limits, Overload, levels, need, overload, risk};
 use super::state::{NodeState, State};
 use crate::model::{Bytes, DAY, GuestFacts, HOUR, Inventory, NodeFacts, Points, Vmid};
+use crate::outcome::Experience;
 use crate::outlook::{GuestOutlook, Levels, Load, NodeOutlook, Outlook, Resource};
 use crate::score::{Candidate, Contribution, penalties, total};
 use crate::settings::PenaltyConfig;
@@ -118,6 +119,8 @@ pub struct Question<'a> {
     pub constraints: &'a Constraints<'a>,
     /// Effective settings.
     pub config: &'a PenaltyConfig,
+    /// What earlier moves taught.
+    pub experience: &'a Experience,
     /// Local hour of the day, 0-23.
     pub local_hour: u8,
 }
@@ -353,6 +356,7 @@ impl<'a> Planner<'a> {
             found.extend(self.q.constraints.of_pair(facts, node, &self.placement));
         }
         found.extend(self.ping_pong(outlook, node));
+        found.extend(self.failed_before(guest, node));
         found.extend(self.capacity(outlook, target));
         found.extend(self.n1(outlook, target));
         found
@@ -367,6 +371,25 @@ impl<'a> Planner<'a> {
             let text = format!("left {} only {days:.1} days ago", target.name);
             Blocker::new(BlockerCode::PingPong, text)
         })
+    }
+
+    /// A move that did not help is not repeated for a while.
+    fn failed_before(&self, guest: usize, target: &NodeOutlook) -> Option<Blocker> {
+        let (outlook, hours) = (self.q.outlook, self.q.config.repeat_block_hours.0);
+        let (vmid, now) = (outlook.guests[guest].vmid, outlook.now);
+        let source = &outlook.nodes[self.hosts[guest]];
+        if source.maintenance {
+            return None;
+        }
+        let failure = self.q.experience.failed(vmid, &source.name, &target.name, now, hours)?;
+        let text = format!(
+            "its move from {} to {} {:.0} h ago turned out as: {}; not repeated for {hours:.0} h",
+            failure.source,
+            failure.target,
+            (now - failure.time) as f64 / HOUR as f64,
+            failure.verdict.label()
+        );
+        Some(Blocker::new(BlockerCode::FailedBefore, text))
     }
 
     /// Memory that the guest may take must be there, and no threshold may be crossed.
@@ -542,6 +565,7 @@ impl<'a> Planner<'a> {
             target_load: &self.loads[target],
             guest,
             limits: self.limits(),
+            experience: self.q.experience,
         };
         let source_score = self.score(source, guest, false);
         let target_score = self.score(target, guest, true);

@@ -4,6 +4,7 @@ use super::*;
 use crate::model::{
     Bytes, Cores, Fraction, GuestFacts, GuestStatus, Inventory, Migration, NodeFacts, UnixTime,
 };
+use crate::outcome::Experience;
 use crate::outlook::{
     GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Weights, build,
 };
@@ -22,6 +23,7 @@ struct Case {
     cores: Vec<f64>,
     guests: Vec<(usize, Curve, f64)>,
     config: PenaltyConfig,
+    experience: Experience,
     change: fn(&mut Outlook, &mut Inventory),
     local_hour: u8,
 }
@@ -32,6 +34,7 @@ impl Case {
             cores: vec![16.0; nodes],
             guests: Vec::new(),
             config: PenaltyConfig::default(),
+            experience: Experience::default(),
             change: |_, _| {},
             local_hour: 3,
         }
@@ -54,6 +57,7 @@ impl Case {
             inventory: &inventory,
             constraints: &constraints,
             config: &self.config,
+            experience: &self.experience,
             local_hour: self.local_hour,
         };
         let plan = plan(&question);

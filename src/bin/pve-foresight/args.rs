@@ -46,6 +46,8 @@ pub(crate) enum Command {
     Trend(Trend),
     /// Recommend the migrations that are worth it, with evidence
     Recommend(Recommend),
+    /// Show what became of migrations, and how good the advice was
+    Outcomes(Outcomes),
     /// Replay recorded demand under our advice and other policies, and compare the overload
     Backtest(Backtest),
     /// Take over history that others recorded: PVE's RRD files, ProxBalance
@@ -142,6 +144,18 @@ pub(crate) struct Recommend {
     /// Show also what was considered and skipped, with the reasons
     #[arg(long)]
     pub(crate) all: bool,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Outcomes {
+    /// Only this guest, with its timeline
+    #[arg(long, value_name = "VMID")]
+    pub(crate) guest: Option<Vmid>,
+    /// Compare stated confidence with what came
+    #[arg(long)]
+    pub(crate) calibration: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
 }
 
 #[derive(Options, Debug)]

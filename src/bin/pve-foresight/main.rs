@@ -9,6 +9,7 @@ mod export;
 mod history;
 mod import;
 mod out;
+mod outcomes;
 mod recommend;
 mod settings;
 mod simulate;
@@ -50,6 +51,7 @@ fn run(args: &Args, out: &mut Out) -> Result<bool> {
         Command::Quality(c) => history::quality(args, c, out),
         Command::Trend(c) => trend::run(args, c, out),
         Command::Recommend(c) => recommend::run(args, c, out),
+        Command::Outcomes(c) => outcomes::run(args, c, out),
         Command::Backtest(c) => backtest::run(c, out),
         Command::Import(c) => import::run(args, c, out),
         Command::Export(c) => export::run(args, c),
