@@ -3,6 +3,7 @@
 //! Fields are only ever added. Times are unix seconds; shares are fractions (1 = all of it) unless
 //! a name says percent.
 
+use crate::backtest::Report;
 use crate::evidence::TrendEvidence;
 use crate::model::{
     Bucket, Bytes, Cores, GuestKind, GuestSample, GuestStatus, Inventory, Migration, Tick, Unit,
@@ -530,6 +531,42 @@ pub struct OutcomesRequest {
     pub now: Option<UnixTime>,
     /// Only this guest.
     pub guest: Option<Vmid>,
+    /// Content of the settings file; absent: the defaults.
+    pub settings: Option<String>,
+}
+
+/// What other moves, or none, would have made of the stored time.
+#[derive(Clone, Debug, Serialize)]
+pub struct BacktestReply {
+    /// End of the stored time that was asked for.
+    pub now: UnixTime,
+    /// One sentence.
+    pub summary: String,
+    /// Figures of what really happened, then of each policy.
+    #[serde(flatten)]
+    pub report: Report,
+    /// What makes the figures less than they seem, and what was odd.
+    pub warnings: Vec<String>,
+}
+
+/// What to replay.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BacktestRequest {
+    /// End of the replay; as in [`TrendsRequest`].
+    pub now: Option<UnixTime>,
+    /// Days judged, 1 to 90; absent: 30.
+    pub days: Option<u32>,
+    /// Hours between decisions, 1 to 24; absent: 6.
+    pub every: Option<usize>,
+    /// Names of policies; absent: none and ours.
+    pub policies: Option<Vec<String>>,
+    /// Names of sensitivities to compare; absent: that of the settings.
+    pub sensitivities: Option<Vec<String>>,
+    /// As in [`RecommendRequest`].
+    pub inventory_path: Option<PathBuf>,
+    /// As in [`RecommendRequest`].
+    pub inventory: Option<Inventory>,
     /// Content of the settings file; absent: the defaults.
     pub settings: Option<String>,
 }

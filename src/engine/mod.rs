@@ -2,6 +2,7 @@
 //! elsewhere; what stands here is the order of steps.
 
 mod advise;
+mod backtest;
 mod export;
 mod import;
 mod lines;
@@ -17,18 +18,20 @@ use crate::api::{
 };
 use crate::collect::{Counters, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
-use crate::model::{HOUR, Inventory, NodeSample, Tick, UnixTime, Vmid};
+use crate::model::{GuestSample, HOUR, Inventory, NodeSample, Tick, UnixTime, Vmid};
 use crate::recommend::{Constraints, Question, states};
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
 use crate::store::{Appended, Entity, Reader, Retention, Writer};
 use crate::trend::cases::answer_numbered;
+pub use backtest::BacktestRequest;
 pub use export::{ExportFormat, ExportRequest};
 pub use import::{ImportRequest, ImportSource, Progress, Report};
 use lines::{Line, Lines, MAX_LINE};
 pub use outcomes::OutcomesRequest;
 use prepare::History;
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
@@ -259,11 +262,7 @@ impl Engine {
     pub fn recommend(&self, request: &RecommendRequest) -> Result<RecommendReply> {
         let reader = Reader::open(&self.state)?;
         let (now, tick) = self.moment(&reader, request.now)?;
-        let inventory = match &request.inventory {
-            None => Inventory::from_tick(&tick),
-            Some(path) if path.is_dir() => inventory(path, now)?,
-            Some(path) => read_inventory(path)?,
-        };
+        let inventory = inventory_of(request.inventory.as_deref(), &tick, now)?;
         self.recommend_with(request, inventory)
     }
 
@@ -358,6 +357,15 @@ fn parse_tick(line: &[u8]) -> Result<Tick> {
     Ok(tick)
 }
 
+/// Constraints from a pmxcfs tree or a JSON file; without either, what a tick tells.
+fn inventory_of(path: Option<&Path>, tick: &Tick, now: UnixTime) -> Result<Inventory> {
+    match path {
+        None => Ok(Inventory::from_tick(tick)),
+        Some(path) if path.is_dir() => inventory(path, now),
+        Some(path) => read_inventory(path),
+    }
+}
+
 /// An inventory from a JSON file.
 fn read_inventory(path: &Path) -> Result<Inventory> {
     use std::io::Read;
@@ -376,8 +384,9 @@ fn read_inventory(path: &Path) -> Result<Inventory> {
 
 /// Where guests are and which nodes are online, by the newest tick: an inventory file may be older.
 fn current(mut inventory: Inventory, tick: &Tick) -> Inventory {
+    let guests: BTreeMap<Vmid, &GuestSample> = tick.guests.iter().map(|g| (g.vmid, g)).collect();
     for guest in &mut inventory.guests {
-        if let Some(seen) = tick.guests.iter().find(|g| g.vmid == guest.vmid) {
+        if let Some(seen) = guests.get(&guest.vmid) {
             guest.node.clone_from(&seen.node);
             guest.status = seen.status;
         }

@@ -260,6 +260,27 @@ pub unsafe extern "C" fn foresight_outcomes(
     unsafe { call::call(engine, input, len, text, verbs::outcomes) }
 }
 
+/// What other moves, or none, would have made of the stored time: our advice against other policies.
+///
+/// Request: {"now"?: unix seconds, "days"?: 1 to 90, usually 30, "every"?: hours between decisions,
+/// 1 to 24, usually 6, "policies"?: names out of none, snapshot, pve-crs, relief, ours, usually
+/// none and ours, "sensitivities"?: names to compare ours with, "inventory_path"? | "inventory"?
+/// and "settings"?: as for foresight_recommend()}. The first outcome is what really happened.
+/// It takes seconds for a large cluster.
+///
+/// # Safety
+/// As for foresight_collect().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foresight_backtest(
+    engine: *const Handle,
+    input: *const c_char,
+    len: usize,
+    text: *mut Text,
+) -> Status {
+    // SAFETY: the caller's promise above.
+    unsafe { call::call(engine, input, len, text, verbs::backtest) }
+}
+
 /// What is stored of a node or guest, thinned to what a plot can show.
 ///
 /// Request: {"now"?: unix seconds, "node": name | "guest": vmid, "hours"?: 1 to 2160, usually 168,
