@@ -767,8 +767,20 @@ pub struct TrendsRequest {
     pub node: Option<String>,
     /// Only this guest.
     pub guest: Option<Vmid>,
+    /// Only nodes or only guests.
+    pub only: Option<Only>,
     /// Content of the settings file; absent: the defaults.
     pub settings: Option<String>,
+}
+
+/// A half of a cluster's trends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Only {
+    /// Its nodes.
+    Nodes,
+    /// Its guests.
+    Guests,
 }
 
 /// What to decide from.

@@ -16,8 +16,8 @@ mod status;
 mod thin;
 
 use crate::api::{
-    AppendReply, CollectReply, CompressReply, HistoryReply, LineError, QualityEntry, QualityReply,
-    RecommendReply, StatsReply, StatusReply, TrendsReply, VerifyReply,
+    AppendReply, CollectReply, CompressReply, HistoryReply, LineError, Only, QualityEntry,
+    QualityReply, RecommendReply, StatsReply, StatusReply, TrendsReply, VerifyReply,
 };
 use crate::collect::{Counters, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
@@ -65,6 +65,8 @@ pub struct TrendsRequest {
     pub node: Option<String>,
     /// Only this guest.
     pub guest: Option<Vmid>,
+    /// Only nodes or only guests.
+    pub only: Option<Only>,
     /// Effective settings: thresholds to project to.
     pub config: PenaltyConfig,
 }

@@ -75,6 +75,7 @@ pub(super) fn trends(engine: &Engine, input: &[u8]) -> Result<String> {
         lookback_hours: hours.transpose()?.unwrap_or(usual),
         node: asked.node,
         guest: asked.guest,
+        only: asked.only,
         config: effective.config,
     })?;
     reply.warnings.splice(0..0, warnings);
