@@ -16,7 +16,7 @@ use crate::api::{
 };
 use crate::collect::{Counters, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
-use crate::model::{HOUR, Inventory, NodeSample, Tick, UnixTime, Vmid};
+use crate::model::{GuestMetric, HOUR, Inventory, Metric, NodeSample, Tick, UnixTime, Vmid};
 use crate::recommend::{Constraints, Question, states};
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
@@ -25,7 +25,7 @@ use crate::trend::cases::answer_numbered;
 pub use export::{ExportFormat, ExportRequest};
 pub use import::{ImportRequest, ImportSource, Progress};
 use lines::{Line, Lines, MAX_LINE};
-use prepare::History;
+use prepare::{DECISIVE, History};
 use std::borrow::Borrow;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -244,7 +244,10 @@ impl Engine {
     pub fn trends(&self, request: &TrendsRequest) -> Result<TrendsReply> {
         let reader = Reader::open(&self.state)?;
         let (now, _) = self.moment(&reader, request.now)?;
-        let history = History::load(&reader, now, request.lookback_hours)?;
+        // Of one node or guest the values of all the others are not worth the wait.
+        let all = request.node.is_none() && request.guest.is_none();
+        let wanted = if all { GuestMetric::ALL } else { &[] };
+        let history = History::load(&reader, now, request.lookback_hours, wanted)?;
         report::trends(&history, request, &local_time(now))
     }
 
@@ -269,7 +272,7 @@ impl Engine {
         let reader = Reader::open(&self.state)?;
         let (now, tick) = self.moment(&reader, request.now)?;
         let lookback = request.config.settings.analysis_lookback.hours().0 as u32;
-        let history = History::load(&reader, now, lookback)?;
+        let history = History::load(&reader, now, lookback, &DECISIVE)?;
         let local = local_time(now);
         let inventory = current(inventory, &tick);
         let outlook = prepare::outlook(&history, &inventory, &request.config, &local);

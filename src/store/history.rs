@@ -1,6 +1,7 @@
 //! One node or guest over a range of time.
 
 use super::header::{Found, Group, Statistic};
+use super::parallel::{in_parallel, threads};
 use super::roster::Roster;
 use super::row::BLOCK;
 use super::scale::{MISSING, Stored};
@@ -92,7 +93,7 @@ fn history<M: Stored>(
     loaded: &Loaded,
     range: &Range<UnixTime>,
     group: Group,
-    place_in: impl Fn(&Roster) -> Option<usize>,
+    place_in: impl Fn(&Roster) -> Option<usize> + Sync,
     state: impl Fn(&Roster, usize) -> Option<State>,
 ) -> History<M> {
     let mut rows: Vec<(&Arc<Segment>, &Row)> = Vec::new();
@@ -110,8 +111,31 @@ fn history<M: Stored>(
         known = Some((&row.roster, now));
     }
     let windows = rows.iter().map(|(segment, row)| select::window(segment, row)).collect();
-    let codes = codes_of_one::<M>(&rows, group, place_in);
+    let parts: Vec<_> = rows.chunks(rows.len().div_ceil(threads(rows.len())).max(1)).collect();
+    let codes = in_parallel(&parts, |part| codes_of_one::<M>(part, group, &place_in));
+    let codes = joined(&parts, codes);
     History { states, warnings: loaded.warnings.clone(), table: Table::of_one(windows, codes) }
+}
+
+/// Codes by metric and statistic; empty where there are none.
+type Codes = Vec<[Vec<u16>; 5]>;
+
+/// The codes of parts of the rows, one after the other.
+fn joined(parts: &[&[(&Arc<Segment>, &Row)]], codes: Vec<Codes>) -> Codes {
+    let metrics = codes.first().map_or(0, Vec::len);
+    let mut all: Codes = vec![Default::default(); metrics];
+    let mut before = 0;
+    for (part, codes) in parts.iter().zip(codes) {
+        for (all, codes) in all.iter_mut().flatten().zip(codes.iter().flatten()) {
+            if !codes.is_empty() || !all.is_empty() {
+                all.resize(before, MISSING);
+                all.extend_from_slice(codes);
+                all.resize(before + part.len(), MISSING);
+            }
+        }
+        before += part.len();
+    }
+    all
 }
 
 /// Where the columns of our metrics are in a segment, by metric and statistic.
@@ -122,8 +146,8 @@ fn codes_of_one<M: Stored>(
     rows: &[(&Arc<Segment>, &Row)],
     group: Group,
     place_in: impl Fn(&Roster) -> Option<usize>,
-) -> Vec<[Vec<u16>; 5]> {
-    let mut codes: Vec<[Vec<u16>; 5]> = vec![Default::default(); M::ALL.len()];
+) -> Codes {
+    let mut codes: Codes = vec![Default::default(); M::ALL.len()];
     let mut known: Option<(&Arc<Roster>, Option<usize>)> = None;
     let mut meanings: Option<(&Arc<Segment>, Columns)> = None;
     let mut buffer = Vec::new();

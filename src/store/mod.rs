@@ -15,6 +15,7 @@ mod header;
 mod history;
 mod inspect;
 mod last;
+mod parallel;
 mod quality;
 mod reader;
 mod roll;

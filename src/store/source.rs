@@ -14,8 +14,10 @@ use std::path::Path;
 const MAX_FILE: u64 = 2 << 30;
 /// Files up to this size are read at once in any case: cheaper than two reads for each frame.
 const SMALL_FILE: u64 = 256 << 10;
-/// Bytes read to get a head with its meta part at once.
+/// Bytes read to get a head with its meta part at once, until a row has shown how many it takes.
 const SPECULATION: usize = 512;
+/// Bytes by which the next row may exceed the one before without another read.
+const GROWTH: usize = 32;
 
 /// How much of a segment is read at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,8 +125,9 @@ impl Source {
     ) -> u64 {
         let (mut buffer, mut large) = (Vec::new(), Vec::new());
         let mut end = at;
+        let mut expected = SPECULATION;
         while at < self.len() {
-            let ahead = usize::try_from(self.len() - at).unwrap_or(usize::MAX).min(SPECULATION);
+            let ahead = usize::try_from(self.len() - at).unwrap_or(usize::MAX).min(expected);
             let start = self.get(at, ahead, &mut buffer).unwrap_or_default();
             let Some(head) = Head::parse(start).filter(|h| at + h.frame_len() <= self.len()) else {
                 let Some(next) = self.next_frame(at + 1) else { break };
@@ -133,6 +136,9 @@ impl Source {
                 continue;
             };
             let len = head.meta_len as usize;
+            if head.kind == FrameKind::Row {
+                expected = HEAD + len + GROWTH;
+            }
             let meta = match wants(head.kind) {
                 true => start
                     .get(HEAD..HEAD + len)
