@@ -88,21 +88,26 @@ impl<M: Stored> History<M> {
     }
 }
 
-/// The rows in which `place_in` finds an entity and `state` says that it occurs.
+/// The rows in which `place_in` finds an entity, given its place in the row before, and `state` says
+/// that it occurs.
 fn history<M: Stored>(
     loaded: &Loaded,
     range: &Range<UnixTime>,
     group: Group,
-    place_in: impl Fn(&Roster) -> Option<usize> + Sync,
+    place_in: impl Fn(&Roster, Option<usize>) -> Option<usize> + Sync,
     state: impl Fn(&Roster, usize) -> Option<State>,
 ) -> History<M> {
     let mut rows: Vec<(&Arc<Segment>, &Row)> = Vec::new();
     let mut states = Vec::new();
     let mut known: Option<(&Arc<Roster>, Option<State>)> = None;
+    let mut place = None;
     for (segment, row) in loaded.rows(range) {
         let now = match known.take() {
             Some((roster, now)) if Arc::ptr_eq(roster, &row.roster) => now,
-            _ => place_in(&row.roster).and_then(|place| state(&row.roster, place)),
+            _ => {
+                place = place_in(&row.roster, place);
+                place.and_then(|place| state(&row.roster, place))
+            }
         };
         if let Some(now) = now.clone() {
             rows.push((segment, row));
@@ -145,7 +150,7 @@ type Columns = Vec<[Option<Found>; 5]>;
 fn codes_of_one<M: Stored>(
     rows: &[(&Arc<Segment>, &Row)],
     group: Group,
-    place_in: impl Fn(&Roster) -> Option<usize>,
+    place_in: impl Fn(&Roster, Option<usize>) -> Option<usize>,
 ) -> Codes {
     let mut codes: Codes = vec![Default::default(); M::ALL.len()];
     let mut known: Option<(&Arc<Roster>, Option<usize>)> = None;
@@ -154,7 +159,7 @@ fn codes_of_one<M: Stored>(
     for (position, (segment, row)) in rows.iter().enumerate() {
         let place = match known {
             Some((roster, place)) if Arc::ptr_eq(roster, &row.roster) => place,
-            _ => place_in(&row.roster),
+            before => place_in(&row.roster, before.and_then(|(_, place)| place)),
         };
         known = Some((&row.roster, place));
         let found = match &meanings {
@@ -197,7 +202,7 @@ pub(super) fn of_node(loaded: &Loaded, range: &Range<UnixTime>, name: &str) -> H
         let status = if node.online { GuestStatus::Running } else { GuestStatus::Unknown };
         Some(State { present: true, host: Arc::clone(&shared), status })
     };
-    history(loaded, range, Group::Node, |roster| roster.node(name), state)
+    history(loaded, range, Group::Node, |roster, _| roster.node(name), state)
 }
 
 /// History of the incarnation that the newest row in the range knows under this number.
@@ -211,7 +216,7 @@ pub(super) fn of_guest(
         .iter()
         .rev()
         .find_map(|(_, row)| row.roster.newest(vmid).map(|place| row.roster.guests[place].since));
-    let place = |roster: &Roster| newest.and_then(|since| roster.guest(vmid, since));
+    let place = |roster: &Roster, near: Option<usize>| roster.guest(vmid, newest?, near);
     let state = |roster: &Roster, place: usize| {
         let guest = roster.guests.get(place).filter(|guest| guest.occurs())?;
         let host = roster.host(guest.node).into();
