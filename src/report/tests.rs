@@ -23,6 +23,7 @@ fn told(change: impl Fn(&mut RecommendReply, &mut TrendsReply, &mut QualityReply
         lookback_hours: 168,
         node,
         guest: None,
+        only: None,
         config: PenaltyConfig::default(),
     };
     let entity = |node: Option<String>| EntityRequest { now: Some(END), node, guest: None };
