@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use std::path::Path;
 
 /// Name of the settings file in a pmxcfs tree.
-const FILE: &str = "foresight.json";
+pub(crate) const FILE: &str = "foresight.cfg";
 
 /// Largest ProxBalance configuration that is read.
 const MAX_LEGACY_BYTES: usize = 4 << 20;
@@ -104,7 +104,7 @@ fn show(effective: &Effective, out: &mut Out) -> Result<()> {
     out.line(keys)
 }
 
-/// Prints our settings file; the report goes to stderr, so that `> foresight.json` just works.
+/// Prints our settings file; the report goes to stderr, so that `> foresight.cfg` just works.
 fn migrate(file: &Path, out: &mut Out) -> Result<bool> {
     let config = strict(&read(file, MAX_LEGACY_BYTES)?, MAX_LEGACY_BYTES)
         .map_err(|e| e.at(file.display()))?;
