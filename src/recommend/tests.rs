@@ -4,6 +4,7 @@ use super::*;
 use crate::model::{
     Bytes, Cores, Fraction, GuestFacts, GuestStatus, Inventory, Migration, NodeFacts, UnixTime,
 };
+use crate::outcome::Experience;
 use crate::outlook::{
     GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Weights, build,
 };
@@ -12,6 +13,8 @@ use crate::settings::{Key, PenaltyConfig, Settings, map_simplified_to_penalty_co
 use crate::trend::{Params, Trend, analyze};
 
 const NOW: UnixTime = 1_790_006_400;
+/// Hour of the day that NOW is in UTC, in which trends are made.
+const NOW_HOUR: i32 = 16;
 const HOURS: i64 = 336;
 const GIB: f64 = (1u64 << 30) as f64;
 
@@ -22,7 +25,9 @@ struct Case {
     cores: Vec<f64>,
     guests: Vec<(usize, Curve, f64)>,
     config: PenaltyConfig,
+    experience: Experience,
     change: fn(&mut Outlook, &mut Inventory),
+    /// Hour of the day that NOW is.
     local_hour: u8,
 }
 
@@ -32,6 +37,7 @@ impl Case {
             cores: vec![16.0; nodes],
             guests: Vec::new(),
             config: PenaltyConfig::default(),
+            experience: Experience::default(),
             change: |_, _| {},
             local_hour: 3,
         }
@@ -54,7 +60,8 @@ impl Case {
             inventory: &inventory,
             constraints: &constraints,
             config: &self.config,
-            local_hour: self.local_hour,
+            experience: &self.experience,
+            local: &LocalTime::fixed((i32::from(self.local_hour) - NOW_HOUR) * 3_600),
         };
         let plan = plan(&question);
         (outlook, plan)

@@ -59,6 +59,10 @@ pub struct Appended {
     pub stored: usize,
     /// Times that were there already; those ticks were left out.
     pub duplicates: Vec<UnixTime>,
+    /// Guests that were on another host than in the tick before: [`Reader::migrations`] has which.
+    ///
+    /// [`Reader::migrations`]: super::Reader::migrations
+    pub moved: usize,
     /// Bytes written to samples files.
     pub bytes: u64,
     /// What happened to the coarser tiers on this occasion; its warnings are among the others.
@@ -231,6 +235,7 @@ impl Writer {
             done.duplicates.push(tick.ts);
             return Ok(());
         }
+        done.moved += active.tracker.moved(tick);
         let row = active.push(tick);
         done.stored += 1;
         for message in tracker::saturated(tick, &row) {

@@ -13,6 +13,7 @@ mod label;
 mod many;
 mod outlook;
 mod params;
+mod plot;
 mod projection;
 mod rhythm;
 mod season;
@@ -33,6 +34,7 @@ pub use finding::{
 pub use many::{Job, analyze_many, in_parallel};
 pub use outlook::Forecast;
 pub use params::{Nature, Params, Scale};
+pub use plot::{Expected, Plot, plot};
 pub use projection::{Crossing, Projection};
 
 use crate::model::{DAY, HOUR, UnixTime};

@@ -1,9 +1,9 @@
 //! What the cluster file system says: live data, clocks, settings.
 
 use super::{Check, Site};
-use crate::settings::{FILE, read};
+use crate::settings::read;
 use pve_foresight::collect::{Live, live};
-use pve_foresight::settings::{MAX_BYTES, load};
+use pve_foresight::settings::{FILE_NAME, MAX_BYTES, load};
 
 /// Seconds by which an entry may differ from our clock: pvestatd writes every ten.
 const SKEW: i64 = 60;
@@ -55,7 +55,7 @@ fn clocks(site: &Site, live: &Live) -> Check {
 /// The cluster's settings file.
 pub(super) fn settings(site: &Site) -> Check {
     let name = "settings";
-    let file = site.path("/etc/pve").join(FILE);
+    let file = site.path("/etc/pve").join(FILE_NAME);
     if !file.exists() {
         return Check::ok(name, "all defaults");
     }
