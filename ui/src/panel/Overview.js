@@ -44,7 +44,10 @@ Ext.define('PVE.foresight.panel.Overview', {
         if (key === me.cardsKey) {
             return;
         }
-        let open = me.query('pveForesightCard').filter((c) => c.expanded).map((c) => c.move.vmid);
+        let open = me
+            .query('pveForesightCard')
+            .filter((c) => c.expanded)
+            .map((c) => c.move.vmid);
         me.cardsKey = key;
         let states = {};
         for (const node of advice.nodes) {
@@ -111,15 +114,15 @@ Ext.define('PVE.foresight.panel.Overview', {
     // The first hours: nodes have samples, but no trend can be claimed yet.
     collectingHtml: function (nodes) {
         let u = PVE.foresight.Utils;
-        let waiting = (nodes ?? [])
-            .map((n) => u.metric(n, 'cpu'))
-            .filter((cpu) => cpu?.not_enough);
+        let waiting = (nodes ?? []).map((n) => u.metric(n, 'cpu')).filter((cpu) => cpu?.not_enough);
         if (!waiting.length) {
             return '';
         }
         let least = waiting.reduce((a, b) => (a.points <= b.points ? a : b));
         let text = Ext.String.format(
-            gettext('Collecting: {0} of {1} nodes have too little history for a trend ({2}). Needed: {3}.'),
+            gettext(
+                'Collecting: {0} of {1} nodes have too little history for a trend ({2}). Needed: {3}.',
+            ),
             waiting.length,
             nodes.length,
             least.not_enough.reason,
