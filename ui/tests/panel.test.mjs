@@ -45,10 +45,10 @@ test('the overview shows the advice, its confidence and the nodes with arrows', 
     }
     assert.ok(card.includes(move.decision_explanation));
     for (const node of engine.demo.nodes) {
-        assert.equal(await page.locator('.x-grid-row', { hasText: node.name }).count(), 1);
+        assert.equal(await page.locator('.foresight-block .x-grid-row', { hasText: node.name }).count(), 1);
     }
     const tip = await page
-        .locator('.x-grid-row', { hasText: 'pve1' })
+        .locator('.foresight-block .x-grid-row', { hasText: 'pve1' })
         .locator('[data-qtip]')
         .first();
     assert.match(
@@ -269,23 +269,16 @@ test('no permission, an error and the first hour have their own pages', async ()
     calm();
 });
 
-test('nodes without enough samples say how much there is and how much is needed', async () => {
-    const missing = {
-        reason: '12 points over 0.2 hours in the window',
-        needed: '46 hours for a trend',
-    };
+test('the first hours say how much there is and how much is needed', async () => {
     api.change = (path, reply) => {
-        if (path === '/trends/nodes') {
-            reply.forEach((n) =>
-                n.metrics.forEach((m) =>
-                    Object.assign(m, { direction: 'unknown', not_enough: missing, points: 12 }),
-                ),
-            );
+        if (path === '/recommendations') {
+            reply.trend_hours = 46;
+            reply.nodes.forEach((n) => (n.history_days = 0.52));
         }
         return reply;
     };
     await overview();
-    assert.match(await text('.foresight-summary'), /Collecting.*12 points.*46 hours/);
+    assert.match(await text('.foresight-summary'), /Collecting: 12 of 46 hours/);
     calm();
 });
 
