@@ -203,9 +203,9 @@ foresight_result foresight_compress(const foresight_engine *engine,
 /**
  * How nodes and guests develop.
  *
- * Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 2160, "node"?: name | "guest"?: vmid,
- * "settings"?: content of the settings file as a string}. Settings that cannot be read count as
- * the defaults, with a warning in the answer.
+ * Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 2160, "node"?: name | "guest"?: vmid |
+ * "only"?: "nodes" or "guests", "settings"?: content of the settings file as a string}. Settings
+ * that cannot be read count as the defaults, with a warning in the answer.
  *
  * # Safety
  * As for foresight_collect().

@@ -15,6 +15,7 @@
     verb(collect)                                                                                  \
     verb(compress)                                                                                 \
     verb(history)                                                                                  \
+    verb(outcomes)                                                                                 \
     verb(quality)                                                                                  \
     verb(recommend)                                                                                \
     verb(settings)                                                                                 \

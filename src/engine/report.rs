@@ -2,7 +2,9 @@
 
 use super::TrendsRequest;
 use super::prepare::History;
-use crate::api::{GuestTrends, HistoryReply, MetricHistory, MetricTrend, NodeTrends, TrendsReply};
+use crate::api::{
+    GuestTrends, HistoryReply, MetricHistory, MetricTrend, NodeTrends, Only, TrendsReply,
+};
 use crate::error::{Error, Kind, Result};
 use crate::model::{Bucket, GuestMetric, Metric, Migration, NodeMetric, Unit, UnixTime};
 use crate::series::{LocalTime, Point};
@@ -84,8 +86,8 @@ pub(super) fn trends(
 ) -> Result<TrendsReply> {
     let asked_node = |name: &String| request.node.as_ref().is_none_or(|n| n == name);
     let asked_guest = |t: &&GuestTrack| request.guest.is_none_or(|vmid| vmid == t.vmid);
-    let wants_nodes = request.guest.is_none();
-    let wants_guests = request.node.is_none();
+    let wants_nodes = request.guest.is_none() && request.only != Some(Only::Guests);
+    let wants_guests = request.node.is_none() && request.only != Some(Only::Nodes);
     let names = history.node_names();
     let tracks = history.guest_tracks();
     let asked: Vec<&String> = names.iter().filter(|n| wants_nodes && asked_node(n)).collect();

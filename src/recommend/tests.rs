@@ -13,6 +13,8 @@ use crate::settings::{Key, PenaltyConfig, Settings, map_simplified_to_penalty_co
 use crate::trend::{Params, Trend, analyze};
 
 const NOW: UnixTime = 1_790_006_400;
+/// Hour of the day that NOW is in UTC, in which trends are made.
+const NOW_HOUR: i32 = 16;
 const HOURS: i64 = 336;
 const GIB: f64 = (1u64 << 30) as f64;
 
@@ -25,6 +27,7 @@ struct Case {
     config: PenaltyConfig,
     experience: Experience,
     change: fn(&mut Outlook, &mut Inventory),
+    /// Hour of the day that NOW is.
     local_hour: u8,
 }
 
@@ -58,7 +61,7 @@ impl Case {
             constraints: &constraints,
             config: &self.config,
             experience: &self.experience,
-            local_hour: self.local_hour,
+            local: &LocalTime::fixed((i32::from(self.local_hour) - NOW_HOUR) * 3_600),
         };
         let plan = plan(&question);
         (outlook, plan)

@@ -31,6 +31,7 @@ fn told(change: impl Fn(&mut Replies)) -> String {
         lookback_hours: 168,
         node,
         guest: None,
+        only: None,
         config: PenaltyConfig::default(),
     };
     let entity = |node: Option<String>| EntityRequest { now: Some(END), node, guest: None };

@@ -5,6 +5,8 @@ mod args;
 mod backtest;
 mod collect;
 mod demo;
+mod drain;
+mod explain;
 mod export;
 mod history;
 mod import;
@@ -15,6 +17,7 @@ mod report;
 mod settings;
 mod simulate;
 mod stats;
+mod traces;
 mod trend;
 mod verify;
 
@@ -54,7 +57,9 @@ fn run(args: &Args, out: &mut Out) -> Result<bool> {
         Command::Recommend(c) => recommend::run(args, c, out),
         Command::Report(c) => report::run(args, c, out),
         Command::Outcomes(c) => outcomes::run(args, c, out),
-        Command::Backtest(c) => backtest::run(c, out),
+        Command::Backtest(c) => backtest::run(args, c, out),
+        Command::Explain(c) => explain::run(args, c, out),
+        Command::Drain(c) => drain::run(args, c, out),
         Command::Import(c) => import::run(args, c, out),
         Command::Export(c) => export::run(args, c),
         Command::Verify => verify::run(args, out),

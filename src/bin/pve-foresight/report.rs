@@ -59,7 +59,14 @@ fn asked(
     lookback_hours: u32,
     config: &PenaltyConfig,
 ) -> TrendsRequest {
-    TrendsRequest { now: Some(now), lookback_hours, node, guest: None, config: config.clone() }
+    TrendsRequest {
+        now: Some(now),
+        lookback_hours,
+        node,
+        guest: None,
+        only: None,
+        config: config.clone(),
+    }
 }
 
 fn node(

@@ -14,6 +14,7 @@ use PVE::Foresight::Settings;
 
 use PVE::API2::Foresight::Backfill;
 use PVE::API2::Foresight::MigrationSettings;
+use PVE::API2::Foresight::Outcomes;
 use PVE::API2::Foresight::PenaltyConfig;
 use PVE::API2::Foresight::Recommendations;
 use PVE::API2::Foresight::Trends;
@@ -23,6 +24,7 @@ use base qw(PVE::RESTHandler);
 my %SUBTREES = (
     backfill => 'PVE::API2::Foresight::Backfill',
     'migration-settings' => 'PVE::API2::Foresight::MigrationSettings',
+    outcomes => 'PVE::API2::Foresight::Outcomes',
     'penalty-config' => 'PVE::API2::Foresight::PenaltyConfig',
     recommendations => 'PVE::API2::Foresight::Recommendations',
     trends => 'PVE::API2::Foresight::Trends',

@@ -111,23 +111,21 @@ my sub history() {
 }
 
 my sub quality() {
-    return maybe(object(
-        "How complete the stored data is.",
-        entity => string("Whose data."),
+    return (
         total_samples => integer("Samples behind what is stored."),
         oldest_sample_age => maybe(integer("Seconds since the first of them.")),
         last_sample_age => maybe(integer("Seconds since the last of them.")),
         largest_gap => maybe(integer("Longest stretch without samples, in seconds.")),
         interval => maybe(integer("Seconds usually between two samples.")),
         coverage => list("Share of the time that has samples, by tier, finest first.", number("Share.")),
-    ));
+    );
 }
 
 my sub detail() {
     return (
         now => time_of("Moment of the analysis"),
         history => history(),
-        quality => quality(),
+        quality => maybe(object("How complete its data is.", entity => string("Whose data."), quality())),
     );
 }
 
@@ -365,6 +363,107 @@ sub recommend() {
     );
 }
 
+my sub effect($description) {
+    return maybe(object(
+        $description,
+        measured => number("Mean of the window."),
+        expected => number("The same without the move."),
+        low => number("Lower end of its 90 % interval."),
+        high => number("Upper end."),
+        difference => number("Measured less expected."),
+        basis => word("What the expectation rests on.", qw(guest_load forecast both)),
+    ));
+}
+
+my @VERDICTS = qw(pending improved no_effect worse interrupted unknown);
+
+my sub window_outcome() {
+    return object(
+        "A window after the move.",
+        window => word("Which one.", qw(5min 1h 24h)),
+        due => time_of("When it is over"),
+        judged => maybe(time_of("When it was judged")),
+        result => word("The verdict.", @VERDICTS),
+        reason => string("Why, in one clause."),
+        resource => maybe(word("The one that was nearest to its threshold.", qw(cpu memory))),
+        predicted => maybe(number("Relief of the fuller node in its busy quarter, as forecast; a share.")),
+        actual => maybe(number("The same as it came.")),
+        uncertainty => maybe(number("Half width of its 90 % interval.")),
+        source => object("The node that the guest left.", cpu => effect("CPU."), memory => effect("Memory.")),
+        target => object("The node that it went to.", cpu => effect("CPU."), memory => effect("Memory.")),
+        guest => object("The guest.", cpu => effect("CPU."), pressure => effect("Time it had to wait.")),
+        controls => integer("Nodes that showed the common swing."),
+        common_swing => maybe(number("What they did beyond their own forecasts.")),
+    );
+}
+
+my sub accuracy() {
+    my @of = map {
+        ($_ => maybe(object(
+            "After that time.",
+            moves => integer("Moves that count."),
+            bias => maybe(number("Mean of actual less predicted relief.")),
+            mean_abs_error => maybe(number("Mean of their distance.")),
+            hit_rate => maybe(number("Share whose predicted result came.")),
+        )))
+    } '1h', '24h';
+    return object("Predicted against actual relief.", @of);
+}
+
+sub outcomes() {
+    return object(
+        "What became of migrations.",
+        now => time_of("Moment of the question"),
+        outcomes => list("Newest move first.", object(
+            "A move.",
+            vmid => vmid(),
+            name => string("Its name then."),
+            since => time_of("First sample of this guest"),
+            source => node_name("Node that it left."),
+            target => node_name("Node that it went to."),
+            time => time_of("First sample on the new host"),
+            seen => time_of("When it was taken note of"),
+            limits => of('object', "Thresholds that held then.", properties => {}),
+            result => word("Verdict of the longest window that is judged.", @VERDICTS),
+            summary => string("Why, in one clause."),
+            advice => maybe(object(
+                "Our advice before the move.",
+                recommended => boolean("Whether it named this guest, source and target."),
+                as_of => time_of("Its moment"),
+                confidence => maybe(number("What was stated then, 0 to 100.")),
+                decision_explanation => maybe(string("Why, in two sentences.")),
+                trend_evidence => maybe(of('object', "The evidence.", properties => {})),
+                settings => of('object', "The five settings that held.", properties => {}),
+            )),
+            windows => list("The three windows, shortest first.", window_outcome()),
+        )),
+        guests => list("Guests that moved.", object(
+            "A guest.",
+            vmid => vmid(),
+            name => string("Its newest name."),
+            previous_migrations => integer("Moves within retention."),
+            judged => integer("Those that are judged."),
+            improved => integer("Those that helped."),
+            no_effect => integer("Those that changed nothing."),
+            worse => integer("Those that did harm."),
+            success_rate => maybe(number("Share of the judged that helped.")),
+            last_outcome => maybe(word("Verdict on the last judged.", @VERDICTS)),
+            accuracy => accuracy(),
+        )),
+        accuracy => accuracy(),
+        calibration => list("Stated confidence against what came, ten deciles.", object(
+            "A decile.",
+            from => number("Lower end of the stated confidence."),
+            to => number("Upper end."),
+            moves => integer("Moves in it."),
+            stated => maybe(number("Mean of the stated confidence.")),
+            improved => maybe(number("Share that helped.")),
+        )),
+        warnings => texts("What was odd."),
+        withheld => integer("Entries that are left out because you may not audit their guest or node."),
+    );
+}
+
 sub settings() {
     return object(
         "Settings as they hold.",
@@ -417,6 +516,16 @@ sub status() {
             bytes_per_entity => maybe(number("Bytes for each node or guest.")),
             bytes_written_today => integer("Bytes written since midnight UTC."),
         )),
+        quality => maybe(object("How complete the collector's work is, whoever was in its runs.", quality())),
+        collector => maybe(object(
+            "How the collector does.",
+            last_run => time_of("Newest run that stored something"),
+            interval => maybe(integer("Seconds usually between two runs.")),
+            runs_last_hour => integer("Runs in the last hour."),
+            missed_last_hour => maybe(integer("Runs that it lacks.")),
+            late => boolean("Whether the next run is overdue."),
+        )),
+        warnings => texts("What an admin should know, each with its remedy."),
         settings => object(
             "The settings file.",
             refused => maybe(string("Why it could not be used: the defaults hold.")),
