@@ -3,7 +3,11 @@
 CARGO ?= cargo
 PREFIX ?= /usr/local
 
-.PHONY: help build check lint fmt test header trend-score bench demo valgrind install clean
+MULTIARCH ?= $(shell $(CC) -print-multiarch)
+# A directory of its own: the library has no stable version, and the Perl bridge knows where it is.
+LIBDIR ?= $(PREFIX)/lib/$(MULTIARCH)/pve-foresight
+
+.PHONY: help build check lint fmt test perl perl-check header trend-score bench demo valgrind install clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -22,6 +26,15 @@ fmt: ## format the sources
 
 test: ## all tests
 	$(CARGO) test --no-fail-fast
+	$(MAKE) perl-check
+
+perl: build ## the Perl bridge for the running Perl
+	$(MAKE) -C perl LIBRARY=$(CURDIR)/target/release/libpve_foresight.so
+
+perl-check: ## tests of the Perl modules, with stand-ins for Proxmox VE's own
+	$(CARGO) build --lib
+	$(MAKE) -C perl clean
+	$(MAKE) -C perl check LIBRARY=$(CURDIR)/target/debug/libpve_foresight.so
 
 header: ## rewrite generated files: C header, settings schema and table
 	UPDATE=1 $(CARGO) test --test header --test settings_generated
@@ -38,10 +51,12 @@ bench: ## all timings (docs/performance.md says what they mean)
 demo: ## simulate a cluster and advise on it
 	$(CARGO) run --release -- demo
 
-install: build ## install the command line and the library below PREFIX
+install: build ## install command line, library, header and Perl modules below PREFIX
 	install -Dm755 target/release/pve-foresight $(DESTDIR)$(PREFIX)/bin/pve-foresight
-	install -Dm644 target/release/libpve_foresight.so $(DESTDIR)$(PREFIX)/lib/libpve_foresight.so
+	install -Dm644 target/release/libpve_foresight.so $(DESTDIR)$(LIBDIR)/libpve_foresight.so
 	install -Dm644 include/pve_foresight.h $(DESTDIR)$(PREFIX)/include/pve_foresight.h
+	$(MAKE) -C perl install LIBRARY=$(CURDIR)/target/release/libpve_foresight.so LIBDIR=$(LIBDIR) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
 
 clean: ## remove what was built
 	$(CARGO) clean
+	$(MAKE) -C perl clean

@@ -57,6 +57,10 @@ typedef enum {
      * A pointer that must not be NULL is NULL.
      */
     FORESIGHT_RESULT_NULL = 8,
+    /**
+     * The caller's own progress function stopped the call.
+     */
+    FORESIGHT_RESULT_STOPPED = 9,
 } foresight_result;
 
 /**
@@ -79,6 +83,13 @@ typedef struct {
      */
     size_t len;
 } foresight_text;
+
+/**
+ * Is told how far a call is: `done` of `total` (0 where that is not known) of `what`, which is
+ * static text in plain words. `data` is what the caller gave for it. Runs in the caller's thread,
+ * before the call returns. Anything but 0 stops the call; jumping out of it is not allowed.
+ */
+typedef int (*foresight_progress)(void *data, const char *what, size_t done, size_t total);
 
 #ifdef __cplusplus
 extern "C" {
@@ -155,6 +166,25 @@ foresight_result foresight_collect(const foresight_engine *engine,
 foresight_result foresight_append(const foresight_engine *engine,
                                   const char *input,
                                   size_t len,
+                                  foresight_text *text);
+
+/**
+ * Takes over history that was recorded before: only for times of which the store has nothing, so
+ * that a second run adds nothing.
+ *
+ * Request: {"rrd": directory of PVE's RRD files | "proxbalance": its database or JSON file,
+ * "inventory_path"?: pmxcfs tree or JSON file that says which guest is on which node, else the newest
+ * tick does, "now"?: unix seconds}. `progress` may be NULL. BUSY while another process writes; STOPPED
+ * when `progress` said so: what is stored by then stays, and the next run does the rest.
+ *
+ * # Safety
+ * As for foresight_collect(). `progress` is NULL or may be called with `data`.
+ */
+foresight_result foresight_import(const foresight_engine *engine,
+                                  const char *input,
+                                  size_t len,
+                                  foresight_progress progress,
+                                  void *data,
                                   foresight_text *text);
 
 /**

@@ -3,6 +3,7 @@
 //! Fields are only ever added. Times are unix seconds; shares are fractions (1 = all of it) unless
 //! a name says percent.
 
+use crate::backtest::Report;
 use crate::evidence::TrendEvidence;
 use crate::model::{
     Bucket, Bytes, Cores, GuestKind, GuestSample, GuestStatus, Inventory, Migration, Tick, Unit,
@@ -457,6 +458,20 @@ pub struct CollectRequest {
     pub now: Option<UnixTime>,
 }
 
+/// Whose history to take over: one of the first two.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportRequest {
+    /// Directory of PVE's RRD files.
+    pub rrd: Option<PathBuf>,
+    /// ProxBalance's database, or one of its older JSON files.
+    pub proxbalance: Option<PathBuf>,
+    /// As in [`RecommendRequest`]; absent: the newest tick says which guest is on which node.
+    pub inventory_path: Option<PathBuf>,
+    /// Moment up to which history is taken; absent: the clock.
+    pub now: Option<UnixTime>,
+}
+
 /// A question with no more than a moment: `compress`, `status`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -504,6 +519,42 @@ pub struct OutcomesRequest {
     pub now: Option<UnixTime>,
     /// Only this guest.
     pub guest: Option<Vmid>,
+    /// Content of the settings file; absent: the defaults.
+    pub settings: Option<String>,
+}
+
+/// What other moves, or none, would have made of the stored time.
+#[derive(Clone, Debug, Serialize)]
+pub struct BacktestReply {
+    /// End of the stored time that was asked for.
+    pub now: UnixTime,
+    /// One sentence.
+    pub summary: String,
+    /// Figures of what really happened, then of each policy.
+    #[serde(flatten)]
+    pub report: Report,
+    /// What makes the figures less than they seem, and what was odd.
+    pub warnings: Vec<String>,
+}
+
+/// What to replay.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BacktestRequest {
+    /// End of the replay; as in [`TrendsRequest`].
+    pub now: Option<UnixTime>,
+    /// Days judged, 1 to 90; absent: 30.
+    pub days: Option<u32>,
+    /// Hours between decisions, 1 to 24; absent: 6.
+    pub every: Option<usize>,
+    /// Names of policies; absent: none and ours.
+    pub policies: Option<Vec<String>>,
+    /// Names of sensitivities to compare; absent: that of the settings.
+    pub sensitivities: Option<Vec<String>>,
+    /// As in [`RecommendRequest`].
+    pub inventory_path: Option<PathBuf>,
+    /// As in [`RecommendRequest`].
+    pub inventory: Option<Inventory>,
     /// Content of the settings file; absent: the defaults.
     pub settings: Option<String>,
 }
@@ -593,4 +644,25 @@ pub struct StatusReply {
     pub last_sample_age: Option<i64>,
     /// How large the store is.
     pub size: Option<Stats>,
+    /// How complete the collector's work is: of its runs, whoever was in them.
+    pub quality: Option<DataQuality>,
+    /// How the collector does.
+    pub collector: Option<CollectorHealth>,
+    /// What an admin should know, each with its remedy; empty when all is well.
+    pub warnings: Vec<String>,
+}
+
+/// How the collector does, judged by what it stored.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CollectorHealth {
+    /// Time of the newest run that stored something, at or before now.
+    pub last_run: UnixTime,
+    /// Seconds usually between two runs; `None` while no two are kept.
+    pub interval: Option<i64>,
+    /// Runs in the last hour.
+    pub runs_last_hour: u32,
+    /// Runs that the last hour lacks, by the usual interval; `None` while that is not known.
+    pub missed_last_hour: Option<u32>,
+    /// Whether the next run is overdue: none for more than two intervals and a minute.
+    pub late: bool,
 }

@@ -2,12 +2,14 @@
 //! elsewhere; what stands here is the order of steps.
 
 mod advise;
+mod backtest;
 mod export;
 mod import;
 mod lines;
 mod outcomes;
 mod prepare;
 mod report;
+mod status;
 mod thin;
 
 use crate::api::{
@@ -16,18 +18,20 @@ use crate::api::{
 };
 use crate::collect::{Counters, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
-use crate::model::{HOUR, Inventory, NodeSample, Tick, UnixTime, Vmid};
+use crate::model::{GuestSample, HOUR, Inventory, NodeSample, Tick, UnixTime, Vmid};
 use crate::recommend::{Constraints, Question, states};
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
 use crate::store::{Appended, Entity, Reader, Retention, Writer};
 use crate::trend::cases::answer_numbered;
+pub use backtest::BacktestRequest;
 pub use export::{ExportFormat, ExportRequest};
-pub use import::{ImportRequest, ImportSource, Progress};
+pub use import::{ImportRequest, ImportSource, Progress, Report};
 use lines::{Line, Lines, MAX_LINE};
 pub use outcomes::OutcomesRequest;
 use prepare::History;
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
@@ -210,23 +214,9 @@ impl Engine {
         Ok(reply)
     }
 
-    /// How the store is; that there is none yet is an answer, not an error.
+    /// How the store and its collector are; that there is none yet is an answer, not an error.
     pub fn status(&self, now: Option<UnixTime>) -> Result<StatusReply> {
-        let now = now.unwrap_or_else(clock);
-        let reader = match Reader::open(&self.state) {
-            Ok(reader) => Some(reader),
-            Err(e) if e.kind == Kind::NotFound => None,
-            Err(e) => return Err(e),
-        };
-        let last = reader.as_ref().map(|r| r.last_tick(now)).transpose()?.flatten().map(|t| t.ts);
-        Ok(StatusReply {
-            version: env!("CARGO_PKG_VERSION"),
-            now,
-            store: reader.is_some(),
-            last_sample: last,
-            last_sample_age: last.map(|ts| now - ts),
-            size: reader.map(|r| r.stats(now)).transpose()?,
-        })
+        status::status(&self.state, now.unwrap_or_else(clock))
     }
 
     /// How complete the stored data is: of one, or of everybody who is there.
@@ -240,11 +230,10 @@ impl Engine {
             (None, Some(vmid)) => vec![Entity::Guest(vmid)],
             (None, None) => nodes.chain(guests).collect(),
         };
-        let entry = |entity: Entity| {
-            let quality = reader.get_data_quality(&entity, now)?;
-            Ok(QualityEntry { entity: report::entity_label(&entity), quality })
-        };
-        Ok(QualityReply { now, entities: asked.into_iter().map(entry).collect::<Result<_>>()? })
+        let qualities = reader.data_quality(&asked, now)?;
+        let entry =
+            |(entity, quality)| QualityEntry { entity: report::entity_label(entity), quality };
+        Ok(QualityReply { now, entities: asked.iter().zip(qualities).map(entry).collect() })
     }
 
     /// Reads every byte and tells what is not as it was written.
@@ -271,11 +260,7 @@ impl Engine {
     pub fn recommend(&self, request: &RecommendRequest) -> Result<RecommendReply> {
         let reader = Reader::open(&self.state)?;
         let (now, tick) = self.moment(&reader, request.now)?;
-        let inventory = match &request.inventory {
-            None => Inventory::from_tick(&tick),
-            Some(path) if path.is_dir() => inventory(path, now)?,
-            Some(path) => read_inventory(path)?,
-        };
+        let inventory = inventory_of(request.inventory.as_deref(), &tick, now)?;
         self.recommend_with(request, inventory)
     }
 
@@ -370,6 +355,15 @@ fn parse_tick(line: &[u8]) -> Result<Tick> {
     Ok(tick)
 }
 
+/// Constraints from a pmxcfs tree or a JSON file; without either, what a tick tells.
+fn inventory_of(path: Option<&Path>, tick: &Tick, now: UnixTime) -> Result<Inventory> {
+    match path {
+        None => Ok(Inventory::from_tick(tick)),
+        Some(path) if path.is_dir() => inventory(path, now),
+        Some(path) => read_inventory(path),
+    }
+}
+
 /// An inventory from a JSON file.
 fn read_inventory(path: &Path) -> Result<Inventory> {
     use std::io::Read;
@@ -388,8 +382,9 @@ fn read_inventory(path: &Path) -> Result<Inventory> {
 
 /// Where guests are and which nodes are online, by the newest tick: an inventory file may be older.
 fn current(mut inventory: Inventory, tick: &Tick) -> Inventory {
+    let guests: BTreeMap<Vmid, &GuestSample> = tick.guests.iter().map(|g| (g.vmid, g)).collect();
     for guest in &mut inventory.guests {
-        if let Some(seen) = tick.guests.iter().find(|g| g.vmid == guest.vmid) {
+        if let Some(seen) = guests.get(&guest.vmid) {
             guest.node.clone_from(&seen.node);
             guest.status = seen.status;
         }

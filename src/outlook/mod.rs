@@ -9,9 +9,11 @@
 
 mod build;
 mod lens;
+mod past;
 
 pub use build::{Expected, GuestHistory, NodeHistory, Placed, Weights, build};
 pub use lens::Lens;
+pub use past::{hosts, in_units, newest};
 
 use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
 use crate::trend::Trend;

@@ -125,7 +125,7 @@ fn codes_of_one<M: Stored>(
 ) -> Vec<[Vec<u16>; 5]> {
     let mut codes: Vec<[Vec<u16>; 5]> = vec![Default::default(); M::ALL.len()];
     let mut known: Option<(&Arc<Roster>, Option<usize>)> = None;
-    let mut columns: Option<(&Arc<Segment>, Columns)> = None;
+    let mut meanings: Option<(&Arc<Segment>, Columns)> = None;
     let mut buffer = Vec::new();
     for (position, (segment, row)) in rows.iter().enumerate() {
         let place = match known {
@@ -133,25 +133,26 @@ fn codes_of_one<M: Stored>(
             _ => place_in(&row.roster),
         };
         known = Some((&row.roster, place));
-        let found = match &columns {
+        let found = match &meanings {
             Some((of, found)) if Arc::ptr_eq(of, segment) => found,
             _ => {
                 let meaning = &segment.header.groups[group as usize];
                 let find = |&m: &M| Statistic::ALL.map(|s| meaning.find(m.index(), s));
-                &columns.insert((segment, M::ALL.iter().map(find).collect())).1
+                &meanings.insert((segment, M::ALL.iter().map(find).collect())).1
             }
         };
         let Some(place) = place else { continue };
-        let Some(block) = segment.columns(row, group, place / BLOCK, &mut buffer) else { continue };
+        let columns = segment.columns(row, group, place / BLOCK, &mut buffer);
+        let Some((block, layout)) = columns else { continue };
         for ((&metric, found), series) in M::ALL.iter().zip(found).zip(&mut codes) {
             // Samples have one column that stands for all statistics.
             let mut read: Option<(usize, u16)> = None;
             for (found, series) in found.iter().zip(series) {
                 let Some(found) = found else { continue };
-                let Some(column) = block.position(found.metric, found.statistic) else { break };
+                let Some(column) = layout.position(found.metric, found.statistic) else { break };
                 let code = match read {
                     Some((before, code)) if before == column => Some(code),
-                    _ => block.code(column, place % BLOCK),
+                    _ => layout.code(block, column, place % BLOCK),
                 };
                 let Some(code) = code.filter(|&code| code != MISSING) else { break };
                 read = Some((column, code));

@@ -1,59 +1,20 @@
 //! Reading a segment file: its rows, each with its roster, and what is damaged.
 
-use super::frame::{self, FrameKind, HEAD, Head};
-use super::header::{self, Group, Header};
+use super::frame::{FrameKind, HEAD, Head};
+use super::header::{Group, Header};
 use super::roster::Roster;
-use super::row::{BLOCK, Block, BlockColumns, RowMeta};
+use super::row::{BLOCK, Block, Layout, RowMeta};
+pub(super) use super::source::Access;
+use super::source::{Seen, Source};
 use super::tier::Tier;
-use crate::error::{Error, Kind, Result, Warning};
+use crate::error::{Error, Result, Warning};
 use crate::model::UnixTime;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Largest segment that is read: an hour of 10,000 guests every second would be less.
-const MAX_FILE: u64 = 2 << 30;
 /// What is said of a frame whose content does not match its checksum.
 pub(super) const CHECKSUM: &str = "wrong checksum";
-/// Bytes read to get a head with its meta part at once.
-const SPECULATION: usize = 512;
-
-/// Where the bytes of a segment come from.
-#[derive(Debug)]
-enum Source {
-    /// Read whole: for reading everything in it.
-    Memory(Vec<u8>),
-    /// Read piece by piece: for reading one guest.
-    File(File, u64),
-}
-
-impl Source {
-    fn len(&self) -> u64 {
-        match self {
-            Self::Memory(bytes) => bytes.len() as u64,
-            Self::File(_, len) => *len,
-        }
-    }
-
-    /// `len` bytes at `offset`, possibly through `buffer`; `None` beyond the end.
-    fn get<'a>(&'a self, offset: u64, len: usize, buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
-        let end = offset.checked_add(len as u64).filter(|&end| end <= self.len())?;
-        match self {
-            Self::Memory(bytes) => {
-                bytes.get(usize::try_from(offset).ok()?..usize::try_from(end).ok()?)
-            }
-            Self::File(file, _) => {
-                buffer.resize(len, 0);
-                file.read_exact_at(buffer, offset).ok()?;
-                Some(buffer)
-            }
-        }
-    }
-}
-
 /// Something in a segment that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Damage {
@@ -89,13 +50,6 @@ pub(super) struct Row {
 /// A roster read before: segments often start with the same one.
 pub(super) type LastRoster = Option<(Vec<u8>, Arc<Roster>)>;
 
-/// How much of a segment is read at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    Whole,
-    Sparse,
-}
-
 /// A segment file as far as it could be read.
 #[derive(Debug)]
 pub(super) struct Segment {
@@ -123,35 +77,7 @@ impl Segment {
         last: &mut LastRoster,
     ) -> Result<Self> {
         let path = store.join(tier.file(start));
-        let io = |e: &std::io::Error| Error::io(&path, e);
-        let file = File::open(&path).map_err(|e| io(&e))?;
-        let len = file.metadata().map_err(|e| io(&e))?.len();
-        if len > MAX_FILE {
-            let message =
-                format!("{len} bytes are more than any segment has; the file is left out");
-            return Err(Error::new(Kind::Corrupt, message).at(path.display()));
-        }
-        let source = match access {
-            Access::Whole => {
-                let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
-                file.take(len).read_to_end(&mut bytes).map_err(|e| io(&e))?;
-                Source::Memory(bytes)
-            }
-            Access::Sparse => Source::File(file, len),
-        };
-        let mut buffer = Vec::new();
-        let head_len = source.len().min(header::MAX_LEN as u64 + 18) as usize;
-        let head = source.get(0, head_len, &mut buffer).unwrap_or_default();
-        if header::write(tier, start).strip_prefix(head).is_some_and(|missing| !missing.is_empty())
-        {
-            // Its header is still being written, or the power went just then.
-            return Err(Error::new(Kind::NotFound, "no header yet").at(path.display()));
-        }
-        let header = header::parse(head).map_err(|e| e.at(path.display()))?;
-        if (header.tier, header.start) != (tier, start) {
-            let message = "header and file name disagree; the file is left out";
-            return Err(Error::new(Kind::Corrupt, message).at(path.display()));
-        }
+        let (source, header) = Source::open(&path, tier, start, access)?;
         let end = header.len;
         let mut segment = Self {
             path,
@@ -172,46 +98,24 @@ impl Segment {
         self.source.len() - self.end
     }
 
-    /// Walks from frame to frame.
+    /// Takes in frame after frame.
     fn scan(&mut self, last: &mut LastRoster) {
-        let mut buffer = Vec::new();
-        let mut at = self.end;
-        while at < self.source.len() {
-            let ahead = usize::try_from(self.source.len() - at).unwrap_or(usize::MAX);
-            let ahead = ahead.min(SPECULATION);
-            let start = self.source.get(at, ahead, &mut buffer).unwrap_or_default();
-            let head = Head::parse(start);
-            let fits = |h: &Head| at + h.frame_len() <= self.source.len();
-            match head.filter(fits) {
-                Some(head) => {
-                    let meta_len = head.meta_len as usize;
-                    let mut large = Vec::new();
-                    let meta = match start.get(HEAD..HEAD + meta_len) {
-                        Some(meta) => meta,
-                        None => {
-                            let from = at + HEAD as u64;
-                            self.source.get(from, meta_len, &mut large).unwrap_or_default()
-                        }
-                    };
-                    let content = if crc32fast::hash(meta) == head.meta_crc {
-                        content(&head, meta, at, self.roster.as_ref(), last)
-                    } else {
-                        Err(CHECKSUM)
-                    };
+        let source = std::mem::replace(&mut self.source, Source::Memory(Vec::new()));
+        self.end = source.walk(
+            self.end,
+            |_| true,
+            |at, seen| match seen {
+                Seen::Nothing(bytes) => self.damaged(at, bytes, "no frame"),
+                Seen::Frame(head, meta) => {
                     self.frames.push((at, head.time));
+                    let content = meta.ok_or(CHECKSUM);
+                    let roster = self.roster.as_ref();
+                    let content = content.and_then(|m| content_of(&head, m, at, roster, last));
                     self.take(content, at, head.frame_len());
-                    at += head.frame_len();
-                    self.end = at;
                 }
-                None => match self.next_frame(at + 1) {
-                    Some(next) => {
-                        self.damaged(at, next - at, "no frame");
-                        at = next;
-                    }
-                    None => break,
-                },
-            }
-        }
+            },
+        );
+        self.source = source;
     }
 
     fn take(&mut self, content: std::result::Result<Content, &'static str>, at: u64, len: u64) {
@@ -227,35 +131,23 @@ impl Segment {
         self.damage.push(Damage { offset, bytes, what });
     }
 
-    /// The next whole frame from `from` on, found by its head.
-    fn next_frame(&self, from: u64) -> Option<u64> {
-        let mut buffer = Vec::new();
-        let len = usize::try_from(self.source.len().checked_sub(from)?).ok()?;
-        let rest = self.source.get(from, len, &mut buffer)?;
-        let starts = rest.windows(HEAD).enumerate().filter(|(_, w)| w.starts_with(&frame::MAGIC));
-        let fits = |(i, w): (usize, &[u8])| {
-            Head::parse(w).filter(|h| i as u64 + h.frame_len() <= len as u64).map(|_| i)
-        };
-        starts.filter_map(fits).next().map(|i| from + i as u64)
-    }
-
     /// The bytes of a block, once they match their checksum.
     pub(super) fn block<'a>(&'a self, block: &Block, buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
         let bytes = self.source.get(block.offset, block.len, buffer)?;
         (crc32fast::hash(bytes) == block.crc).then_some(bytes)
     }
 
-    /// The columns of block `number` of a group in a row, read through `buffer`.
+    /// Block `number` of a group in a row, read through `buffer`, and where its columns are.
     pub(super) fn columns<'a>(
         &'a self,
         row: &Row,
         group: Group,
         number: usize,
         buffer: &'a mut Vec<u8>,
-    ) -> Option<BlockColumns<'a>> {
+    ) -> Option<(&'a [u8], Layout)> {
         let block = row.meta.blocks(group).get(number)?;
         let bytes = self.block(block, buffer)?;
-        self.parse_columns(bytes, group, row.meta.places[group as usize], number)
+        Some((bytes, self.layout(bytes, group, row.meta.places[group as usize], number)?))
     }
 
     /// The bytes of a block of a segment that was read whole, unchecked.
@@ -265,16 +157,16 @@ impl Segment {
         all.get(start..start.checked_add(block.len)?)
     }
 
-    /// The columns in the bytes of block `number` of a group with `places` places.
-    pub(super) fn parse_columns<'a>(
+    /// Where the columns are in the bytes of block `number` of a group with `places` places.
+    pub(super) fn layout(
         &self,
-        bytes: &'a [u8],
+        bytes: &[u8],
         group: Group,
         places: usize,
         number: usize,
-    ) -> Option<BlockColumns<'a>> {
+    ) -> Option<Layout> {
         let len = places.saturating_sub(number * BLOCK).min(BLOCK);
-        BlockColumns::parse(bytes, &self.header.groups[group as usize], len)
+        Layout::parse(bytes, &self.header.groups[group as usize], len)
     }
 
     /// Forgets rows at the end that were written only in part, and says where they start: a power
@@ -316,7 +208,7 @@ enum Content {
 }
 
 /// What an undamaged frame says.
-fn content(
+fn content_of(
     head: &Head,
     meta: &[u8],
     at: u64,

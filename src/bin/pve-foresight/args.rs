@@ -252,21 +252,37 @@ pub(crate) struct Settings {
 
 #[derive(Options, Debug)]
 pub(crate) struct Backtest {
-    /// Days judged after the warm-up [default: all that are recorded]
+    /// Days judged [default: 30; with --traces all that are recorded]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=365))]
     pub(crate) days: Option<u16>,
-    /// Days before the first decision [default: 14]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=365))]
-    pub(crate) warm_up: Option<u16>,
     /// Hours between decisions
     #[arg(long, value_name = "HOURS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=168))]
     pub(crate) every: u16,
     /// Who decides: none, snapshot, pve-crs, relief, ours, or all
     #[arg(long, value_delimiter = ',', default_value = "all")]
     pub(crate) policy: Vec<String>,
-    /// Recorded traces (CSV, may be gzipped) that are placed on a simulated cluster
+    /// Replay our advice with each of these sensitivities, all judged by the same thresholds
+    #[arg(long, value_delimiter = ',', value_name = "NAME", conflicts_with = "traces")]
+    pub(crate) sensitivity: Vec<String>,
+    /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
+    #[arg(long, value_name = "DIR|FILE", conflicts_with = "traces")]
+    pub(crate) inventory: Option<PathBuf>,
+    /// Instead of the store: recorded traces (CSV, may be gzipped) placed on a simulated cluster
     #[arg(long, value_name = "FILE")]
-    pub(crate) traces: PathBuf,
+    pub(crate) traces: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
+    #[command(flatten)]
+    pub(crate) cluster: TracesCluster,
+}
+
+/// What traces are placed on.
+#[derive(Options, Debug)]
+#[command(next_help_heading = "With --traces")]
+pub(crate) struct TracesCluster {
+    /// Days before the first decision [default: 14]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=365), requires = "traces")]
+    pub(crate) warm_up: Option<u16>,
     /// Number of nodes; several make a campaign
     #[arg(long, value_delimiter = ',', default_value = "6")]
     pub(crate) nodes: Vec<u32>,
@@ -288,8 +304,6 @@ pub(crate) struct Backtest {
     /// Seed of the placement; several make a campaign
     #[arg(long, value_delimiter = ',', default_value = "1")]
     pub(crate) seed: Vec<u64>,
-    #[command(flatten)]
-    pub(crate) settings: SettingsSource,
 }
 
 #[derive(Options, Debug)]

@@ -14,6 +14,7 @@ mod recommend;
 mod settings;
 mod simulate;
 mod stats;
+mod traces;
 mod trend;
 mod verify;
 
@@ -52,7 +53,7 @@ fn run(args: &Args, out: &mut Out) -> Result<bool> {
         Command::Trend(c) => trend::run(args, c, out),
         Command::Recommend(c) => recommend::run(args, c, out),
         Command::Outcomes(c) => outcomes::run(args, c, out),
-        Command::Backtest(c) => backtest::run(c, out),
+        Command::Backtest(c) => backtest::run(args, c, out),
         Command::Import(c) => import::run(args, c, out),
         Command::Export(c) => export::run(args, c),
         Command::Verify => verify::run(args, out),
