@@ -2,9 +2,10 @@
 
 use super::guest_label;
 use crate::model::Points;
-use crate::outlook::{NodeOutlook, Resource};
+use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{Question, Step};
 use crate::score::Contribution;
+use crate::settings::Term;
 use crate::trend::{Behaviour, Direction};
 use serde::Serialize;
 
@@ -112,21 +113,23 @@ fn problem(source: &NodeOutlook, c: &Contribution) -> Option<Factor> {
     let name = &source.name;
     let (share, per_day) = (c.observed * 100.0, c.observed * 100.0);
     let factor = match c.term {
-        "cpu_current" => format!("{name} CPU is at {share:.0} % now"),
-        "cpu_spikes" => format!("{name} CPU reaches {share:.0} % in its busy hours"),
-        "cpu_trend" => format!("Guests on {name} grow by {per_day:.1} % of its CPU per day"),
-        "mem_current" => format!("{name} memory is at {share:.0} % now"),
-        "mem_sustained" => format!("{name} memory is at {share:.0} % on average"),
-        "mem_trend" => format!("Guests on {name} grow by {per_day:.1} % of its memory per day"),
-        "mem_overcommit" => {
+        Term::CpuCurrent => format!("{name} CPU is at {share:.0} % now"),
+        Term::CpuSpikes => format!("{name} CPU reaches {share:.0} % in its busy hours"),
+        Term::CpuTrend => format!("Guests on {name} grow by {per_day:.1} % of its CPU per day"),
+        Term::MemCurrent => format!("{name} memory is at {share:.0} % now"),
+        Term::MemSustained => format!("{name} memory is at {share:.0} % on average"),
+        Term::MemTrend => format!("Guests on {name} grow by {per_day:.1} % of its memory per day"),
+        Term::MemOvercommit => {
             format!("{name} has {:.2} times its memory promised to guests", c.observed)
         }
-        "iowait_sustained" => format!("{name} waits for disks {share:.0} % of the time"),
-        "stability" if c.points.0 > 0.0 => {
+        Term::IowaitSustained => format!("{name} waits for disks {share:.0} % of the time"),
+        Term::Stability if c.points.0 > 0.0 => {
             format!("{name} is hard to predict (stability {:.0}/100)", c.observed)
         }
-        "baseline" => format!("{name} CPU is {:.1} sigma above normal for this hour", c.observed),
-        "maintenance" => format!("{name} is in maintenance"),
+        Term::Baseline => {
+            format!("{name} CPU is {:.1} sigma above normal for this hour", c.observed)
+        }
+        Term::Maintenance => format!("{name} is in maintenance"),
         _ => return None,
     };
     Some(Factor { factor, weight: weight(c.points), kind: Kind::Problem })
@@ -153,12 +156,26 @@ fn guest_factors(q: &Question, step: &Step) -> Vec<Factor> {
         let factor = format!("{} is bursty: its load may go by itself", guest_label(guest));
         all.push(Factor { factor, weight: Weight::Low, kind: Kind::Concern });
     }
-    if !guest.moves.is_empty() {
-        let times = guest.moves.len();
-        let factor = format!("{} moved {times} times in the stored history", guest_label(guest));
-        all.push(Factor { factor, weight: Weight::Low, kind: Kind::Info });
-    }
+    all.extend(earlier_moves(q, guest));
     all
+}
+
+/// How its earlier moves turned out, or that there were some.
+fn earlier_moves(q: &Question, guest: &GuestOutlook) -> Option<Factor> {
+    let tally = q.experience.guest(guest.vmid);
+    let (label, times) = (guest_label(guest), tally.previous_migrations.max(guest.moves.len()));
+    let s = if times == 1 { "" } else { "s" };
+    if tally.judged == 0 {
+        let factor = format!("{label} moved {times} time{s} in the stored history");
+        return (times > 0).then_some(Factor { factor, weight: Weight::Low, kind: Kind::Info });
+    }
+    let factor = format!(
+        "{label} moved {times} time{s} before: {} of {} judged moves helped",
+        tally.improved, tally.judged
+    );
+    let helped = 2 * tally.improved > tally.judged;
+    let kind = if helped { Kind::Positive } else { Kind::Concern };
+    Some(Factor { factor, weight: Weight::Medium, kind })
 }
 
 fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
@@ -178,7 +195,7 @@ fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
         let factor = format!("{} is stable (score {stability:.0}/100)", target.name);
         all.push(Factor { factor, weight: Weight::Medium, kind: Kind::Positive });
     }
-    if let Some(rise) = step.target_score.iter().find(|c| c.term == "cpu_trend") {
+    if let Some(rise) = step.target_score.iter().find(|c| c.term == Term::CpuTrend) {
         let factor =
             format!("{} CPU would grow by {:.1} % per day", target.name, rise.observed * 100.0);
         all.push(Factor { factor, weight: weight(rise.points), kind: Kind::Concern });

@@ -13,6 +13,7 @@ use super::knobs::Rule::{self, History, Levels, Rest, Scale, Snapshot, Trend};
 use super::values::{CoreHours, Days, Hours, Quantity, Sensitivity, Share, Sigma, Unit};
 use crate::error::{Error, Result};
 use crate::model::{Fraction, Points};
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 /// Part of the decision that a setting feeds.
@@ -97,6 +98,12 @@ impl Term {
             Self::Repeat => "repeat",
             Self::Capacity => "capacity",
         }
+    }
+}
+
+impl Serialize for Term {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 
@@ -435,6 +442,8 @@ settings! {
         cooldown_hours: Hours = 24.0 in 0.0..=720.0, Repeat [Levels(48.0, 12.0)];
         /// Time during which a guest is not sent back to a node it left
         ping_pong_days: Days = 7.0 in 0.0..=90.0, Repeat [];
+        /// Time during which a migration that had no effect, or harmed, is not recommended again
+        repeat_block_hours: Hours = 168.0 in 0.0..=2160.0, Repeat [Levels(336.0, 72.0)];
 
         // Room.
         /// Memory use that a target must not exceed with the guest, whatever the scores say
