@@ -221,6 +221,8 @@ pub struct RecommendReply {
     pub overload_after: Overload,
     /// Hours ahead that "expected" looks.
     pub horizon_hours: f64,
+    /// Hours of history from which a trend may be claimed; nodes with less are still collecting.
+    pub trend_hours: f64,
     /// One or two sentences: what to do, or why there is nothing to do.
     pub summary: String,
     /// What PVE's own balancer sees and will do.

@@ -21,7 +21,9 @@ use crate::api::{
 };
 use crate::collect::{Counters, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
-use crate::model::{GuestSample, HOUR, Inventory, NodeSample, Tick, UnixTime, Vmid};
+use crate::model::{
+    GuestMetric, GuestSample, HOUR, Inventory, Metric, NodeSample, Tick, UnixTime, Vmid,
+};
 use crate::recommend::{Constraints, Question, states};
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
@@ -33,7 +35,7 @@ pub use export::{ExportFormat, ExportRequest};
 pub use import::{ImportRequest, ImportSource, Progress, Report};
 use lines::{Line, Lines, MAX_LINE};
 pub use outcomes::OutcomesRequest;
-use prepare::History;
+use prepare::{DECISIVE, History};
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -118,7 +120,7 @@ impl Engine {
         let mut writer = Writer::open(&self.state, Retention::default())?;
         let done = writer.append_all([&tick])?;
         counters.save(&file)?;
-        let odd_outcomes = self.follow_up(&writer, root, done.moved > 0, now);
+        let odd_outcomes = self.follow_up(&writer, root, &done, now);
         let mut all: Vec<String> = odd.iter().map(ToString::to_string).collect();
         all.extend(live.warnings.iter().chain(&warnings).map(ToString::to_string));
         all.extend(done.warnings.iter().map(ToString::to_string));
@@ -258,7 +260,10 @@ impl Engine {
     pub fn trends(&self, request: &TrendsRequest) -> Result<TrendsReply> {
         let reader = Reader::open(&self.state)?;
         let (now, _) = self.moment(&reader, request.now)?;
-        let history = History::load(&reader, now, request.lookback_hours)?;
+        // Of one node or guest the values of all the others are not worth the wait.
+        let all = request.node.is_none() && request.guest.is_none();
+        let wanted = if all { GuestMetric::ALL } else { &[] };
+        let history = History::load(&reader, now, request.lookback_hours, wanted)?;
         report::trends(&history, request, &local_time(now))
     }
 
@@ -294,7 +299,7 @@ impl Engine {
             (None, Some(path)) => read_inventory(path)?,
         };
         let lookback = request.config.settings.analysis_lookback.hours().0 as u32;
-        let history = History::load(&reader, now, lookback)?;
+        let history = History::load(&reader, now, lookback, &DECISIVE)?;
         let local = local_time(now);
         let inventory = current(inventory, &tick);
         let outlook = prepare::outlook(&history, &inventory, &request.config, &local);

@@ -7,10 +7,13 @@
 mod advice;
 mod html;
 mod nodes;
+mod outcomes;
 mod plot;
 mod quality;
 
-use crate::api::{HistoryReply, NodeTrends, QualityReply, RecommendReply, TrendsReply};
+use crate::api::{
+    HistoryReply, NodeTrends, OutcomesReply, QualityReply, RecommendReply, TrendsReply,
+};
 use html::{date, escape, section};
 
 /// What the report tells of.
@@ -22,6 +25,8 @@ pub struct Story<'a> {
     pub trends: &'a TrendsReply,
     /// Nodes with curves and stored values, by name.
     pub nodes: &'a [NodeStory],
+    /// What became of earlier migrations.
+    pub outcomes: &'a OutcomesReply,
     /// How complete the data is.
     pub quality: &'a QualityReply,
 }
@@ -46,6 +51,7 @@ pub fn html(story: &Story<'_>) -> String {
         nodes::table(story),
         nodes::plots(story),
         nodes::movers(story.trends),
+        outcomes::section(story.outcomes),
         advice::others(story.advice),
         quality::table(story.quality),
         footer(),

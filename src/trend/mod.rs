@@ -43,6 +43,9 @@ use clean::Clean;
 use label::Case;
 use outlook::Outlook;
 
+/// Hours of history from which a trend may be claimed.
+pub const TREND_HOURS: f64 = label::LEAST_SPAN * 24.0;
+
 /// Fewer points than this, or a shorter span in hours, tell nothing.
 const LEAST: (usize, i64) = (6, 3);
 /// A window that moves less than this many points has no structure worth a search.

@@ -70,9 +70,7 @@ Ext.define('PVE.foresight.Utils', {
         }
         if (hours < 48) {
             let whole = Math.max(1, Math.round(hours));
-            return whole === 1
-                ? gettext('1 hour')
-                : Ext.String.format(gettext('{0} hours'), whole);
+            return whole === 1 ? gettext('1 hour') : Ext.String.format(gettext('{0} hours'), whole);
         }
         return Ext.String.format(gettext('{0} days'), Math.round(hours / 24));
     },
@@ -210,9 +208,7 @@ Ext.define('PVE.foresight.Utils', {
 
     // An icon that screen readers can read; a decorative one has no label.
     icon: function (cls, label) {
-        let says = label
-            ? `role="img" aria-label="${this.encode(label)}"`
-            : 'aria-hidden="true"';
+        let says = label ? `role="img" aria-label="${this.encode(label)}"` : 'aria-hidden="true"';
         return `<i class="fa fa-fw ${cls}" ${says}></i>`;
     },
 

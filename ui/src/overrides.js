@@ -72,7 +72,8 @@ Ext.define('PVE.foresight.Places', {
         this.addTo(
             'PVE.node.Config',
             (panel) =>
-                caps().nodes?.['Sys.Audit'] && this.entityItem({ node: panel.pveSelNode.data.node }),
+                caps().nodes?.['Sys.Audit'] &&
+                this.entityItem({ node: panel.pveSelNode.data.node }),
             'summary',
         );
         for (const className of ['PVE.qemu.Config', 'PVE.lxc.Config']) {

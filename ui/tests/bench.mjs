@@ -14,7 +14,11 @@ const times = (list, count, change) =>
     Array.from({ length: count }, (_, i) => change(structuredClone(list[i % list.length]), i));
 api.change = (path, reply) => {
     if (path === '/recommendations') {
-        reply.recommendations = times(reply.recommendations, 12, (r, i) => ({ ...r, order: i + 1, vmid: 5000 + i }));
+        reply.recommendations = times(reply.recommendations, 12, (r, i) => ({
+            ...r,
+            order: i + 1,
+            vmid: 5000 + i,
+        }));
         reply.skipped = times(reply.skipped, GUESTS, (s, i) => ({ ...s, vmid: 1000 + i }));
         reply.nodes = times(reply.nodes, NODES, (n, i) => ({ ...n, name: `node${i + 1}` }));
     }

@@ -27,7 +27,8 @@ beforeEach(async () => {
     api.stored = { knobs: {}, expert: {} };
 });
 
-const show = async (query, viewport) => (page = await open(browser.context, site.url, query, viewport));
+const show = async (query, viewport) =>
+    (page = await open(browser.context, site.url, query, viewport));
 const overview = async (query) => {
     await show(query);
     await page.locator('.foresight-card').first().waitFor();
@@ -44,10 +45,16 @@ test('the overview shows the advice, its confidence and the nodes with arrows', 
     }
     assert.ok(card.includes(move.decision_explanation));
     for (const node of engine.demo.nodes) {
-        assert.equal(await page.locator('.x-grid-row', { hasText: node.name }).count(), 1);
+        assert.equal(await page.locator('.foresight-block .x-grid-row', { hasText: node.name }).count(), 1);
     }
-    const tip = await page.locator('.x-grid-row', { hasText: 'pve1' }).locator('[data-qtip]').first();
-    assert.match(await tip.getAttribute('data-qtip'), /^CPU: \+[\d.]+.*over 7 days, projected to reach/);
+    const tip = await page
+        .locator('.foresight-block .x-grid-row', { hasText: 'pve1' })
+        .locator('[data-qtip]')
+        .first();
+    assert.match(
+        await tip.getAttribute('data-qtip'),
+        /^CPU: \+[\d.]+.*over 7 days, projected to reach/,
+    );
     calm();
 });
 
@@ -71,7 +78,10 @@ test('a card opens and says why, with sparklines of source and target', async ()
 
 test('the migrate button opens the dialog of Proxmox VE, prefilled, and starts nothing', async () => {
     await overview();
-    await page.getByRole('button', { name: /Migrate$/ }).first().click();
+    await page
+        .getByRole('button', { name: /Migrate$/ })
+        .first()
+        .click();
     const dialog = page.locator('.x-window');
     await dialog.waitFor();
     const [move] = engine.demo.recommendations;
@@ -142,7 +152,9 @@ test('expert keys: filter, edit, refuse what is out of range, save, changed only
     const row = (key) => page.locator('.x-grid-row', { hasText: key });
     await row('cpu_threshold').first().waitFor();
     await page.getByRole('textbox', { name: 'Filter' }).fill('cpu_threshold');
-    await page.waitForFunction(() => document.querySelectorAll('.foresight-editable.x-grid-cell').length === 3);
+    await page.waitForFunction(
+        () => document.querySelectorAll('.foresight-editable.x-grid-cell').length === 3,
+    );
     const edit = async (value) => {
         await row('cpu_threshold').first().locator('.foresight-editable').click();
         const field = page.locator('.x-grid-editor input');
@@ -156,11 +168,15 @@ test('expert keys: filter, edit, refuse what is out of range, save, changed only
     assert.deepEqual([put.path, put.params.cpu_threshold], ['/penalty-config', '70']);
     await page.getByRole('textbox', { name: 'Filter' }).fill('');
     await page.getByText('Changed only').click();
-    await page.waitForFunction(() => document.querySelectorAll('.foresight-editable.x-grid-cell').length === 1);
+    await page.waitForFunction(
+        () => document.querySelectorAll('.foresight-editable.x-grid-cell').length === 1,
+    );
     await page.locator('.x-action-col-icon').first().click();
     await page.locator('.foresight-badge', { hasText: 'reset on save' }).waitFor();
     await page.getByRole('button', { name: 'Save' }).click();
-    await page.waitForFunction(() => document.querySelectorAll('.foresight-editable.x-grid-cell').length === 0);
+    await page.waitForFunction(
+        () => document.querySelectorAll('.foresight-editable.x-grid-cell').length === 0,
+    );
     const forget = api.calls.filter((c) => c.method === 'PUT').pop();
     assert.equal(forget.params.delete, 'cpu_threshold');
     calm();
@@ -190,7 +206,17 @@ test('hostile names stay text in every view', async () => {
             return value.map(poison);
         }
         if (value && typeof value === 'object') {
-            const texts = ['name', 'reason', 'decision_explanation', 'factor', 'command', 'summary', 'why', 'text', 'label'];
+            const texts = [
+                'name',
+                'reason',
+                'decision_explanation',
+                'factor',
+                'command',
+                'summary',
+                'why',
+                'text',
+                'label',
+            ];
             return Object.fromEntries(
                 Object.entries(value).map(([k, v]) => [
                     k,
@@ -243,22 +269,24 @@ test('no permission, an error and the first hour have their own pages', async ()
     calm();
 });
 
-test('nodes without enough samples say how much there is and how much is needed', async () => {
-    const missing = { reason: '12 points over 0.2 hours in the window', needed: '46 hours for a trend' };
+test('the first hours say how much there is and how much is needed', async () => {
     api.change = (path, reply) => {
-        if (path === '/trends/nodes') {
-            reply.forEach((n) => n.metrics.forEach((m) => Object.assign(m, { direction: 'unknown', not_enough: missing, points: 12 })));
+        if (path === '/recommendations') {
+            reply.trend_hours = 46;
+            reply.nodes.forEach((n) => (n.history_days = 0.52));
         }
         return reply;
     };
     await overview();
-    assert.match(await text('.foresight-summary'), /Collecting.*12 points.*46 hours/);
+    assert.match(await text('.foresight-summary'), /Collecting: 12 of 46 hours/);
     calm();
 });
 
 test('a calm cluster is told so', async () => {
     api.change = (path, reply) =>
-        path === '/recommendations' ? { ...reply, recommendations: [], summary: 'Nothing to do.' } : reply;
+        path === '/recommendations'
+            ? { ...reply, recommendations: [], summary: 'Nothing to do.' }
+            : reply;
     await show();
     await page.getByText('Nothing to do.').waitFor();
     assert.equal(await page.locator('.foresight-card').count(), 0);
@@ -341,6 +369,8 @@ test('an interface that is not as expected stays as it is', async () => {
 
 test('the dark theme is seen and taken up', async () => {
     await overview({ theme: 'dark' });
-    assert.ok(await page.evaluate(() => document.documentElement.classList.contains('foresight-dark')));
+    assert.ok(
+        await page.evaluate(() => document.documentElement.classList.contains('foresight-dark')),
+    );
     calm();
 });

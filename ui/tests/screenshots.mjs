@@ -33,7 +33,10 @@ async function shots(theme, viewport, suffix) {
         await settled(page);
         if (name === 'Backtest') {
             await page.getByRole('button', { name: 'Run backtest' }).click();
-            await page.locator('.foresight-table:visible, .foresight-notice:visible').first().waitFor();
+            await page
+                .locator('.foresight-table:visible, .foresight-notice:visible')
+                .first()
+                .waitFor();
             await page.locator('.fa-spinner:visible').waitFor({ state: 'hidden', timeout: 120000 });
         }
         await settled(page);

@@ -96,7 +96,10 @@ export class Api {
 
     settings() {
         const args = Object.entries({ ...this.stored.knobs, ...this.stored.expert }).flatMap(
-            ([k, v]) => ['--set', `${k}=${k === 'protect-running-workloads' ? Boolean(Number(v)) : v}`],
+            ([k, v]) => [
+                '--set',
+                `${k}=${k === 'protect-running-workloads' ? Boolean(Number(v)) : v}`,
+            ],
         );
         return { ...this.engine.json(['settings', ...args]), digest: this.digest() };
     }
@@ -107,7 +110,10 @@ export class Api {
 
     put(kind, params) {
         if (params.digest && params.digest !== this.digest()) {
-            throw new Refusal(500, 'detected modified configuration - file changed by other user? Try again.');
+            throw new Refusal(
+                500,
+                'detected modified configuration - file changed by other user? Try again.',
+            );
         }
         const { digest, delete: forget, ...values } = params;
         Object.assign(this.stored[kind], values);
@@ -138,11 +144,22 @@ export class Api {
         const hours = params['lookback-hours'] ?? 168;
         const trends = this.engine.json(['trend', `--${kind}`, name, '--lookback', String(hours)]);
         const history = this.engine.json([
-            'history', `--${kind}`, name, '--hours', String(hours), '--points', String(params.points ?? 300),
+            'history',
+            `--${kind}`,
+            name,
+            '--hours',
+            String(hours),
+            '--points',
+            String(params.points ?? 300),
         ]);
         const quality = this.engine.json(['quality', `--${kind}`, name]);
         const [entity] = kind === 'node' ? trends.nodes : trends.guests;
-        return { ...entity, history: history.metrics, quality: quality.entities[0], now: trends.now };
+        return {
+            ...entity,
+            history: history.metrics,
+            quality: quality.entities[0],
+            now: trends.now,
+        };
     }
 
     reply(method, path, params) {
@@ -167,7 +184,10 @@ export class Api {
             case 'GET outcomes':
                 return engine.optional(['outcomes'], null) ?? missing();
             case 'GET backtest':
-                return engine.optional(['backtest', '--days', String(params.days ?? 30)], null) ?? missing();
+                return (
+                    engine.optional(['backtest', '--days', String(params.days ?? 30)], null) ??
+                    missing()
+                );
             case 'GET migration-settings':
             case 'GET penalty-config':
                 return this.settings();
@@ -191,7 +211,12 @@ export class Api {
             const data = this.change(path, this.reply(method, path, params));
             return { success: 1, data };
         } catch (error) {
-            return { success: 0, status: error.status ?? 500, message: String(error.message), data: null };
+            return {
+                success: 0,
+                status: error.status ?? 500,
+                message: String(error.message),
+                data: null,
+            };
         }
     }
 }
@@ -220,7 +245,9 @@ export function serve(api) {
             response.writeHead(404).end();
             return;
         }
-        response.writeHead(200, { 'content-type': TYPES[extname(file)] ?? 'application/octet-stream' });
+        response.writeHead(200, {
+            'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+        });
         createReadStream(file).pipe(response);
     });
     return new Promise((resolve) => {

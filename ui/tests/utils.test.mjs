@@ -28,9 +28,18 @@ test('trends without a crossing, with one behind, and with too little data have 
         told({ projection: { threshold: 0.8, level: { answer: 'already' }, peak: {} } }),
         'CPU: +2.1 %/day over 24 hours, already above 80 %',
     );
-    assert.match(told({ not_enough: { reason: '4 points', needed: '6 points' } }), /not enough data, 4 points/);
+    assert.match(
+        told({ not_enough: { reason: '4 points', needed: '6 points' } }),
+        /not enough data, 4 points/,
+    );
     assert.equal(
-        told({ projection: { threshold: 0.8, level: { answer: 'never' }, peak: { answer: 'in', hours: 15 } } }),
+        told({
+            projection: {
+                threshold: 0.8,
+                level: { answer: 'never' },
+                peak: { answer: 'in', hours: 15 },
+            },
+        }),
         'CPU: +2.1 %/day over 24 hours, busy hours reach 80 % in 15 hours',
     );
 });
@@ -69,11 +78,20 @@ test('values are encoded wherever they enter markup', () => {
         Utils.badge(hostile, 'info', hostile),
         Utils.arrow('stable', null, hostile),
         Utils.icon('fa-x', hostile),
-        Plot.sparkline([[0, 1], [1, 2]], { width: 10, height: 10, label: hostile }),
-        Plot.marks({ from: 0, until: 9, height: 50, marks: [{ time: 1, text: hostile }] }, {
-            margin: { top: 0, bottom: 0 },
-            x: () => 0,
-        }),
+        Plot.sparkline(
+            [
+                [0, 1],
+                [1, 2],
+            ],
+            { width: 10, height: 10, label: hostile },
+        ),
+        Plot.marks(
+            { from: 0, until: 9, height: 50, marks: [{ time: 1, text: hostile }] },
+            {
+                margin: { top: 0, bottom: 0 },
+                x: () => 0,
+            },
+        ),
     ];
     for (const piece of pieces) {
         assert.ok(!piece.includes('<img'), piece);
@@ -82,27 +100,57 @@ test('values are encoded wherever they enter markup', () => {
 
 test('outcome badges count, and take the colour of the last outcome', () => {
     assert.equal(Utils.outcomeBadge(null), '');
-    const badge = Utils.outcomeBadge({ previous_migrations: 3, improved: 2, last_outcome: 'improved' });
+    const badge = Utils.outcomeBadge({
+        previous_migrations: 3,
+        improved: 2,
+        last_outcome: 'improved',
+    });
     assert.match(badge, /foresight-good.*Migrated 3x, 2 successful/);
-    assert.match(Utils.outcomeBadge({ previous_migrations: 1, improved: 0, last_outcome: 'worse' }), /foresight-bad/);
+    assert.match(
+        Utils.outcomeBadge({ previous_migrations: 1, improved: 0, last_outcome: 'worse' }),
+        /foresight-bad/,
+    );
 });
 
 test('a gap in the samples breaks the line', () => {
     const x = (v) => v;
-    assert.equal(Plot.line([[0, 1], [10, 1], [100, 1]], x, x, 30), 'M0.0 1.0L10.0 1.0M100.0 1.0');
+    assert.equal(
+        Plot.line(
+            [
+                [0, 1],
+                [10, 1],
+                [100, 1],
+            ],
+            x,
+            x,
+            30,
+        ),
+        'M0.0 1.0L10.0 1.0M100.0 1.0',
+    );
 });
 
 test('a chart of nothing, of one sample and of zeros has no NaN', () => {
     const bucket = (start, v) => ({ start, seconds: 0, min: v, max: v, avg: v });
     for (const history of [[], [bucket(5, 0)], [bucket(5, 0), bucket(65, 0)]]) {
-        const chart = { width: 400, height: 200, from: 0, until: 100, now: 50, unit: 'fraction', history };
+        const chart = {
+            width: 400,
+            height: 200,
+            from: 0,
+            until: 100,
+            now: 50,
+            unit: 'fraction',
+            history,
+        };
         const svg = Plot.chart({ ...chart, baseline: [], forecast: [], marks: [], label: '' });
         assert.ok(!svg.includes('NaN') && !svg.includes('undefined'), svg);
     }
 });
 
 test('axis steps are round and few', () => {
-    assert.deepEqual(Plot.ticks(0, 1, 5).map((v) => v.toFixed(1)), ['0.0', '0.2', '0.4', '0.6', '0.8', '1.0']);
+    assert.deepEqual(
+        Plot.ticks(0, 1, 5).map((v) => v.toFixed(1)),
+        ['0.0', '0.2', '0.4', '0.6', '0.8', '1.0'],
+    );
     assert.ok(Plot.ticks(0, 0.037, 4).length <= 5);
 });
 

@@ -3,7 +3,9 @@
 use crate::args::{Args, Report};
 use crate::out::{Out, note};
 use crate::settings;
-use pve_foresight::engine::{Engine, EntityRequest, RecommendRequest, TrendsRequest};
+use pve_foresight::engine::{
+    Engine, EntityRequest, OutcomesRequest, RecommendRequest, TrendsRequest,
+};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::model::UnixTime;
 use pve_foresight::report::{NodeStory, Story, html};
@@ -32,7 +34,15 @@ pub(crate) fn run(args: &Args, command: &Report, out: &mut Out) -> Result<bool> 
         trends.nodes.iter().map(|n| node(&engine, &n.node, advice.now, lookback, config)).collect();
     let entity = EntityRequest { now: Some(advice.now), node: None, guest: None };
     let quality = engine.quality(&entity)?;
-    let page = html(&Story { advice: &advice, trends: &trends, nodes: &nodes?, quality: &quality });
+    let asked = OutcomesRequest { now: Some(advice.now), guest: None, config: config.clone() };
+    let outcomes = engine.outcomes(&asked)?;
+    let page = html(&Story {
+        advice: &advice,
+        trends: &trends,
+        nodes: &nodes?,
+        outcomes: &outcomes,
+        quality: &quality,
+    });
     match &command.output {
         Some(path) => {
             write(path, &page)?;

@@ -42,7 +42,9 @@ Ext.define('PVE.foresight.card.Card', {
                         itemId: 'migrate',
                         text: gettext('Migrate'),
                         iconCls: 'fa fa-paper-plane-o',
-                        tooltip: gettext("Opens Proxmox VE's own dialog. Nothing starts by itself."),
+                        tooltip: gettext(
+                            "Opens Proxmox VE's own dialog. Nothing starts by itself.",
+                        ),
                         hidden: !PVE.foresight.window.Migrate.isPossible(),
                         disabled: !PVE.foresight.window.Migrate.mayMigrate(),
                         handler: () => PVE.foresight.window.Migrate.open(me.move),

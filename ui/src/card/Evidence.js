@@ -124,7 +124,10 @@ Ext.define('PVE.foresight.card.Evidence', {
             [gettext('Memory to move'), u.quantity(move.cost?.memory, 'bytes')],
         ];
         if (move.cost?.local_disks > 0) {
-            facts.push([gettext('Local disks to copy'), u.quantity(move.cost.local_disks, 'bytes')]);
+            facts.push([
+                gettext('Local disks to copy'),
+                u.quantity(move.cost.local_disks, 'bytes'),
+            ]);
         }
         if (move.window) {
             facts.push([gettext('Good time'), this.window(move.window)]);
@@ -152,7 +155,10 @@ Ext.define('PVE.foresight.card.Evidence', {
         }
         return this.section(
             gettext('Earlier migrations'),
-            `<ol class="foresight-timeline">${moves.slice(0, 5).map((m) => this.move(m)).join('')}</ol>`,
+            `<ol class="foresight-timeline">${moves
+                .slice(0, 5)
+                .map((m) => this.move(m))
+                .join('')}</ol>`,
         );
     },
 

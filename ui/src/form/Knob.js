@@ -26,7 +26,9 @@ Ext.define('PVE.foresight.form.Knob', {
             'analysis-lookback': () =>
                 gettext('How much history is analysed, and how far ahead trouble is looked for.'),
             'minimum-confidence': () =>
-                gettext('How sure a recommendation must be. What is less sure is listed, but not recommended.'),
+                gettext(
+                    'How sure a recommendation must be. What is less sure is listed, but not recommended.',
+                ),
             'protect-running-workloads': () =>
                 gettext('Do not recommend to move a guest during the busy hours of its day.'),
         },
@@ -58,9 +60,17 @@ Ext.define('PVE.foresight.form.Knob', {
             {
                 xtype: 'container',
                 layout: { type: 'hbox', align: 'middle' },
-                items: [me.field, { xtype: 'component', itemId: 'says', cls: 'foresight-knob-value' }],
+                items: [
+                    me.field,
+                    { xtype: 'component', itemId: 'says', cls: 'foresight-knob-value' },
+                ],
             },
-            { xtype: 'component', cls: 'foresight-knob-scale', html: me.scaleHtml(), hidden: !me.isSlider() },
+            {
+                xtype: 'component',
+                cls: 'foresight-knob-scale',
+                html: me.scaleHtml(),
+                hidden: !me.isSlider(),
+            },
             {
                 xtype: 'component',
                 cls: 'foresight-help',
@@ -129,7 +139,8 @@ Ext.define('PVE.foresight.form.Knob', {
     scaleHtml: function () {
         let schema = this.schema;
         let stops = schema.type === 'string' ? schema.enum : [schema.minimum, schema.maximum];
-        let word = (stop) => `<span>${Ext.htmlEncode(stop === undefined ? '' : this.wordOf(stop))}</span>`;
+        let word = (stop) =>
+            `<span>${Ext.htmlEncode(stop === undefined ? '' : this.wordOf(stop))}</span>`;
         return this.isSlider() ? stops.map(word).join('') : '';
     },
 
@@ -164,7 +175,10 @@ Ext.define('PVE.foresight.form.Knob', {
         if (me.isSlider()) {
             let word = me.wordOf(me.getValue());
             me.down('#says').update(Ext.htmlEncode(word));
-            me.field.getEl()?.dom.querySelector('[role=slider]')?.setAttribute('aria-valuetext', word);
+            me.field
+                .getEl()
+                ?.dom.querySelector('[role=slider]')
+                ?.setAttribute('aria-valuetext', word);
         }
         me.fireEvent('edited', me);
     },

@@ -53,7 +53,12 @@ Ext.define('PVE.foresight.grid.Expert', {
                 width: 110,
                 align: 'right',
                 tdCls: 'foresight-editable',
-                editor: { xtype: 'numberfield', allowBlank: false, decimalPrecision: 4, hideTrigger: true },
+                editor: {
+                    xtype: 'numberfield',
+                    allowBlank: false,
+                    decimalPrecision: 4,
+                    hideTrigger: true,
+                },
                 renderer: (v, meta, record) => number(v, record),
             },
             {
@@ -87,7 +92,8 @@ Ext.define('PVE.foresight.grid.Expert', {
                         tooltip: gettext('Reset to the automatic value'),
                         altText: gettext('Reset'),
                         isDisabled: (view, row, col, item, record) =>
-                            !me.editable || (record.data.origin !== 'expert' && !me.isChanged(record)),
+                            !me.editable ||
+                            (record.data.origin !== 'expert' && !me.isChanged(record)),
                         handler: (view, row, col, item, event, record) => me.resetKey(record),
                     },
                 ],

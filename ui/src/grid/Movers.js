@@ -20,7 +20,7 @@ Ext.define('PVE.foresight.grid.Movers', {
         let trend = (name) => ({
             text: u.metricLabel(name),
             dataIndex: name,
-            width: 122,
+            width: 118,
             align: 'right',
             renderer: (value, meta, record) => me.renderTrend(name, record),
         });

@@ -31,21 +31,22 @@ Ext.define('PVE.foresight.grid.Nodes', {
                 text: gettext('Node'),
                 dataIndex: 'name',
                 flex: 2,
-                minWidth: 110,
+                minWidth: 90,
                 renderer: (name) => `${u.icon('fa-building')} ${u.encode(name)}`,
             },
             {
                 text: gettext('State'),
                 dataIndex: 'state',
                 flex: 2,
-                minWidth: 150,
-                renderer: (state) => `${u.stateIcon(state)} ${u.encode(u.word(u.stateLabels, state))}`,
+                minWidth: 145,
+                renderer: (state) =>
+                    `${u.stateIcon(state)} ${u.encode(u.word(u.stateLabels, state))}`,
             },
             { text: gettext('Guests'), dataIndex: 'guests', width: 75, align: 'right' },
-            load('cpu', 'cpu', 95),
-            load('memory', 'memory', 95),
-            load('iowait', 'iowait', 95),
-            load('storage_usage', 'storage', 95),
+            load('cpu', 'cpu', 85),
+            load('memory', 'memory', 85),
+            load('iowait', 'iowait', 85),
+            load('storage_usage', 'storage', 85),
             {
                 text: gettext('CPU, 7-day high'),
                 tooltip: gettext('95th percentile of the hourly means of the last 7 days'),
@@ -64,6 +65,7 @@ Ext.define('PVE.foresight.grid.Nodes', {
             },
         ];
         me.callParent();
+        me.on('resize', (grid, width) => me.down('[dataIndex=high]').setVisible(width > 900));
     },
 
     renderLoad: function (name, value, record) {

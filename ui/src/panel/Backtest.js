@@ -127,7 +127,9 @@ Ext.define('PVE.foresight.panel.Backtest', {
             return `<tr${cls}><th scope="row">${u.encode(this.policyLabel(o))}</th><td>${number(o.node_hours)}</td>${cells.map((c) => `<td>${c}</td>`).join('')}</tr>`;
         });
         let note = Ext.String.format(
-            gettext('{0} hours judged, from {1} to {2}; {3} nodes, {4} guests; a decision every {5} hours.'),
+            gettext(
+                '{0} hours judged, from {1} to {2}; {3} nodes, {4} guests; a decision every {5} hours.',
+            ),
             reply.judged_hours,
             u.date(reply.judged_from),
             u.date(reply.judged_until),
@@ -136,7 +138,8 @@ Ext.define('PVE.foresight.panel.Backtest', {
             reply.every_hours,
         );
         let warnings = (reply.warnings ?? []).map(
-            (w) => `<p>${u.icon('fa-exclamation-triangle foresight-warn', gettext('Warning'))} ${u.encode(w)}</p>`,
+            (w) =>
+                `<p>${u.icon('fa-exclamation-triangle foresight-warn', gettext('Warning'))} ${u.encode(w)}</p>`,
         );
         return (
             `<div class="foresight-summary"><h2>${u.icon('fa-lightbulb-o foresight-warn')} ${u.encode(reply.summary)}</h2>` +

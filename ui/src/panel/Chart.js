@@ -92,7 +92,8 @@ Ext.define('PVE.foresight.panel.Chart', {
     // Row of a list of [time, ...] nearest to a time.
     nearest: (rows, time) =>
         rows.reduce(
-            (best, row) => (!best || Math.abs(row[0] - time) < Math.abs(best[0] - time) ? row : best),
+            (best, row) =>
+                !best || Math.abs(row[0] - time) < Math.abs(best[0] - time) ? row : best,
             null,
         ),
 
@@ -115,7 +116,9 @@ Ext.define('PVE.foresight.panel.Chart', {
         }
         let [t, value, low, high] = row;
         let q = (v) => u.quantity(v, me.chart.unit);
-        let text = ahead ? gettext('{0}: expected {1} ({2} – {3})') : gettext('{0}: {1} ({2} – {3})');
+        let text = ahead
+            ? gettext('{0}: expected {1} ({2} – {3})')
+            : gettext('{0}: {1} ({2} – {3})');
         readout.textContent = Ext.String.format(text, u.date(t), q(value), q(low), q(high));
         let x = me.frame.x(t).toFixed(1);
         cursor.innerHTML =

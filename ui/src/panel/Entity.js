@@ -46,8 +46,8 @@ Ext.define('PVE.foresight.panel.Entity', {
                 xtype: 'combobox',
                 itemId: 'metric',
                 fieldLabel: gettext('Metric'),
-                labelWidth: 60,
-                width: 260,
+                labelWidth: 55,
+                width: 235,
                 editable: false,
                 queryMode: 'local',
                 valueField: 'name',
@@ -63,13 +63,16 @@ Ext.define('PVE.foresight.panel.Entity', {
                 xtype: 'combobox',
                 itemId: 'hours',
                 fieldLabel: gettext('Time'),
-                labelWidth: 50,
-                width: 180,
+                labelWidth: 42,
+                width: 150,
                 editable: false,
                 queryMode: 'local',
                 valueField: 'hours',
                 displayField: 'label',
-                store: { fields: ['hours', 'label'], data: spans.map(([hours, label]) => ({ hours, label })) },
+                store: {
+                    fields: ['hours', 'label'],
+                    data: spans.map(([hours, label]) => ({ hours, label })),
+                },
                 value: me.hours,
                 listeners: { select: (field, record) => me.pickHours(record.get('hours')) },
             },
@@ -166,9 +169,9 @@ Ext.define('PVE.foresight.panel.Entity', {
                 gettext('Change per day'),
                 `${u.rate(metric.slope_per_day, metric.unit)} (${u.rate(low, metric.unit)} – ${u.rate(high, metric.unit)})`,
             ],
-            [gettext('Confidence of the direction'), u.percent(metric.confidence)],
-            [gettext('Explained by the trend (R²)'), u.isNumber(metric.r2) ? metric.r2.toFixed(2) : '–'],
-            [gettext('95th percentile, 7 days'), q(metric.p95_7d)],
+            [gettext('Confidence'), u.percent(metric.confidence)],
+            [gettext('Explained (R²)'), u.isNumber(metric.r2) ? metric.r2.toFixed(2) : '–'],
+            [gettext('High of 7 days (p95)'), q(metric.p95_7d)],
             [gettext('Busy hours'), u.peakHours(metric.peak_hours) || gettext('no daily pattern')],
             [gettext('Points analysed'), u.count(metric.points)],
         ];
@@ -179,7 +182,9 @@ Ext.define('PVE.foresight.panel.Entity', {
             facts.push([gettext('Samples stored'), u.count(detail.quality.total_samples)]);
             facts.push([gettext('Largest gap'), u.seconds(detail.quality.largest_gap)]);
         }
-        let rows = facts.map(([k, v]) => `<dt>${u.encode(k)}</dt><dd>${u.encode(v)}</dd>`);
+        let rows = facts.map(
+            ([k, v]) => `<div><dt>${u.encode(k)}</dt><dd>${u.encode(v)}</dd></div>`,
+        );
         return `<dl class="foresight-facts foresight-facts-wide">${rows.join('')}</dl>`;
     },
 

@@ -19,7 +19,9 @@ Ext.define('PVE.foresight.panel.Outcomes', {
             dataIndex: name,
             width: 120,
             renderer: (w) =>
-                w ? u.badge(u.word(u.resultLabels, w.result), u.resultTones[w.result], w.reason) : '–',
+                w
+                    ? u.badge(u.word(u.resultLabels, w.result), u.resultTones[w.result], w.reason)
+                    : '–',
         });
         me.items = [
             {
@@ -37,20 +39,43 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                         plugins: ['bufferedrenderer'],
                         viewConfig: { stripeRows: true },
                         store: {
-                            fields: ['time', 'vmid', 'name', 'result', 'recommended', 'predicted', 'actual'],
+                            fields: [
+                                'time',
+                                'vmid',
+                                'name',
+                                'result',
+                                'recommended',
+                                'predicted',
+                                'actual',
+                            ],
                             sorters: [{ property: 'time', direction: 'DESC' }],
                             proxy: { type: 'memory' },
                         },
                         columns: [
-                            { text: gettext('Time'), dataIndex: 'time', width: 130, renderer: (t) => u.encode(u.date(t)) },
+                            {
+                                text: gettext('Time'),
+                                dataIndex: 'time',
+                                width: 130,
+                                renderer: (t) => u.encode(u.date(t)),
+                            },
                             {
                                 text: gettext('Guest'),
                                 dataIndex: 'vmid',
                                 width: 170,
                                 renderer: (v, meta, record) => u.encode(u.guestLabel(record.data)),
                             },
-                            { text: gettext('From'), dataIndex: 'source', width: 90, renderer: u.encode },
-                            { text: gettext('To'), dataIndex: 'target', width: 90, renderer: u.encode },
+                            {
+                                text: gettext('From'),
+                                dataIndex: 'source',
+                                width: 90,
+                                renderer: u.encode,
+                            },
+                            {
+                                text: gettext('To'),
+                                dataIndex: 'target',
+                                width: 90,
+                                renderer: u.encode,
+                            },
                             {
                                 text: gettext('Advised'),
                                 dataIndex: 'recommended',
@@ -61,8 +86,20 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                             window('w5', gettext('After 5 minutes')),
                             window('w1', gettext('After 1 hour')),
                             window('w24', gettext('After 24 hours')),
-                            { text: gettext('Predicted relief'), dataIndex: 'predicted', width: 115, align: 'right', renderer: shares },
-                            { text: gettext('Actual relief'), dataIndex: 'actual', width: 115, align: 'right', renderer: shares },
+                            {
+                                text: gettext('Predicted relief'),
+                                dataIndex: 'predicted',
+                                width: 115,
+                                align: 'right',
+                                renderer: shares,
+                            },
+                            {
+                                text: gettext('Actual relief'),
+                                dataIndex: 'actual',
+                                width: 115,
+                                align: 'right',
+                                renderer: shares,
+                            },
                             {
                                 text: gettext('Summary'),
                                 dataIndex: 'summary',
@@ -124,7 +161,10 @@ Ext.define('PVE.foresight.panel.Outcomes', {
         let about = (name, label) => {
             let a = accuracy?.[name];
             if (!a?.moves) {
-                return tile('–', Ext.String.format(gettext('Accuracy {0}: none judged yet'), label));
+                return tile(
+                    '–',
+                    Ext.String.format(gettext('Accuracy {0}: none judged yet'), label),
+                );
             }
             let tip = Ext.String.format(
                 gettext('{0} moves; mean error {1}, bias {2}'),

@@ -31,7 +31,7 @@ Ext.define('PVE.foresight.panel.Overview', {
 
     draw: function ({ status, advice, nodes, outcomes }) {
         let me = this;
-        me.down('#summary').update(me.summaryHtml(advice, status, nodes));
+        me.down('#summary').update(me.summaryHtml(advice, status));
         me.down('#nodes').setNodes(advice.nodes, nodes);
         me.down('#weighed').setAdvice(advice);
         me.drawCards(advice, outcomes);
@@ -44,7 +44,10 @@ Ext.define('PVE.foresight.panel.Overview', {
         if (key === me.cardsKey) {
             return;
         }
-        let open = me.query('pveForesightCard').filter((c) => c.expanded).map((c) => c.move.vmid);
+        let open = me
+            .query('pveForesightCard')
+            .filter((c) => c.expanded)
+            .map((c) => c.move.vmid);
         me.cardsKey = key;
         let states = {};
         for (const node of advice.nodes) {
@@ -76,7 +79,7 @@ Ext.define('PVE.foresight.panel.Overview', {
             : null;
     },
 
-    summaryHtml: function (advice, status, nodes) {
+    summaryHtml: function (advice, status) {
         let u = PVE.foresight.Utils;
         let todo = advice.recommendations.length > 0;
         let icon = todo ? u.icon('fa-lightbulb-o foresight-warn') : u.icon('fa-check-circle good');
@@ -96,7 +99,7 @@ Ext.define('PVE.foresight.panel.Overview', {
             );
         }
         lines.push(`<p class="foresight-dim">${u.encode(facts.join(' · '))}</p>`);
-        lines.push(this.collectingHtml(nodes));
+        lines.push(this.collectingHtml(advice));
         if (advice.crs?.text) {
             lines.push(`<p>${u.icon('fa-info-circle info-blue')} ${u.encode(advice.crs.text)}</p>`);
         }
@@ -109,22 +112,23 @@ Ext.define('PVE.foresight.panel.Overview', {
     },
 
     // The first hours: nodes have samples, but no trend can be claimed yet.
-    collectingHtml: function (nodes) {
+    collectingHtml: function (advice) {
         let u = PVE.foresight.Utils;
-        let waiting = (nodes ?? [])
-            .map((n) => u.metric(n, 'cpu'))
-            .filter((cpu) => cpu?.not_enough);
-        if (!waiting.length) {
+        let hours = advice.nodes
+            .filter((n) => n.state !== 'offline' && u.isNumber(n.history_days))
+            .map((n) => n.history_days * 24);
+        let least = Math.min(...hours);
+        if (!hours.length || !(least < advice.trend_hours)) {
             return '';
         }
-        let least = waiting.reduce((a, b) => (a.points <= b.points ? a : b));
         let text = Ext.String.format(
-            gettext('Collecting: {0} of {1} nodes have too little history for a trend ({2}). Needed: {3}.'),
-            waiting.length,
-            nodes.length,
-            least.not_enough.reason,
-            least.not_enough.needed,
+            gettext('Collecting: {0} of {1} hours of samples until trends can be told.'),
+            Math.floor(least),
+            Math.round(advice.trend_hours),
         );
-        return `<p>${u.icon('fa-hourglass-half info-blue')} ${u.encode(text)}</p>`;
+        return (
+            `<p>${u.icon('fa-hourglass-half info-blue')} ${u.encode(text)} ` +
+            `<progress class="foresight-progress" max="${advice.trend_hours}" value="${least}" aria-label="${u.encode(text)}"></progress></p>`
+        );
     },
 });

@@ -108,7 +108,9 @@ Ext.define('PVE.foresight.panel.Settings', {
         if (reply.refused) {
             texts.unshift(
                 Ext.String.format(
-                    gettext('The settings file could not be used, defaults hold, and it cannot be changed from here: {0}'),
+                    gettext(
+                        'The settings file could not be used, defaults hold, and it cannot be changed from here: {0}',
+                    ),
                     reply.refused,
                 ),
             );
@@ -117,7 +119,10 @@ Ext.define('PVE.foresight.panel.Settings', {
         box.setVisible(texts.length > 0);
         box.update(
             texts
-                .map((t) => `<p>${u.icon('fa-exclamation-triangle foresight-warn', gettext('Warning'))} ${u.encode(t)}</p>`)
+                .map(
+                    (t) =>
+                        `<p>${u.icon('fa-exclamation-triangle foresight-warn', gettext('Warning'))} ${u.encode(t)}</p>`,
+                )
                 .join(''),
         );
         this.isRefused = !!reply.refused;
@@ -126,7 +131,8 @@ Ext.define('PVE.foresight.panel.Settings', {
     isDirty: function () {
         return (
             this.isLoaded === true &&
-            (this.query('pveForesightKnob').some((k) => k.isDirty()) || this.down('#expert').isDirty())
+            (this.query('pveForesightKnob').some((k) => k.isDirty()) ||
+                this.down('#expert').isDirty())
         );
     },
 

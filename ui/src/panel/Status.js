@@ -48,10 +48,10 @@ Ext.define('PVE.foresight.panel.Status', {
 
     draw: function ({ status }) {
         this.down('#facts').update(
-            this.collectorHtml(status) +
+            this.warningsHtml(status) +
+                this.collectorHtml(status) +
                 this.qualityHtml(status) +
-                this.storeHtml(status) +
-                this.warningsHtml(status),
+                this.storeHtml(status),
         );
         this.updateLayout();
     },
@@ -75,13 +75,30 @@ Ext.define('PVE.foresight.panel.Status', {
             rows.push([gettext('Newest sample'), u.date(status.last_sample)]);
             rows.push([gettext('Age'), u.seconds(status.last_sample_age)]);
         }
-        return this.section(gettext('Collector'), this.facts(rows));
+        let health = status.collector;
+        if (health) {
+            rows.push([gettext('Runs in the last hour'), u.count(health.runs_last_hour)]);
+            rows.push([gettext('Missed in the last hour'), u.count(health.missed_last_hour)]);
+        }
+        return this.section(gettext('Collector'), this.healthHtml(status) + this.facts(rows));
+    },
+
+    healthHtml: function (status) {
+        let u = PVE.foresight.Utils;
+        let told = (icon, text) =>
+            `<p class="foresight-health">${u.icon(icon)} ${u.encode(text)}</p>`;
+        if (!status.collector) {
+            return '';
+        }
+        return status.collector.late
+            ? told('fa-exclamation-triangle foresight-warn', gettext('The next run is overdue.'))
+            : told('fa-check-circle good', gettext('Runs as it should.'));
     },
 
     qualityHtml: function (status) {
         let u = PVE.foresight.Utils;
-        let quality = status.quality ?? status.collector ?? null;
-        if (!quality || !u.isNumber(quality.total_samples)) {
+        let quality = status.quality;
+        if (!u.isNumber(quality?.total_samples)) {
             return '';
         }
         let share = (i) => u.percent(quality.coverage?.[i]);
@@ -106,7 +123,14 @@ Ext.define('PVE.foresight.panel.Status', {
             return '';
         }
         let tiers = (size.tiers ?? []).map((t) => {
-            let cells = [t.tier, t.files, u.bytes(t.bytes), t.rows, u.date(t.oldest), u.date(t.newest)];
+            let cells = [
+                t.tier,
+                t.files,
+                u.bytes(t.bytes),
+                t.rows,
+                u.date(t.oldest),
+                u.date(t.newest),
+            ];
             return `<tr>${cells.map((c) => `<td>${u.encode(c)}</td>`).join('')}</tr>`;
         });
         let head = [
@@ -136,14 +160,18 @@ Ext.define('PVE.foresight.panel.Status', {
         let warnings = (status.warnings ?? []).concat(settings.warnings ?? []);
         if (settings.refused) {
             warnings.unshift(
-                Ext.String.format(gettext('Settings could not be used, defaults hold: {0}'), settings.refused),
+                Ext.String.format(
+                    gettext('Settings could not be used, defaults hold: {0}'),
+                    settings.refused,
+                ),
             );
         }
         if (!warnings.length) {
             return '';
         }
         let rows = warnings.map(
-            (w) => `<p>${u.icon('fa-exclamation-triangle foresight-warn', gettext('Warning'))} ${u.encode(w)}</p>`,
+            (w) =>
+                `<p>${u.icon('fa-exclamation-triangle foresight-warn', gettext('Warning'))} ${u.encode(w)}</p>`,
         );
         return this.section(gettext('Warnings'), rows.join(''));
     },

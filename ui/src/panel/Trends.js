@@ -24,13 +24,18 @@ Ext.define('PVE.foresight.panel.Trends', {
                     {
                         xtype: 'panel',
                         region: 'west',
+                        itemId: 'list',
                         width: 470,
                         minWidth: 300,
                         split: true,
                         border: false,
                         layout: { type: 'vbox', align: 'stretch' },
                         items: [
-                            { xtype: 'component', itemId: 'cluster', cls: 'foresight-summary foresight-direction' },
+                            {
+                                xtype: 'component',
+                                itemId: 'cluster',
+                                cls: 'foresight-summary foresight-direction',
+                            },
                             {
                                 xtype: 'pveForesightMovers',
                                 itemId: 'nodes',
@@ -54,6 +59,7 @@ Ext.define('PVE.foresight.panel.Trends', {
             },
         ];
         me.callParent();
+        me.on('resize', (view, width) => me.fit(width));
         for (const id of ['#nodes', '#guests']) {
             me.down(id).on('pick', (entity) => me.pick(entity, id));
         }
@@ -76,9 +82,20 @@ Ext.define('PVE.foresight.panel.Trends', {
                   text: gettext('There is no node whose trends you may see.'),
               },
 
+    // Where there is little room, the chart needs it more than the list.
+    fit: function (width) {
+        let wide = width > 1050;
+        this.down('#list').setWidth(wide ? 470 : 385);
+        this.query('pveForesightMovers').forEach((list) =>
+            list.down('[dataIndex=stability]').setVisible(wide),
+        );
+    },
+
     pick: function (entity, from) {
         let me = this;
-        me.down(from === '#nodes' ? '#guests' : '#nodes').getSelectionModel().deselectAll(true);
+        me.down(from === '#nodes' ? '#guests' : '#nodes')
+            .getSelectionModel()
+            .deselectAll(true);
         me.down('#entity').setEntity(entity);
     },
 
@@ -105,7 +122,12 @@ Ext.define('PVE.foresight.panel.Trends', {
                 falling,
                 found.length - rising - falling,
             );
-            let arrow = rising > falling ? 'sustained_increase' : falling > rising ? 'sustained_decrease' : 'stable';
+            let arrow =
+                rising > falling
+                    ? 'sustained_increase'
+                    : falling > rising
+                      ? 'sustained_decrease'
+                      : 'stable';
             return `<p><b>${u.encode(u.metricLabel(name))}</b> ${u.arrow(arrow)} ${u.encode(text)}</p>`;
         };
         return `<h2>${u.encode(gettext('Direction of the cluster'))}</h2>${line('cpu')}${line('memory')}`;

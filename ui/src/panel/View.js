@@ -41,7 +41,13 @@ Ext.define('PVE.foresight.panel.View', {
         ];
         me.callParent();
         me.task = new Ext.util.DelayedTask(me.reload, me);
-        me.on({ scope: me, activate: me.wake, show: me.wake, deactivate: me.sleep, hide: me.sleep });
+        me.on({
+            scope: me,
+            activate: me.wake,
+            show: me.wake,
+            deactivate: me.sleep,
+            hide: me.sleep,
+        });
         me.onVisibility = () => (document.hidden ? me.sleep() : me.wake());
         document.addEventListener('visibilitychange', me.onVisibility);
         me.on('afterrender', me.wake, me, { single: true });
@@ -142,7 +148,12 @@ Ext.define('PVE.foresight.panel.View', {
             };
         }
         if (kind === 'missing') {
-            return { icon: 'fa-hourglass-start', title: gettext('Nothing stored yet'), html, retry: true };
+            return {
+                icon: 'fa-hourglass-start',
+                title: gettext('Nothing stored yet'),
+                html,
+                retry: true,
+            };
         }
         if (kind === 'absent') {
             return {
@@ -185,6 +196,8 @@ Ext.define('PVE.foresight.panel.View', {
         me.isLoaded = false;
         me.down('#content').hide();
         box.show();
-        box.getEl()?.down('[data-action=retry]')?.on('click', () => me.reload());
+        box.getEl()
+            ?.down('[data-action=retry]')
+            ?.on('click', () => me.reload());
     },
 });

@@ -13,7 +13,14 @@ Ext.define('PVE.foresight.window.Migrate', {
 
     // The guest may have moved since the advice was given: the dialog must name where it is now.
     nodeOf: function (move) {
-        let record = PVE.data?.ResourceStore?.findRecord?.('vmid', move.vmid, 0, false, false, true);
+        let record = PVE.data?.ResourceStore?.findRecord?.(
+            'vmid',
+            move.vmid,
+            0,
+            false,
+            false,
+            true,
+        );
         return record?.data?.node ?? move.source;
     },
 

@@ -50,12 +50,18 @@ Ext.define('PVE.window.Migrate', {
     initComponent: function () {
         let me = this;
         Ext.apply(me, {
-            title: Ext.htmlEncode(`Migrate ${me.vmtype === 'qemu' ? 'VM' : 'CT'} ${me.vmid} (${me.vmname})`),
+            title: Ext.htmlEncode(
+                `Migrate ${me.vmtype === 'qemu' ? 'VM' : 'CT'} ${me.vmid} (${me.vmname})`,
+            ),
             items: {
                 xtype: 'form',
                 bodyPadding: 10,
                 items: [
-                    { xtype: 'displayfield', fieldLabel: 'Source node', value: Ext.htmlEncode(me.nodename) },
+                    {
+                        xtype: 'displayfield',
+                        fieldLabel: 'Source node',
+                        value: Ext.htmlEncode(me.nodename),
+                    },
                     {
                         xtype: 'combobox',
                         name: 'target',
@@ -67,7 +73,9 @@ Ext.define('PVE.window.Migrate', {
                             autoLoad: true,
                             proxy: {
                                 type: 'memory',
-                                data: ['pve1', 'pve2', 'pve3', 'pve4', 'pve5', 'pve6'].map((node) => ({ node })),
+                                data: ['pve1', 'pve2', 'pve3', 'pve4', 'pve5', 'pve6'].map(
+                                    (node) => ({ node }),
+                                ),
                             },
                         },
                     },
@@ -121,7 +129,14 @@ Ext.define('PVE.panel.Config', {
         for (const item of items) {
             item.header = false;
             this.savedItems[item.itemId] = item;
-            this.store.getRoot().appendChild({ id: item.itemId, text: item.title, iconCls: item.iconCls, leaf: true });
+            this.store
+                .getRoot()
+                .appendChild({
+                    id: item.itemId,
+                    text: item.title,
+                    iconCls: item.iconCls,
+                    leaf: true,
+                });
         }
     },
 });
@@ -194,10 +209,31 @@ Ext.onReady(() => {
                 html: '<b>Proxmox</b> Virtual Environment',
             },
             {
+                region: 'west',
+                xtype: 'treepanel',
+                title: 'Server View',
+                width: 220,
+                margin: '0 5 0 0',
+                rootVisible: true,
+                root: {
+                    text: 'Datacenter (demo)',
+                    iconCls: 'fa fa-server',
+                    expanded: true,
+                    children: [1, 2, 3, 4, 5, 6].map((n) => ({
+                        text: `pve${n}`,
+                        iconCls: 'fa fa-building',
+                        leaf: true,
+                    })),
+                },
+            },
+            {
                 region: 'center',
-                ...{ xclass: panel },
+                xclass: panel,
                 pveSelNode: {
-                    data: { node: query.get('node') || 'pve1', vmid: Number(query.get('vmid')) || undefined },
+                    data: {
+                        node: query.get('node') || 'pve1',
+                        vmid: Number(query.get('vmid')) || undefined,
+                    },
                 },
             },
         ],
