@@ -32,9 +32,9 @@ perl: build ## the Perl bridge for the running Perl
 	$(MAKE) -C perl LIBRARY=$(CURDIR)/target/release/libpve_foresight.so
 
 perl-check: ## tests of the Perl modules, with stand-ins for Proxmox VE's own
-	$(CARGO) build --lib
+	$(CARGO) test --no-run --test header # leaves the library beside the tests
 	$(MAKE) -C perl clean
-	$(MAKE) -C perl check LIBRARY=$(CURDIR)/target/debug/libpve_foresight.so
+	$(MAKE) -C perl check LIBRARY=$(CURDIR)/target/debug/deps/libpve_foresight.so
 
 header: ## rewrite generated files: C header, settings schema and table
 	UPDATE=1 $(CARGO) test --test header --test settings_generated
