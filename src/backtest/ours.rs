@@ -71,7 +71,7 @@ impl<'a> Ours<'a> {
                 constraints: &Constraints::new(&inventory),
                 config: self.config,
                 experience: &Experience::default(),
-                local_hour: self.local.hour(view.now()) as u8,
+                local: self.local,
             })
         };
         (outlook, inventory, plan)

@@ -1,10 +1,11 @@
 //! From a plan to the reply: names instead of indices, reasons for everybody, one summary.
 
+use super::command::command;
 use crate::api::{
     ConsideredMove, NodeReply, RecommendReply, Recommendation, SkippedGuest, Weighing,
 };
 use crate::evidence::{TrendEvidence, explanation};
-use crate::model::{GuestFacts, GuestKind, GuestStatus, UnixTime};
+use crate::model::{GuestFacts, GuestStatus, UnixTime};
 use crate::outlook::{GuestOutlook, NodeOutlook};
 use crate::recommend::{
     Considered, Limits, NodeState, Plan, Question, State, Step, overload, plan,
@@ -16,13 +17,8 @@ pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) 
     let plan = plan(q);
     let steps = plan.steps.iter().enumerate();
     let mut all_warnings = warnings;
-    if !q.constraints.knows_storages() {
-        all_warnings.push(
-            "storages, disks, HA rules and tags are not known: give --inventory, or check them \
-             before you move a guest"
-                .into(),
-        );
-    }
+    all_warnings.extend(unknown(q));
+    all_warnings.extend(plan.balancer.will_act.then(|| plan.balancer.text.clone()));
     RecommendReply {
         now: q.outlook.now,
         data_until,
@@ -33,9 +29,19 @@ pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) 
         overload_before: plan.before,
         overload_after: plan.after,
         horizon_hours: q.outlook.horizon().round(),
+        trend_hours: crate::trend::TREND_HOURS,
         summary: summary(q, &plan),
+        crs: plan.balancer,
+        changes: None,
         warnings: all_warnings,
     }
+}
+
+/// What nobody could check.
+pub(super) fn unknown(q: &Question) -> Option<String> {
+    let text = "storages, disks, HA rules and tags are not known: give --inventory, or check them \
+                before you move a guest";
+    (!q.constraints.knows_storages()).then(|| text.into())
 }
 
 fn nodes(q: &Question) -> Vec<NodeReply> {
@@ -73,6 +79,7 @@ fn weighing(step: &Step) -> Weighing {
         cost: step.cost,
         source_peaks: step.source_peaks,
         target_peaks: step.target_peaks,
+        window: step.window.clone(),
     }
 }
 
@@ -95,25 +102,9 @@ fn recommendation(q: &Question, step: &Step, earlier: &[Step]) -> Recommendation
         confidence_parts: step.confidence.clone(),
         decision_explanation: explanation(q, step, earlier),
         trend_evidence: TrendEvidence::of(q, step),
-        command: command(q, guest, step, &target.name),
+        command: command(q, guest.vmid, Some(&step.cost), &target.name),
+        concerns: step.concerns.clone(),
         weighing: weighing(step),
-    }
-}
-
-/// What an admin can paste on the source node. HA guests go through the HA manager.
-fn command(q: &Question, guest: &GuestOutlook, step: &Step, target: &str) -> String {
-    let vmid = guest.vmid;
-    let facts = q.inventory.guest(vmid);
-    let kind = if guest.kind == GuestKind::Lxc { "ct" } else { "vm" };
-    if facts.is_some_and(|f| f.ha.is_some()) {
-        return format!("ha-manager migrate {kind}:{vmid} {target}");
-    }
-    match guest.kind {
-        GuestKind::Lxc => format!("pct migrate {vmid} {target} --restart"),
-        GuestKind::Qemu if step.cost.local_disks.0 > 0.0 => {
-            format!("qm migrate {vmid} {target} --online --with-local-disks")
-        }
-        GuestKind::Qemu => format!("qm migrate {vmid} {target} --online"),
     }
 }
 

@@ -6,10 +6,10 @@ use crate::api::{
     GuestTrends, HistoryReply, MetricHistory, MetricTrend, NodeTrends, Only, TrendsReply,
 };
 use crate::error::{Error, Kind, Result};
-use crate::model::{Bucket, GuestMetric, Metric, NodeMetric, Unit, UnixTime};
+use crate::model::{Bucket, GuestMetric, Metric, Migration, NodeMetric, Unit, UnixTime};
 use crate::series::{LocalTime, Point};
 use crate::store::{self, Entity, GuestTrack};
-use crate::trend::{Nature, Params, Scale, Trend, analyze, in_parallel};
+use crate::trend::{Nature, Params, Scale, Trend, analyze, in_parallel, plot};
 
 /// Traffic below this is idle.
 const IDLE_BYTES_PER_SECOND: f64 = 10_000.0;
@@ -110,8 +110,8 @@ pub(super) fn trends(
 
 fn node(history: &History, name: &str, request: &TrendsRequest, local: &LocalTime) -> NodeTrends {
     let moves = history.migrations();
-    let shifts: Vec<UnixTime> =
-        moves.iter().filter(|m| m.from == name || m.to == name).map(|m| m.time).collect();
+    let touches = |m: &Migration| m.from == name || m.to == name;
+    let shifts: Vec<UnixTime> = moves.iter().filter(|m| touches(m)).map(|m| m.time).collect();
     let metrics = NodeMetric::ALL.iter().filter_map(|&metric| {
         let points = history.node_points(name, metric);
         let config = &request.config;
@@ -126,7 +126,7 @@ fn node(history: &History, name: &str, request: &TrendsRequest, local: &LocalTim
         let limit = threshold.map(|t| t.0);
         let params =
             Params { shifts: &shifts, ..params(metric, limit, nature, history, request, local) };
-        trend(metric, &points, &params)
+        trend(metric, &points, &params, request)
     });
     let metrics: Vec<MetricTrend> = metrics.collect();
     let stability = metrics.first().and_then(|m| m.trend.stability);
@@ -135,6 +135,10 @@ fn node(history: &History, name: &str, request: &TrendsRequest, local: &LocalTim
         lookback_hours: request.lookback_hours,
         metrics,
         stability_score: stability,
+        migrations: match request.node {
+            Some(_) => moves.into_iter().filter(touches).collect(),
+            None => Vec::new(),
+        },
     }
 }
 
@@ -150,7 +154,8 @@ fn guest(
             GuestMetric::Memory | GuestMetric::MemoryHost => Nature::Fill,
             _ => Nature::Work,
         };
-        trend(metric, &points, &params(metric, None, nature, history, request, local))
+        let params = params(metric, None, nature, history, request, local);
+        trend(metric, &points, &params, request)
     });
     let metrics: Vec<MetricTrend> = metrics.collect();
     let cpu = metrics.iter().find(|m| m.metric == GuestMetric::Cpu.name());
@@ -194,7 +199,14 @@ fn params<'a, M: Metric>(
 }
 
 /// The trend of a metric; `None` where it has no values.
-fn trend<M: Metric>(metric: M, points: &[Point], params: &Params<'_>) -> Option<MetricTrend> {
+fn trend<M: Metric>(
+    metric: M,
+    points: &[Point],
+    params: &Params<'_>,
+    request: &TrendsRequest,
+) -> Option<MetricTrend> {
     let trend: Trend = (!points.is_empty()).then(|| analyze(points, params))?;
-    Some(MetricTrend { metric: metric.name(), unit: metric.unit(), trend })
+    let single = request.node.is_some() || request.guest.is_some();
+    let plot = if single { plot(points, params) } else { None };
+    Some(MetricTrend { metric: metric.name(), unit: metric.unit(), trend, plot })
 }

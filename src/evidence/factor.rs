@@ -5,6 +5,7 @@ use crate::model::Points;
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{Question, Step};
 use crate::score::Contribution;
+use crate::settings::Term;
 use crate::trend::{Behaviour, Direction};
 use serde::Serialize;
 
@@ -112,21 +113,23 @@ fn problem(source: &NodeOutlook, c: &Contribution) -> Option<Factor> {
     let name = &source.name;
     let (share, per_day) = (c.observed * 100.0, c.observed * 100.0);
     let factor = match c.term {
-        "cpu_current" => format!("{name} CPU is at {share:.0} % now"),
-        "cpu_spikes" => format!("{name} CPU reaches {share:.0} % in its busy hours"),
-        "cpu_trend" => format!("Guests on {name} grow by {per_day:.1} % of its CPU per day"),
-        "mem_current" => format!("{name} memory is at {share:.0} % now"),
-        "mem_sustained" => format!("{name} memory is at {share:.0} % on average"),
-        "mem_trend" => format!("Guests on {name} grow by {per_day:.1} % of its memory per day"),
-        "mem_overcommit" => {
+        Term::CpuCurrent => format!("{name} CPU is at {share:.0} % now"),
+        Term::CpuSpikes => format!("{name} CPU reaches {share:.0} % in its busy hours"),
+        Term::CpuTrend => format!("Guests on {name} grow by {per_day:.1} % of its CPU per day"),
+        Term::MemCurrent => format!("{name} memory is at {share:.0} % now"),
+        Term::MemSustained => format!("{name} memory is at {share:.0} % on average"),
+        Term::MemTrend => format!("Guests on {name} grow by {per_day:.1} % of its memory per day"),
+        Term::MemOvercommit => {
             format!("{name} has {:.2} times its memory promised to guests", c.observed)
         }
-        "iowait_sustained" => format!("{name} waits for disks {share:.0} % of the time"),
-        "stability" if c.points.0 > 0.0 => {
+        Term::IowaitSustained => format!("{name} waits for disks {share:.0} % of the time"),
+        Term::Stability if c.points.0 > 0.0 => {
             format!("{name} is hard to predict (stability {:.0}/100)", c.observed)
         }
-        "baseline" => format!("{name} CPU is {:.1} sigma above normal for this hour", c.observed),
-        "maintenance" => format!("{name} is in maintenance"),
+        Term::Baseline => {
+            format!("{name} CPU is {:.1} sigma above normal for this hour", c.observed)
+        }
+        Term::Maintenance => format!("{name} is in maintenance"),
         _ => return None,
     };
     Some(Factor { factor, weight: weight(c.points), kind: Kind::Problem })
@@ -192,7 +195,7 @@ fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
         let factor = format!("{} is stable (score {stability:.0}/100)", target.name);
         all.push(Factor { factor, weight: Weight::Medium, kind: Kind::Positive });
     }
-    if let Some(rise) = step.target_score.iter().find(|c| c.term == "cpu_trend") {
+    if let Some(rise) = step.target_score.iter().find(|c| c.term == Term::CpuTrend) {
         let factor =
             format!("{} CPU would grow by {:.1} % per day", target.name, rise.observed * 100.0);
         all.push(Factor { factor, weight: weight(rise.points), kind: Kind::Concern });

@@ -241,6 +241,42 @@ pub unsafe extern "C" fn foresight_recommend(
     unsafe { call::call(engine, input, len, text, verbs::recommend) }
 }
 
+/// A guest against every node: its score there, or what stands in the way.
+///
+/// Request: {"guest": vmid, "target"?: only this node, "now"?, "inventory_path"? | "inventory"?,
+/// "settings"?: as for foresight_recommend()}.
+///
+/// # Safety
+/// As for foresight_collect().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foresight_explain(
+    engine: *const Handle,
+    input: *const c_char,
+    len: usize,
+    text: *mut Text,
+) -> Status {
+    // SAFETY: the caller's promise above.
+    unsafe { call::call(engine, input, len, text, verbs::explain) }
+}
+
+/// An ordered plan that empties a node. Nothing is executed.
+///
+/// Request: {"node": name, "now"?, "inventory_path"? | "inventory"?, "settings"?: as for
+/// foresight_recommend()}.
+///
+/// # Safety
+/// As for foresight_collect().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foresight_drain(
+    engine: *const Handle,
+    input: *const c_char,
+    len: usize,
+    text: *mut Text,
+) -> Status {
+    // SAFETY: the caller's promise above.
+    unsafe { call::call(engine, input, len, text, verbs::drain) }
+}
+
 /// What became of migrations: each judged after 5 minutes, an hour and a day against what would
 /// have been without it, and how good the advice about them was.
 ///
