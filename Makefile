@@ -6,6 +6,7 @@ MULTIARCH ?= $(shell $(CC) -print-multiarch)
 # A directory of its own: the library has no stable version, and the Perl bridge knows where it is.
 LIBDIR ?= $(PREFIX)/lib/$(MULTIARCH)/pve-foresight
 RELEASE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release)
+TESTED := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/deps)
 
 .PHONY: help build check lint fmt test perl perl-check header trend-score bench demo valgrind ui test-ui screenshots \
 	install deb package-test copyright clean
@@ -30,12 +31,12 @@ test: ## all tests
 	$(MAKE) perl-check
 
 perl: build ## the Perl bridge for the running Perl
-	$(MAKE) -C perl LIBRARY=$(CURDIR)/target/release/libpve_foresight.so
+	$(MAKE) -C perl LIBRARY=$(RELEASE)/libpve_foresight.so
 
 perl-check: ## tests of the Perl modules, with stand-ins for Proxmox VE's own
-	$(CARGO) build --lib
+	$(CARGO) test --no-run --test header # leaves the library beside the tests
 	$(MAKE) -C perl clean
-	$(MAKE) -C perl check LIBRARY=$(CURDIR)/target/debug/libpve_foresight.so
+	$(MAKE) -C perl check LIBRARY=$(TESTED)/libpve_foresight.so
 
 header: ## rewrite generated files: C header, settings schema and table, man page, completion
 	UPDATE=1 $(CARGO) test --test header --test settings_generated --test manual
