@@ -226,6 +226,18 @@ Ext.define('PVE.foresight.grid.Expert', {
         return { set, forget };
     },
 
+    // The reverse of changes().
+    edit: function ({ set, forget }) {
+        this.all().each((record) => {
+            let key = record.data.key;
+            if (forget.includes(key)) {
+                this.resetKey(record);
+            } else if (key in set) {
+                record.set('value', set[key]);
+            }
+        });
+    },
+
     isDirty: function () {
         let { set, forget } = this.changes();
         return forget.length > 0 || Object.keys(set).length > 0;

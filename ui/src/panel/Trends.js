@@ -6,6 +6,8 @@ Ext.define('PVE.foresight.panel.Trends', {
     title: gettext('Trends'),
     iconCls: 'fa fa-line-chart',
     fill: true,
+    // Trends of all guests are much to ask for, and change slowly.
+    interval: 300000,
     bodyCls: '',
 
     sources: {
