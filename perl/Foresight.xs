@@ -12,6 +12,7 @@
 /* Verbs of the one call shape. A line here makes a method of PVE::Foresight::Engine. */
 #define VERBS(verb)                                                                                \
     verb(append)                                                                                   \
+    verb(backtest)                                                                                 \
     verb(collect)                                                                                  \
     verb(compress)                                                                                 \
     verb(history)                                                                                  \

@@ -21,9 +21,11 @@
 /* Verbs of the one call shape. A line here makes a method of PVE::Foresight::Engine. */
 #define VERBS(verb)                                                                                \
     verb(append)                                                                                   \
+    verb(backtest)                                                                                 \
     verb(collect)                                                                                  \
     verb(compress)                                                                                 \
     verb(history)                                                                                  \
+    verb(outcomes)                                                                                 \
     verb(quality)                                                                                  \
     verb(recommend)                                                                                \
     verb(settings)                                                                                 \
@@ -141,7 +143,7 @@ static int report(void *data, const char *what, size_t done, size_t total)
     return listener->error != NULL;
 }
 
-#line 145 "Foresight.c"
+#line 147 "Foresight.c"
 #ifndef PERL_UNUSED_VAR
 #  define PERL_UNUSED_VAR(var) if (0) var = var
 #endif
@@ -285,7 +287,7 @@ S_croak_xs_usage(const CV *const cv, const char *const params)
 #  define newXS_deffile(a,b) Perl_newXS_deffile(aTHX_ a,b)
 #endif
 
-#line 289 "Foresight.c"
+#line 291 "Foresight.c"
 
 XS_EUPXS(XS_PVE__Foresight__Engine_version); /* prototype to pass -Wmissing-prototypes */
 XS_EUPXS(XS_PVE__Foresight__Engine_version)
@@ -296,9 +298,9 @@ XS_EUPXS(XS_PVE__Foresight__Engine_version)
     {
 	const char *	RETVAL;
 	dXSTARG;
-#line 152 "Foresight.xs"
+#line 154 "Foresight.xs"
     RETVAL = foresight_version();
-#line 302 "Foresight.c"
+#line 304 "Foresight.c"
 	sv_setpv(TARG, RETVAL);
 	XSprePUSH;
 	PUSHTARG;
@@ -318,15 +320,15 @@ XS_EUPXS(XS_PVE__Foresight__Engine_open)
 ;
 	SV *	request = ST(1)
 ;
-#line 161 "Foresight.xs"
+#line 163 "Foresight.xs"
     foresight_engine *engine = NULL;
     foresight_text text = {NULL, 0};
     const char *bytes;
     STRLEN len;
     foresight_result result;
-#line 328 "Foresight.c"
+#line 330 "Foresight.c"
 	SV *	RETVAL;
-#line 167 "Foresight.xs"
+#line 169 "Foresight.xs"
     PERL_UNUSED_VAR(class);
     bytes = SvPVbyte(request, len);
     result = foresight_open(bytes, len, &engine, &text);
@@ -335,7 +337,7 @@ XS_EUPXS(XS_PVE__Foresight__Engine_open)
     if (engine != NULL)
         sv_setref_pv(RETVAL, ENGINE, engine);
     take(aTHX_ result, &text);
-#line 339 "Foresight.c"
+#line 341 "Foresight.c"
 	RETVAL = sv_2mortal(RETVAL);
 	ST(0) = RETVAL;
     }
@@ -356,16 +358,16 @@ XS_EUPXS(XS_PVE__Foresight__Engine_import_history)
 ;
 	SV *	progress = ST(2)
 ;
-#line 184 "Foresight.xs"
+#line 186 "Foresight.xs"
     struct listener listener = {NULL, NULL};
     foresight_text text = {NULL, 0};
     foresight_engine *engine;
     const char *bytes;
     STRLEN len;
     foresight_result result;
-#line 367 "Foresight.c"
+#line 369 "Foresight.c"
 	SV *	RETVAL;
-#line 191 "Foresight.xs"
+#line 193 "Foresight.xs"
     engine = engine_of(aTHX_ self);
     bytes = SvPVbyte(request, len);
     if (!SvROK(progress) || SvTYPE(SvRV(progress)) != SVt_PVCV)
@@ -377,7 +379,7 @@ XS_EUPXS(XS_PVE__Foresight__Engine_import_history)
         croak_sv(sv_2mortal(listener.error));
     }
     RETVAL = SvREFCNT_inc(take(aTHX_ result, &text));
-#line 381 "Foresight.c"
+#line 383 "Foresight.c"
 	RETVAL = sv_2mortal(RETVAL);
 	ST(0) = RETVAL;
     }
@@ -394,12 +396,12 @@ XS_EUPXS(XS_PVE__Foresight__Engine_DESTROY)
     {
 	SV *	self = ST(0)
 ;
-#line 209 "Foresight.xs"
+#line 211 "Foresight.xs"
     if (SvROK(self) && SvIOK(SvRV(self))) {
         foresight_close(INT2PTR(foresight_engine *, SvIV(SvRV(self))));
         sv_setsv(SvRV(self), &PL_sv_undef);
     }
-#line 403 "Foresight.c"
+#line 405 "Foresight.c"
     }
     XSRETURN_EMPTY;
 }
@@ -414,10 +416,10 @@ XS_EUPXS(XS_PVE__Foresight__Engine_CLONE_SKIP)
     {
 	int	RETVAL;
 	dXSTARG;
-#line 217 "Foresight.xs"
+#line 219 "Foresight.xs"
     PERL_UNUSED_VAR(items);
     RETVAL = 1; /* a cloned handle would be closed twice */
-#line 421 "Foresight.c"
+#line 423 "Foresight.c"
 	XSprePUSH;
 	PUSHi((IV)RETVAL);
     }
@@ -460,7 +462,7 @@ XS_EXTERNAL(boot_PVE__Foresight)
 
     /* Initialisation Section */
 
-#line 140 "Foresight.xs"
+#line 142 "Foresight.xs"
     if (foresight_abi_version() != FORESIGHT_ABI_VERSION)
         croak("libpve_foresight.so has ABI %u, but this module was built for %u: reinstall pve-foresight\n",
               (unsigned)foresight_abi_version(), (unsigned)FORESIGHT_ABI_VERSION);
@@ -470,7 +472,7 @@ XS_EXTERNAL(boot_PVE__Foresight)
     VERBS(REGISTER)
 #undef REGISTER
 
-#line 474 "Foresight.c"
+#line 476 "Foresight.c"
 
     /* End of Initialisation Section */
 

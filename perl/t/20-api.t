@@ -16,7 +16,7 @@ use PVE::JSONSchema;
 require PVE::API2::Foresight;
 
 my @CLASSES = ('PVE::API2::Foresight', map { "PVE::API2::Foresight::$_" }
-        qw(Backfill MigrationSettings Outcomes PenaltyConfig Recommendations Trends));
+        qw(Backfill Backtest MigrationSettings Outcomes PenaltyConfig Recommendations Trends));
 
 # The same schema, but what it does not name is an error.
 my sub strict($schema) {
@@ -67,13 +67,13 @@ subtest 'schemas verify' => sub {
     }
 };
 
-cluster();
+cluster(hours => 360); # a replay judges what comes after two weeks of warm-up
 
 subtest 'indexes list what is there' => sub {
     my %children = map { ($_->{name} => 1) } call('GET', '')->@*;
     is_deeply(
         [sort keys %children],
-        [qw(backfill migration-settings outcomes penalty-config recommendations status trends)], 'all subtrees',
+        [qw(backfill backtest migration-settings outcomes penalty-config recommendations status trends)], 'all subtrees',
     );
     for my $child (sort keys %children) {
         ok(info('GET', $child) || info('POST', $child), "$child is a path");
@@ -90,7 +90,7 @@ subtest 'indexes list what is there' => sub {
 
 subtest 'answers are as declared' => sub {
     my @paths = (
-        'status', 'recommendations', 'outcomes', 'migration-settings', 'penalty-config', 'trends/nodes', 'trends/guests',
+        'status', 'recommendations', 'outcomes', 'backtest', 'migration-settings', 'penalty-config', 'trends/nodes', 'trends/guests',
         'trends/nodes/pve1', 'trends/guests/100',
     );
     declared('GET', $_, call('GET', $_)) for @paths;

@@ -53,7 +53,7 @@ for my $user (sort keys %MATRIX) {
     subtest $user => sub {
         ok(may($user, 'GET', $_), "index /$_") for '', 'trends';
         is(may($user, 'GET', $_), $wanted->{read}, "GET /$_")
-            for qw(status recommendations outcomes migration-settings penalty-config);
+            for qw(status recommendations outcomes backtest migration-settings penalty-config);
         is(may($user, 'PUT', 'migration-settings', 'trend-weight' => 60), $wanted->{change}, 'PUT settings');
         is(may($user, 'PUT', 'penalty-config', cpu_threshold => 80), $wanted->{change}, 'PUT expert values');
         is(may($user, 'DELETE', 'penalty-config'), $wanted->{change}, 'DELETE expert values');
@@ -70,7 +70,7 @@ for my $user (sort keys %MATRIX) {
         is(may($user, 'GET', 'trends/guests/4711'), 0, 'an unknown guest') if $user =~ m/^(one|none)/;
 
         return if !$wanted->{read};
-        for my $path ('status', 'recommendations', 'outcomes', 'migration-settings') {
+        for my $path ('status', 'recommendations', 'outcomes', 'backtest', 'migration-settings') {
             my $answer = as($user, 'GET', $path);
             my @leaked = grep { !$visible{$_} } told($answer)->@*;
             is_deeply(\@leaked, [], "/$path tells of no other guest");
@@ -101,6 +101,10 @@ subtest 'outcomes for who may not see everything' => sub {
     my $limited = as('mixed@pve', 'GET', 'outcomes');
     is_deeply([$limited->@{qw(outcomes guests)}], [[], []], 'no move of others, nor are they counted by guest');
     is($limited->{withheld}, 2, 'but that there are some');
+    my $replay = as('mixed@pve', 'GET', 'backtest');
+    is_deeply([map { $_->{migrations}->@* } $replay->{outcomes}->@*], [], 'nor in a replay');
+    cmp_ok($replay->{withheld}, '>', 0, 'which says so');
+    is($replay->{outcomes}->[0]->{moves}, 1, 'but its figures are those of all');
     ok(exists($limited->{accuracy}->{'24h'}), 'how good advice is concerns everybody');
     is_deeply(as('hidden@pve', 'GET', 'outcomes')->{outcomes}, [], 'no move to a hidden node');
 };

@@ -120,7 +120,7 @@ impl Engine {
         let mut writer = Writer::open(&self.state, Retention::default())?;
         let done = writer.append_all([&tick])?;
         counters.save(&file)?;
-        let odd_outcomes = self.follow_up(&writer, root, done.moved > 0, now);
+        let odd_outcomes = self.follow_up(&writer, root, &done, now);
         let mut all: Vec<String> = odd.iter().map(ToString::to_string).collect();
         all.extend(live.warnings.iter().chain(&warnings).map(ToString::to_string));
         all.extend(done.warnings.iter().map(ToString::to_string));

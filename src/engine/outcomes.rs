@@ -19,7 +19,7 @@ use crate::series::{LocalTime, Point};
 use crate::settings::{
     FILE_NAME, Knob, MAX_BYTES, PenaltyConfig, Stored, Table, get_effective_penalty_config, load,
 };
-use crate::store::{Detail, Fleet, Reader, Resolution, Writer};
+use crate::store::{Appended, Detail, Fleet, GuestTrack, Reader, Resolution, Writer};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -28,7 +28,7 @@ use std::path::Path;
 /// How far back the store is searched for moves: the hourly values of the first day must be there,
 /// and history before it.
 const REACH: i64 = 12 * DAY;
-/// The store is searched at least this often, for moves that a killed run left unnoticed.
+/// How far to search is put on file at least this often.
 const SEARCH: i64 = 6 * HOUR;
 /// A search begins this long before the end of the last one; and the same move seen twice within it
 /// (the clock stepped, or samples of before were added) is one.
@@ -59,13 +59,12 @@ impl Engine {
     pub fn outcomes(&self, request: &OutcomesRequest) -> Result<OutcomesReply> {
         let reader = Reader::open(&self.state)?;
         let (now, _) = self.moment(&reader, request.now)?;
-        let (mut ledger, mut warnings) = self.ledger(now)?;
+        let (mut ledger, warnings) = self.ledger(now)?;
         let study = Study::new(&reader, now, limits(&request.config))?;
         study.take_note(&mut ledger)?;
         study.judge_due(&mut ledger, usize::MAX)?;
-        warnings.dedup();
         let mut outcomes = ledger.outcomes;
-        outcomes.sort_by(|a, b| (a.time, a.vmid).cmp(&(b.time, b.vmid)));
+        outcomes.sort_by_key(|o| (o.time, o.vmid));
         outcomes.retain(|o| request.guest.is_none_or(|vmid| o.vmid == vmid));
         Ok(OutcomesReply {
             now,
@@ -105,19 +104,18 @@ impl Engine {
     }
 
     /// After a tick was stored: takes note of moves and judges what is due. Cheap when nothing is.
-    /// Trouble here must not cost a tick: it is told and tried again.
+    /// Once an hour moves are searched for in any case: a killed run or another program may have
+    /// left some unnoticed. Trouble here must not cost a tick: it is told and tried again.
     pub(super) fn follow_up(
         &self,
         writer: &Writer,
         root: &Path,
-        moved: bool,
+        done: &Appended,
         now: UnixTime,
     ) -> Vec<String> {
+        let stirred = done.moved > 0 || done.compressed.rows > 0;
         let idle = match Ledger::header(&self.state) {
-            Ok(Some(header)) => {
-                let due = header.next_due.is_some_and(|due| due <= now);
-                !moved && !due && now.saturating_sub(header.searched) < SEARCH
-            }
+            Ok(Some(header)) => !stirred && header.next_due.is_none_or(|due| due > now),
             _ => false,
         };
         if idle {
@@ -141,9 +139,12 @@ impl Engine {
                 outcome.advice = adviser.before(&outcome.migration());
             }
         }
-        study.judge_due(&mut ledger, BATCH)?;
-        ledger.searched = Some(now);
-        ledger.save(&self.state, writer)?;
+        let judged = study.judge_due(&mut ledger, BATCH)?;
+        let stale = ledger.searched.is_none_or(|s| now.saturating_sub(s) >= SEARCH);
+        if stale || judged > 0 || ledger.outcomes.len() > known {
+            ledger.searched = Some(now);
+            ledger.save(&self.state, writer)?;
+        }
         Ok(warnings)
     }
 }
@@ -317,8 +318,8 @@ impl<'a> Study<'a> {
         Ok(track.map_or((String::new(), 0), |g| (g.name.clone(), g.since)))
     }
 
-    /// Judges at most `most` windows that are over, the oldest moves first.
-    fn judge_due(&self, ledger: &mut Ledger, most: usize) -> Result<()> {
+    /// Judges at most `most` windows that are over, the oldest moves first; how many it were.
+    fn judge_due(&self, ledger: &mut Ledger, most: usize) -> Result<usize> {
         let mut due: Vec<(UnixTime, Span, usize)> = Vec::new();
         for (i, outcome) in ledger.outcomes.iter().enumerate() {
             let open = outcome.windows.iter().filter(|w| w.result == Verdict::Pending);
@@ -326,6 +327,7 @@ impl<'a> Study<'a> {
         }
         due.sort_unstable();
         due.truncate(most);
+        let judged = due.len();
         let mut before: Option<(UnixTime, History)> = None;
         let mut after: Option<(UnixTime, Span, Vec<Fleet>)> = None;
         for (time, span, i) in due {
@@ -348,7 +350,7 @@ impl<'a> Study<'a> {
             before = Some((time, history));
             after = Some((time, span, fleets));
         }
-        Ok(())
+        Ok(judged)
     }
 
     /// Rows after a move: samples within the hour, then whole hours.
@@ -426,7 +428,7 @@ fn guest(vmid: Vmid, since: UnixTime, history: &History, fleets: &[Fleet]) -> Gu
     let points = |metric: GuestMetric| {
         let mut all = track.map(|t| history.guest_points(t, metric)).unwrap_or_default();
         for fleet in fleets {
-            let same = |g: &crate::store::GuestTrack| g.vmid == vmid && g.since == since;
+            let same = |g: &GuestTrack| g.vmid == vmid && g.since == since;
             let entity = fleet.guests.iter().position(same);
             all.extend(entity.iter().flat_map(|&i| fleet.guest_table.points(i, metric)).map(point));
         }

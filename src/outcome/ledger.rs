@@ -90,7 +90,7 @@ impl Ledger {
 
     /// Sorts, keeps the newest [`MAX_OUTCOME_ENTRIES`] and replaces the file.
     pub fn save(&mut self, state: &Path, _lock: &Writer) -> Result<()> {
-        self.outcomes.sort_by(|a, b| (a.time, a.vmid).cmp(&(b.time, b.vmid)));
+        self.outcomes.sort_by_key(|o| (o.time, o.vmid));
         let surplus = self.outcomes.len().saturating_sub(MAX_OUTCOME_ENTRIES);
         self.outcomes.drain(..surplus);
         let path = state.join(LEDGER_FILE);
@@ -184,5 +184,8 @@ fn parse(bytes: &[u8]) -> Result<Ledger> {
     }
     let outcomes: Vec<Outcome> =
         serde_json::from_slice(body).map_err(|e| damaged(&e.to_string()))?;
+    if !outcomes.iter().all(Outcome::is_sound) {
+        return Err(damaged("an outcome has impossible times or windows"));
+    }
     Ok(Ledger { outcomes, searched: Some(header.searched) })
 }

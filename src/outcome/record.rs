@@ -7,6 +7,9 @@ use crate::outlook::Resource;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// Latest moment taken: the year 2200.
+const MAX_TIME: UnixTime = 7_258_118_400;
+
 /// What became of a move, in one window or as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -217,6 +220,16 @@ impl Outcome {
             advice: None,
             windows: Span::ALL.map(|span| WindowOutcome::open(span, migration.time)).to_vec(),
         }
+    }
+
+    /// Whether its times are between 1970 and 2200 and its windows the three there are.
+    pub(super) fn is_sound(&self) -> bool {
+        let possible = |time: &UnixTime| (0..MAX_TIME).contains(time);
+        let due = self.windows.iter().map(|w| w.due);
+        let spans = self.windows.iter().map(|w| w.window);
+        [self.time, self.seen, self.since].iter().all(possible)
+            && due.eq(Span::ALL.map(|s| self.time + s.seconds()))
+            && spans.eq(Span::ALL)
     }
 
     /// What was known of it at `now`: windows that were not over are open again.

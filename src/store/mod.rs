@@ -15,6 +15,7 @@ mod header;
 mod history;
 mod inspect;
 mod last;
+mod owner;
 mod parallel;
 mod quality;
 mod reader;

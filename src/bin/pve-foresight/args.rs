@@ -28,7 +28,7 @@ pub(crate) struct Args {
 }
 
 const AFTER: &str = "Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but some input was \
-    refused.\nTry it without a cluster: pve-foresight demo";
+    refused or a check failed.\nTry it without a cluster: pve-foresight demo";
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
@@ -66,6 +66,8 @@ pub(crate) enum Command {
     Stats,
     /// Show, check or migrate settings
     Settings(Settings),
+    /// Check the installation and say what to do
+    Doctor(Doctor),
     /// Write the ticks of a simulated cluster
     Simulate(Simulate),
     /// Simulate a small cluster with a node heading for trouble and advise on it
@@ -287,7 +289,7 @@ pub(crate) enum Format {
 
 #[derive(Options, Debug)]
 pub(crate) struct SettingsSource {
-    /// Settings file [default: foresight.json beside the inventory, else the defaults]
+    /// Settings file [default: foresight.cfg beside the inventory, else the defaults]
     #[arg(long = "settings", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// Set one setting for this run, e.g. trend-weight=80 (may be repeated)
@@ -302,6 +304,13 @@ pub(crate) struct Settings {
     /// Convert a ProxBalance config.json and print it as our settings file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "set"])]
     pub(crate) migrate: Option<PathBuf>,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Doctor {
+    /// Look at the system whose file tree is below DIR; its daemons are not asked then
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub(crate) prefix: PathBuf,
 }
 
 #[derive(Options, Debug)]

@@ -5,6 +5,7 @@ mod args;
 mod backtest;
 mod collect;
 mod demo;
+mod doctor;
 mod drain;
 mod explain;
 mod export;
@@ -65,6 +66,7 @@ fn run(args: &Args, out: &mut Out) -> Result<bool> {
         Command::Verify => verify::run(args, out),
         Command::Stats => stats::run(args, out),
         Command::Settings(c) => settings::run(args, c, out),
+        Command::Doctor(c) => doctor::run(args, c, out),
         Command::Simulate(c) => simulate::run(args, c, out),
         Command::Demo(c) => demo::run(args, c, out),
     }

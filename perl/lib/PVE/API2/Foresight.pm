@@ -13,6 +13,7 @@ use PVE::Foresight::Reply;
 use PVE::Foresight::Settings;
 
 use PVE::API2::Foresight::Backfill;
+use PVE::API2::Foresight::Backtest;
 use PVE::API2::Foresight::MigrationSettings;
 use PVE::API2::Foresight::Outcomes;
 use PVE::API2::Foresight::PenaltyConfig;
@@ -23,6 +24,7 @@ use base qw(PVE::RESTHandler);
 
 my %SUBTREES = (
     backfill => 'PVE::API2::Foresight::Backfill',
+    backtest => 'PVE::API2::Foresight::Backtest',
     'migration-settings' => 'PVE::API2::Foresight::MigrationSettings',
     outcomes => 'PVE::API2::Foresight::Outcomes',
     'penalty-config' => 'PVE::API2::Foresight::PenaltyConfig',

@@ -464,6 +464,54 @@ sub outcomes() {
     );
 }
 
+my @REPLAYED = (
+    node_hours => number("Hours that nodes were above a threshold."),
+    core_hours => number("Core-hours above the CPU threshold: the main figure."),
+    unmet_core_hours => number("Core-hours that guests wanted and their nodes did not have."),
+    gib_hours => number("GiB-hours above the memory threshold."),
+    moves => integer("Migrations made."),
+);
+
+sub backtest() {
+    return object(
+        "What other moves, or none, would have made of the stored time.",
+        now => time_of("End of the time that was asked for"),
+        summary => string("One sentence."),
+        nodes => integer("Nodes of the cluster."),
+        guests => integer("Its guests."),
+        cores => number("All its cores."),
+        threshold => number("CPU load at which overload begins, as a share."),
+        memory_threshold => number("Memory use at which overload begins, as a share."),
+        judged_from => time_of("First second that was judged"),
+        judged_until => time_of("End of what was judged"),
+        judged_hours => integer("Hours judged."),
+        warm_up_hours => integer("Hours before the first decision."),
+        every_hours => integer("Hours between decisions."),
+        coarse_hours => integer("Judged hours of which only the mean of six hours is known."),
+        mean_demand => number("Mean demand of all guests, as a share of all cores."),
+        unavoidable_core_hours => number("Overload that no placement could avoid."),
+        outcomes => list("What really happened, then what came of each policy.", object(
+            "A policy.",
+            policy => string("Its name."),
+            sensitivity => maybe(string("Sensitivity it decided by, where several are compared.")),
+            @REPLAYED,
+            gib_moved => number("Memory moved."),
+            returns_24h => integer("Moves back to a node left less than a day before."),
+            returns_7d => integer("Moves back to a node left less than a week before."),
+            days => list("Day by day.", object("A day.", start => time_of("When it began"), @REPLAYED)),
+            migrations => list("Its moves.", object(
+                "A move.",
+                time => time_of("When"),
+                vmid => vmid(),
+                from => node_name("Host before."),
+                to => node_name("Host after."),
+            )),
+        )),
+        warnings => texts("What makes the figures less than they seem, and what was odd."),
+        withheld => integer("Moves that are left out because you may not audit their guest."),
+    );
+}
+
 sub settings() {
     return object(
         "Settings as they hold.",

@@ -1,6 +1,6 @@
 package PVE::Foresight::Visible;
 
-# Advice and outcomes as a caller may see them. Entries about a guest or node that the caller may not
+# Advice, outcomes and replays as a caller may see them. Entries about a guest or node that the caller may not
 # audit go as a whole. Once something is withheld, sentences about the whole cluster go, too, and of the
 # remaining entries only what is known to speak of nothing but the entry itself stays: a field that the
 # engine learns to give later is withheld until it is listed here.
@@ -36,6 +36,9 @@ my %OUTCOMES = (
         )],
     },
 );
+
+# In place of warnings.
+my @UNTOLD = ("warnings may name what you may not audit, and are left out");
 
 # Of what is told about PVE's own balancer: nothing about the guests that it may move.
 my @BALANCER = qw(scheduler auto_rebalance threshold margin hold_duration method imbalance will_act);
@@ -99,7 +102,7 @@ my sub filtered($reply, $rights, $kind) {
         $visible->{$list} = censored(\@entries, $mentions);
     }
     $visible->{withheld} = scalar(@withheld);
-    $visible->{warnings} = ["warnings may name what you may not audit, and are left out"];
+    $visible->{warnings} = [@UNTOLD];
     return ($visible, scalar(@withheld));
 }
 
@@ -112,6 +115,12 @@ sub advice($reply, $rights) {
         . " nodes that you may not audit are withheld.";
     $visible->{crs} = only($reply->{crs}, @BALANCER) if $reply->{crs};
     return $visible;
+}
+
+# A replay has no sentences about single guests but its warnings; figures are those of all moves.
+sub backtest($reply, $rights) {
+    my $withheld = $rights->prune($reply);
+    return { %$reply, withheld => $withheld, $withheld ? (warnings => [@UNTOLD]) : () };
 }
 
 sub outcomes($reply, $rights) {

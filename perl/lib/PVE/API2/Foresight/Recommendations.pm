@@ -36,6 +36,7 @@ __PACKAGE__->register_method({
                 PVE::Foresight::Settings::request()->%*,
                 inventory_path => $PVE::Foresight::CLUSTER_DIR,
             });
+            unshift $reply->{warnings}->@*, PVE::Foresight::Settings::unreadable();
             return PVE::Foresight::Visible::advice($reply, $rights);
         });
     },
