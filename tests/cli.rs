@@ -476,3 +476,35 @@ fn collect_reads_a_tree_and_names_what_is_wrong_with_it() {
     ]);
     assert!(value(&live)["nodes"].as_u64().unwrap() >= 2, "{}", stdout(&live));
 }
+
+#[test]
+fn history_is_thinned_to_the_points_asked_for() {
+    let (_dir, state) = state(3, |_| 2.0);
+    let now = NOW.to_string();
+    let asked = ["history", "--json", "--node", "pve2", "--points", "20", "--now", &now];
+    let history = value(&run(&[&asked[..], &["--state", text(&state)]].concat()));
+    for metric in history["metrics"].as_array().unwrap() {
+        assert!(metric["buckets"].as_array().unwrap().len() <= 20, "{metric}");
+    }
+    let refused = run(&["history", "--node", "pve2", "--points", "1", "--state", text(&state)]);
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
+fn report_is_one_file_that_stands_alone() {
+    let (dir, state) = state(3, |_| 2.0);
+    let now = NOW.to_string();
+    let file = dir.path().join("report.html");
+    let asked = ["report", "--state", text(&state), "--now", &now];
+    let output = run(&[&asked[..], &["--output", text(&file)]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(output.stdout.is_empty(), "the page goes to the file alone");
+    let page = std::fs::read_to_string(&file).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.trim_end().ends_with("</html>"));
+    assert!(page.contains("<svg") && page.contains("pve1") && !page.contains("<script"));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left beside it");
+    assert_eq!(stdout(&run(&asked)).trim_end(), page.trim_end());
+    let nowhere = run(&[&asked[..], &["--output", "/no/such/folder/report.html"]].concat());
+    assert_eq!(nowhere.status.code(), Some(1));
+    assert!(stderr(&nowhere).contains("/no/such/folder/report.html"));
+}
