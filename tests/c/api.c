@@ -47,7 +47,8 @@ static const struct {
     {"compress", foresight_compress},   {"trends", foresight_trends},
     {"recommend", foresight_recommend}, {"history", foresight_history},
     {"quality", foresight_quality},     {"settings", foresight_settings},
-    {"status", foresight_status},
+    {"status", foresight_status},       {"explain", foresight_explain},
+    {"drain", foresight_drain},
 };
 #define VERB_COUNT (sizeof VERBS / sizeof VERBS[0])
 
@@ -180,6 +181,8 @@ static void happy(const foresight_engine *engine)
     EXPECT(foresight_trends, "{\"now\":1790000000,\"node\":\"pve1\",\"settings\":\"{\"}", OK, "settings: ");
     EXPECT(foresight_recommend, now_only, OK, "inventory");
     EXPECT(foresight_recommend, recommend_request, OK, "\"recommendations\":[{\"order\":1,\"vmid\":10");
+    EXPECT(foresight_explain, "{\"now\":1790000000,\"guest\":103}", OK, "\"targets\":[{\"node\":\"pve");
+    EXPECT(foresight_drain, "{\"now\":1790000000,\"node\":\"pve1\"}", OK, "\"steps\":[{\"order\":1,");
     EXPECT(foresight_history, "{\"now\":1790000000,\"node\":\"pve1\",\"hours\":192,\"points\":24}", OK, "\"metric\":\"cpu\"");
     EXPECT(foresight_history, "{\"now\":1790000000,\"guest\":100,\"metrics\":[\"memory\"]}", OK, "\"metric\":\"memory\"");
     EXPECT(foresight_quality, "{\"now\":1790000000,\"guest\":100}", OK, "\"coverage\":");
@@ -217,6 +220,10 @@ static void refusals(const foresight_engine *engine)
     EXPECT(foresight_history, "{\"node\":\"pve1\",\"points\":1000000}", INVALID, "points: ");
     EXPECT(foresight_recommend, "{\"inventory_path\":\"/x\",\"inventory\":{}}", INVALID, "inventory_path: ");
     EXPECT(foresight_recommend, "{\"now\":1790000000,\"inventory_path\":\"/nonexistent\"}", NOT_FOUND, "/nonexistent");
+    EXPECT(foresight_explain, "{\"now\":1790000000}", INVALID, "`guest`");
+    EXPECT(foresight_explain, "{\"now\":1790000000,\"guest\":4}", NOT_FOUND, "guest 4");
+    EXPECT(foresight_explain, "{\"now\":1790000000,\"guest\":103,\"target\":\"pve9\"}", NOT_FOUND, "pve9");
+    EXPECT(foresight_drain, "{\"now\":1790000000,\"node\":\"pve9\"}", NOT_FOUND, "pve9");
     EXPECT(foresight_settings, "{\"change\":{\"migration-settings\":{\"trend-weight\":101}}}", INVALID, "trend-weight: ");
     EXPECT(foresight_settings, "{\"change\":{\"penalty-config\":{\"nonsense\":1}}}", INVALID, "nonsense");
     EXPECT(foresight_settings, "{\"content\":\"x\",\"change\":\"delete-penalty-config\"}", CORRUPT, "settings: ");

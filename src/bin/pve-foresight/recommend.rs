@@ -199,10 +199,10 @@ fn card(r: &Recommendation, now: UnixTime, out: &mut Out) -> Result<()> {
     ))?;
     if let Some(window) = &r.weighing.window {
         let when = match window.start > now {
-            true => "Best made from",
-            false => "A good time is now: calm from",
+            true => format!("Best made from {}", window.hours()),
+            false => format!("A good time is now, until {:02}:00", window.end_hour),
         };
-        out.line(format!("   {when} {}, {}.", window.hours(), window.why))?;
+        out.line(format!("   {when}: {}.", window.why))?;
     }
     for concern in &r.concerns {
         out.line(format!("   {} {concern}", styled(WARN, "-")))?;
