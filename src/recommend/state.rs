@@ -99,6 +99,10 @@ pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
         let over = overload(outlook, i, &loads[i], None, Limits::thresholds(config)).node_hours;
         let hours_per_day = 24.0 * over / outlook.horizon().max(f64::MIN_POSITIVE);
         of_node.urgency = of_node.state.urgency(hours_per_day);
+        if node.maintenance && node.online {
+            // Somebody waits for it to be empty.
+            of_node.urgency = of_node.urgency.max(Urgency::Medium);
+        }
         of_node
     };
     outlook.nodes.iter().enumerate().map(with_need).collect()

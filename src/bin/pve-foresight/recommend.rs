@@ -72,7 +72,7 @@ pub(crate) fn show(reply: &RecommendReply, detail: Detail, out: &mut Out) -> Res
     nodes(&reply.nodes, out)?;
     out.line("")?;
     out.line(styled(HEAD, &reply.summary))?;
-    if reply.crs.auto_rebalance {
+    if reply.crs.auto_rebalance && !reply.crs.will_act {
         out.line(format!("{}.", reply.crs.text))?;
     }
     if let Some(changes) = &reply.changes {
