@@ -7,7 +7,7 @@ mod store_support;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use pve_foresight::model::{GuestMetric, Metric};
-use pve_foresight::store::{Detail, Fleet, Reader, Resolution, Retention, Writer};
+use pve_foresight::store::{Detail, Entity, Fleet, Reader, Resolution, Retention, Writer};
 use std::cell::RefCell;
 use std::fs;
 use std::hint::black_box;
@@ -103,12 +103,12 @@ fn read(c: &mut Criterion) {
         group.bench_function(BenchmarkId::new("all_7d_hourly", guests), |b| {
             b.iter(|| black_box(all(Resolution::Hourly)));
         });
-        group.bench_function(BenchmarkId::new("all_7d_hourly_and_sum", guests), |b| {
-            b.iter(|| {
-                let fleet = all(Resolution::Hourly);
-                black_box((0..guests as usize).map(|e| sum(&fleet, e)).sum::<f64>())
+        for (name, metrics) in [("six", &GuestMetric::ALL[..6]), ("thirteen", GuestMetric::ALL)] {
+            let id = BenchmarkId::new(format!("all_7d_hourly_{name}_metrics"), guests);
+            group.bench_function(id, |b| {
+                b.iter(|| black_box(sum(&all(Resolution::Hourly), metrics)))
             });
-        });
+        }
         if guests <= 2_000 {
             group.bench_function(BenchmarkId::new("all_7d_mixed", guests), |b| {
                 b.iter(|| black_box(all(Resolution::Mixed)));
@@ -131,11 +131,42 @@ fn read(c: &mut Criterion) {
     group.finish();
 }
 
-/// Sum of the means of all metrics of an entity.
-fn sum(fleet: &Fleet, entity: usize) -> f64 {
-    let of = |&m: &GuestMetric| fleet.guest_table.points(entity, m).map(|p| p.avg).sum::<f64>();
-    GuestMetric::ALL.iter().map(of).sum()
+/// Sum of all means and percentiles of some metrics of all guests: what analysis reads.
+fn sum(fleet: &Fleet, metrics: &[GuestMetric]) -> f64 {
+    fleet.decode(&[], metrics);
+    let of = |entity: usize, m: GuestMetric| -> f64 {
+        fleet.guest_table.points(entity, m).map(|p| p.avg + p.p95 * f64::from(p.count)).sum()
+    };
+    let entities = 0..fleet.guests.len();
+    metrics.iter().map(|&m| entities.clone().map(|e| of(e, m)).sum::<f64>()).sum()
 }
 
-criterion_group!(store, append, roll, read);
+/// What a status page asks, of a store with 90 days; most hours made from few ticks.
+fn status(c: &mut Criterion) {
+    let mut group = c.benchmark_group("status");
+    group.sample_size(20);
+    for guests in [50, 2_000] {
+        let Some(workload) = Workload::new(guests) else { return };
+        let dir = tempfile::tempdir().unwrap();
+        let (end, recent) = (START + 90 * DAY, START + 88 * DAY);
+        let ticks = (START..recent).step_by(7_200).chain((recent..end).step_by(60));
+        let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+        writer.append_all(ticks.map(|ts| workload.tick(ts))).unwrap();
+        writer.compress(end).unwrap();
+        let reader = Reader::open(dir.path()).unwrap();
+        group.bench_function(BenchmarkId::new("overview", guests), |b| {
+            b.iter(|| black_box(reader.overview(end).unwrap()));
+        });
+        let guests_asked: Vec<Entity> = (100..100 + guests).map(Entity::Guest).collect();
+        group.bench_function(BenchmarkId::new("quality_of_one", guests), |b| {
+            b.iter(|| black_box(reader.get_data_quality(&guests_asked[7], end).unwrap()));
+        });
+        group.bench_function(BenchmarkId::new("quality_of_all", guests), |b| {
+            b.iter(|| black_box(reader.data_quality(&guests_asked, end).unwrap()));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(store, append, roll, read, status);
 criterion_main!(store);

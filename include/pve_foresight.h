@@ -57,6 +57,10 @@ typedef enum {
      * A pointer that must not be NULL is NULL.
      */
     FORESIGHT_RESULT_NULL = 8,
+    /**
+     * The caller's own progress function stopped the call.
+     */
+    FORESIGHT_RESULT_STOPPED = 9,
 } foresight_result;
 
 /**
@@ -79,6 +83,13 @@ typedef struct {
      */
     size_t len;
 } foresight_text;
+
+/**
+ * Is told how far a call is: `done` of `total` (0 where that is not known) of `what`, which is
+ * static text in plain words. `data` is what the caller gave for it. Runs in the caller's thread,
+ * before the call returns. Anything but 0 stops the call; jumping out of it is not allowed.
+ */
+typedef int (*foresight_progress)(void *data, const char *what, size_t done, size_t total);
 
 #ifdef __cplusplus
 extern "C" {
@@ -158,6 +169,25 @@ foresight_result foresight_append(const foresight_engine *engine,
                                   foresight_text *text);
 
 /**
+ * Takes over history that was recorded before: only for times of which the store has nothing, so
+ * that a second run adds nothing.
+ *
+ * Request: {"rrd": directory of PVE's RRD files | "proxbalance": its database or JSON file,
+ * "inventory_path"?: pmxcfs tree or JSON file that says which guest is on which node, else the newest
+ * tick does, "now"?: unix seconds}. `progress` may be NULL. BUSY while another process writes; STOPPED
+ * when `progress` said so: what is stored by then stays, and the next run does the rest.
+ *
+ * # Safety
+ * As for foresight_collect(). `progress` is NULL or may be called with `data`.
+ */
+foresight_result foresight_import(const foresight_engine *engine,
+                                  const char *input,
+                                  size_t len,
+                                  foresight_progress progress,
+                                  void *data,
+                                  foresight_text *text);
+
+/**
  * Rolls old samples into hourly and six-hourly values and drops what is past retention.
  *
  * Request: {"now"?: unix seconds}. BUSY while another process writes.
@@ -173,9 +203,9 @@ foresight_result foresight_compress(const foresight_engine *engine,
 /**
  * How nodes and guests develop.
  *
- * Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 2160, "node"?: name | "guest"?: vmid,
- * "settings"?: content of the settings file as a string}. Settings that cannot be read count as
- * the defaults, with a warning in the answer.
+ * Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 2160, "node"?: name | "guest"?: vmid |
+ * "only"?: "nodes" or "guests", "settings"?: content of the settings file as a string}. Settings
+ * that cannot be read count as the defaults, with a warning in the answer.
  *
  * # Safety
  * As for foresight_collect().
@@ -189,8 +219,8 @@ foresight_result foresight_trends(const foresight_engine *engine,
  * The migrations that are worth it, with evidence.
  *
  * Request: {"now"?: unix seconds, "inventory_path"?: pmxcfs tree or JSON file | "inventory"?: the
- * inventory itself, "settings"?: as for foresight_trends(), "since"?: an earlier answer, to tell what
- * changed}. Without an inventory only the last tick is known, and the answer warns of it.
+ * inventory itself, "settings"?: as for foresight_trends()}. Without an inventory only the last
+ * tick is known, and the answer warns of it.
  *
  * # Safety
  * As for foresight_collect().
@@ -201,32 +231,19 @@ foresight_result foresight_recommend(const foresight_engine *engine,
                                      foresight_text *text);
 
 /**
- * A guest against every node: its score there, or what stands in the way.
+ * What became of migrations: each judged after 5 minutes, an hour and a day against what would
+ * have been without it, and how good the advice about them was.
  *
- * Request: {"guest": vmid, "target"?: only this node, "now"?, "inventory_path"? | "inventory"?,
- * "settings"?: as for foresight_recommend()}.
- *
- * # Safety
- * As for foresight_collect().
- */
-foresight_result foresight_explain(const foresight_engine *engine,
-                                   const char *input,
-                                   size_t len,
-                                   foresight_text *text);
-
-/**
- * An ordered plan that empties a node. Nothing is executed.
- *
- * Request: {"node": name, "now"?, "inventory_path"? | "inventory"?, "settings"?: as for
- * foresight_recommend()}.
+ * Request: {"now"?: unix seconds, "guest"?: vmid, "settings"?: as for foresight_trends()}. Nothing
+ * is written. An outcomes file that is damaged or newer counts as empty, with a warning.
  *
  * # Safety
  * As for foresight_collect().
  */
-foresight_result foresight_drain(const foresight_engine *engine,
-                                 const char *input,
-                                 size_t len,
-                                 foresight_text *text);
+foresight_result foresight_outcomes(const foresight_engine *engine,
+                                    const char *input,
+                                    size_t len,
+                                    foresight_text *text);
 
 /**
  * What is stored of a node or guest, thinned to what a plot can show.

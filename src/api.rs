@@ -3,11 +3,13 @@
 //! Fields are only ever added. Times are unix seconds; shares are fractions (1 = all of it) unless
 //! a name says percent.
 
+use crate::backtest::Report;
 use crate::evidence::TrendEvidence;
 use crate::model::{
     Bucket, Bytes, Cores, GuestKind, GuestSample, GuestStatus, Inventory, Migration, Tick, Unit,
     UnixTime, Vmid,
 };
+use crate::outcome::{Accuracy, Decile, Outcome, Tally, Verdict};
 use crate::outlook::Readings;
 use crate::recommend::{
     Balancer, Blocker, BlockerCode, Confidence, Cost, Finding, Overload, Peaks, State, Urgency,
@@ -16,9 +18,10 @@ use crate::recommend::{
 use crate::score::Contribution;
 use crate::settings::Entry;
 use crate::store::{DataQuality, Stats, Verification};
-use crate::trend::{Behaviour, Direction, Trend};
+use crate::trend::{Behaviour, Direction, Plot, Trend};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// What `append` did with a stream of ticks.
@@ -143,6 +146,9 @@ pub struct NodeTrends {
     pub metrics: Vec<MetricTrend>,
     /// 0 (erratic) to 100 (predictable), from the CPU.
     pub stability_score: Option<f64>,
+    /// Guests that came or went within retention; only where this one node was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub migrations: Vec<Migration>,
 }
 
 /// Trends of one guest.
@@ -176,6 +182,9 @@ pub struct MetricTrend {
     /// What was found.
     #[serde(flatten)]
     pub trend: Trend,
+    /// Curves for its chart; only where one node or guest was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plot: Option<Plot>,
 }
 
 /// Trends of many.
@@ -212,6 +221,8 @@ pub struct RecommendReply {
     pub overload_after: Overload,
     /// Hours ahead that "expected" looks.
     pub horizon_hours: f64,
+    /// Hours of history from which a trend may be claimed; nodes with less are still collecting.
+    pub trend_hours: f64,
     /// One or two sentences: what to do, or why there is nothing to do.
     pub summary: String,
     /// What PVE's own balancer sees and will do.
@@ -411,6 +422,51 @@ pub struct SkippedGuest {
     pub blockers: Vec<Blocker>,
 }
 
+/// What became of migrations, and how good the advice about them was.
+#[derive(Clone, Debug, Serialize)]
+pub struct OutcomesReply {
+    /// Moment of the question.
+    pub now: UnixTime,
+    /// Newest move first.
+    pub outcomes: Vec<OutcomeEntry>,
+    /// Guests that moved, by vmid.
+    pub guests: Vec<GuestOutcomes>,
+    /// Predicted against actual relief at `1h` and `24h`, of all moves.
+    pub accuracy: BTreeMap<&'static str, Accuracy>,
+    /// Stated confidence against what came, ten deciles.
+    pub calibration: Vec<Decile>,
+    /// What was odd.
+    pub warnings: Vec<String>,
+}
+
+/// A move with its timeline.
+#[derive(Clone, Debug, Serialize)]
+pub struct OutcomeEntry {
+    /// Verdict of the longest window that is judged.
+    pub result: Verdict,
+    /// Why, in one clause.
+    pub summary: String,
+    /// All of it.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+}
+
+/// How a guest's moves turned out.
+#[derive(Clone, Debug, Serialize)]
+pub struct GuestOutcomes {
+    /// Its number.
+    pub vmid: Vmid,
+    /// Its newest name.
+    pub name: String,
+    /// Counts.
+    #[serde(flatten)]
+    pub tally: Tally,
+    /// Share of judged moves that helped; absent while none is judged.
+    pub success_rate: Option<f64>,
+    /// Predicted against actual relief at `1h` and `24h`.
+    pub accuracy: BTreeMap<&'static str, Accuracy>,
+}
+
 /// A guest against every node.
 #[derive(Clone, Debug, Serialize)]
 pub struct ExplainReply {
@@ -430,7 +486,7 @@ pub struct ExplainReply {
     /// Run state.
     pub status: GuestStatus,
     /// What the advice makes of it.
-    pub verdict: Verdict,
+    pub verdict: Standing,
     /// The same in a sentence or two.
     pub summary: String,
     /// Why it cannot move at all: they hold for every target.
@@ -452,7 +508,7 @@ pub struct ExplainReply {
 /// What the advice makes of a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum Standing {
     /// The plan moves it.
     Recommended,
     /// The plan weighed a move and rejected it.
@@ -678,6 +734,20 @@ pub struct CollectRequest {
     pub now: Option<UnixTime>,
 }
 
+/// Whose history to take over: one of the first two.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportRequest {
+    /// Directory of PVE's RRD files.
+    pub rrd: Option<PathBuf>,
+    /// ProxBalance's database, or one of its older JSON files.
+    pub proxbalance: Option<PathBuf>,
+    /// As in [`RecommendRequest`]; absent: the newest tick says which guest is on which node.
+    pub inventory_path: Option<PathBuf>,
+    /// Moment up to which history is taken; absent: the clock.
+    pub now: Option<UnixTime>,
+}
+
 /// A question with no more than a moment: `compress`, `status`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -699,8 +769,20 @@ pub struct TrendsRequest {
     pub node: Option<String>,
     /// Only this guest.
     pub guest: Option<Vmid>,
+    /// Only nodes or only guests.
+    pub only: Option<Only>,
     /// Content of the settings file; absent: the defaults.
     pub settings: Option<String>,
+}
+
+/// A half of a cluster's trends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Only {
+    /// Its nodes.
+    Nodes,
+    /// Its guests.
+    Guests,
 }
 
 /// What to decide from.
@@ -760,6 +842,54 @@ pub struct DrainRequest {
     pub settings: Option<String>,
     /// The node.
     pub node: String,
+}
+
+/// Whose outcomes to tell.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutcomesRequest {
+    /// As in [`TrendsRequest`].
+    pub now: Option<UnixTime>,
+    /// Only this guest.
+    pub guest: Option<Vmid>,
+    /// Content of the settings file; absent: the defaults.
+    pub settings: Option<String>,
+}
+
+/// What other moves, or none, would have made of the stored time.
+#[derive(Clone, Debug, Serialize)]
+pub struct BacktestReply {
+    /// End of the stored time that was asked for.
+    pub now: UnixTime,
+    /// One sentence.
+    pub summary: String,
+    /// Figures of what really happened, then of each policy.
+    #[serde(flatten)]
+    pub report: Report,
+    /// What makes the figures less than they seem, and what was odd.
+    pub warnings: Vec<String>,
+}
+
+/// What to replay.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BacktestRequest {
+    /// End of the replay; as in [`TrendsRequest`].
+    pub now: Option<UnixTime>,
+    /// Days judged, 1 to 90; absent: 30.
+    pub days: Option<u32>,
+    /// Hours between decisions, 1 to 24; absent: 6.
+    pub every: Option<usize>,
+    /// Names of policies; absent: none and ours.
+    pub policies: Option<Vec<String>>,
+    /// Names of sensitivities to compare; absent: that of the settings.
+    pub sensitivities: Option<Vec<String>>,
+    /// As in [`RecommendRequest`].
+    pub inventory_path: Option<PathBuf>,
+    /// As in [`RecommendRequest`].
+    pub inventory: Option<Inventory>,
+    /// Content of the settings file; absent: the defaults.
+    pub settings: Option<String>,
 }
 
 /// What to plot.
@@ -847,4 +977,25 @@ pub struct StatusReply {
     pub last_sample_age: Option<i64>,
     /// How large the store is.
     pub size: Option<Stats>,
+    /// How complete the collector's work is: of its runs, whoever was in them.
+    pub quality: Option<DataQuality>,
+    /// How the collector does.
+    pub collector: Option<CollectorHealth>,
+    /// What an admin should know, each with its remedy; empty when all is well.
+    pub warnings: Vec<String>,
+}
+
+/// How the collector does, judged by what it stored.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CollectorHealth {
+    /// Time of the newest run that stored something, at or before now.
+    pub last_run: UnixTime,
+    /// Seconds usually between two runs; `None` while no two are kept.
+    pub interval: Option<i64>,
+    /// Runs in the last hour.
+    pub runs_last_hour: u32,
+    /// Runs that the last hour lacks, by the usual interval; `None` while that is not known.
+    pub missed_last_hour: Option<u32>,
+    /// Whether the next run is overdue: none for more than two intervals and a minute.
+    pub late: bool,
 }

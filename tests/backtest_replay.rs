@@ -1,7 +1,7 @@
 //! Promises of the replay: nothing is seen ahead, nobody comes back, the same again is the same.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
-use pve_foresight::backtest::{Bounds, Demand, Outcome, Policy, Recording, replay};
+use pve_foresight::backtest::{Bounds, Contestant, Demand, Outcome, Policy, Recording, replay};
 use pve_foresight::model::{HOUR, Migration};
 use pve_foresight::series::LocalTime;
 use pve_foresight::settings::PenaltyConfig;
@@ -34,7 +34,8 @@ fn recording(seed: u64) -> Recording {
 
 fn run(recording: &Recording, policies: &[Policy]) -> Vec<Outcome> {
     let config = PenaltyConfig::default();
-    replay(recording, policies, BOUNDS, &config, &LocalTime::utc()).unwrap().outcomes
+    let contestants = Contestant::all(policies, &config);
+    replay(recording, &contestants, BOUNDS, &config, &LocalTime::utc()).unwrap().outcomes
 }
 
 /// Moves before an hour of the recording.
@@ -107,6 +108,7 @@ fn doing_nothing_is_the_recorded_load() {
 fn too_short_a_recording_is_refused_with_the_reason() {
     let bounds = Bounds { warm_up: 30 * 24, ..BOUNDS };
     let config = PenaltyConfig::default();
-    let refused = replay(&recording(3), &[Policy::None], bounds, &config, &LocalTime::utc());
+    let nobody = Contestant::all(&[Policy::None], &config);
+    let refused = replay(&recording(3), &nobody, bounds, &config, &LocalTime::utc());
     assert!(refused.unwrap_err().to_string().contains("warm-up"));
 }

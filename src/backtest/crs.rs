@@ -63,7 +63,7 @@ fn shares(view: &View, loads: &[(f64, f64)]) -> Vec<f64> {
         let (cores, bytes) = view.capacity(n);
         0.5 * (cpu / cores).min(1.0) + 0.5 * (memory / bytes).min(1.0)
     };
-    loads.iter().enumerate().map(share).collect()
+    loads.iter().enumerate().filter(|(n, _)| view.on(*n)).map(share).collect()
 }
 
 /// Coefficient of variation, scaled to be 1 when one node has all the load.

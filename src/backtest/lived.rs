@@ -1,6 +1,7 @@
 //! The course of a replay: who was where, and what the nodes carried.
 
-use super::recording::Recording;
+use super::recording::{Machine, Recording};
+use super::rules::Rules;
 use crate::model::{HOUR, Migration, UnixTime};
 
 /// A move that a policy made.
@@ -48,17 +49,30 @@ impl Lived {
         for (past, host) in self.past_hosts.iter_mut().zip(&self.hosts) {
             past.push(Some(*host));
         }
-        for (n, node) in recording.nodes.iter().enumerate() {
-            let here = || {
-                let all = recording.guests.iter().zip(&self.hosts);
-                all.filter(|(_, host)| **host == n).map(|(g, _)| &g.demand).chain([&node.own])
-            };
-            let cpu = here().filter_map(|d| d.cpu_hours[hour]).sum();
-            let memory = here().filter_map(|d| d.memory_hours[hour]).sum();
-            self.node_cpu[n].push(Some(cpu));
-            self.node_memory[n].push(Some(memory));
+        let own = |n: &Machine| (n.own.cpu_hours[hour], n.own.memory_hours[hour]);
+        let mut used: Vec<_> = recording.nodes.iter().map(own).collect();
+        for (guest, host) in recording.guests.iter().zip(&self.hosts) {
+            let (cpu, memory) = &mut used[*host];
+            let demand = &guest.demand;
+            *cpu = cpu.map(|x| x + demand.cpu_hours[hour].unwrap_or(0.0));
+            *memory = memory.map(|x| x + demand.memory_hours[hour].unwrap_or(0.0));
+        }
+        for (n, (cpu, memory)) in used.into_iter().enumerate() {
+            self.node_cpu[n].push(cpu);
+            self.node_memory[n].push(memory);
         }
         self.hours += 1;
+    }
+
+    /// Guests whose node is off in the coming hour go where they really were then: HA or the
+    /// admin saw to that. No policy did it, so it is no move.
+    pub(super) fn flee(&mut self, recording: &Recording, really: &[usize]) {
+        let hour = self.hours;
+        for (host, &really) in self.hosts.iter_mut().zip(really) {
+            if !recording.on(*host, hour) && recording.on(really, hour) {
+                *host = really;
+            }
+        }
     }
 
     /// Guests move.
@@ -77,19 +91,25 @@ impl Lived {
 #[derive(Clone, Copy, Debug)]
 pub struct View<'a> {
     recording: &'a Recording,
+    rules: &'a Rules,
     /// What happened so far.
     pub lived: &'a Lived,
 }
 
 impl<'a> View<'a> {
     /// The view after the hours that `lived` has.
-    pub(super) fn new(recording: &'a Recording, lived: &'a Lived) -> Self {
-        Self { recording, lived }
+    pub(super) fn new(recording: &'a Recording, rules: &'a Rules, lived: &'a Lived) -> Self {
+        Self { recording, rules, lived }
     }
 
     /// The moment of the decision.
     pub fn now(&self) -> UnixTime {
         self.recording.start + self.lived.hours as i64 * HOUR
+    }
+
+    /// Whether a node was on in the last hour.
+    pub fn on(&self, node: usize) -> bool {
+        self.lived.hours.checked_sub(1).is_some_and(|hour| self.recording.on(node, hour))
     }
 
     /// Number of nodes.
@@ -147,10 +167,14 @@ impl<'a> View<'a> {
         (last(self.cpu_hours(guest, 1)), last(self.memory_hours(guest, 1)))
     }
 
-    /// Whether the guest could run on the node: its cores are there, its memory has room.
+    /// Whether the guest could move to the node: it runs, the node is on, no rule forbids it, its
+    /// cores are there, its memory has room.
     pub fn fits(&self, guest: usize, node: usize, memory_there: f64) -> bool {
         let (cores, memory) = self.capacity(node);
-        self.guest_cores(guest) <= cores
+        let runs = self.cpu_hours(guest, 1).last().is_some_and(Option::is_some);
+        runs && self.on(node)
+            && self.rules.allow(guest, node)
+            && self.guest_cores(guest) <= cores
             && memory_there + self.last_hour(guest).1 <= FULLEST * memory
     }
 

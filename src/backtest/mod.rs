@@ -11,9 +11,12 @@ mod policy;
 mod recording;
 mod relief;
 mod replay;
+mod rules;
+mod simulated;
 mod snapshot;
+mod stored;
 
 pub use lived::{Lived, Relocation, View};
 pub use policy::Policy;
 pub use recording::{Demand, Machine, Recording, Tenant};
-pub use replay::{Bounds, Day, Outcome, Report, replay};
+pub use replay::{Bounds, Contestant, Day, Outcome, Report, replay};

@@ -4,13 +4,14 @@
 use super::lived::{Lived, Relocation, View};
 use super::recording::Recording;
 use crate::model::{Bytes, Cores, GuestStatus, HOUR, Inventory, Migration, UnixTime};
+use crate::outcome::Experience;
 use crate::outlook::{
     GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings,
 };
 use crate::recommend::{Constraints, Plan, Question, plan, states};
 use crate::series::{LocalTime, Point};
 use crate::settings::PenaltyConfig;
-use crate::trend::{Nature, Trend};
+use crate::trend::{Nature, Trend, in_parallel};
 
 /// Hours of history that an outlook is made from, as from the store: the hourly tier.
 const WINDOW: usize = 336;
@@ -35,7 +36,7 @@ impl<'a> Ours<'a> {
         config: &'a PenaltyConfig,
         local: &'a LocalTime,
     ) -> Self {
-        let points = recording.guests.iter().map(|g| g.points(recording.start)).collect();
+        let points = recording.guests.iter().map(|g| recording.points(g)).collect();
         let nodes = vec![None; recording.nodes.len()];
         Self { recording, config, local, points, guests: Vec::new(), nodes, analysed: None }
     }
@@ -69,6 +70,7 @@ impl<'a> Ours<'a> {
                 inventory: &inventory,
                 constraints: &Constraints::new(&inventory),
                 config: self.config,
+                experience: &Experience::default(),
                 local: self.local,
             })
         };
@@ -87,11 +89,9 @@ impl<'a> Ours<'a> {
                 let start = points.partition_point(|p| p.time < lens.now - WINDOW as i64 * HOUR);
                 lens.trend(&points[start..end], 1.0, nature, &[])
             };
-            self.guests = self
-                .points
-                .iter()
-                .map(|(cpu, memory)| (trend(cpu, Nature::Work), trend(memory, Nature::Fill)))
-                .collect();
+            self.guests = in_parallel(&self.points, |(cpu, memory)| {
+                (trend(cpu, Nature::Work), trend(memory, Nature::Fill))
+            });
         }
         for n in 0..self.nodes.len() {
             if self.nodes[n].is_none() {
@@ -148,7 +148,7 @@ impl<'a> Ours<'a> {
             self.nodes[n].clone().unwrap_or_else(|| self.node_trends(lens, lived, n));
         let outlook = NodeOutlook {
             name: node.name.clone(),
-            online: true,
+            online: self.recording.on(n, lived.hours.saturating_sub(1)),
             maintenance: false,
             cores: Cores(node.cores),
             memory: Bytes(node.memory),

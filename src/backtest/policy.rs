@@ -14,6 +14,8 @@ use std::str::FromStr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Policy {
+    /// What really happened, moves and all.
+    AsItWas,
     /// Nobody moves anything.
     None,
     /// Levels the CPU load of the last hour, as the usual balancers do.
@@ -27,12 +29,13 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// All of them, ours last.
+    /// All that decide, ours last.
     pub const ALL: [Self; 5] = [Self::None, Self::Snapshot, Self::PveCrs, Self::Relief, Self::Ours];
 
     /// Its word on the command line.
     pub fn name(self) -> &'static str {
         match self {
+            Self::AsItWas => "as-it-was",
             Self::None => "none",
             Self::Snapshot => "snapshot",
             Self::PveCrs => "pve-crs",
@@ -70,7 +73,7 @@ impl<'a> Decider<'a> {
         local: &'a LocalTime,
     ) -> Self {
         match policy {
-            Policy::None => Self::None,
+            Policy::AsItWas | Policy::None => Self::None,
             Policy::Snapshot => Self::Snapshot,
             Policy::PveCrs => Self::PveCrs,
             Policy::Relief => Self::Relief { threshold: config.cpu_threshold.0 },

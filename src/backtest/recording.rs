@@ -1,11 +1,10 @@
 //! What is replayed: the demand of all guests on one time grid, and the nodes they started on.
 
-use crate::error::{Error, Result};
-use crate::model::{DAY, GuestKind, HOUR, Inventory, UnixTime, Vmid};
+use super::lived::Relocation;
+use crate::model::{GuestKind, HOUR, Inventory, UnixTime, Vmid};
 use crate::series::Point;
-use crate::simulate::{Simulation, host_memory};
 
-/// A cluster's demand over time. Everything but `host` is independent of any placement.
+/// A cluster's demand over time. Everything but `host` and `moves` is independent of any placement.
 #[derive(Clone, Debug)]
 pub struct Recording {
     /// First second; a whole hour.
@@ -14,10 +13,14 @@ pub struct Recording {
     pub step: i64,
     /// Number of samples of each series.
     pub steps: usize,
+    /// Leading hours of which only the mean of six hours is known, a multiple of six.
+    pub coarse_hours: usize,
     /// Nodes by name.
     pub nodes: Vec<Machine>,
     /// Guests by number.
     pub guests: Vec<Tenant>,
+    /// Moves that were made while it was recorded, each with the hour from which on it counts.
+    pub moves: Vec<(usize, Relocation)>,
     /// Configuration: rules, storages, what guests need.
     pub inventory: Inventory,
 }
@@ -31,7 +34,7 @@ pub struct Machine {
     pub cores: f64,
     /// Memory it has, in bytes.
     pub memory: f64,
-    /// What it uses besides its guests.
+    /// What it uses besides its guests; nothing is known of it while it is off.
     pub own: Demand,
 }
 
@@ -90,9 +93,6 @@ pub(super) fn mean(values: &[Option<f32>]) -> Option<f64> {
     (count > 0).then(|| sum / f64::from(count))
 }
 
-/// Longest recording, in days, and most samples of all guests together that are taken.
-const MOST: (i64, usize) = (400, 500_000_000);
-
 impl Recording {
     /// Samples of an hour.
     pub fn per_hour(&self) -> usize {
@@ -104,103 +104,48 @@ impl Recording {
         self.steps / self.per_hour()
     }
 
-    /// Demand of a simulated cluster from `start` on for `days` days, sampled every `step`
-    /// seconds, with guests where they are at first.
-    pub fn of_simulation(
-        mut cluster: Simulation,
-        start: UnixTime,
-        days: i64,
-        step: i64,
-    ) -> Result<Self> {
-        if step < 1 || HOUR % step != 0 {
-            return Err(Error::invalid(format!("{step} s does not divide an hour")));
+    /// Whether the node was on in that hour.
+    pub(super) fn on(&self, node: usize, hour: usize) -> bool {
+        self.nodes[node].own.cpu_hours.get(hour).is_some_and(Option::is_some)
+    }
+
+    /// Points of a guest's CPU and memory as shares of what it has, for trend analysis.
+    pub(super) fn points(&self, guest: &Tenant) -> (Vec<Point>, Vec<Point>) {
+        let demand = &guest.demand;
+        (self.series(&demand.cpu, guest.cores), self.series(&demand.memory, guest.maxmem))
+    }
+
+    /// Points of a series as shares of `whole`: six-hourly while no more is known, then hourly.
+    fn series(&self, samples: &[Option<f32>], whole: f64) -> Vec<Point> {
+        let (per_hour, hours) = (self.per_hour(), self.hours());
+        let mut points = Vec::with_capacity(hours);
+        let mut hour = 0;
+        while hour < hours {
+            let length = if hour < self.coarse_hours { COARSE } else { 1 };
+            let end = (hour + length).min(hours);
+            let within = &samples[hour * per_hour..end * per_hour];
+            let start = self.start + hour as i64 * HOUR;
+            points.extend(point(start, (end - hour) as i64 * HOUR, within, whole));
+            hour = end;
         }
-        let steps = (days.clamp(0, MOST.0) * DAY / step) as usize;
-        if days > MOST.0 || steps.saturating_mul(cluster.guests().len()) > MOST.1 {
-            return Err(Error::invalid("too long a recording: use fewer days, guests or samples"));
-        }
-        let per_hour = (HOUR / step) as usize;
-        let first = cluster.next().map_or(start, |tick| tick.ts);
-        let inventory = cluster.inventory();
-        let host = cluster.host().clone();
-        let mut nodes: Vec<Machine> = cluster
-            .nodes()
-            .iter()
-            .map(|node| Machine {
-                name: node.name.clone(),
-                cores: node.capacity.cores.0,
-                memory: node.capacity.memory.0,
-                own: Demand::steady(
-                    host.cpu_cores,
-                    host.memory_gib * (1u64 << 30) as f64,
-                    steps,
-                    per_hour,
-                ),
-            })
-            .collect();
-        nodes.sort_by(|a, b| a.name.cmp(&b.name));
-        let mut guests = Vec::new();
-        for guest in cluster.guests() {
-            let on = cluster.host_of(guest.vmid);
-            let Some(host) = nodes.iter().position(|n| Some(n.name.as_str()) == on) else {
-                continue;
-            };
-            let mut demand = Demand::default();
-            let mut writes = Vec::with_capacity(steps);
-            for i in 0..steps {
-                let wants = guest.demand(first + i as i64 * step);
-                demand.cpu.push(wants.map(|d| d.cpu.0 as f32));
-                demand.memory.push(wants.map(|d| host_memory(guest.kind, d.mem).0 as f32));
-                writes.push(wants.map(|d| d.disk_write.0 as f32));
-            }
-            demand = Demand::of(demand.cpu, demand.memory, per_hour);
-            demand.write_hours = writes.chunks(per_hour).map(mean).collect();
-            guests.push(Tenant {
-                vmid: guest.vmid,
-                name: guest.name.clone(),
-                kind: guest.kind,
-                cores: guest.cores.0,
-                maxmem: guest.memory.0,
-                host,
-                demand,
-            });
-        }
-        guests.sort_by_key(|g| g.vmid);
-        guests.dedup_by_key(|g| g.vmid);
-        Ok(Self { start: first, step, steps, nodes, guests, inventory })
+        points
     }
 }
 
-impl Tenant {
-    /// Hourly points of CPU and memory as shares of what it has, for trend analysis.
-    pub(super) fn points(&self, start: UnixTime) -> (Vec<Point>, Vec<Point>) {
-        let cpu = hour_points(start, &self.demand.cpu, &self.demand.cpu_hours, self.cores);
-        let memory =
-            hour_points(start, &self.demand.memory, &self.demand.memory_hours, self.maxmem);
-        (cpu, memory)
-    }
-}
+/// Hours of a coarse mean.
+const COARSE: usize = 6;
 
-/// Hourly points of a series as shares of `whole`.
-fn hour_points(
-    start: UnixTime,
-    samples: &[Option<f32>],
-    hours: &[Option<f64>],
-    whole: f64,
-) -> Vec<Point> {
-    let per_hour = samples.len() / hours.len().max(1);
-    let of_hour = |(hour, mean): (usize, &Option<f64>)| {
-        let mut known: Vec<f32> =
-            samples[hour * per_hour..(hour + 1) * per_hour].iter().flatten().copied().collect();
-        known.sort_unstable_by(f32::total_cmp);
-        let high = known.get((known.len() * 95).div_ceil(100).checked_sub(1)?)?;
-        Some(Point {
-            time: start + hour as i64 * HOUR + HOUR / 2,
-            value: (*mean)? / whole.max(1e-9),
-            seconds: HOUR as u32,
-            count: known.len() as u32,
-            p95: Some(f64::from(*high) / whole.max(1e-9)),
-        })
-    };
-    hours.iter().enumerate().filter_map(of_hour).collect()
+/// The mean of samples as a share of `whole`; their 95th percentile where there are several.
+fn point(start: UnixTime, seconds: i64, samples: &[Option<f32>], whole: f64) -> Option<Point> {
+    let mut known: Vec<f32> = samples.iter().flatten().copied().collect();
+    known.sort_unstable_by(f32::total_cmp);
+    let share = |x: f64| x / whole.max(1e-9);
+    let high = known.get((known.len() * 95).div_ceil(100).checked_sub(1)?)?;
+    Some(Point {
+        time: start + seconds / 2,
+        value: share(mean(samples)?),
+        seconds: seconds as u32,
+        count: known.len() as u32,
+        p95: Some(share(f64::from(*high))),
+    })
 }

@@ -2,9 +2,10 @@
 
 use super::lived::{Lived, Relocation, View};
 use super::policy::{Decider, Policy};
-use super::recording::Recording;
+use super::recording::{Demand, Recording};
+use super::rules::Rules;
 use crate::error::{Error, Result};
-use crate::model::{DAY, HOUR, Migration};
+use crate::model::{DAY, HOUR, Migration, UnixTime};
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
 use serde::Serialize;
@@ -20,15 +21,38 @@ pub struct Bounds {
     pub every: usize,
 }
 
+/// A policy with the settings that it decides by.
+#[derive(Clone, Copy, Debug)]
+pub struct Contestant {
+    /// Who decides.
+    pub policy: Policy,
+    /// Name of the sensitivity, where several are compared.
+    pub sensitivity: Option<&'static str>,
+    /// Effective settings.
+    pub config: PenaltyConfig,
+}
+
+impl Contestant {
+    /// Each policy with the same settings.
+    pub fn all(policies: &[Policy], config: &PenaltyConfig) -> Vec<Self> {
+        let one = |&policy| Self { policy, sensitivity: None, config: *config };
+        policies.iter().map(one).collect()
+    }
+}
+
 /// A policy's overload on one day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Day {
-    /// Hours that nodes were above the threshold.
+    /// When it began.
+    pub start: UnixTime,
+    /// Hours that nodes were above a threshold, of CPU or memory.
     pub node_hours: f64,
-    /// Core-hours above the threshold.
+    /// Core-hours above the CPU threshold.
     pub core_hours: f64,
     /// Core-hours that the nodes did not have.
     pub unmet_core_hours: f64,
+    /// GiB-hours above the memory threshold.
+    pub gib_hours: f64,
     /// Moves made.
     pub moves: usize,
 }
@@ -38,12 +62,16 @@ pub struct Day {
 pub struct Outcome {
     /// The policy.
     pub policy: Policy,
-    /// Hours that nodes were above the CPU threshold.
+    /// Name of the sensitivity it decided by, where several are compared.
+    pub sensitivity: Option<&'static str>,
+    /// Hours that nodes were above a threshold, of CPU or memory.
     pub node_hours: f64,
-    /// Core-hours above the threshold: the main figure.
+    /// Core-hours above the CPU threshold: the main figure.
     pub core_hours: f64,
     /// Core-hours that guests wanted and their nodes did not have.
     pub unmet_core_hours: f64,
+    /// GiB-hours above the memory threshold.
+    pub gib_hours: f64,
     /// Migrations made.
     pub moves: usize,
     /// Memory moved.
@@ -69,6 +97,16 @@ pub struct Report {
     pub cores: f64,
     /// CPU load at which overload begins, as a share.
     pub threshold: f64,
+    /// Memory use at which overload begins, as a share.
+    pub memory_threshold: f64,
+    /// First second that was judged.
+    pub judged_from: UnixTime,
+    /// End of what was judged.
+    pub judged_until: UnixTime,
+    /// Hours between decisions.
+    pub every_hours: usize,
+    /// Judged hours of which only the mean of six hours is known.
+    pub coarse_hours: usize,
     /// Hours before the first decision.
     pub warm_up_hours: usize,
     /// Hours judged.
@@ -83,13 +121,13 @@ pub struct Report {
 
 const GIB: f64 = (1u64 << 30) as f64;
 
-/// Replays `recording` under each of `policies`. Deterministic. O(policies x (steps x guests +
-/// decisions x what the policy takes)).
+/// Replays `recording` under each of `contestants`, all judged by the thresholds of `limits`.
+/// Deterministic. O(contestants x (steps x guests + decisions x what the policy takes)).
 pub fn replay(
     recording: &Recording,
-    policies: &[Policy],
+    contestants: &[Contestant],
     bounds: Bounds,
-    config: &PenaltyConfig,
+    limits: &PenaltyConfig,
     local: &LocalTime,
 ) -> Result<Report> {
     let hours = recording.hours().min(bounds.warm_up.saturating_add(bounds.judged));
@@ -105,22 +143,25 @@ pub fn replay(
         return Err(Error::invalid("a replay needs two nodes, and an hour between decisions"));
     }
     let bounds = Bounds { judged: hours - bounds.warm_up, ..bounds };
-    let outcome = |policy: &Policy| {
-        let decider = Decider::new(*policy, recording, config, local);
-        run(recording, *policy, decider, bounds, config.cpu_threshold.0)
-    };
+    let course = Course { recording, rules: Rules::of(recording), bounds, limits, local };
     let cores = recording.nodes.iter().map(|n| n.cores).sum();
-    let (mean, unavoidable) = whole(recording, bounds, cores, config.cpu_threshold.0);
+    let (mean, unavoidable) = whole(recording, bounds, cores, limits.cpu_threshold.0);
+    let time = |hours: usize| recording.start + hours as i64 * HOUR;
     Ok(Report {
         nodes: recording.nodes.len(),
         guests: recording.guests.len(),
         cores,
-        threshold: config.cpu_threshold.0,
+        threshold: limits.cpu_threshold.0,
+        memory_threshold: limits.mem_threshold.0,
+        judged_from: time(bounds.warm_up),
+        judged_until: time(hours),
+        every_hours: bounds.every,
+        coarse_hours: recording.coarse_hours.min(hours).saturating_sub(bounds.warm_up),
         warm_up_hours: bounds.warm_up,
         judged_hours: bounds.judged,
         mean_demand: mean,
         unavoidable_core_hours: unavoidable,
-        outcomes: policies.iter().map(outcome).collect(),
+        outcomes: contestants.iter().map(|c| course.run(c)).collect(),
     })
 }
 
@@ -139,42 +180,99 @@ fn whole(recording: &Recording, bounds: Bounds, cores: f64, threshold: f64) -> (
     (sum / count / cores, above / per_hour as f64)
 }
 
-fn run(
-    recording: &Recording,
-    policy: Policy,
-    mut decider: Decider,
+/// What all contestants have in common.
+struct Course<'a> {
+    recording: &'a Recording,
+    rules: Rules,
     bounds: Bounds,
-    threshold: f64,
-) -> Outcome {
-    let mut lived = Lived::new(recording);
-    let mut days: Vec<Day> = vec![Day::default(); bounds.judged.div_ceil(24)];
-    let mut gib_moved = 0.0;
-    for hour in 0..bounds.warm_up + bounds.judged {
-        if let Some(judged) = hour.checked_sub(bounds.warm_up) {
+    limits: &'a PenaltyConfig,
+    local: &'a LocalTime,
+}
+
+impl Course<'_> {
+    /// Until the first decision, and all the way for [`Policy::AsItWas`], guests go where they went.
+    fn run(&self, contestant: &Contestant) -> Outcome {
+        let (recording, bounds) = (self.recording, self.bounds);
+        let policy = contestant.policy;
+        let mut decider = Decider::new(policy, recording, &contestant.config, self.local);
+        let mut lived = Lived::new(recording);
+        let mut really = lived.hosts.clone();
+        let mut recorded = recording.moves.as_slice();
+        let begun = recording.start + bounds.warm_up as i64 * HOUR;
+        let day = |d| Day { start: begun + d as i64 * DAY, ..Day::default() };
+        let mut days: Vec<Day> = (0..bounds.judged.div_ceil(24)).map(day).collect();
+        let (mut gib_moved, mut earlier) = (0.0, 0);
+        for hour in 0..bounds.warm_up + bounds.judged {
+            let past = recorded.partition_point(|(from, _)| *from <= hour);
+            let happened: Vec<Relocation> = recorded[..past].iter().map(|(_, m)| *m).collect();
+            recorded = &recorded[past..];
+            happened.iter().for_each(|m| really[m.guest] = m.to);
+            let Some(judged) = hour.checked_sub(bounds.warm_up) else {
+                lived.apply(recording, &happened);
+                earlier = lived.moves.len();
+                lived.pass(recording);
+                continue;
+            };
+            let view = View::new(recording, &self.rules, &lived);
+            let moves = match policy {
+                Policy::AsItWas => happened,
+                _ if judged % bounds.every == 0 => decider.decide(&view),
+                _ => Vec::new(),
+            };
+            let moves = valid(moves, &lived);
+            gib_moved += moves.iter().map(|m| view.last_hour(m.guest).1 / GIB).sum::<f64>();
             let day = &mut days[judged / 24];
-            if judged % bounds.every == 0 {
-                let moves = valid(decider.decide(&View::new(recording, &lived)), &lived);
-                let view = View::new(recording, &lived);
-                gib_moved += moves.iter().map(|m| view.last_hour(m.guest).1 / GIB).sum::<f64>();
-                day.moves += moves.len();
-                lived.apply(recording, &moves);
-            }
-            judge(recording, &lived, hour, threshold, day);
+            day.moves += moves.len();
+            lived.apply(recording, &moves);
+            lived.flee(recording, &really);
+            self.judge(&lived, hour, day);
+            lived.pass(recording);
         }
-        lived.pass(recording);
+        let sum = |of: fn(&Day) -> f64| days.iter().map(of).sum();
+        Outcome {
+            policy,
+            sensitivity: contestant.sensitivity,
+            node_hours: sum(|d| d.node_hours),
+            core_hours: sum(|d| d.core_hours),
+            unmet_core_hours: sum(|d| d.unmet_core_hours),
+            gib_hours: sum(|d| d.gib_hours),
+            moves: lived.moves.len() - earlier,
+            gib_moved,
+            returns_24h: returns(&lived.moves, earlier, DAY),
+            returns_7d: returns(&lived.moves, earlier, 7 * DAY),
+            days,
+            migrations: lived.moves.split_off(earlier),
+        }
     }
-    let sum = |of: fn(&Day) -> f64| days.iter().map(of).sum();
-    Outcome {
-        policy,
-        node_hours: sum(|d| d.node_hours),
-        core_hours: sum(|d| d.core_hours),
-        unmet_core_hours: sum(|d| d.unmet_core_hours),
-        moves: lived.moves.len(),
-        gib_moved,
-        returns_24h: returns(&lived.moves, DAY),
-        returns_7d: returns(&lived.moves, 7 * DAY),
-        days,
-        migrations: lived.moves,
+
+    /// Adds the overload of an hour to a day.
+    fn judge(&self, lived: &Lived, hour: usize, day: &mut Day) {
+        let recording = self.recording;
+        let per_hour = recording.per_hour();
+        let share = recording.step as f64 / HOUR as f64;
+        let (cpu_limit, memory_limit) = (self.limits.cpu_threshold.0, self.limits.mem_threshold.0);
+        for step in hour * per_hour..(hour + 1) * per_hour {
+            let at = |d: &Demand| {
+                let known = |x: &[Option<f32>]| x[step].map_or(0.0, f64::from);
+                (known(&d.cpu), known(&d.memory))
+            };
+            let mut used: Vec<(f64, f64)> = recording.nodes.iter().map(|n| at(&n.own)).collect();
+            for (guest, host) in recording.guests.iter().zip(&lived.hosts) {
+                let (cpu, memory) = at(&guest.demand);
+                used[*host].0 += cpu;
+                used[*host].1 += memory;
+            }
+            for (node, (cpu, memory)) in recording.nodes.iter().zip(used) {
+                let above = (cpu - cpu_limit * node.cores).max(0.0);
+                let full = (memory - memory_limit * node.memory).max(0.0);
+                if above > 0.0 || full > 0.0 {
+                    day.node_hours += share;
+                    day.core_hours += above * share;
+                    day.unmet_core_hours += (cpu - node.cores).max(0.0) * share;
+                    day.gib_hours += full / GIB * share;
+                }
+            }
+        }
     }
 }
 
@@ -183,32 +281,12 @@ fn valid(moves: Vec<Relocation>, lived: &Lived) -> Vec<Relocation> {
     moves.into_iter().filter(|m| lived.hosts[m.guest] != m.to).collect()
 }
 
-/// Adds the overload of an hour to a day.
-fn judge(recording: &Recording, lived: &Lived, hour: usize, threshold: f64, day: &mut Day) {
-    let per_hour = recording.per_hour();
-    let share = recording.step as f64 / HOUR as f64;
-    for step in hour * per_hour..(hour + 1) * per_hour {
-        let own = |d: &super::recording::Demand| d.cpu[step].map_or(0.0, f64::from);
-        let mut used: Vec<f64> = recording.nodes.iter().map(|n| own(&n.own)).collect();
-        for (guest, host) in recording.guests.iter().zip(&lived.hosts) {
-            used[*host] += own(&guest.demand);
-        }
-        for (node, used) in recording.nodes.iter().zip(used) {
-            let above = used - threshold * node.cores;
-            if above > 0.0 {
-                day.node_hours += share;
-                day.core_hours += above * share;
-                day.unmet_core_hours += (used - node.cores).max(0.0) * share;
-            }
-        }
-    }
-}
-
-/// Moves of a guest to a node that it had left less than `seconds` before.
-fn returns(moves: &[Migration], seconds: i64) -> usize {
-    let back = |(i, m): (usize, &Migration)| {
-        let left = |e: &&Migration| e.vmid == m.vmid && e.from == m.to && m.time - e.time < seconds;
-        moves[..i].iter().find(left).map(|_| ())
+/// Moves from number `first` on of a guest to a node that it had left less than `seconds` before.
+fn returns(moves: &[Migration], first: usize, seconds: i64) -> usize {
+    let back = |i: &usize| {
+        let m = &moves[*i];
+        let left = |e: &Migration| e.vmid == m.vmid && e.from == m.to && m.time - e.time < seconds;
+        moves[..*i].iter().any(left)
     };
-    moves.iter().enumerate().filter_map(back).count()
+    (first..moves.len()).filter(back).count()
 }

@@ -23,8 +23,9 @@ pub(super) fn decide(view: &View) -> Vec<Relocation> {
     while moves.len() < MOST {
         let share = |n: usize| cpu[n] / view.capacity(n).0;
         let by_share = |a: &usize, b: &usize| share(*a).total_cmp(&share(*b));
-        let Some(busiest) = (0..view.nodes()).max_by(by_share) else { break };
-        let Some(idlest) = (0..view.nodes()).min_by(by_share) else { break };
+        let on = || (0..view.nodes()).filter(|n| view.on(*n));
+        let Some(busiest) = on().max_by(by_share) else { break };
+        let Some(idlest) = on().min_by(by_share) else { break };
         let gap = share(busiest) - share(idlest);
         if gap <= SPREAD {
             break;

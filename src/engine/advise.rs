@@ -29,6 +29,7 @@ pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) 
         overload_before: plan.before,
         overload_after: plan.after,
         horizon_hours: q.outlook.horizon().round(),
+        trend_hours: crate::trend::TREND_HOURS,
         summary: summary(q, &plan),
         crs: plan.balancer,
         changes: None,

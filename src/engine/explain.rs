@@ -6,7 +6,7 @@ use super::advise::unknown;
 use super::command::{command, runs};
 use crate::api::{
     DrainBlocker, DrainNode, DrainReply, DrainStay, DrainStep, ExplainMove, ExplainReply,
-    ExplainTarget, Place, Verdict,
+    ExplainTarget, Place, Standing,
 };
 use crate::error::{Error, Kind, Result};
 use crate::evidence::guest_label;
@@ -135,14 +135,14 @@ fn verdict(
     explained: &Explained,
     plan: &Plan,
     targets: &[ExplainTarget],
-) -> (Verdict, String) {
+) -> (Standing, String) {
     let label = label(q, guest);
     let own = |step: &Step| q.outlook.guests[step.guest].vmid == guest.vmid;
     let name = |node: usize| &q.outlook.nodes[node].name;
     if let Some((i, step)) = plan.steps.iter().enumerate().find(|(_, s)| own(s)) {
         let (source, target) = (name(step.source), name(step.target));
         let text = format!("The plan moves {label} from {source} to {target} (step {}).", i + 1);
-        return (Verdict::Recommended, text);
+        return (Standing::Recommended, text);
     }
     if let Some(weighed) = plan.considered.iter().find(|c| own(&c.step)) {
         let target = name(weighed.step.target);
@@ -150,15 +150,15 @@ fn verdict(
             "A move of {label} to {target} was weighed and rejected: it {}.",
             weighed.reason
         );
-        return (Verdict::Weighed, text);
+        return (Standing::Weighed, text);
     }
     if let Some(first) = explained.blockers.first() {
-        return (Verdict::Stays, format!("{label} stays on {}: it {}.", guest.node, first.text));
+        return (Standing::Stays, format!("{label} stays on {}: it {}.", guest.node, first.text));
     }
     let possible: Vec<&ExplainTarget> = targets.iter().filter(|t| t.feasible).collect();
     let Some(best) = possible.first() else {
         let text = format!("{label} stays on {}: no other node can take it.", guest.node);
-        return (Verdict::Stays, text);
+        return (Standing::Stays, text);
     };
     let instead: Vec<String> = plan
         .steps
@@ -177,7 +177,7 @@ fn verdict(
         targets.len(),
         best.node
     );
-    (Verdict::Possible, text)
+    (Standing::Possible, text)
 }
 
 fn label(q: &Question, guest: &GuestFacts) -> String {

@@ -2,34 +2,42 @@
 //! elsewhere; what stands here is the order of steps.
 
 mod advise;
+mod backtest;
 mod changes;
 mod command;
 mod explain;
 mod export;
 mod import;
 mod lines;
+mod outcomes;
 mod prepare;
 mod report;
+mod status;
 mod thin;
 
 use crate::api::{
-    AppendReply, CollectReply, CompressReply, HistoryReply, LineError, QualityEntry, QualityReply,
-    RecommendReply, StatsReply, StatusReply, TrendsReply, VerifyReply,
+    AppendReply, CollectReply, CompressReply, HistoryReply, LineError, Only, QualityEntry,
+    QualityReply, RecommendReply, StatsReply, StatusReply, TrendsReply, VerifyReply,
 };
 use crate::collect::{Counters, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
-use crate::model::{HOUR, Inventory, NodeSample, Tick, UnixTime, Vmid};
+use crate::model::{
+    GuestMetric, GuestSample, HOUR, Inventory, Metric, NodeSample, Tick, UnixTime, Vmid,
+};
 use crate::recommend::{Constraints, Question, states};
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
 use crate::store::{Appended, Entity, Reader, Retention, Writer};
 use crate::trend::cases::answer_numbered;
+pub use backtest::BacktestRequest;
 pub use changes::changes;
 pub use export::{ExportFormat, ExportRequest};
-pub use import::{ImportRequest, ImportSource, Progress};
+pub use import::{ImportRequest, ImportSource, Progress, Report};
 use lines::{Line, Lines, MAX_LINE};
-use prepare::History;
+pub use outcomes::OutcomesRequest;
+use prepare::{DECISIVE, History};
 use std::borrow::Borrow;
+use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
@@ -59,6 +67,8 @@ pub struct TrendsRequest {
     pub node: Option<String>,
     /// Only this guest.
     pub guest: Option<Vmid>,
+    /// Only nodes or only guests.
+    pub only: Option<Only>,
     /// Effective settings: thresholds to project to.
     pub config: PenaltyConfig,
 }
@@ -107,11 +117,14 @@ impl Engine {
         let (previous, odd) = Counters::load(&file);
         identify(root, &mut live, &previous);
         let (tick, counters, warnings) = rates(&previous, &live, now);
-        let done = self.append([&tick])?;
+        let mut writer = Writer::open(&self.state, Retention::default())?;
+        let done = writer.append_all([&tick])?;
         counters.save(&file)?;
+        let odd_outcomes = self.follow_up(&writer, root, &done, now);
         let mut all: Vec<String> = odd.iter().map(ToString::to_string).collect();
         all.extend(live.warnings.iter().chain(&warnings).map(ToString::to_string));
         all.extend(done.warnings.iter().map(ToString::to_string));
+        all.extend(odd_outcomes);
         if let Some(time) = done.duplicates.first() {
             all.push(format!("a tick at {time} is stored already; this one was left out"));
         }
@@ -209,23 +222,9 @@ impl Engine {
         Ok(reply)
     }
 
-    /// How the store is; that there is none yet is an answer, not an error.
+    /// How the store and its collector are; that there is none yet is an answer, not an error.
     pub fn status(&self, now: Option<UnixTime>) -> Result<StatusReply> {
-        let now = now.unwrap_or_else(clock);
-        let reader = match Reader::open(&self.state) {
-            Ok(reader) => Some(reader),
-            Err(e) if e.kind == Kind::NotFound => None,
-            Err(e) => return Err(e),
-        };
-        let last = reader.as_ref().map(|r| r.last_tick(now)).transpose()?.flatten().map(|t| t.ts);
-        Ok(StatusReply {
-            version: env!("CARGO_PKG_VERSION"),
-            now,
-            store: reader.is_some(),
-            last_sample: last,
-            last_sample_age: last.map(|ts| now - ts),
-            size: reader.map(|r| r.stats(now)).transpose()?,
-        })
+        status::status(&self.state, now.unwrap_or_else(clock))
     }
 
     /// How complete the stored data is: of one, or of everybody who is there.
@@ -239,11 +238,10 @@ impl Engine {
             (None, Some(vmid)) => vec![Entity::Guest(vmid)],
             (None, None) => nodes.chain(guests).collect(),
         };
-        let entry = |entity: Entity| {
-            let quality = reader.get_data_quality(&entity, now)?;
-            Ok(QualityEntry { entity: report::entity_label(&entity), quality })
-        };
-        Ok(QualityReply { now, entities: asked.into_iter().map(entry).collect::<Result<_>>()? })
+        let qualities = reader.data_quality(&asked, now)?;
+        let entry =
+            |(entity, quality)| QualityEntry { entity: report::entity_label(entity), quality };
+        Ok(QualityReply { now, entities: asked.iter().zip(qualities).map(entry).collect() })
     }
 
     /// Reads every byte and tells what is not as it was written.
@@ -262,7 +260,10 @@ impl Engine {
     pub fn trends(&self, request: &TrendsRequest) -> Result<TrendsReply> {
         let reader = Reader::open(&self.state)?;
         let (now, _) = self.moment(&reader, request.now)?;
-        let history = History::load(&reader, now, request.lookback_hours)?;
+        // Of one node or guest the values of all the others are not worth the wait.
+        let all = request.node.is_none() && request.guest.is_none();
+        let wanted = if all { GuestMetric::ALL } else { &[] };
+        let history = History::load(&reader, now, request.lookback_hours, wanted)?;
         report::trends(&history, request, &local_time(now))
     }
 
@@ -298,21 +299,24 @@ impl Engine {
             (None, Some(path)) => read_inventory(path)?,
         };
         let lookback = request.config.settings.analysis_lookback.hours().0 as u32;
-        let history = History::load(&reader, now, lookback)?;
+        let history = History::load(&reader, now, lookback, &DECISIVE)?;
         let local = local_time(now);
         let inventory = current(inventory, &tick);
         let outlook = prepare::outlook(&history, &inventory, &request.config, &local);
         let states = states(&outlook, &request.config);
+        let (experience, odd) = self.experience(&history);
         let question = Question {
             outlook: &outlook,
             states: &states,
             inventory: &inventory,
             constraints: &Constraints::new(&inventory),
             config: &request.config,
+            experience: &experience,
             local: &local,
         };
         let mut warnings: Vec<String> =
             inventory.warnings.iter().map(ToString::to_string).collect();
+        warnings.extend(odd);
         warnings.extend(history.warnings());
         if request.now.is_none() && clock() - now > STALE {
             warnings.push(format!(
@@ -377,6 +381,15 @@ fn parse_tick(line: &[u8]) -> Result<Tick> {
     Ok(tick)
 }
 
+/// Constraints from a pmxcfs tree or a JSON file; without either, what a tick tells.
+fn inventory_of(path: Option<&Path>, tick: &Tick, now: UnixTime) -> Result<Inventory> {
+    match path {
+        None => Ok(Inventory::from_tick(tick)),
+        Some(path) if path.is_dir() => inventory(path, now),
+        Some(path) => read_inventory(path),
+    }
+}
+
 /// An inventory from a JSON file.
 fn read_inventory(path: &Path) -> Result<Inventory> {
     use std::io::Read;
@@ -395,8 +408,9 @@ fn read_inventory(path: &Path) -> Result<Inventory> {
 
 /// Where guests are and which nodes are online, by the newest tick: an inventory file may be older.
 fn current(mut inventory: Inventory, tick: &Tick) -> Inventory {
+    let guests: BTreeMap<Vmid, &GuestSample> = tick.guests.iter().map(|g| (g.vmid, g)).collect();
     for guest in &mut inventory.guests {
-        if let Some(seen) = tick.guests.iter().find(|g| g.vmid == guest.vmid) {
+        if let Some(seen) = guests.get(&guest.vmid) {
             guest.node.clone_from(&seen.node);
             guest.status = seen.status;
         }

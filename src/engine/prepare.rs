@@ -6,12 +6,13 @@ use crate::model::{
     NodeMetric, UnixTime,
 };
 use crate::outlook::{
-    GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings,
+    GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, hosts, in_units,
+    newest,
 };
 use crate::series::{LocalTime, Point};
 use crate::settings::PenaltyConfig;
 use crate::store::{self, Capacity, Detail, Fleet, GuestTrack, Placement, Reader, Resolution};
-use crate::trend::Nature;
+use crate::trend::{Nature, in_parallel};
 use std::collections::BTreeMap;
 
 /// History that daily and weekly profiles are made from, whatever the lookback.
@@ -19,6 +20,10 @@ const PROFILE: i64 = 14 * DAY;
 /// What "now" is the mean of: the present counts for days in what is expected, so it must not hang
 /// on a few minutes.
 const CURRENT: i64 = HOUR;
+/// What a decision reads of guests.
+pub(super) const DECISIVE: [GuestMetric; 4] =
+    [GuestMetric::Cpu, GuestMetric::Memory, GuestMetric::MemoryHost, GuestMetric::DiskWrite];
+
 /// Stored rows around `now`, in the resolutions that analysis uses.
 pub(super) struct History {
     /// Moment of the analysis.
@@ -37,8 +42,14 @@ struct Found<'a, M> {
 }
 
 impl History {
-    /// Loads what `lookback_hours` before `now` needs. O(bytes of the hourly tier).
-    pub(super) fn load(reader: &Reader, now: UnixTime, lookback_hours: u32) -> Result<Self> {
+    /// Loads what `lookback_hours` before `now` needs. O(bytes of the hourly tier). These metrics
+    /// of guests are made ready, others on demand.
+    pub(super) fn load(
+        reader: &Reader,
+        now: UnixTime,
+        lookback_hours: u32,
+        guest_metrics: &[GuestMetric],
+    ) -> Result<Self> {
         let hour = now - now.rem_euclid(HOUR);
         let start = hour - PROFILE;
         let mut coarse = Vec::new();
@@ -48,6 +59,7 @@ impl History {
         }
         coarse.push(reader.fleet(start..hour, Resolution::Hourly, Detail::Typical)?);
         let recent = reader.fleet(hour - HOUR..now + 1, Resolution::Raw, Detail::Typical)?;
+        coarse.iter().chain([&recent]).for_each(|fleet| fleet.decode(&[], guest_metrics));
         Ok(Self { now, coarse, recent })
     }
 
@@ -99,12 +111,7 @@ impl History {
     }
 
     fn find_guest(&self, track: &GuestTrack) -> Found<'_, GuestMetric> {
-        let same = |g: &GuestTrack| g.vmid == track.vmid && g.since == track.since;
-        let find = |fleet: &Fleet| {
-            let key = |g: &GuestTrack| (g.vmid, g.since);
-            let place = fleet.guests.partition_point(|g| key(g) < key(track));
-            fleet.guests.get(place).filter(|g| same(g)).map(|_| place)
-        };
+        let find = |fleet: &Fleet| place_of(fleet, track);
         Found {
             coarse: self.coarse.iter().filter_map(|f| Some((f, find(f)?))).collect(),
             recent: find(&self.recent).map(|i| (&self.recent, i)),
@@ -136,18 +143,33 @@ impl History {
     fn past_of(&self, track: &GuestTrack) -> (Vec<Placement>, Vec<Capacity>) {
         let (mut placements, mut capacities) = (Vec::new(), Vec::new());
         for fleet in self.coarse.iter().chain([&self.recent]) {
-            let same = fleet.guests.iter().find(|g| g.vmid == track.vmid && g.since == track.since);
-            let Some(same) = same else { continue };
-            placements.extend(same.placements.iter().cloned());
-            capacities.extend(same.capacities.iter().copied());
+            let Some(place) = place_of(fleet, track) else { continue };
+            placements.extend(fleet.guests[place].placements.iter().cloned());
+            capacities.extend(fleet.guests[place].capacities.iter().copied());
         }
         (placements, capacities)
+    }
+
+    /// Newest known cores and memory in bytes of a node, 0 where not known.
+    pub(super) fn node_size(&self, name: &str) -> (f64, f64) {
+        newest(&self.node_capacities(name))
+    }
+
+    /// Newest known cores and memory in bytes of a guest, 0 where not known.
+    pub(super) fn guest_size(&self, track: &GuestTrack) -> (f64, f64) {
+        newest(&self.past_of(track).1)
     }
 
     fn node_capacities(&self, name: &str) -> Vec<Capacity> {
         let fleets = self.coarse.iter().chain([&self.recent]);
         fleets.filter_map(|f| Some(&f.nodes[f.node(name)?].capacities)).flatten().copied().collect()
     }
+}
+
+/// Where a fleet has this incarnation of a guest.
+fn place_of(fleet: &Fleet, track: &GuestTrack) -> Option<usize> {
+    let key = |g: &GuestTrack| (g.vmid, g.since);
+    fleet.guests.binary_search_by_key(&key(track), key).ok()
 }
 
 impl<M: Metric> Found<'_, M> {
@@ -190,19 +212,19 @@ impl<M: Metric> Found<'_, M> {
             _ => Some(sum / f64::from(count)),
         }
     }
+}
 
-    /// Hourly means on the grid that starts at `start`.
-    fn hourly(&self, metric: M, start: UnixTime, hours: usize) -> Vec<Option<f64>> {
-        let mut sums = vec![(0.0, 0.0); hours];
-        for point in self.points(metric).iter().filter(|p| i64::from(p.seconds) <= HOUR) {
-            let slot = usize::try_from((point.time - start).div_euclid(HOUR)).ok();
-            if let Some(slot) = slot.and_then(|s| sums.get_mut(s)) {
-                slot.0 += point.value * f64::from(point.count);
-                slot.1 += f64::from(point.count);
-            }
+/// Hourly means on the grid that starts at `start`.
+fn hourly(points: &[Point], (start, hours): (UnixTime, usize)) -> Vec<Option<f64>> {
+    let mut sums = vec![(0.0, 0.0); hours];
+    for point in points.iter().filter(|p| i64::from(p.seconds) <= HOUR) {
+        let slot = usize::try_from((point.time - start).div_euclid(HOUR)).ok();
+        if let Some(slot) = slot.and_then(|s| sums.get_mut(s)) {
+            slot.0 += point.value * f64::from(point.count);
+            slot.1 += f64::from(point.count);
         }
-        sums.into_iter().map(|(sum, weight)| (weight > 0.0).then(|| sum / weight)).collect()
     }
+    sums.into_iter().map(|(sum, weight)| (weight > 0.0).then(|| sum / weight)).collect()
 }
 
 /// Everything that a decision reads, from the store's rows.
@@ -218,15 +240,16 @@ pub(super) fn outlook(
     let moves = history.migrations();
     let lens = Lens { now: history.now, config, local };
     let analysis = Analysis { history, lens, moves: &moves };
-    let mut guests: Vec<(GuestOutlook, GuestHistory)> = Vec::new();
-    for track in history.guest_tracks() {
+    let with_host = |track| -> Option<(&GuestTrack, usize)> {
+        let track: &GuestTrack = track;
         let running = matches!(track.status, GuestStatus::Running | GuestStatus::Paused);
-        let host = track.placements.last().and_then(|p| index.get(&*p.host).copied());
-        if let (true, false, Some(host)) = (running, track.template, host) {
-            guests.push(analysis.guest(track, host, &index));
-        }
-    }
-    let nodes = names.iter().map(|name| analysis.node(name, inventory)).collect();
+        let host = track.placements.last().and_then(|p| index.get(&*p.host).copied())?;
+        (running && !track.template).then_some((track, host))
+    };
+    let placed: Vec<(&GuestTrack, usize)> =
+        history.guest_tracks().into_iter().filter_map(with_host).collect();
+    let guests = in_parallel(&placed, |(track, host)| analysis.guest(track, *host, &index));
+    let nodes = in_parallel(&names, |name| analysis.node(name, inventory));
     lens.outlook(nodes, guests)
 }
 
@@ -240,17 +263,18 @@ impl Analysis<'_> {
     fn node(&self, name: &str, inventory: &Inventory) -> (NodeOutlook, NodeHistory) {
         let (history, config) = (self.history, self.lens.config);
         let found = history.find_node(name);
-        let (start, hours) = history.grid();
+        let grid = history.grid();
         let capacities = history.node_capacities(name);
         let (cores, memory) = newest(&capacities);
         let shifts: Vec<UnixTime> =
             self.moves.iter().filter(|m| m.from == name || m.to == name).map(|m| m.time).collect();
-        let trend = |metric, threshold: f64, nature| {
-            self.lens.trend(&history.node_points(name, metric), threshold, nature, &shifts)
+        let trend = |points: &[Point], threshold: f64, nature| {
+            self.lens.trend(points, threshold, nature, &shifts)
         };
-        let shares = |metric| found.hourly(metric, start, hours);
         let now = |metric| found.current(metric, history.now);
-        let (cpu, mem) = (shares(NodeMetric::Cpu), shares(NodeMetric::Memory));
+        let [cpu_points, mem_points, iowait_points] =
+            [NodeMetric::Cpu, NodeMetric::Memory, NodeMetric::Iowait].map(|m| found.points(m));
+        let (cpu, mem) = (hourly(&cpu_points, grid), hourly(&mem_points, grid));
         let readings = |hourly: &[Option<f64>], metric| Readings::of(hourly, now(metric));
         let facts = inventory.node(name);
         let outlook = NodeOutlook {
@@ -262,15 +286,15 @@ impl Analysis<'_> {
             base: Default::default(),
             cpu: readings(&cpu, NodeMetric::Cpu),
             mem: readings(&mem, NodeMetric::Memory),
-            iowait: readings(&shares(NodeMetric::Iowait), NodeMetric::Iowait),
+            iowait: readings(&hourly(&iowait_points, grid), NodeMetric::Iowait),
             storage_usage: now(NodeMetric::StorageUsage).map(Fraction),
-            cpu_trend: trend(NodeMetric::Cpu, config.cpu_threshold.0, Nature::Work),
-            mem_trend: trend(NodeMetric::Memory, config.mem_threshold.0, Nature::Fill),
-            iowait_trend: trend(NodeMetric::Iowait, config.iowait_threshold.0, Nature::Work),
-            history_hours: age_hours(&history.node_points(name, NodeMetric::Cpu), history.now),
+            cpu_trend: trend(&cpu_points, config.cpu_threshold.0, Nature::Work),
+            mem_trend: trend(&mem_points, config.mem_threshold.0, Nature::Fill),
+            iowait_trend: trend(&iowait_points, config.iowait_threshold.0, Nature::Work),
+            history_hours: age_hours(&cpu_points, history.now),
         };
         let scaled = |hourly: &[Option<f64>], of: fn(&Capacity) -> Option<f64>| {
-            in_units(hourly, start, &capacities, of)
+            in_units(hourly, grid.0, &capacities, of)
         };
         let past = NodeHistory {
             cpu: scaled(&cpu, |c| c.maxcpu.map(|x| x.0)),
@@ -289,7 +313,7 @@ impl Analysis<'_> {
     ) -> (GuestOutlook, GuestHistory) {
         let history = self.history;
         let found = history.find_guest(track);
-        let (start, hours) = history.grid();
+        let grid = history.grid();
         let (placements, capacities) = history.past_of(track);
         let (cores, maxmem) = newest(&capacities);
         // What the guest takes on its host is what a move shifts; its own view is second best.
@@ -297,27 +321,22 @@ impl Analysis<'_> {
         let memory = if on_host { GuestMetric::MemoryHost } else { GuestMetric::Memory };
         let moves: Vec<Migration> =
             self.moves.iter().filter(|m| m.vmid == track.vmid).cloned().collect();
-        let trend = |metric, nature| {
-            let points = history.guest_points(track, metric);
-            self.lens.trend(&points, 1.0, nature, &[])
-        };
-        let cpu_trend = trend(GuestMetric::Cpu, Nature::Work);
-        let mem_trend = trend(memory, Nature::Fill);
-        let cpu = found.hourly(GuestMetric::Cpu, start, hours);
-        let mem = found.hourly(memory, start, hours);
+        let (cpu_points, mem_points) = (found.points(GuestMetric::Cpu), found.points(memory));
+        let cpu_trend = self.lens.trend(&cpu_points, 1.0, Nature::Work, &[]);
+        let mem_trend = self.lens.trend(&mem_points, 1.0, Nature::Fill, &[]);
+        let (cpu, mem) = (hourly(&cpu_points, grid), hourly(&mem_points, grid));
         let cpu_now = found.current(GuestMetric::Cpu, history.now).unwrap_or(0.0) * cores;
         let past = GuestHistory {
-            cpu: in_units(&cpu, start, &capacities, |c| c.maxcpu.map(|x| x.0)),
-            memory: in_units(&mem, start, &capacities, |c| c.maxmem.map(|x| x.0)),
-            host: hosts(&placements, start, hours, index),
+            cpu: in_units(&cpu, grid.0, &capacities, |c| c.maxcpu.map(|x| x.0)),
+            memory: in_units(&mem, grid.0, &capacities, |c| c.maxmem.map(|x| x.0)),
+            host: hosts(&placements, grid.0, grid.1, index),
             cpu_now,
             memory_now: found.current(memory, history.now).unwrap_or(0.0) * maxmem,
             growth: (self.lens.growth(&cpu_trend) * cores, self.lens.growth(&mem_trend) * maxmem),
         };
-        let writes = found.hourly(GuestMetric::DiskWrite, start, hours);
-        let lately = writes[hours.saturating_sub(24)..].iter().flatten();
+        let writes = hourly(&found.points(GuestMetric::DiskWrite), grid);
+        let lately = writes[writes.len().saturating_sub(24)..].iter().flatten();
         let (sum, count) = lately.fold((0.0, 0u32), |(s, n), x| (s + x, n + 1));
-        let points = history.guest_points(track, GuestMetric::Cpu);
         let outlook = GuestOutlook {
             vmid: track.vmid,
             name: track.name.clone(),
@@ -331,50 +350,10 @@ impl Analysis<'_> {
             cpu_trend,
             mem_trend,
             moves,
-            history_hours: age_hours(&points, history.now),
+            history_hours: age_hours(&cpu_points, history.now),
         };
         (outlook, past)
     }
-}
-
-/// Newest known cores and memory, 0 where none is known.
-fn newest(capacities: &[Capacity]) -> (f64, f64) {
-    let cores = capacities.iter().rev().find_map(|c| c.maxcpu).map_or(0.0, |x| x.0);
-    let memory = capacities.iter().rev().find_map(|c| c.maxmem).map_or(0.0, |x| x.0);
-    (cores, memory)
-}
-
-/// Shares of capacity in cores or bytes, with the capacity that held in each hour.
-fn in_units(
-    shares: &[Option<f64>],
-    start: UnixTime,
-    capacities: &[Capacity],
-    of: fn(&Capacity) -> Option<f64>,
-) -> Vec<Option<f64>> {
-    let known: Vec<(UnixTime, f64)> =
-        capacities.iter().filter_map(|c| Some((c.time, of(c)?))).collect();
-    let held = |time: UnixTime| {
-        let after = known.partition_point(|(from, _)| *from <= time);
-        known.get(after.saturating_sub(1)).map(|(_, x)| *x)
-    };
-    let end = |hour: usize| start + (hour as i64 + 1) * HOUR - 1;
-    shares.iter().enumerate().map(|(hour, share)| Some((*share)? * held(end(hour))?)).collect()
-}
-
-/// Host in each hour of the grid, as an index of a node that is there.
-fn hosts(
-    placements: &[Placement],
-    start: UnixTime,
-    hours: usize,
-    index: &BTreeMap<&str, usize>,
-) -> Vec<Option<usize>> {
-    let middle = |hour: usize| start + hour as i64 * HOUR + HOUR / 2;
-    let at = |hour: usize| {
-        let after = placements.partition_point(|p| p.time <= middle(hour));
-        let placement = placements.get(after.saturating_sub(1))?;
-        index.get(&*placement.host).copied()
-    };
-    (0..hours).map(at).collect()
 }
 
 /// Hours since the first of some points.

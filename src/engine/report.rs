@@ -2,12 +2,14 @@
 
 use super::TrendsRequest;
 use super::prepare::History;
-use crate::api::{GuestTrends, HistoryReply, MetricHistory, MetricTrend, NodeTrends, TrendsReply};
+use crate::api::{
+    GuestTrends, HistoryReply, MetricHistory, MetricTrend, NodeTrends, Only, TrendsReply,
+};
 use crate::error::{Error, Kind, Result};
-use crate::model::{Bucket, GuestMetric, Metric, NodeMetric, Unit, UnixTime};
+use crate::model::{Bucket, GuestMetric, Metric, Migration, NodeMetric, Unit, UnixTime};
 use crate::series::{LocalTime, Point};
 use crate::store::{self, Entity, GuestTrack};
-use crate::trend::{Nature, Params, Scale, Trend, analyze, in_parallel};
+use crate::trend::{Nature, Params, Scale, Trend, analyze, in_parallel, plot};
 
 /// Traffic below this is idle.
 const IDLE_BYTES_PER_SECOND: f64 = 10_000.0;
@@ -84,8 +86,8 @@ pub(super) fn trends(
 ) -> Result<TrendsReply> {
     let asked_node = |name: &String| request.node.as_ref().is_none_or(|n| n == name);
     let asked_guest = |t: &&GuestTrack| request.guest.is_none_or(|vmid| vmid == t.vmid);
-    let wants_nodes = request.guest.is_none();
-    let wants_guests = request.node.is_none();
+    let wants_nodes = request.guest.is_none() && request.only != Some(Only::Guests);
+    let wants_guests = request.node.is_none() && request.only != Some(Only::Nodes);
     let names = history.node_names();
     let tracks = history.guest_tracks();
     let asked: Vec<&String> = names.iter().filter(|n| wants_nodes && asked_node(n)).collect();
@@ -108,8 +110,8 @@ pub(super) fn trends(
 
 fn node(history: &History, name: &str, request: &TrendsRequest, local: &LocalTime) -> NodeTrends {
     let moves = history.migrations();
-    let shifts: Vec<UnixTime> =
-        moves.iter().filter(|m| m.from == name || m.to == name).map(|m| m.time).collect();
+    let touches = |m: &Migration| m.from == name || m.to == name;
+    let shifts: Vec<UnixTime> = moves.iter().filter(|m| touches(m)).map(|m| m.time).collect();
     let metrics = NodeMetric::ALL.iter().filter_map(|&metric| {
         let points = history.node_points(name, metric);
         let config = &request.config;
@@ -124,7 +126,7 @@ fn node(history: &History, name: &str, request: &TrendsRequest, local: &LocalTim
         let limit = threshold.map(|t| t.0);
         let params =
             Params { shifts: &shifts, ..params(metric, limit, nature, history, request, local) };
-        trend(metric, &points, &params)
+        trend(metric, &points, &params, request)
     });
     let metrics: Vec<MetricTrend> = metrics.collect();
     let stability = metrics.first().and_then(|m| m.trend.stability);
@@ -133,6 +135,10 @@ fn node(history: &History, name: &str, request: &TrendsRequest, local: &LocalTim
         lookback_hours: request.lookback_hours,
         metrics,
         stability_score: stability,
+        migrations: match request.node {
+            Some(_) => moves.into_iter().filter(touches).collect(),
+            None => Vec::new(),
+        },
     }
 }
 
@@ -148,7 +154,8 @@ fn guest(
             GuestMetric::Memory | GuestMetric::MemoryHost => Nature::Fill,
             _ => Nature::Work,
         };
-        trend(metric, &points, &params(metric, None, nature, history, request, local))
+        let params = params(metric, None, nature, history, request, local);
+        trend(metric, &points, &params, request)
     });
     let metrics: Vec<MetricTrend> = metrics.collect();
     let cpu = metrics.iter().find(|m| m.metric == GuestMetric::Cpu.name());
@@ -192,7 +199,14 @@ fn params<'a, M: Metric>(
 }
 
 /// The trend of a metric; `None` where it has no values.
-fn trend<M: Metric>(metric: M, points: &[Point], params: &Params<'_>) -> Option<MetricTrend> {
+fn trend<M: Metric>(
+    metric: M,
+    points: &[Point],
+    params: &Params<'_>,
+    request: &TrendsRequest,
+) -> Option<MetricTrend> {
     let trend: Trend = (!points.is_empty()).then(|| analyze(points, params))?;
-    Some(MetricTrend { metric: metric.name(), unit: metric.unit(), trend })
+    let single = request.node.is_some() || request.guest.is_some();
+    let plot = if single { plot(points, params) } else { None };
+    Some(MetricTrend { metric: metric.name(), unit: metric.unit(), trend, plot })
 }

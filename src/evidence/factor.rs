@@ -2,7 +2,7 @@
 
 use super::guest_label;
 use crate::model::Points;
-use crate::outlook::{NodeOutlook, Resource};
+use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{Question, Step};
 use crate::score::Contribution;
 use crate::settings::Term;
@@ -169,12 +169,26 @@ fn guest_factors(q: &Question, step: &Step) -> Vec<Factor> {
         let factor = format!("{} is bursty: its load may go by itself", guest_label(guest));
         all.push(Factor { factor, weight: Weight::Low, kind: Kind::Concern });
     }
-    if !guest.moves.is_empty() {
-        let times = guest.moves.len();
-        let factor = format!("{} moved {times} times in the stored history", guest_label(guest));
-        all.push(Factor { factor, weight: Weight::Low, kind: Kind::Info });
-    }
+    all.extend(earlier_moves(q, guest));
     all
+}
+
+/// How its earlier moves turned out, or that there were some.
+fn earlier_moves(q: &Question, guest: &GuestOutlook) -> Option<Factor> {
+    let tally = q.experience.guest(guest.vmid);
+    let (label, times) = (guest_label(guest), tally.previous_migrations.max(guest.moves.len()));
+    let s = if times == 1 { "" } else { "s" };
+    if tally.judged == 0 {
+        let factor = format!("{label} moved {times} time{s} in the stored history");
+        return (times > 0).then_some(Factor { factor, weight: Weight::Low, kind: Kind::Info });
+    }
+    let factor = format!(
+        "{label} moved {times} time{s} before: {} of {} judged moves helped",
+        tally.improved, tally.judged
+    );
+    let helped = 2 * tally.improved > tally.judged;
+    let kind = if helped { Kind::Positive } else { Kind::Concern };
+    Some(Factor { factor, weight: Weight::Medium, kind })
 }
 
 fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {

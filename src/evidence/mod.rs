@@ -10,6 +10,7 @@ pub use factor::{Factor, Kind, Weight};
 pub use sentence::explanation;
 
 use crate::model::GuestKind;
+use crate::outcome::Tally;
 use crate::outlook::{GuestOutlook, NodeOutlook};
 use crate::recommend::{Question, Step};
 use crate::trend::{Behaviour, Direction, Trend};
@@ -60,11 +61,11 @@ pub struct GuestEvidence {
     pub behavior: Option<Behaviour>,
     /// Busy hours of the day, local time.
     pub peak_hours: Vec<u8>,
-    /// Moves seen within retention.
+    /// Moves seen, judged or not.
     pub previous_migrations: usize,
     /// Share of judged moves that helped; absent while none is judged.
     pub success_rate: Option<f64>,
-    /// Verdict on the last judged move; absent while none is judged.
+    /// Verdict on the last judged move: `improved`, `no_effect` or `worse`; absent while none is judged.
     pub last_outcome: Option<String>,
 }
 
@@ -88,7 +89,7 @@ impl TrendEvidence {
         Self {
             source_node_trend: NodeEvidence::of(source, sigma),
             target_node_trend: NodeEvidence::of(target, sigma),
-            guest_trend: GuestEvidence::of(guest),
+            guest_trend: GuestEvidence::of(guest, q.experience.guest(guest.vmid)),
             decision_factors: factor::factors(q, step),
             data_quality: DataNote::of(source, target, guest),
         }
@@ -111,15 +112,16 @@ impl NodeEvidence {
 }
 
 impl GuestEvidence {
-    fn of(guest: &GuestOutlook) -> Self {
+    fn of(guest: &GuestOutlook, tally: Tally) -> Self {
         Self {
             cpu_growth_rate: rate(&guest.cpu_trend),
             cpu_growth_cores: round(guest.cpu_growth().0, 3),
             behavior: guest.cpu_trend.behaviour,
             peak_hours: guest.cpu_trend.peak_hours.clone(),
-            previous_migrations: guest.moves.len(),
-            success_rate: None,
-            last_outcome: None,
+            // Moves of the stored history that no outcome is kept of count as well.
+            previous_migrations: tally.previous_migrations.max(guest.moves.len()),
+            success_rate: tally.success_rate().map(|rate| round(rate, 2)),
+            last_outcome: tally.last_outcome.map(|v| v.name().to_string()),
         }
     }
 }

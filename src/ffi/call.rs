@@ -1,11 +1,11 @@
 //! The one landing pad below every verb: NULL and lengths are checked, panics caught, text handed
 //! out. The only place of the crate that follows a caller's pointers.
 
-use super::{Handle, Status, Text, verbs};
-use crate::engine::Engine;
+use super::{Handle, Progress, Status, Text, verbs};
+use crate::engine::{self, Engine};
 use crate::error::{Error, Kind, Result};
 use std::any::Any;
-use std::ffi::c_char;
+use std::ffi::{CString, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
@@ -49,6 +49,41 @@ pub(super) unsafe fn call(
         // SAFETY: NULL or `len` bytes, as the caller promises.
         let input = unsafe { bytes(input, len) }?;
         Ok(verb(&engine.0, input)?)
+    };
+    // SAFETY: NULL or writable, as the caller promises.
+    unsafe { land(text, work) }
+}
+
+/// Runs an import.
+///
+/// # Safety
+/// As for [`call`]; the progress function is NULL or may be called with its data.
+pub(super) unsafe fn import(
+    engine: *const Handle,
+    input: *const c_char,
+    len: usize,
+    (progress, data): (Progress, *mut c_void),
+    text: *mut Text,
+) -> Status {
+    let work = || {
+        // SAFETY: NULL or open, as the caller promises.
+        let engine = unsafe { engine.as_ref() }.ok_or_else(|| null("engine"))?;
+        // SAFETY: NULL or `len` bytes, as the caller promises.
+        let input = unsafe { bytes(input, len) }?;
+        let mut stopped = false;
+        let mut report = |at: engine::Progress| {
+            let Some(tell) = progress else { return Ok(()) };
+            let what = CString::new(at.what).unwrap_or_default();
+            // SAFETY: callable with its data, as the caller promises; the text outlives the call.
+            stopped = unsafe { tell(data, what.as_ptr(), at.done, at.total) } != 0;
+            if stopped { Err(Error::invalid("stopped")) } else { Ok(()) }
+        };
+        let done = verbs::import(&engine.0, input, &mut report);
+        if stopped {
+            let message = "stopped before its end; what is stored by now stays".to_string();
+            return Err(Failure { status: Status::Stopped, message });
+        }
+        Ok(done?)
     };
     // SAFETY: NULL or writable, as the caller promises.
     unsafe { land(text, work) }

@@ -7,7 +7,7 @@ mod call;
 mod verbs;
 
 use crate::engine::Engine;
-use std::ffi::{CStr, c_char};
+use std::ffi::{CStr, c_char, c_int, c_void};
 
 /// Number of this ABI. It changes when a program that was compiled against an older header would
 /// break; compare it with foresight_abi_version() before anything else.
@@ -35,7 +35,21 @@ pub enum Status {
     Panic = 7,
     /// A pointer that must not be NULL is NULL.
     Null = 8,
+    /// The caller's own progress function stopped the call.
+    Stopped = 9,
 }
+
+/// Is told how far a call is: `done` of `total` (0 where that is not known) of `what`, which is
+/// static text in plain words. `data` is what the caller gave for it. Runs in the caller's thread,
+/// before the call returns. Anything but 0 stops the call; jumping out of it is not allowed.
+pub type Progress = Option<
+    unsafe extern "C" fn(
+        data: *mut c_void,
+        what: *const c_char,
+        done: usize,
+        total: usize,
+    ) -> c_int,
+>;
 
 /// An engine over one state directory. It holds a path and nothing else: no open file, no lock, no
 /// thread. Any number of threads may use it at once, and so may a forked child.
@@ -149,6 +163,29 @@ pub unsafe extern "C" fn foresight_append(
     unsafe { call::call(engine, input, len, text, verbs::append) }
 }
 
+/// Takes over history that was recorded before: only for times of which the store has nothing, so
+/// that a second run adds nothing.
+///
+/// Request: {"rrd": directory of PVE's RRD files | "proxbalance": its database or JSON file,
+/// "inventory_path"?: pmxcfs tree or JSON file that says which guest is on which node, else the newest
+/// tick does, "now"?: unix seconds}. `progress` may be NULL. BUSY while another process writes; STOPPED
+/// when `progress` said so: what is stored by then stays, and the next run does the rest.
+///
+/// # Safety
+/// As for foresight_collect(). `progress` is NULL or may be called with `data`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foresight_import(
+    engine: *const Handle,
+    input: *const c_char,
+    len: usize,
+    progress: Progress,
+    data: *mut c_void,
+    text: *mut Text,
+) -> Status {
+    // SAFETY: the caller's promise above.
+    unsafe { call::import(engine, input, len, (progress, data), text) }
+}
+
 /// Rolls old samples into hourly and six-hourly values and drops what is past retention.
 ///
 /// Request: {"now"?: unix seconds}. BUSY while another process writes.
@@ -168,9 +205,9 @@ pub unsafe extern "C" fn foresight_compress(
 
 /// How nodes and guests develop.
 ///
-/// Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 2160, "node"?: name | "guest"?: vmid,
-/// "settings"?: content of the settings file as a string}. Settings that cannot be read count as
-/// the defaults, with a warning in the answer.
+/// Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 2160, "node"?: name | "guest"?: vmid |
+/// "only"?: "nodes" or "guests", "settings"?: content of the settings file as a string}. Settings
+/// that cannot be read count as the defaults, with a warning in the answer.
 ///
 /// # Safety
 /// As for foresight_collect().
@@ -188,8 +225,8 @@ pub unsafe extern "C" fn foresight_trends(
 /// The migrations that are worth it, with evidence.
 ///
 /// Request: {"now"?: unix seconds, "inventory_path"?: pmxcfs tree or JSON file | "inventory"?: the
-/// inventory itself, "settings"?: as for foresight_trends(), "since"?: an earlier answer, to tell what
-/// changed}. Without an inventory only the last tick is known, and the answer warns of it.
+/// inventory itself, "settings"?: as for foresight_trends()}. Without an inventory only the last
+/// tick is known, and the answer warns of it.
 ///
 /// # Safety
 /// As for foresight_collect().
@@ -238,6 +275,46 @@ pub unsafe extern "C" fn foresight_drain(
 ) -> Status {
     // SAFETY: the caller's promise above.
     unsafe { call::call(engine, input, len, text, verbs::drain) }
+}
+
+/// What became of migrations: each judged after 5 minutes, an hour and a day against what would
+/// have been without it, and how good the advice about them was.
+///
+/// Request: {"now"?: unix seconds, "guest"?: vmid, "settings"?: as for foresight_trends()}. Nothing
+/// is written. An outcomes file that is damaged or newer counts as empty, with a warning.
+///
+/// # Safety
+/// As for foresight_collect().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foresight_outcomes(
+    engine: *const Handle,
+    input: *const c_char,
+    len: usize,
+    text: *mut Text,
+) -> Status {
+    // SAFETY: the caller's promise above.
+    unsafe { call::call(engine, input, len, text, verbs::outcomes) }
+}
+
+/// What other moves, or none, would have made of the stored time: our advice against other policies.
+///
+/// Request: {"now"?: unix seconds, "days"?: 1 to 90, usually 30, "every"?: hours between decisions,
+/// 1 to 24, usually 6, "policies"?: names out of none, snapshot, pve-crs, relief, ours, usually
+/// none and ours, "sensitivities"?: names to compare ours with, "inventory_path"? | "inventory"?
+/// and "settings"?: as for foresight_recommend()}. The first outcome is what really happened.
+/// It takes seconds for a large cluster.
+///
+/// # Safety
+/// As for foresight_collect().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foresight_backtest(
+    engine: *const Handle,
+    input: *const c_char,
+    len: usize,
+    text: *mut Text,
+) -> Status {
+    // SAFETY: the caller's promise above.
+    unsafe { call::call(engine, input, len, text, verbs::backtest) }
 }
 
 /// What is stored of a node or guest, thinned to what a plot can show.

@@ -1,11 +1,12 @@
 //! What each verb does: a request is read, the engine asked, the reply written. No pointers here.
 
 use crate::api::{
-    CollectRequest, DrainRequest, ExplainRequest, HistoryRequest, MomentRequest, OpenRequest,
-    QualityRequest, RecommendRequest, SettingsChange, SettingsReply, SettingsRequest,
-    TrendsRequest,
+    BacktestRequest, CollectRequest, DrainRequest, ExplainRequest, HistoryRequest, ImportRequest,
+    MomentRequest, OpenRequest, OutcomesRequest, QualityRequest, RecommendRequest, SettingsChange,
+    SettingsReply, SettingsRequest, TrendsRequest,
 };
-use crate::engine::{self, Engine, EntityRequest};
+use crate::backtest::Policy;
+use crate::engine::{self, Engine, EntityRequest, ImportSource, Report};
 use crate::error::{Error, Result};
 use crate::model::{GuestMetric, Inventory, Metric, NodeMetric, UnixTime};
 use crate::settings::{Effective, Knob, Loaded, Stored, Table, get_effective_penalty_config, load};
@@ -21,6 +22,10 @@ const HOURS: RangeInclusive<u32> = 1..=2160;
 const MOMENTS: RangeInclusive<UnixTime> = 0..=7_258_118_400;
 /// Numbers of values that a plot can be asked for.
 const POINTS: RangeInclusive<usize> = 2..=2_000;
+/// Days that can be replayed, and what is usual.
+const DAYS: (RangeInclusive<u32>, u32) = (1..=90, 30);
+/// Hours between decisions that can be asked for, and what is usual: an admin does not look hourly.
+const EVERY: (RangeInclusive<usize>, usize) = (1..=24, 6);
 /// A week, and as many values as a usual plot has pixels for.
 const USUAL: (u32, usize) = (168, 300);
 
@@ -41,6 +46,18 @@ pub(super) fn append(engine: &Engine, input: &[u8]) -> Result<String> {
     answer(&engine.append_lines(input)?)
 }
 
+pub(super) fn import(engine: &Engine, input: &[u8], progress: &mut Report<'_>) -> Result<String> {
+    let ImportRequest { rrd, proxbalance, inventory_path, now } = request(input)?;
+    one_of("rrd", rrd.is_some(), "proxbalance", proxbalance.is_some())?;
+    let source = match (rrd, proxbalance) {
+        (Some(root), _) => ImportSource::Rrd(root),
+        (None, Some(file)) => ImportSource::ProxBalance(file),
+        (None, None) => return Err(Error::invalid("name what to import").at("rrd")),
+    };
+    let wanted = engine::ImportRequest { now: moment(now)?, inventory: inventory_path, source };
+    answer(&engine.import(&wanted, progress)?)
+}
+
 pub(super) fn compress(engine: &Engine, input: &[u8]) -> Result<String> {
     let MomentRequest { now } = request(input)?;
     answer(&engine.compress(moment(now)?)?)
@@ -58,6 +75,7 @@ pub(super) fn trends(engine: &Engine, input: &[u8]) -> Result<String> {
         lookback_hours: hours.transpose()?.unwrap_or(usual),
         node: asked.node,
         guest: asked.guest,
+        only: asked.only,
         config: effective.config,
     })?;
     reply.warnings.splice(0..0, warnings);
@@ -80,6 +98,58 @@ pub(super) fn recommend(engine: &Engine, input: &[u8]) -> Result<String> {
     reply.changes = asked.since.map(|earlier| engine::changes(&earlier, &reply));
     reply.warnings.splice(0..0, warnings);
     answer(&reply)
+}
+
+pub(super) fn outcomes(engine: &Engine, input: &[u8]) -> Result<String> {
+    let asked: OutcomesRequest = request(input)?;
+    let (effective, warnings) = settled(asked.settings.as_deref());
+    let mut reply = engine.outcomes(&engine::OutcomesRequest {
+        now: moment(asked.now)?,
+        guest: asked.guest,
+        config: effective.config,
+    })?;
+    reply.warnings.splice(0..0, warnings);
+    answer(&reply)
+}
+
+pub(super) fn backtest(engine: &Engine, input: &[u8]) -> Result<String> {
+    let asked: BacktestRequest = request(input)?;
+    let (path, inline) = (asked.inventory_path, asked.inventory);
+    one_of("inventory_path", path.is_some(), "inventory", inline.is_some())?;
+    let (settings, warnings) = settled(asked.settings.as_deref());
+    let policies = match asked.policies {
+        None => vec![Policy::None, Policy::Ours],
+        Some(names) => all_of("policies", &names, |name| name.parse())?,
+    };
+    let names = asked.sensitivities.unwrap_or_default();
+    let wanted = engine::BacktestRequest {
+        now: moment(asked.now)?,
+        days: within("days", asked.days.unwrap_or(DAYS.1), &DAYS.0)?,
+        every: within("every", asked.every.unwrap_or(EVERY.1), &EVERY.0)?,
+        policies,
+        sensitivities: all_of("sensitivities", &names, |name| name.parse())?,
+        inventory: path,
+        settings,
+    };
+    let mut reply = match inline {
+        None => engine.backtest(&wanted)?,
+        Some(mut inventory) => {
+            inventory.sort();
+            engine.backtest_with(&wanted, inventory)?
+        }
+    };
+    reply.warnings.splice(0..0, warnings);
+    answer(&reply)
+}
+
+/// Words of a list, each once, in the order of what they stand for.
+fn all_of<T: Ord>(
+    field: &str,
+    names: &[String],
+    read: impl Fn(&str) -> Result<T>,
+) -> Result<Vec<T>> {
+    let all: Result<std::collections::BTreeSet<T>> = names.iter().map(|name| read(name)).collect();
+    Ok(all.map_err(|e| e.at(field))?.into_iter().collect())
 }
 
 pub(super) fn explain(engine: &Engine, input: &[u8]) -> Result<String> {

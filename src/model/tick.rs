@@ -236,13 +236,15 @@ impl Tick {
             }
             node.check().map_err(|e| e.at(format!("nodes[{i}]")))?;
         }
+        // Ticks mostly list guests in order of their numbers: then none can be there twice.
+        let ordered = self.guests.windows(2).all(|pair| pair[0].vmid < pair[1].vmid);
         let mut vmids = HashSet::new();
         for (i, guest) in self.guests.iter().enumerate() {
             let place = |field: &str| format!("guests[{i}].{field}");
             if guest.vmid == 0 {
                 return Err(Error::invalid("must be at least 1").at(place("vmid")));
             }
-            if !vmids.insert(guest.vmid) {
+            if !ordered && !vmids.insert(guest.vmid) {
                 let message = format!("guest {} occurs twice in this tick", guest.vmid);
                 return Err(Error::invalid(message).at(place("vmid")));
             }
@@ -302,9 +304,10 @@ impl NodeSample {
             return Err(Error::invalid(format!("more than {MAX_STORAGES} entries")).at("storage"));
         }
         for (i, s) in self.storage.iter().enumerate() {
-            check_name(&s.id).map_err(|e| e.at(format!("storage[{i}].id")))?;
-            size(&format!("storage[{i}].total"), Some(s.total))?;
-            size(&format!("storage[{i}].used"), Some(s.used))?;
+            let place = |e: Error| e.at(format!("storage[{i}]"));
+            check_name(&s.id).map_err(|e| place(e.at("id")))?;
+            size("total", Some(s.total)).map_err(place)?;
+            size("used", Some(s.used)).map_err(place)?;
         }
         Ok(())
     }
@@ -364,6 +367,7 @@ mod tests {
         refused(|t| t.guests[0].cpu = Some(Fraction(-0.1)), "guests[0]: cpu: ");
         refused(|t| t.guests[0].mem = Some(Bytes(f64::NAN)), "guests[0]: mem: ");
         refused(|t| t.nodes[0].name.clear(), "nodes[0].name: ");
+        refused(|t| t.nodes[0].storage[0].used = Bytes(-1.0), "nodes[0]: storage[0]: used: ");
         refused(|t| t.nodes.push(t.nodes[0].clone()), "nodes[1].name: node 'pve1' occurs twice");
         refused(|t| t.guests.push(t.guests[0].clone()), "guests[1].vmid: guest 100 occurs twice");
     }

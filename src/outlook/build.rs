@@ -106,16 +106,19 @@ pub fn build(
         placed: Vec::new(),
         weights: case_weights(window, horizon_hours, weights),
     };
-    for (index, node) in nodes.iter().enumerate() {
+    let cpu_rests = besides_guests(nodes.iter().map(|n| n.cpu.clone()), guests, |g| &g.cpu);
+    let memory_rests =
+        besides_guests(nodes.iter().map(|n| n.memory.clone()), guests, |g| &g.memory);
+    let rests = cpu_rests.into_iter().zip(memory_rests);
+    for ((index, node), (cpu_rest, memory_rest)) in nodes.iter().enumerate().zip(rests) {
         let here: Vec<&GuestHistory> =
             guests.iter().filter(|(host, _)| *host == index).map(|(_, g)| g).collect();
-        let own = |past: &[Option<f64>], now: Option<f64>, series: Series, of_now: Current| {
-            let rest = besides_guests(index, past, guests, series);
+        let own = |rest: Vec<Option<f64>>, now: Option<f64>, series: Series, of_now: Current| {
             let now = now.unwrap_or(0.0) - here.iter().map(|g| of_now(g)).sum::<f64>();
             (cases(&rest, now.max(0.0), 0.0), with_guests(rest, &here, series))
         };
-        let cpu = own(&node.cpu, node.cpu_now, |g| &g.cpu, |g| g.cpu_now);
-        let memory = own(&node.memory, node.memory_now, |g| &g.memory, |g| g.memory_now);
+        let cpu = own(cpu_rest, node.cpu_now, |g| &g.cpu, |g| g.cpu_now);
+        let memory = own(memory_rest, node.memory_now, |g| &g.memory, |g| g.memory_now);
         expected.bases.push(Load { cpu: cpu.0, memory: memory.0 });
         expected.placed.push(Placed { cpu: cpu.1, memory: memory.1 });
     }
@@ -143,23 +146,23 @@ fn with_guests(
     rest
 }
 
-/// A node's recorded use less that of the guests it had *then*.
+/// Recorded use of all nodes, each less that of the guests it had *then*.
 fn besides_guests(
-    node: usize,
-    all: &[Option<f64>],
+    nodes: impl Iterator<Item = Vec<Option<f64>>>,
     guests: &[(usize, GuestHistory)],
     of: Series,
-) -> Vec<Option<f64>> {
-    let mut rest = all.to_vec();
+) -> Vec<Vec<Option<f64>>> {
+    let mut rests: Vec<Vec<Option<f64>>> = nodes.collect();
     for (_, guest) in guests {
-        for ((sum, host), used) in rest.iter_mut().zip(&guest.host).zip(of(guest)) {
-            if let (Some(sum), Some(used), true) = (sum, used, *host == Some(node)) {
-                *sum -= used;
+        for (hour, (host, used)) in guest.host.iter().zip(of(guest)).enumerate() {
+            let rest = host.and_then(|host| rests.get_mut(host)).and_then(|r| r.get_mut(hour));
+            if let (Some(Some(rest)), Some(used)) = (rest, used) {
+                *rest -= used;
             }
         }
     }
-    rest.iter_mut().flatten().for_each(|x| *x = x.max(0.0));
-    rest
+    rests.iter_mut().flatten().flatten().for_each(|x| *x = x.max(0.0));
+    rests
 }
 
 /// The present, then the last `window` recorded hours with the growth added as a ramp: the oldest

@@ -9,15 +9,19 @@
 
 mod build;
 mod lens;
+mod past;
 
 pub use build::{Expected, GuestHistory, NodeHistory, Placed, Weights, build};
 pub use lens::Lens;
+pub use past::{hosts, in_units, newest};
 
 use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
 use crate::trend::Trend;
 
 /// A resource that placements share out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Resource {
     /// Processor time, in host cores.

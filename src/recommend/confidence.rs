@@ -4,6 +4,7 @@
 //! low on its own, so all of 50 to 95 is reachable.
 
 use super::overload::{Limits, levels};
+use crate::outcome::Experience;
 use crate::outlook::{GuestOutlook, Load, Outlook, Resource};
 use crate::trend::{Direction, Trend};
 use serde::Serialize;
@@ -36,8 +37,6 @@ const GUEST: f64 = 0.10;
 const DATA: f64 = 0.14;
 /// The plan asks for 10-15 % by past outcomes.
 const OUTCOME: f64 = 0.12;
-/// Share of moves that help when nothing is known of a guest's past moves.
-const PRIOR_SUCCESS: f64 = 0.7;
 /// History from which the data can not be the weak point, in hours.
 const ENOUGH_HISTORY: f64 = 168.0;
 /// Expected overloaded hours from which the need is certain.
@@ -64,12 +63,15 @@ pub struct Basis<'a> {
     pub guest: &'a GuestOutlook,
     /// Thresholds.
     pub limits: Limits,
+    /// What earlier moves taught.
+    pub experience: &'a Experience,
 }
 
 impl Confidence {
     /// Judges a move. O(cases log cases).
     pub fn of(basis: &Basis) -> Self {
-        let parts = vec![need(basis), target(basis), guest(basis.guest), data(basis), outcome()];
+        let parts =
+            vec![need(basis), target(basis), guest(basis.guest), data(basis), outcome(basis)];
         let percent = 100.0 * parts.iter().map(|p| p.value * p.weight).sum::<f64>();
         Self { percent, parts }
     }
@@ -145,10 +147,16 @@ fn data(b: &Basis) -> Part {
     Part { name: "data", value, weight: DATA, why }
 }
 
-/// How did past moves turn out? Nothing is judged yet, so the prior holds.
-fn outcome() -> Part {
-    let why = "no judged outcome of an earlier move".into();
-    Part { name: "outcome", value: PRIOR_SUCCESS, weight: OUTCOME, why }
+/// How did past moves turn out? The guest's own, shrunk to those that we advised here.
+fn outcome(b: &Basis) -> Part {
+    let (own, advised) = (b.experience.guest(b.guest.vmid), b.experience.advised());
+    let why = match (own.judged, advised.judged) {
+        (0, 0) => "no judged outcome of an earlier move".into(),
+        (0, n) => format!("{} of {n} moves that we advised here helped", advised.improved),
+        (n, _) => format!("{} of {n} earlier moves of this guest helped", own.improved),
+    };
+    let value = b.experience.expected_success(b.guest.vmid);
+    Part { name: "outcome", value, weight: OUTCOME, why }
 }
 
 /// Standard normal distribution function by the logistic approximation of Bowling et al. 2009

@@ -63,6 +63,8 @@ pub enum BlockerCode {
     Cooldown,
     /// It would return to a node that it left not long ago.
     PingPong,
+    /// The same move did not help not long ago.
+    FailedBefore,
     /// It is in its busy hours and running workloads are protected.
     PeakHours,
     /// Its memory would not fit there.

@@ -7,6 +7,7 @@ use crate::model::{
     Bytes, Cores, Device, Disk, DiskSource, Fraction, GuestFacts, GuestKind, GuestStatus,
     HaResource, HaRule, HaRuleKind, Inventory, Migration, NodeFacts, StorageFacts, Vmid,
 };
+use crate::outcome::Experience;
 use crate::outlook::{GuestOutlook, Load, NodeOutlook, Outlook, Readings, Resource};
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
@@ -277,7 +278,9 @@ fn remedy(
             k.cpu_threshold = Fraction(100.0);
             k.mem_threshold = Fraction(100.0);
         }
-        C::SameNode | C::PeakHours => panic!("{code:?} cannot stand between the two"),
+        C::SameNode | C::PeakHours | C::FailedBefore => {
+            panic!("{code:?} cannot stand between the two")
+        }
     }
 }
 
@@ -295,6 +298,7 @@ fn asked<T>(
         constraints: &Constraints::new(inventory),
         config,
         local: &LocalTime::utc(),
+        experience: &Experience::default(),
     })
 }
 

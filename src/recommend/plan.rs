@@ -14,6 +14,7 @@ use super::reserve::Reserve;
 use super::state::{NodeState, State};
 use super::window::{Busy, Window};
 use crate::model::{Bytes, DAY, GuestFacts, GuestKind, HOUR, Inventory, NodeFacts, Points, Vmid};
+use crate::outcome::Experience;
 use crate::outlook::{GuestOutlook, Levels, Load, NodeOutlook, Outlook, Resource};
 use crate::score::{Candidate, Contribution, penalties, total};
 use crate::series::LocalTime;
@@ -128,6 +129,8 @@ pub struct Question<'a> {
     pub constraints: &'a Constraints<'a>,
     /// Effective settings.
     pub config: &'a PenaltyConfig,
+    /// What earlier moves taught.
+    pub experience: &'a Experience,
     /// Local time of the cluster.
     pub local: &'a LocalTime,
 }
@@ -393,6 +396,7 @@ impl<'a> Planner<'a> {
             found.push(Blocker::new(BlockerCode::NodeOffline, format!("{} is offline", node.name)));
         }
         found.extend(self.ping_pong(outlook, node));
+        found.extend(self.failed_before(guest, node));
         found.extend(self.full_storage(outlook, target));
         found.extend(self.memory_for(target, outlook.maxmem.0));
         found.extend(self.overloads(outlook, target));
@@ -410,6 +414,25 @@ impl<'a> Planner<'a> {
             let text = format!("left {} only {days:.1} days ago", target.name);
             Blocker::new(BlockerCode::PingPong, text)
         })
+    }
+
+    /// A move that did not help is not repeated for a while.
+    fn failed_before(&self, guest: usize, target: &NodeOutlook) -> Option<Blocker> {
+        let (outlook, hours) = (self.q.outlook, self.q.config.repeat_block_hours.0);
+        let (vmid, now) = (outlook.guests[guest].vmid, outlook.now);
+        let source = &outlook.nodes[self.hosts[guest]];
+        if source.maintenance {
+            return None;
+        }
+        let failure = self.q.experience.failed(vmid, &source.name, &target.name, now, hours)?;
+        let text = format!(
+            "its move from {} to {} {:.0} h ago turned out as: {}; not repeated for {hours:.0} h",
+            failure.source,
+            failure.target,
+            (now - failure.time) as f64 / HOUR as f64,
+            failure.verdict.label()
+        );
+        Some(Blocker::new(BlockerCode::FailedBefore, text))
     }
 
     /// Disks that would be copied need room.
@@ -608,6 +631,7 @@ impl<'a> Planner<'a> {
             target_load: &self.loads[target],
             guest,
             limits: self.limits(),
+            experience: self.q.experience,
         };
         let source_score = self.score(source, guest, false);
         let target_score = self.score(target, guest, true);

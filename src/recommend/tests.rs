@@ -4,6 +4,7 @@ use super::*;
 use crate::model::{
     Bytes, Cores, Fraction, GuestFacts, GuestStatus, Inventory, Migration, NodeFacts, UnixTime,
 };
+use crate::outcome::{Experience, Outcome, Verdict};
 use crate::outlook::{
     GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Weights, build,
 };
@@ -24,6 +25,7 @@ struct Case {
     cores: Vec<f64>,
     guests: Vec<(usize, Curve, f64)>,
     config: PenaltyConfig,
+    experience: Experience,
     change: fn(&mut Outlook, &mut Inventory),
     /// Hour of the day that NOW is.
     local_hour: u8,
@@ -35,6 +37,7 @@ impl Case {
             cores: vec![16.0; nodes],
             guests: Vec::new(),
             config: PenaltyConfig::default(),
+            experience: Experience::default(),
             change: |_, _| {},
             local_hour: 3,
         }
@@ -57,6 +60,7 @@ impl Case {
             inventory: &inventory,
             constraints: &constraints,
             config: &self.config,
+            experience: &self.experience,
             local: &LocalTime::fixed((i32::from(self.local_hour) - NOW_HOUR) * 3_600),
         };
         let plan = plan(&question);
@@ -390,4 +394,59 @@ fn no_plan_raises_the_busiest_hours_of_the_cluster() {
         assert!(highest(&hosts) <= before.max(0.8) + 1e-9, "{guests} guests");
         assert!(plan.after.core_hours <= plan.before.core_hours);
     }
+}
+
+/// A past move of the first guest of the hot node.
+fn past(verdict: Verdict, source: &str, target: &str, hours_ago: i64) -> Outcome {
+    let (time, from, to) = (NOW - hours_ago * 3_600, source.into(), target.into());
+    let migration = Migration { time, vmid: 100, from, to };
+    let limits = crate::outcome::Limits { cpu: 0.8, memory: 0.85 };
+    let mut outcome = Outcome::new(&migration, (String::new(), 0), limits, time);
+    outcome.windows.iter_mut().for_each(|w| w.result = verdict);
+    outcome
+}
+
+#[test]
+fn a_move_that_failed_is_not_repeated_for_a_while() {
+    let (outlook, plan) = hot().run();
+    let first = &plan.steps[0];
+    let vmid = outlook.guests[first.guest].vmid;
+    let (source, target) = (&outlook.nodes[first.source].name, &outlook.nodes[first.target].name);
+    let moved_again = |verdict, hours_ago, block: f64| {
+        let outcome = Outcome { vmid, ..past(verdict, source, target, hours_ago) };
+        let mut case = hot();
+        case.experience = Experience::of([outcome].iter());
+        case.config.set(Key::repeat_block_hours, block);
+        let (outlook, plan) = case.run();
+        let same = |s: &Step| outlook.guests[s.guest].vmid == vmid && s.target == first.target;
+        let told = plan.skipped.iter().flat_map(|s| &s.blockers);
+        let named = told.filter(|b| b.code == BlockerCode::FailedBefore).count() > 0;
+        (plan.steps.iter().any(same), named)
+    };
+    assert_eq!(moved_again(Verdict::NoEffect, 48, 168.0), (false, true));
+    assert!(!moved_again(Verdict::Worse, 48, 168.0).0);
+    assert_eq!(moved_again(Verdict::NoEffect, 48, 24.0), (true, false), "the time is over");
+    assert_eq!(moved_again(Verdict::NoEffect, 48, 0.0), (true, false), "switched off");
+    assert_eq!(moved_again(Verdict::Improved, 48, 168.0), (true, false));
+    assert_eq!(moved_again(Verdict::Interrupted, 48, 168.0), (true, false));
+}
+
+#[test]
+fn confidence_follows_the_outcomes_by_at_most_its_weight() {
+    let confidence = |verdict: Option<Verdict>| {
+        let mut case = hot();
+        case.config.set(Key::repeat_block_hours, 0.0);
+        case.config.settings.minimum_confidence = Fraction(0.0);
+        let vmids = 100..110;
+        let all: Vec<Outcome> = verdict
+            .iter()
+            .flat_map(|v| vmids.clone().map(|vmid| Outcome { vmid, ..past(*v, "x", "y", 99) }))
+            .collect();
+        case.experience = Experience::of(all.iter());
+        case.run().1.steps[0].confidence.percent
+    };
+    let (unknown, good) = (confidence(None), confidence(Some(Verdict::Improved)));
+    let bad = confidence(Some(Verdict::Worse));
+    assert!(bad < unknown && unknown < good, "{bad} {unknown} {good}");
+    assert!(good - bad <= 12.0 + 1e-9, "{bad} {good}");
 }

@@ -3,6 +3,7 @@
 use super::keys::{Field, Key, PenaltyConfig, Settings, Table};
 use super::knobs::map_simplified_to_penalty_config;
 use super::stored::Stored;
+use super::values::Sensitivity;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -52,18 +53,29 @@ pub struct Entry {
 /// An expert value fixes its own key and no other: unlike in ProxBalance, the five settings go on
 /// moving all the rest.
 pub fn get_effective_penalty_config(stored: &Stored) -> Effective {
-    let mapped = map_simplified_to_penalty_config(&stored.settings());
+    resolve(&stored.settings(), stored.expert())
+}
+
+fn resolve(settings: &Settings, expert: &BTreeMap<Key, f64>) -> Effective {
+    let mapped = map_simplified_to_penalty_config(settings);
     let mut config = mapped;
-    for (&key, &number) in stored.expert() {
+    for (&key, &number) in expert {
         config.set(key, number);
     }
-    Effective { config, mapped, expert: stored.expert().clone() }
+    Effective { config, mapped, expert: expert.clone() }
 }
 
 impl Effective {
     /// The five settings.
     pub fn settings(&self) -> &Settings {
         &self.config.settings
+    }
+
+    /// What would hold with another sensitivity and all else as chosen.
+    #[must_use]
+    pub fn with_sensitivity(&self, sensitivity: Sensitivity) -> Self {
+        let settings = Settings { migration_sensitivity: sensitivity, ..*self.settings() };
+        resolve(&settings, &self.expert)
     }
 
     /// Where the value of `key` comes from.

@@ -442,6 +442,8 @@ settings! {
         cooldown_hours: Hours = 24.0 in 0.0..=720.0, Repeat [Levels(48.0, 12.0)];
         /// Time during which a guest is not sent back to a node it left
         ping_pong_days: Days = 7.0 in 0.0..=90.0, Repeat [];
+        /// Time during which a migration that had no effect, or harmed, is not recommended again
+        repeat_block_hours: Hours = 168.0 in 0.0..=2160.0, Repeat [Levels(336.0, 72.0)];
 
         // Room.
         /// Memory use that a target must not exceed with the guest, whatever the scores say

@@ -80,6 +80,17 @@ impl Sensitivity {
     }
 }
 
+impl std::str::FromStr for Sensitivity {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|s| s.name() == text).ok_or_else(|| {
+            let known = Self::NAMES.join(", ");
+            Error::invalid(format!("'{text}' is no sensitivity: {known}"))
+        })
+    }
+}
+
 /// Unit of a setting as people read and write it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {

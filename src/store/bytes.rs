@@ -3,11 +3,17 @@
 /// Reads from a slice, front to back; `None` where the data ends or makes no sense.
 pub(super) struct Cursor<'a> {
     rest: &'a [u8],
+    len: usize,
 }
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(data: &'a [u8]) -> Self {
-        Self { rest: data }
+        Self { rest: data, len: data.len() }
+    }
+
+    /// Bytes read so far.
+    pub(super) fn position(&self) -> usize {
+        self.len - self.rest.len()
     }
 
     pub(super) fn left(&self) -> usize {

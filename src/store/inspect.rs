@@ -1,10 +1,13 @@
 //! Looking at the store itself: how large it is, and whether every byte is as it was written.
 
+use super::quality::DataQuality;
 use super::segment::{self, Access, Segment};
+use super::skim::Skimmed;
 use super::tier::Tier;
 use crate::error::{Error, Kind, Result};
-use crate::model::{DAY, UnixTime};
+use crate::model::{DAY, HOUR, UnixTime};
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// How large a store is.
@@ -91,52 +94,85 @@ impl Verification {
     }
 }
 
-pub(super) fn stats(store: &Path, now: UnixTime) -> Result<Stats> {
-    let midnight = now - now.rem_euclid(DAY);
-    let mut stats = Stats::default();
-    let mut newest: Option<(UnixTime, usize, usize)> = None;
-    for tier in Tier::ALL {
-        let mut of_tier =
-            TierStats { tier, files: 0, bytes: 0, rows: 0, oldest: None, newest: None };
-        for start in segment::list(store, tier)? {
-            let path = store.join(tier.file(start));
-            let Ok(file) = fs::metadata(&path) else { continue };
-            of_tier.files += 1;
-            of_tier.bytes += file.len();
-            let read = Segment::read(store, tier, start, Access::Sparse, &mut None);
-            let Ok(segment) = read else { continue };
-            let rows = segment.by_time();
-            of_tier.rows += rows.len();
-            of_tier.oldest = of_tier.oldest.or(rows.keys().next().copied());
-            if let Some((&time, row)) = rows.last_key_value() {
-                of_tier.newest = Some(time);
-                let nodes = row.roster.nodes.iter().filter(|n| n.present).count();
-                let guests = row.roster.guests.iter().filter(|g| g.present).count();
-                newest = newest.max(Some((time, nodes, guests)));
-            }
-            stats.bytes_written_today += written_since(&segment, midnight, now);
-        }
-        stats.bytes += of_tier.bytes;
-        stats.tiers.push(of_tier);
-    }
-    if let Some((_, nodes, guests)) = newest {
-        (stats.nodes, stats.guests) = (nodes, guests);
-        let entities = nodes + guests;
-        stats.bytes_per_entity = (entities > 0).then(|| stats.bytes as f64 / entities as f64);
-    }
-    Ok(stats)
+/// The state of a store at a glance.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overview {
+    /// How large it is.
+    pub stats: Stats,
+    /// How complete the collector's work is: of the ticks, whoever is in them.
+    pub quality: DataQuality,
+    /// Ticks in the hour that ends now.
+    pub last_hour: u32,
+    /// Time of the newest tick, be it in the future.
+    pub newest: Option<UnixTime>,
+    /// Places that could not be read at a glance; [`Reader::verify`](super::Reader::verify) looks
+    /// at every byte.
+    pub damaged: usize,
 }
 
-/// Bytes of the frames that were written from `midnight` to `now`: a row is written when its
-/// window is over.
-fn written_since(segment: &Segment, midnight: UnixTime, now: UnixTime) -> u64 {
-    let step = segment.header.tier.step();
-    let ends = segment.frames.iter().skip(1).map(|f| f.0).chain([segment.end]);
-    let frames = segment.frames.iter().zip(ends);
-    let today = frames.filter(|((_, time), _)| (midnight..=now).contains(&(time + step)));
-    let frames: u64 = today.map(|((start, _), end)| end - start).sum();
-    let header = if segment.header.start >= midnight { segment.header.len } else { 0 };
-    frames + header
+/// Ticks in the hour that ends at `now`.
+pub(super) fn last_hour(skimmed: &[Skimmed], now: UnixTime) -> u32 {
+    let raw = skimmed.iter().filter(|s| s.tier == Tier::Raw);
+    let hour = now.saturating_sub(HOUR - 1)..now.saturating_add(1);
+    raw.map(|s| s.rows.range(hour.clone()).count() as u32).sum()
+}
+
+/// Time of the newest tick.
+pub(super) fn newest(skimmed: &[Skimmed]) -> Option<UnixTime> {
+    let raw = skimmed.iter().filter(|s| s.tier == Tier::Raw);
+    raw.filter_map(|s| s.rows.keys().next_back().copied()).max()
+}
+
+pub(super) fn stats(store: &Path, skimmed: &[Skimmed], now: UnixTime) -> Result<Stats> {
+    let midnight = now - now.rem_euclid(DAY);
+    let of_tier = |tier: Tier| {
+        let segments = || skimmed.iter().filter(move |s| s.tier == tier);
+        let times = || segments().flat_map(|s| s.rows.keys().copied());
+        TierStats {
+            tier,
+            files: segments().count(),
+            bytes: segments().map(|s| s.bytes).sum(),
+            rows: times().count(),
+            oldest: times().min(),
+            newest: times().max(),
+        }
+    };
+    let tiers: Vec<TierStats> = Tier::ALL.map(of_tier).into();
+    let bytes: u64 = tiers.iter().map(|t| t.bytes).sum();
+    let (nodes, guests) = population(store, &tiers);
+    let entities = nodes + guests;
+    Ok(Stats {
+        bytes,
+        nodes,
+        guests,
+        bytes_per_entity: (entities > 0).then(|| bytes as f64 / entities as f64),
+        bytes_written_today: skimmed.iter().map(|s| written(s, midnight..now + 1)).sum(),
+        tiers,
+    })
+}
+
+/// Nodes and guests in the newest row that can be read.
+fn population(store: &Path, tiers: &[TierStats]) -> (usize, usize) {
+    let newest = |of: &TierStats| {
+        let start = of.tier.segment_of(of.newest?);
+        let segment = Segment::read(store, of.tier, start, Access::Sparse, &mut None).ok()?;
+        let row = segment.rows.iter().max_by_key(|row| row.time)?;
+        let nodes = row.roster.nodes.iter().filter(|n| n.present).count();
+        let guests = row.roster.guests.iter().filter(|g| g.present).count();
+        Some((nodes, guests))
+    };
+    // The finer the tier, the newer its newest row.
+    let mut counted = tiers.iter().filter_map(newest);
+    counted.next().unwrap_or_default()
+}
+
+/// Bytes of a segment that were written in a stretch of time: a row is written when its window is
+/// over.
+fn written(segment: &Skimmed, during: Range<UnixTime>) -> u64 {
+    let step = segment.tier.step();
+    let frames = segment.frames.iter().filter(|(time, _)| during.contains(&(time + step)));
+    let header = if segment.start >= during.start { segment.header } else { 0 };
+    frames.map(|(_, bytes)| bytes).sum::<u64>() + header
 }
 
 pub(super) fn verify(store: &Path) -> Result<Verification> {
@@ -162,6 +198,7 @@ impl Verification {
         for row in &segment.rows {
             damage.extend(segment.damaged_blocks(row));
         }
+        damage.extend(segment.damaged_spares());
         damage.sort_by_key(|d| d.offset);
         self.frames += segment.frames.len().saturating_sub(damage.len());
         self.findings.extend(damage.into_iter().map(|d| Finding {

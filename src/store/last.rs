@@ -51,9 +51,9 @@ pub(super) fn tick(segment: &Segment, row: &Row) -> Option<Tick> {
     each::<GuestMetric>(segment, row, Group::Guest, |place, metric, value| {
         set_guest(&mut guests[place], metric, value);
     })?;
-    let present = nodes.into_iter().zip(&roster.nodes).filter(|(_, entry)| entry.present);
+    let present = nodes.into_iter().zip(roster.nodes.iter()).filter(|(_, entry)| entry.present);
     let nodes = present.map(|(node, _)| node).collect();
-    let present = guests.into_iter().zip(&roster.guests).filter(|(_, entry)| entry.present);
+    let present = guests.into_iter().zip(roster.guests.iter()).filter(|(_, entry)| entry.present);
     let guests = present.map(|(guest, _)| guest).collect();
     Some(Tick { ts: row.time, nodes, guests })
 }
@@ -83,13 +83,13 @@ fn codes(
     let (mut buffer, mut out) = (Vec::new(), Vec::new());
     let ours = group.metrics();
     for number in 0..row.meta.blocks(group).len() {
-        let columns = segment.columns(row, group, number, &mut buffer)?;
+        let (block, columns) = segment.columns(row, group, number, &mut buffer)?;
         for (metric, (_, scale)) in ours.iter().enumerate() {
             let meaning = &segment.header.groups[group as usize];
             let found = meaning.find(metric, super::header::Statistic::Avg);
             let found = found.and_then(|f| Some((f, columns.position(f.metric, f.statistic)?)));
             let Some((found, position)) = found else { continue };
-            columns.decode(position, None, &mut out)?;
+            columns.decode(block, position, None, &mut out)?;
             for (i, &code) in out.iter().enumerate().filter(|(_, code)| **code != MISSING) {
                 set(number * BLOCK + i, metric, found.ours(code, *scale));
             }

@@ -15,6 +15,8 @@ mod header;
 mod history;
 mod inspect;
 mod last;
+mod owner;
+mod parallel;
 mod quality;
 mod reader;
 mod roll;
@@ -23,7 +25,11 @@ mod row;
 mod scale;
 mod segment;
 mod select;
+mod shared;
 mod sheet;
+mod skim;
+mod source;
+mod spare;
 mod table;
 mod tier;
 mod tracker;
@@ -31,7 +37,7 @@ mod writer;
 
 pub use fleet::{Capacity, Fleet, GuestTrack, NodeTrack, Placement};
 pub use history::{History, HistoryRow, State};
-pub use inspect::{Finding, FindingKind, Stats, TierStats, Verification};
+pub use inspect::{Finding, FindingKind, Overview, Stats, TierStats, Verification};
 pub use quality::{DataQuality, Entity};
 pub use reader::Reader;
 pub use select::Resolution;
@@ -40,3 +46,9 @@ pub use tier::{
     METRICS_RECENT_HOURS, METRICS_RETENTION_DAYS, METRICS_SHORT_TERM_DAYS, Retention, Tier,
 };
 pub use writer::{Appended, Compressed, Writer};
+
+/// Makes the constant tables that are otherwise made when they are first needed. After that a child
+/// that is forked beside a working thread finds them whole.
+pub fn warm() {
+    scale::warm();
+}

@@ -1,12 +1,15 @@
 //! How much the store knows of a node or guest.
 
 use super::header::{Group, Statistic};
+use super::roster::Roster;
 use super::row::BLOCK;
 use super::scale::MISSING;
 use super::segment::{Row, Segment};
-use super::select::Loaded;
+use super::select::{self, Loaded};
+use super::skim::{Glimpse, Skimmed};
 use super::tier::{Retention, Tier};
 use crate::model::{UnixTime, Vmid};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -40,7 +43,7 @@ pub struct DataQuality {
 }
 
 /// A row as far as quality goes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Piece {
     tier: Tier,
     start: UnixTime,
@@ -50,121 +53,288 @@ struct Piece {
 }
 
 impl Piece {
+    fn new(tier: Tier, start: UnixTime, samples: u32, expected: u32) -> Self {
+        let fill = f64::from(samples) / f64::from(expected.max(1));
+        Self { tier, start, samples, fill: fill.min(1.0) }
+    }
+
     fn end(&self) -> UnixTime {
         self.start + self.tier.step()
     }
 }
 
-pub(super) fn judge(
-    loaded: &Loaded,
-    range: &Range<UnixTime>,
-    entity: &Entity,
-    now: UnixTime,
-    retention: &Retention,
-) -> DataQuality {
-    let chosen = pieces(&loaded.rows(range), entity);
-    let gaps: Vec<i64> = chosen
-        .windows(2)
-        .filter(|w| w[0].tier == Tier::Raw && w[1].tier == Tier::Raw)
-        .map(|w| w[1].start - w[0].start)
-        .collect();
-    let interval = median(gaps);
-    let between = chosen.windows(2).map(|w| w[1].start - w[0].end());
-    let within = chosen.iter().map(|p| (p.tier.step() as f64 * (1.0 - p.fill)).round() as i64);
-    let oldest = chosen.first().map(|p| p.start);
-    let last = chosen.last().map(|p| (p.end() - 1).max(p.start));
-    DataQuality {
-        total_samples: chosen.iter().map(|p| u64::from(p.samples)).sum(),
-        oldest_sample_age: oldest.map(|t| now - t),
-        last_sample_age: last.map(|t| (now - t).max(0)),
-        largest_gap: between.chain(within).max().filter(|_| chosen.len() > 1),
-        interval,
-        coverage: Tier::ALL.map(|tier| coverage(loaded, entity, tier, now, retention, interval)),
+/// As of when, and compared with what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Yardstick<'a> {
+    pub(super) now: UnixTime,
+    pub(super) retention: &'a Retention,
+}
+
+impl Yardstick<'_> {
+    /// All that is kept, up to and with now.
+    pub(super) fn range(&self) -> Range<UnixTime> {
+        let longest = Tier::ALL.map(|tier| self.retention.seconds(tier)).into_iter().max();
+        self.now.saturating_sub(longest.unwrap_or(0))..self.now.saturating_add(1)
+    }
+
+    /// `chosen` are the rows that answer for each time, `of_tier` all rows of a tier.
+    fn judge(&self, chosen: &[Piece], of_tier: impl Fn(Tier) -> Vec<Piece>) -> DataQuality {
+        let gaps = chosen
+            .windows(2)
+            .filter(|w| w[0].tier == Tier::Raw && w[1].tier == Tier::Raw)
+            .map(|w| w[1].start - w[0].start);
+        let interval = median(gaps.collect());
+        let between = chosen.windows(2).map(|w| w[1].start - w[0].end());
+        let within = chosen.iter().map(|p| (p.tier.step() as f64 * (1.0 - p.fill)).round() as i64);
+        let oldest = chosen.first().map(|p| p.start);
+        let last = chosen.last().map(|p| (p.end() - 1).max(p.start));
+        DataQuality {
+            total_samples: chosen.iter().map(|p| u64::from(p.samples)).sum(),
+            oldest_sample_age: oldest.map(|t| self.now - t),
+            last_sample_age: last.map(|t| (self.now - t).max(0)),
+            largest_gap: between.chain(within).max().filter(|_| chosen.len() > 1),
+            interval,
+            coverage: Tier::ALL.map(|tier| self.coverage(tier, &of_tier(tier), interval)),
+        }
+    }
+
+    /// Share of a tier's time, up to now, that has samples.
+    fn coverage(&self, tier: Tier, pieces: &[Piece], interval: Option<i64>) -> f64 {
+        let kept = self.retention.seconds(tier);
+        let since = self.now.saturating_sub(kept);
+        let within = pieces.iter().filter(|p| p.start > since && p.start <= self.now);
+        let covered = match (tier, interval) {
+            (Tier::Raw, None) => 0.0,
+            (Tier::Raw, Some(interval)) => within.count() as f64 * interval as f64,
+            _ => within.map(|p| p.fill * tier.step() as f64).sum(),
+        };
+        (covered / kept as f64).clamp(0.0, 1.0)
     }
 }
 
 fn median(mut values: Vec<i64>) -> Option<i64> {
-    values.sort_unstable();
-    values.get(values.len() / 2).copied()
+    let middle = values.len() / 2;
+    (!values.is_empty()).then(|| *values.select_nth_unstable(middle).1)
 }
 
-/// Share of a tier's time, up to `now`, that has samples of the entity.
-fn coverage(
-    loaded: &Loaded,
-    entity: &Entity,
-    tier: Tier,
-    now: UnixTime,
-    retention: &Retention,
-    interval: Option<i64>,
-) -> f64 {
-    let kept = retention.seconds(tier);
-    let of_tier = loaded.segments.iter().filter(|s| s.header.tier == tier);
-    let rows: Vec<(&Arc<Segment>, &Row)> =
-        of_tier.flat_map(|s| s.by_time().into_values().map(move |row| (s, row))).collect();
-    let pieces = pieces(&rows, entity);
-    let within = pieces.iter().filter(|p| p.start > now - kept && p.start <= now);
-    let covered = match (tier, interval) {
-        (Tier::Raw, None) => 0.0,
-        (Tier::Raw, Some(interval)) => within.count() as f64 * interval as f64,
-        _ => within.map(|p| p.fill * tier.step() as f64).sum(),
-    };
-    (covered / kept as f64).clamp(0.0, 1.0)
-}
-
-/// The rows that have samples of the entity.
-fn pieces(rows: &[(&Arc<Segment>, &Row)], entity: &Entity) -> Vec<Piece> {
-    let newest = match entity {
-        Entity::Guest(vmid) => rows.iter().rev().find_map(|(_, row)| {
-            row.roster.newest(*vmid).map(|place| (*vmid, row.roster.guests[place].since))
-        }),
-        _ => None,
-    };
-    let mut buffer = Vec::new();
-    let piece = |(segment, row): &(&Arc<Segment>, &Row)| {
-        let samples = match entity {
-            Entity::Collector => row.meta.ticks,
-            Entity::Node(name) => {
-                let place = row.roster.node(name)?;
-                let listed = row.roster.nodes[place].present;
-                samples(segment, row, Group::Node, place, listed, &mut buffer)?
-            }
-            Entity::Guest(_) => {
-                let (vmid, since) = newest?;
-                let place = row.roster.guest(vmid, since)?;
-                let guest = &row.roster.guests[place];
-                let listed = guest.present;
-                guest.occurs().then_some(())?;
-                samples(segment, row, Group::Guest, place, listed, &mut buffer)?
-            }
-        };
-        let fill = f64::from(samples) / f64::from(row.meta.expected.max(1));
-        let tier = segment.header.tier;
-        Some(Piece { tier, start: row.time, samples, fill: fill.min(1.0) })
-    };
-    rows.iter().filter_map(piece).collect()
-}
-
-/// Samples of an entity in a row: as many as its best known metric has. An entity that is listed
-/// without values, as a stopped guest is, was seen in every tick.
-fn samples(
-    segment: &Segment,
-    row: &Row,
-    group: Group,
-    place: usize,
-    listed: bool,
-    buffer: &mut Vec<u8>,
-) -> Option<u32> {
-    if segment.header.tier == Tier::Raw {
-        return listed.then_some(1);
+/// Quality of the collector's work: every tick counts, whoever is in it.
+pub(super) fn of_collector(skimmed: &[Skimmed], at: Yardstick<'_>) -> DataQuality {
+    let mut tiers: [BTreeMap<UnixTime, (Tier, Glimpse)>; 3] = Default::default();
+    for segment in skimmed {
+        let rows = segment.rows.iter().map(|(&time, &row)| (time, (segment.tier, row)));
+        tiers[segment.tier as usize].extend(rows);
     }
-    let meaning = &segment.header.groups[group as usize];
-    let counted = segment.columns(row, group, place / BLOCK, buffer).and_then(|block| {
-        let count = |metric| {
-            let found = meaning.find(metric, Statistic::Count)?;
-            let position = block.position(found.metric, found.statistic)?;
-            block.code(position, place % BLOCK).filter(|&c| c != MISSING)
+    let piece = |(&time, &(tier, row)): (&UnixTime, &(Tier, Glimpse))| {
+        Piece::new(tier, time, row.ticks, row.expected)
+    };
+    let all = tiers.clone().map(|rows| rows.iter().map(piece).collect::<Vec<_>>());
+    let chosen = select::finest(tiers, |(_, row)| row.ticks);
+    let chosen: Vec<Piece> = chosen.range(at.range()).map(piece).collect();
+    at.judge(&chosen, |tier| all[tier as usize].clone())
+}
+
+/// Quality of each of `entities`, in one pass over the rows.
+pub(super) fn of_each(loaded: &Loaded, entities: &[Entity], at: Yardstick<'_>) -> Vec<DataQuality> {
+    let survey = Survey::new(loaded, entities, &at.range());
+    let one = |entity: usize| {
+        let pieces = |rows: &[usize]| -> Vec<Piece> {
+            rows.iter().filter_map(|&row| survey.piece(row, entity)).collect()
         };
-        (0..group.metrics().len()).filter_map(count).max()
-    });
-    counted.map(u32::from).or(listed.then_some(row.meta.ticks))
+        at.judge(&pieces(&survey.chosen), |tier| pieces(&survey.tiers[tier as usize]))
+    };
+    (0..entities.len()).map(one).collect()
+}
+
+/// Where an entity is in a roster.
+#[derive(Clone, Copy, Debug)]
+struct Seat {
+    place: usize,
+    /// Listed by the sample, or at the end of the window.
+    listed: bool,
+}
+
+/// All rows, and where the entities in question are in each.
+struct Survey<'a> {
+    rows: Vec<(&'a Arc<Segment>, &'a Row)>,
+    /// Numbers of the rows of each tier.
+    tiers: [Vec<usize>; 3],
+    /// Numbers of the rows that answer for the time in question, in order of time.
+    chosen: Vec<usize>,
+    /// Number of the roster of each row.
+    roster_of: Vec<usize>,
+    /// By roster and entity.
+    seats: Vec<Vec<Option<Seat>>>,
+    /// By row and entity; empty for rows of single samples.
+    counts: Vec<Vec<u32>>,
+    entities: &'a [Entity],
+}
+
+impl<'a> Survey<'a> {
+    fn new(loaded: &'a Loaded, entities: &'a [Entity], range: &Range<UnixTime>) -> Self {
+        let mut rows = Vec::new();
+        let mut tiers: [BTreeMap<UnixTime, usize>; 3] = Default::default();
+        for segment in &loaded.segments {
+            for (time, row) in segment.by_time() {
+                tiers[segment.header.tier as usize].insert(time, rows.len());
+                rows.push((segment, row));
+            }
+        }
+        let of_tier = tiers.clone().map(|rows| rows.into_values().collect());
+        let ticks = |&row: &usize| rows.get(row).map_or(0, |(_, row)| row.meta.ticks);
+        let chosen = select::finest(tiers, ticks);
+        let chosen: Vec<usize> = chosen.range(range.clone()).map(|(_, &row)| row).collect();
+        let mut survey = Self {
+            rows,
+            tiers: of_tier,
+            chosen,
+            roster_of: Vec::new(),
+            seats: Vec::new(),
+            counts: Vec::new(),
+            entities,
+        };
+        survey.seat();
+        survey.count();
+        survey
+    }
+
+    /// Finds the entities in each roster; neighbouring rows mostly share theirs.
+    fn seat(&mut self) {
+        let nodes: HashMap<&str, usize> =
+            self.entities.iter().enumerate().filter_map(node).collect();
+        let guests = self.incarnations();
+        let mut last: Option<&Arc<Roster>> = None;
+        for (_, row) in &self.rows {
+            if last.is_none_or(|last| !Arc::ptr_eq(last, &row.roster)) {
+                let mut seats = vec![None; self.entities.len()];
+                for (place, entry) in row.roster.nodes.iter().enumerate() {
+                    if let Some(&entity) = nodes.get(entry.name.as_str()) {
+                        seats[entity] = Some(Seat { place, listed: entry.present });
+                    }
+                }
+                for (place, entry) in row.roster.guests.iter().enumerate() {
+                    if let Some(&entity) = guests.get(&(entry.vmid, entry.since))
+                        && entry.occurs()
+                    {
+                        seats[entity] = Some(Seat { place, listed: entry.present });
+                    }
+                }
+                self.seats.push(seats);
+            }
+            self.roster_of.push(self.seats.len() - 1);
+            last = Some(&row.roster);
+        }
+    }
+
+    /// The newest incarnation of each guest in question.
+    fn incarnations(&self) -> HashMap<(Vmid, UnixTime), usize> {
+        let mut asked: HashMap<Vmid, usize> =
+            self.entities.iter().enumerate().filter_map(guest).collect();
+        let mut found = HashMap::new();
+        let mut last: Option<&Arc<Roster>> = None;
+        for &number in self.chosen.iter().rev() {
+            let roster = &self.rows[number].1.roster;
+            if asked.is_empty() || last.is_some_and(|last| Arc::ptr_eq(last, roster)) {
+                continue;
+            }
+            last = Some(roster);
+            let mut newest: HashMap<Vmid, (bool, UnixTime)> = HashMap::new();
+            for entry in roster.guests.iter().filter(|g| asked.contains_key(&g.vmid)) {
+                let rank = (entry.present, entry.since);
+                let best = newest.entry(entry.vmid).or_insert(rank);
+                *best = rank.max(*best);
+            }
+            for (vmid, (_, since)) in newest {
+                found.extend(asked.remove(&vmid).map(|entity| ((vmid, since), entity)));
+            }
+        }
+        found
+    }
+
+    /// Counts the samples of the entities in the coarse rows.
+    fn count(&mut self) {
+        let counts = (0..self.rows.len()).map(|row| match self.rows[row].0.header.tier {
+            Tier::Raw => Vec::new(),
+            Tier::Hourly | Tier::SixHourly => self.counts_in(row),
+        });
+        self.counts = counts.collect();
+    }
+
+    fn counts_in(&self, number: usize) -> Vec<u32> {
+        let (segment, row) = self.rows[number];
+        let seats = &self.seats[self.roster_of[number]];
+        let mut counts = vec![0; self.entities.len()];
+        for group in [Group::Node, Group::Guest] {
+            let mine = |entity: &usize| match self.entities[*entity] {
+                Entity::Node(_) => group == Group::Node,
+                Entity::Guest(_) => group == Group::Guest,
+                Entity::Collector => false,
+            };
+            let seated = || (0..seats.len()).filter(mine).filter_map(|e| Some((e, seats[e]?)));
+            let blocks: BTreeSet<usize> = seated().map(|(_, seat)| seat.place / BLOCK).collect();
+            let best: BTreeMap<usize, Vec<u16>> = blocks
+                .into_iter()
+                .filter_map(|block| Some((block, best_counts(segment, row, group, block)?)))
+                .collect();
+            for (entity, seat) in seated() {
+                let of_block = best.get(&(seat.place / BLOCK));
+                let count = of_block.and_then(|b| b.get(seat.place % BLOCK)).copied();
+                counts[entity] = match count.filter(|&count| count > 0) {
+                    Some(count) => u32::from(count),
+                    // Listed without values, as a stopped guest is: seen in every tick.
+                    None if seat.listed => row.meta.ticks,
+                    None => 0,
+                };
+            }
+        }
+        counts
+    }
+
+    /// What a row is for an entity; `None` where it has no samples of it.
+    fn piece(&self, number: usize, entity: usize) -> Option<Piece> {
+        let (segment, row) = self.rows[number];
+        let tier = segment.header.tier;
+        let samples = match (&self.entities[entity], tier) {
+            (Entity::Collector, _) => row.meta.ticks,
+            (_, Tier::Raw) => u32::from(self.seats[self.roster_of[number]][entity]?.listed),
+            _ => self.counts[number][entity],
+        };
+        (samples > 0).then(|| Piece::new(tier, row.time, samples, row.meta.expected))
+    }
+}
+
+fn node((number, entity): (usize, &Entity)) -> Option<(&str, usize)> {
+    match entity {
+        Entity::Node(name) => Some((name, number)),
+        _ => None,
+    }
+}
+
+fn guest((number, entity): (usize, &Entity)) -> Option<(Vmid, usize)> {
+    match entity {
+        Entity::Guest(vmid) => Some((*vmid, number)),
+        _ => None,
+    }
+}
+
+/// Samples of each place of a block, as many as its best known metric has; 0 where it has none.
+fn best_counts(segment: &Segment, row: &Row, group: Group, number: usize) -> Option<Vec<u16>> {
+    let mut buffer = Vec::new();
+    let (block, layout) = segment.columns(row, group, number, &mut buffer)?;
+    let meaning = &segment.header.groups[group as usize];
+    let mut best = vec![0; BLOCK];
+    let mut codes = Vec::new();
+    for metric in 0..group.metrics().len() {
+        let Some(found) = meaning.find(metric, Statistic::Count) else { continue };
+        let Some(position) = layout.position(found.metric, found.statistic) else { continue };
+        match layout.constant(position) {
+            Some(MISSING) => {}
+            Some(count) => best.iter_mut().for_each(|b| *b = count.max(*b)),
+            None => {
+                layout.decode(block, position, None, &mut codes)?;
+                let known = best.iter_mut().zip(&codes).filter(|(_, c)| **c != MISSING);
+                known.for_each(|(b, &count)| *b = count.max(*b));
+            }
+        }
+    }
+    Some(best)
 }

@@ -2,18 +2,22 @@
 
 use super::fleet::Fleet;
 use super::history::{self, History};
-use super::inspect::{self, Stats, Verification};
+use super::inspect::{self, Overview, Stats, Verification};
 use super::last;
-use super::quality::{self, DataQuality, Entity};
+use super::quality::{self, DataQuality, Entity, Yardstick};
 use super::roll::moved;
 use super::segment::{self, Access, Segment};
 use super::select::{Loaded, Resolution};
+use super::skim;
 use super::table::Detail;
 use super::tier::{Retention, Tier};
 use crate::error::{Error, Kind, Result};
 use crate::model::{GuestMetric, HOUR, Migration, NodeMetric, Tick, UnixTime, Vmid};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+
+/// Up to so many entities' counts are read block by block.
+const FEW: usize = 8;
 
 /// Reads a store, beside a writer and any number of other readers. Holds nothing open.
 #[derive(Clone, Debug)]
@@ -57,7 +61,7 @@ impl Reader {
 
     /// A node over a range: samples where they are kept, else hourly, else six-hourly values.
     pub fn node_history(&self, name: &str, range: Range<UnixTime>) -> Result<History<NodeMetric>> {
-        let loaded = Loaded::read(&self.dir, &range, Resolution::Mixed, Access::Sparse)?;
+        let loaded = Loaded::read(&self.dir, &range, Resolution::Mixed, |_| Access::Sparse)?;
         Ok(history::of_node(&loaded, &range, name))
     }
 
@@ -68,7 +72,7 @@ impl Reader {
         vmid: Vmid,
         range: Range<UnixTime>,
     ) -> Result<History<GuestMetric>> {
-        let loaded = Loaded::read(&self.dir, &range, Resolution::Mixed, Access::Sparse)?;
+        let loaded = Loaded::read(&self.dir, &range, Resolution::Mixed, |_| Access::Sparse)?;
         Ok(history::of_guest(&loaded, &range, vmid))
     }
 
@@ -100,7 +104,7 @@ impl Reader {
         resolution: Resolution,
         detail: Detail,
     ) -> Result<Fleet> {
-        let loaded = Loaded::read(&self.dir, &range, resolution, Access::Whole)?;
+        let loaded = Loaded::read(&self.dir, &range, resolution, |_| Access::Whole)?;
         Ok(Fleet::new(loaded, &range, detail))
     }
 
@@ -113,7 +117,7 @@ impl Reader {
             to: to.to_string(),
         };
         let mut moves = Vec::new();
-        let six = Loaded::read(&self.dir, &range, Resolution::SixHourly, Access::Sparse)?;
+        let six = Loaded::read(&self.dir, &range, Resolution::SixHourly, |_| Access::Sparse)?;
         let rows = six.segments.iter().flat_map(|s| s.by_time().into_values());
         let mut rolled = std::collections::BTreeMap::new();
         for row in rows {
@@ -128,7 +132,7 @@ impl Reader {
         let starts = segment::list(&self.dir, Tier::Raw)?;
         let before = starts.iter().rfind(|&&s| s <= from).copied().unwrap_or(from);
         let raw = before..range.end;
-        let raw = Loaded::read(&self.dir, &raw, Resolution::Raw, Access::Sparse)?;
+        let raw = Loaded::read(&self.dir, &raw, Resolution::Raw, |_| Access::Sparse)?;
         let rows = raw.rows(&(UnixTime::MIN..range.end));
         for pair in rows.windows(2) {
             let (before, after) = (pair[0].1, pair[1].1);
@@ -145,15 +149,39 @@ impl Reader {
 
     /// How much is known of a node or guest at `now`.
     pub fn get_data_quality(&self, entity: &Entity, now: UnixTime) -> Result<DataQuality> {
-        let span = self.retention.seconds(Tier::SixHourly).max(self.retention.seconds(Tier::Raw));
-        let range = now.saturating_sub(span)..now.saturating_add(1);
-        let loaded = Loaded::read(&self.dir, &range, Resolution::Mixed, Access::Sparse)?;
-        Ok(quality::judge(&loaded, &range, entity, now, &self.retention))
+        let all = self.data_quality(std::slice::from_ref(entity), now)?;
+        Ok(all.into_iter().next().unwrap_or_default())
+    }
+
+    /// How much is known of each of `entities` at `now`, in their order; for many hardly dearer
+    /// than for one.
+    pub fn data_quality(&self, entities: &[Entity], now: UnixTime) -> Result<Vec<DataQuality>> {
+        let at = Yardstick { now, retention: &self.retention };
+        // Samples only say who was there; counts are in the blocks of the coarse rows.
+        let access = |tier| match tier {
+            Tier::Hourly | Tier::SixHourly if entities.len() > FEW => Access::Whole,
+            _ => Access::Sparse,
+        };
+        let loaded = Loaded::read(&self.dir, &at.range(), Resolution::Mixed, access)?;
+        Ok(quality::of_each(&loaded, entities, at))
     }
 
     /// Files and bytes, by tier and entity.
     pub fn stats(&self, now: UnixTime) -> Result<Stats> {
-        inspect::stats(&self.dir, now)
+        inspect::stats(&self.dir, &skim::all(&self.dir)?, now)
+    }
+
+    /// The state of the store at a glance: cheap enough for every status call.
+    pub fn overview(&self, now: UnixTime) -> Result<Overview> {
+        let skimmed = skim::all(&self.dir)?;
+        let at = Yardstick { now, retention: &self.retention };
+        Ok(Overview {
+            stats: inspect::stats(&self.dir, &skimmed, now)?,
+            quality: quality::of_collector(&skimmed, at),
+            last_hour: inspect::last_hour(&skimmed, now),
+            newest: inspect::newest(&skimmed),
+            damaged: skimmed.iter().map(|s| s.damaged).sum(),
+        })
     }
 
     /// Reads every byte and tells what does not match its checksum, by file and offset.

@@ -183,24 +183,28 @@ fn put_block(
     }
 }
 
-/// The columns of one block, not yet decoded.
-pub(super) struct BlockColumns<'a> {
-    columns: Vec<Column<'a>>,
+/// Where the columns of one block lie in it.
+#[derive(Debug)]
+pub(super) struct Layout {
+    columns: Vec<Column>,
     /// Position of the first column of each metric of the file.
     first: Vec<Option<usize>>,
 }
 
-impl<'a> BlockColumns<'a> {
+impl Layout {
     /// Reads a block of `len` places; `None` where the bytes are none.
-    pub(super) fn parse(block: &'a [u8], meaning: &Columns, len: usize) -> Option<Self> {
+    pub(super) fn parse(block: &[u8], meaning: &Columns, len: usize) -> Option<Self> {
         let mut cursor = Cursor::new(block);
         let bitmap = cursor.take(meaning.metrics.len().div_ceil(8))?;
-        let mut columns: Vec<Column<'a>> = Vec::new();
+        let known = |metric: usize| bitmap[metric / 8] >> (metric % 8) & 1 != 0;
+        let metrics = (0..meaning.metrics.len()).filter(|&m| known(m)).count();
+        // A column has at least one byte: a hostile header reserves nothing.
+        let most = (metrics * meaning.statistics.len()).min(cursor.left());
+        let mut columns: Vec<Column> = Vec::with_capacity(most);
         let mut first = Vec::with_capacity(meaning.metrics.len());
         for metric in 0..meaning.metrics.len() {
-            let known = bitmap[metric / 8] >> (metric % 8) & 1 != 0;
-            first.push(known.then_some(columns.len()));
-            for _ in 0..if known { meaning.statistics.len() } else { 0 } {
+            first.push(known(metric).then_some(columns.len()));
+            for _ in 0..if known(metric) { meaning.statistics.len() } else { 0 } {
                 let column = Column::parse(&mut cursor, len)?;
                 if column.refers_to().is_some_and(|other| other >= columns.len()) {
                     return None;
@@ -216,10 +220,11 @@ impl<'a> BlockColumns<'a> {
         Some((*self.first.get(metric)?)? + statistic)
     }
 
-    /// Decodes the column at `position` into `out`, which is cleared before. `known` is a column
-    /// decoded just before, which is likely to be the one referred to.
+    /// Decodes the column at `position` of its block into `out`, which is cleared before. `known`
+    /// is a column decoded just before, which is likely to be the one referred to.
     pub(super) fn decode(
         &self,
+        block: &[u8],
         position: usize,
         known: Option<(usize, &[u16])>,
         out: &mut Vec<u16>,
@@ -227,15 +232,15 @@ impl<'a> BlockColumns<'a> {
         out.clear();
         let column = self.columns.get(position)?;
         match (column.refers_to(), known) {
-            (None, _) => column.decode(None, out),
+            (None, _) => column.decode(block, None, out),
             (Some(other), Some((position, codes))) if other == position => {
-                column.decode(Some(codes), out)
+                column.decode(block, Some(codes), out)
             }
             // Columns refer to earlier ones only, so this ends.
             (Some(other), _) => {
                 let mut codes = Vec::new();
-                self.decode(other, None, &mut codes)?;
-                column.decode(Some(&codes), out)
+                self.decode(block, other, None, &mut codes)?;
+                column.decode(block, Some(&codes), out)
             }
         }
     }
@@ -250,14 +255,14 @@ impl<'a> BlockColumns<'a> {
         }
     }
 
-    /// Decodes code `i` of the column at `position`.
-    pub(super) fn code(&self, position: usize, i: usize) -> Option<u16> {
+    /// Decodes code `i` of the column at `position` of its block.
+    pub(super) fn code(&self, block: &[u8], position: usize, i: usize) -> Option<u16> {
         let column = self.columns.get(position)?;
         let other = match column.refers_to() {
-            Some(other) => Some(self.code(other, i)?),
+            Some(other) => Some(self.code(block, other, i)?),
             None => None,
         };
-        column.code(i, other)
+        column.code(block, i, other)
     }
 }
 
@@ -297,15 +302,15 @@ mod tests {
                 let bytes = &blocks[start..start + block.len];
                 assert_eq!(crc32fast::hash(bytes), block.crc);
                 let len = BLOCK.min(600 - b * BLOCK);
-                let columns = BlockColumns::parse(bytes, meaning, len).unwrap();
-                assert_eq!(columns.position(3, 0), None, "nothing known");
+                let layout = Layout::parse(bytes, meaning, len).unwrap();
+                assert_eq!(layout.position(3, 0), None, "nothing known");
                 let mut out = Vec::new();
                 for (metric, statistic) in [(1, 0), (6, 0), (6, statistics(tier).len() - 1)] {
-                    let position = columns.position(metric, statistic).unwrap();
-                    columns.decode(position, None, &mut out).unwrap();
+                    let position = layout.position(metric, statistic).unwrap();
+                    layout.decode(bytes, position, None, &mut out).unwrap();
                     let wrote = &row.codes[1][metric][statistic][b * BLOCK..b * BLOCK + len];
                     assert_eq!(out, wrote);
-                    assert_eq!(columns.code(position, 9), Some(wrote[9]));
+                    assert_eq!(layout.code(bytes, position, 9), Some(wrote[9]));
                 }
             }
         }

@@ -108,15 +108,61 @@ fn usual(unit: Unit) -> Scale {
     }
 }
 
+/// Natural logarithms by table: a tick of a large cluster takes tens of thousands of them.
+struct Logarithm {
+    /// For each 128th from 1 to 2: the reciprocal of its middle, and the logarithm of that middle.
+    parts: [(f64, f64); 128],
+}
+
+/// The table, made when it is first needed.
+fn logarithm() -> &'static Logarithm {
+    static TABLE: OnceLock<Logarithm> = OnceLock::new();
+    TABLE.get_or_init(|| Logarithm {
+        parts: std::array::from_fn(|i| {
+            let middle = 1.0 + (i as f64 + 0.5) / 128.0;
+            (middle.recip(), middle.ln())
+        }),
+    })
+}
+
+impl Logarithm {
+    /// Natural logarithm of a number from 1 on; the error is below 1e-12. Infinity gives that of
+    /// 2^1024.
+    fn of(&self, x: f64) -> f64 {
+        const FRACTION: u32 = f64::MANTISSA_DIGITS - 1;
+        let bits = x.to_bits();
+        let exponent = (bits >> FRACTION) as i32 - (f64::MAX_EXP - 1);
+        let fraction = bits & ((1 << FRACTION) - 1);
+        let (reciprocal, ln) = self.parts[(fraction >> (FRACTION - 7)) as usize];
+        let mantissa = f64::from_bits(1f64.to_bits() | fraction);
+        // |r| is at most 1/256, so four terms of the series of ln(1 + r) are enough.
+        let r = mantissa * reciprocal - 1.0;
+        let near = r * (1.0 - r * (1.0 / 2.0 - r * (1.0 / 3.0 - r * (1.0 / 4.0))));
+        f64::from(exponent) * std::f64::consts::LN_2 + ln + near
+    }
+}
+
+/// Makes every table that is made when it is first needed: before a fork, so that no child waits
+/// for a thread that was making one.
+pub(super) fn warm() {
+    logarithm();
+    let s = scales();
+    for scale in [s.share, s.pressure, s.host_memory, s.load, s.rate, s.size, s.guests] {
+        scale.values();
+    }
+}
+
 impl Scale {
     /// Code of a value that is not negative; what is larger than the scale becomes [`TOP`].
     pub(super) fn encode(self, value: f64) -> u16 {
+        // Ticks are checked for negative numbers and NaN, which would become 0 here.
+        let value = value.max(0.0);
         let code = match self {
-            Self::Log { unit, steps } => (value / unit).ln_1p() * steps,
+            Self::Log { unit, steps } => logarithm().of(1.0 + value / unit) * steps,
             Self::Linear { unit } => value / unit,
         };
-        // Saturating by definition of `as`, and NaN becomes 0; ticks are checked for both.
-        (code.round() as u16).min(TOP)
+        // Rounds; saturating by definition of `as`.
+        ((code + 0.5) as u16).min(TOP)
     }
 
     /// Whether `value` is above what the scale can hold.
@@ -196,6 +242,17 @@ mod tests {
             }
         }
         assert_eq!(scales().guests.decode(scales().guests.encode(57.0)), 57.0);
+    }
+
+    #[test]
+    fn logarithms_are_those_of_the_library() {
+        let mut x: f64 = 1.0;
+        while x < 1e13 {
+            let off = logarithm().of(x) - x.ln();
+            assert!(off.abs() < 1e-12, "{x}: {off}");
+            x = x.mul_add(1.000_37, 1e-7);
+        }
+        assert!(logarithm().of(f64::INFINITY) > 700.0);
     }
 
     #[test]

@@ -1,58 +1,25 @@
 //! Reading a segment file: its rows, each with its roster, and what is damaged.
 
-use super::frame::{self, FrameKind, HEAD, Head};
-use super::header::{self, Group, Header};
+use super::frame::{FrameKind, HEAD, Head};
+use super::header::{Group, Header};
 use super::roster::Roster;
-use super::row::{BLOCK, Block, BlockColumns, RowMeta};
+use super::row::{BLOCK, Block, Layout, RowMeta};
+pub(super) use super::source::Access;
+use super::source::{Meta, Seen, Source};
+use super::spare;
 use super::tier::Tier;
-use crate::error::{Error, Kind, Result, Warning};
+use crate::error::{Error, Result, Warning};
 use crate::model::UnixTime;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Largest segment that is read: an hour of 10,000 guests every second would be less.
-const MAX_FILE: u64 = 2 << 30;
 /// What is said of a frame whose content does not match its checksum.
 pub(super) const CHECKSUM: &str = "wrong checksum";
-/// Bytes read to get a head with its meta part at once.
-const SPECULATION: usize = 512;
-
-/// Where the bytes of a segment come from.
-#[derive(Debug)]
-enum Source {
-    /// Read whole: for reading everything in it.
-    Memory(Vec<u8>),
-    /// Read piece by piece: for reading one guest.
-    File(File, u64),
-}
-
-impl Source {
-    fn len(&self) -> u64 {
-        match self {
-            Self::Memory(bytes) => bytes.len() as u64,
-            Self::File(_, len) => *len,
-        }
-    }
-
-    /// `len` bytes at `offset`, possibly through `buffer`; `None` beyond the end.
-    fn get<'a>(&'a self, offset: u64, len: usize, buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
-        let end = offset.checked_add(len as u64).filter(|&end| end <= self.len())?;
-        match self {
-            Self::Memory(bytes) => {
-                bytes.get(usize::try_from(offset).ok()?..usize::try_from(end).ok()?)
-            }
-            Self::File(file, _) => {
-                buffer.resize(len, 0);
-                file.read_exact_at(buffer, offset).ok()?;
-                Some(buffer)
-            }
-        }
-    }
-}
+/// What is said of a roster that was damaged and rebuilt.
+const MENDED: &str = "damaged, and rebuilt from its spare part";
+/// What is said of a roster that could not be rebuilt.
+const ROSTER_LOST: &str = "damaged roster; what follows cannot be read up to the next whole one";
 
 /// Something in a segment that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,10 +35,18 @@ impl Damage {
         Self { offset: block.offset, bytes: block.len as u64, what: CHECKSUM }
     }
 
+    /// Whether nothing is lost by it.
+    pub(super) fn is_mended(&self) -> bool {
+        self.what == MENDED
+    }
+
     /// The same for people.
     pub(super) fn warning(&self, file: &Path) -> Warning {
         let Self { offset, bytes, what } = self;
-        let message = format!("{what} at offset {offset}; left out {bytes} bytes");
+        let message = match self.is_mended() {
+            true => format!("{what} at offset {offset}; nothing is lost"),
+            false => format!("{what} at offset {offset}; left out {bytes} bytes"),
+        };
         Warning { file: file.to_path_buf(), line: 0, message }
     }
 }
@@ -88,13 +63,6 @@ pub(super) struct Row {
 
 /// A roster read before: segments often start with the same one.
 pub(super) type LastRoster = Option<(Vec<u8>, Arc<Roster>)>;
-
-/// How much of a segment is read at once.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
-    Whole,
-    Sparse,
-}
 
 /// A segment file as far as it could be read.
 #[derive(Debug)]
@@ -123,35 +91,7 @@ impl Segment {
         last: &mut LastRoster,
     ) -> Result<Self> {
         let path = store.join(tier.file(start));
-        let io = |e: &std::io::Error| Error::io(&path, e);
-        let file = File::open(&path).map_err(|e| io(&e))?;
-        let len = file.metadata().map_err(|e| io(&e))?.len();
-        if len > MAX_FILE {
-            let message =
-                format!("{len} bytes are more than any segment has; the file is left out");
-            return Err(Error::new(Kind::Corrupt, message).at(path.display()));
-        }
-        let source = match access {
-            Access::Whole => {
-                let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or(0));
-                file.take(len).read_to_end(&mut bytes).map_err(|e| io(&e))?;
-                Source::Memory(bytes)
-            }
-            Access::Sparse => Source::File(file, len),
-        };
-        let mut buffer = Vec::new();
-        let head_len = source.len().min(header::MAX_LEN as u64 + 18) as usize;
-        let head = source.get(0, head_len, &mut buffer).unwrap_or_default();
-        if header::write(tier, start).strip_prefix(head).is_some_and(|missing| !missing.is_empty())
-        {
-            // Its header is still being written, or the power went just then.
-            return Err(Error::new(Kind::NotFound, "no header yet").at(path.display()));
-        }
-        let header = header::parse(head).map_err(|e| e.at(path.display()))?;
-        if (header.tier, header.start) != (tier, start) {
-            let message = "header and file name disagree; the file is left out";
-            return Err(Error::new(Kind::Corrupt, message).at(path.display()));
-        }
+        let (source, header) = Source::open(&path, tier, start, access)?;
         let end = header.len;
         let mut segment = Self {
             path,
@@ -172,46 +112,33 @@ impl Segment {
         self.source.len() - self.end
     }
 
-    /// Walks from frame to frame.
+    /// Takes in frame after frame.
     fn scan(&mut self, last: &mut LastRoster) {
-        let mut buffer = Vec::new();
-        let mut at = self.end;
-        while at < self.source.len() {
-            let ahead = usize::try_from(self.source.len() - at).unwrap_or(usize::MAX);
-            let ahead = ahead.min(SPECULATION);
-            let start = self.source.get(at, ahead, &mut buffer).unwrap_or_default();
-            let head = Head::parse(start);
-            let fits = |h: &Head| at + h.frame_len() <= self.source.len();
-            match head.filter(fits) {
-                Some(head) => {
-                    let meta_len = head.meta_len as usize;
-                    let mut large = Vec::new();
-                    let meta = match start.get(HEAD..HEAD + meta_len) {
-                        Some(meta) => meta,
-                        None => {
-                            let from = at + HEAD as u64;
-                            self.source.get(from, meta_len, &mut large).unwrap_or_default()
-                        }
-                    };
-                    let content = if crc32fast::hash(meta) == head.meta_crc {
-                        content(&head, meta, at, self.roster.as_ref(), last)
-                    } else {
-                        Err(CHECKSUM)
-                    };
+        let source = std::mem::replace(&mut self.source, Source::Memory(Vec::new()));
+        self.end = source.walk(
+            self.end,
+            |_| true,
+            |at, seen| match seen {
+                Seen::Nothing(bytes) => self.damaged(at, bytes, "no frame"),
+                Seen::Frame(head, meta) => {
                     self.frames.push((at, head.time));
+                    let roster = self.roster.as_ref();
+                    let is_row = head.kind == FrameKind::Row;
+                    let content = match meta {
+                        Meta::Intact(meta) => content_of(&head, meta, at, roster, last),
+                        Meta::Mended(meta) => {
+                            self.damaged(at, head.frame_len(), MENDED);
+                            let roster = self.roster.as_ref();
+                            content_of(&head, meta, at, roster, last)
+                        }
+                        Meta::Damaged if is_row => Err(CHECKSUM),
+                        Meta::Damaged | Meta::Unread => Err(ROSTER_LOST),
+                    };
                     self.take(content, at, head.frame_len());
-                    at += head.frame_len();
-                    self.end = at;
                 }
-                None => match self.next_frame(at + 1) {
-                    Some(next) => {
-                        self.damaged(at, next - at, "no frame");
-                        at = next;
-                    }
-                    None => break,
-                },
-            }
-        }
+            },
+        );
+        self.source = source;
     }
 
     fn take(&mut self, content: std::result::Result<Content, &'static str>, at: u64, len: u64) {
@@ -227,35 +154,23 @@ impl Segment {
         self.damage.push(Damage { offset, bytes, what });
     }
 
-    /// The next whole frame from `from` on, found by its head.
-    fn next_frame(&self, from: u64) -> Option<u64> {
-        let mut buffer = Vec::new();
-        let len = usize::try_from(self.source.len().checked_sub(from)?).ok()?;
-        let rest = self.source.get(from, len, &mut buffer)?;
-        let starts = rest.windows(HEAD).enumerate().filter(|(_, w)| w.starts_with(&frame::MAGIC));
-        let fits = |(i, w): (usize, &[u8])| {
-            Head::parse(w).filter(|h| i as u64 + h.frame_len() <= len as u64).map(|_| i)
-        };
-        starts.filter_map(fits).next().map(|i| from + i as u64)
-    }
-
     /// The bytes of a block, once they match their checksum.
     pub(super) fn block<'a>(&'a self, block: &Block, buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
         let bytes = self.source.get(block.offset, block.len, buffer)?;
         (crc32fast::hash(bytes) == block.crc).then_some(bytes)
     }
 
-    /// The columns of block `number` of a group in a row, read through `buffer`.
+    /// Block `number` of a group in a row, read through `buffer`, and where its columns are.
     pub(super) fn columns<'a>(
         &'a self,
         row: &Row,
         group: Group,
         number: usize,
         buffer: &'a mut Vec<u8>,
-    ) -> Option<BlockColumns<'a>> {
+    ) -> Option<(&'a [u8], Layout)> {
         let block = row.meta.blocks(group).get(number)?;
         let bytes = self.block(block, buffer)?;
-        self.parse_columns(bytes, group, row.meta.places[group as usize], number)
+        Some((bytes, self.layout(bytes, group, row.meta.places[group as usize], number)?))
     }
 
     /// The bytes of a block of a segment that was read whole, unchecked.
@@ -265,16 +180,16 @@ impl Segment {
         all.get(start..start.checked_add(block.len)?)
     }
 
-    /// The columns in the bytes of block `number` of a group with `places` places.
-    pub(super) fn parse_columns<'a>(
+    /// Where the columns are in the bytes of block `number` of a group with `places` places.
+    pub(super) fn layout(
         &self,
-        bytes: &'a [u8],
+        bytes: &[u8],
         group: Group,
         places: usize,
         number: usize,
-    ) -> Option<BlockColumns<'a>> {
+    ) -> Option<Layout> {
         let len = places.saturating_sub(number * BLOCK).min(BLOCK);
-        BlockColumns::parse(bytes, &self.header.groups[group as usize], len)
+        Layout::parse(bytes, &self.header.groups[group as usize], len)
     }
 
     /// Forgets rows at the end that were written only in part, and says where they start: a power
@@ -282,7 +197,8 @@ impl Segment {
     pub(super) fn drop_torn_rows(&mut self) -> u64 {
         while let Some(&(start, _)) = self.frames.last() {
             let row = self.rows.last().filter(|row| row.start == start);
-            let torn = self.damage.last().is_some_and(|d| (d.offset, d.what) == (start, CHECKSUM));
+            let damaged = self.damage.last().filter(|d| d.offset == start);
+            let torn = damaged.is_some_and(|d| [CHECKSUM, ROSTER_LOST].contains(&d.what));
             if torn {
                 self.damage.pop();
             } else if row.is_some_and(|row| !self.damaged_blocks(row).is_empty()) {
@@ -303,6 +219,26 @@ impl Segment {
         blocks.filter(|b| self.block(b, &mut buffer).is_none()).map(Damage::of).collect()
     }
 
+    /// Spare parts of rosters that are not as they were written.
+    pub(super) fn damaged_spares(&self) -> Vec<Damage> {
+        let mut damage = Vec::new();
+        self.source.walk(
+            self.header.len,
+            |_| false,
+            |at, seen| {
+                let Seen::Frame(head, _) = seen else { return };
+                let mut buffer = Vec::new();
+                let intact = |bytes: &[u8]| spare::is_intact(&head, bytes);
+                if !self.source.spare(at, &head, &mut buffer).is_none_or(intact) {
+                    let offset = at + HEAD as u64 + u64::from(head.meta_len);
+                    let bytes = u64::from(head.blocks_len);
+                    damage.push(Damage { offset, bytes, what: CHECKSUM });
+                }
+            },
+        );
+        damage
+    }
+
     /// Rows by time; a later row for the same time replaces an earlier one.
     pub(super) fn by_time(&self) -> BTreeMap<UnixTime, &Row> {
         self.rows.iter().map(|row| (row.time, row)).collect()
@@ -316,7 +252,7 @@ enum Content {
 }
 
 /// What an undamaged frame says.
-fn content(
+fn content_of(
     head: &Head,
     meta: &[u8],
     at: u64,

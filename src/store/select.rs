@@ -1,5 +1,6 @@
 //! Which rows answer a question: the finest ones that are complete.
 
+use super::parallel::{in_parallel, threads};
 use super::segment::{self, Access, LastRoster, Row, Segment};
 use super::table::Window;
 use super::tier::Tier;
@@ -47,21 +48,28 @@ impl Loaded {
         store: &Path,
         range: &Range<UnixTime>,
         resolution: Resolution,
-        access: Access,
+        access: impl Fn(Tier) -> Access + Sync,
     ) -> Result<Self> {
-        let mut loaded = Self { segments: Vec::new(), warnings: Vec::new() };
-        let mut last: LastRoster = None;
         // A six-hourly row is compared with all that is finer within it.
         let widest = Tier::SixHourly;
         let from = widest.window_of(range.start);
         let to = widest.window_of(range.end.saturating_sub(1)).saturating_add(widest.step());
+        let mut wanted: Vec<(Tier, UnixTime)> = Vec::new();
         for &tier in resolution.tiers() {
-            for start in segment::list(store, tier)? {
-                if start < to && start.saturating_add(tier.segment()) > from {
-                    loaded.add(Segment::read(store, tier, start, access, &mut last));
-                }
-            }
+            let starts = segment::list(store, tier)?.into_iter();
+            let within = starts.filter(|&s| s < to && s.saturating_add(tier.segment()) > from);
+            wanted.extend(within.map(|start| (tier, start)));
         }
+        // Neighbours stay together: they often share their roster.
+        let together = wanted.len().div_ceil(threads(wanted.len()));
+        let parts: Vec<&[(Tier, UnixTime)]> = wanted.chunks(together.max(1)).collect();
+        let read = in_parallel(&parts, |part| {
+            let mut last: LastRoster = None;
+            let one = |&(tier, start)| Segment::read(store, tier, start, access(tier), &mut last);
+            part.iter().map(one).collect::<Vec<_>>()
+        });
+        let mut loaded = Self { segments: Vec::new(), warnings: Vec::new() };
+        read.into_iter().flatten().for_each(|segment| loaded.add(segment));
         Ok(loaded)
     }
 
@@ -87,26 +95,28 @@ impl Loaded {
             let rows = segment.by_time().into_iter().map(|(time, row)| (time, (segment, row)));
             tiers[segment.header.tier as usize].extend(rows);
         }
-        let [raw, hourly, six_hourly] = tiers;
-        let finer = prefer_finer(raw, hourly, Tier::Hourly);
-        let all = prefer_finer(finer, six_hourly, Tier::SixHourly);
+        let all = finest(tiers, |(_, row)| row.meta.ticks);
         all.into_iter().filter(|(time, _)| range.contains(time)).map(|(_, row)| row).collect()
     }
 }
 
-type Rows<'a> = BTreeMap<UnixTime, (&'a Arc<Segment>, &'a Row)>;
-
-/// Replaces finer rows by the coarser one where they stand for fewer samples than that does.
-fn prefer_finer<'a>(mut finer: Rows<'a>, coarser: Rows<'a>, tier: Tier) -> Rows<'a> {
-    for (window, row) in coarser {
-        let within = window..window.saturating_add(tier.step());
-        let ticks: u64 = finer.range(within.clone()).map(|(_, r)| u64::from(r.1.meta.ticks)).sum();
-        if ticks < u64::from(row.1.meta.ticks) {
-            let replaced: Vec<UnixTime> = finer.range(within).map(|(&time, _)| time).collect();
-            replaced.iter().for_each(|time| {
-                finer.remove(time);
-            });
-            finer.insert(window, row);
+/// Of rows by tier those that answer at each time: the finest, unless a coarser one stands for more
+/// samples.
+pub(super) fn finest<R>(
+    tiers: [BTreeMap<UnixTime, R>; 3],
+    ticks: impl Fn(&R) -> u32,
+) -> BTreeMap<UnixTime, R> {
+    let [raw, hourly, six_hourly] = tiers;
+    let mut finer = raw;
+    for (tier, coarser) in [(Tier::Hourly, hourly), (Tier::SixHourly, six_hourly)] {
+        for (window, row) in coarser {
+            let within = window..window.saturating_add(tier.step());
+            let known: u64 = finer.range(within.clone()).map(|(_, r)| u64::from(ticks(r))).sum();
+            if known < u64::from(ticks(&row)) {
+                let replaced: Vec<UnixTime> = finer.range(within).map(|(&time, _)| time).collect();
+                replaced.iter().for_each(|time| drop(finer.remove(time)));
+                finer.insert(window, row);
+            }
         }
     }
     finer

@@ -1,7 +1,7 @@
 //! Many rows side by side: columns of files turned into series of codes when they are needed.
 
-use super::header::{Group, Statistic};
-use super::row::{BLOCK, Block, BlockColumns};
+use super::header::{Found, Group, Statistic};
+use super::row::{BLOCK, Block, Layout};
 use super::scale::{MISSING, Scale};
 use super::segment::{Damage, Row, Segment};
 use crate::error::Warning;
@@ -24,19 +24,17 @@ struct SheetRow {
     /// Column of the output.
     position: usize,
     segment: Arc<Segment>,
-    /// Blocks that match their checksums.
-    blocks: Vec<Option<Block>>,
-    places: usize,
+    /// Blocks that match their checksums, and where their columns are.
+    blocks: Vec<Option<(Block, Layout)>>,
     /// Samples behind the row, as the code of a count.
     ticks: u16,
     map: Map,
 }
 
 impl SheetRow {
-    fn block(&self, group: Group, number: usize) -> Option<BlockColumns<'_>> {
-        let block = (*self.blocks.get(number)?)?;
-        let bytes = self.segment.in_memory(&block)?;
-        self.segment.parse_columns(bytes, group, self.places, number)
+    fn block(&self, number: usize) -> Option<(&[u8], &Layout)> {
+        let (block, layout) = self.blocks.get(number)?.as_ref()?;
+        Some((self.segment.in_memory(block)?, layout))
     }
 }
 
@@ -47,32 +45,50 @@ impl Sheet {
 
     /// Adds a row that becomes column `position` of the output.
     pub(super) fn push(&mut self, position: usize, segment: &Arc<Segment>, row: &Row, map: Map) {
-        let intact = |block: &Block| {
-            let bytes = segment.in_memory(block);
-            bytes.filter(|bytes| crc32fast::hash(bytes) == block.crc).map(|_| *block)
-        };
         let all = row.meta.blocks(self.group);
-        let blocks: Vec<Option<Block>> = all.iter().map(intact).collect();
+        let places = row.meta.places[self.group as usize];
+        let intact = |(number, block): (usize, &Block)| {
+            let bytes = segment.in_memory(block)?;
+            let intact = crc32fast::hash(bytes) == block.crc;
+            let layout = intact.then(|| segment.layout(bytes, self.group, places, number))??;
+            Some((*block, layout))
+        };
+        let blocks: Vec<_> = all.iter().enumerate().map(intact).collect();
         let lost = all.iter().zip(&blocks).filter(|(_, intact)| intact.is_none());
         self.damage.extend(lost.map(|(block, _)| Damage::of(block).warning(&segment.path)));
         let segment = Arc::clone(segment);
-        let places = row.meta.places[self.group as usize];
         let ticks = u16::try_from(row.meta.ticks).unwrap_or(MISSING);
-        self.rows.push(SheetRow { position, segment, blocks, places, ticks, map });
+        self.rows.push(SheetRow { position, segment, blocks, ticks, map });
+    }
+
+    /// Where a metric's statistic is in the rows of a segment; looked up once for each segment.
+    fn find<'a>(
+        &'a self,
+        metric: usize,
+        statistic: Statistic,
+    ) -> impl FnMut(&'a SheetRow) -> Option<Found> {
+        let mut last: Option<(&Arc<Segment>, Option<Found>)> = None;
+        move |row| match last {
+            Some((segment, found)) if Arc::ptr_eq(segment, &row.segment) => found,
+            _ => {
+                let meaning = &row.segment.header.groups[self.group as usize];
+                last.insert((&row.segment, meaning.find(metric, statistic))).1
+            }
+        }
     }
 
     /// Whether every value of a metric stands for all samples of its row, so that counts say
     /// nothing new.
     fn is_complete(&self, metric: usize) -> bool {
+        let mut find = self.find(metric, Statistic::Count);
         self.rows.iter().all(|row| {
-            let meaning = &row.segment.header.groups[self.group as usize];
-            let Some(found) = meaning.find(metric, Statistic::Count) else { return true };
+            let Some(found) = find(row) else { return true };
             let complete = |number| {
-                let Some(block) = row.block(self.group, number) else { return true };
-                let Some(column) = block.position(found.metric, found.statistic) else {
+                let Some((_, layout)) = row.block(number) else { return true };
+                let Some(column) = layout.position(found.metric, found.statistic) else {
                     return true;
                 };
-                found.counts_samples() || block.constant(column) == Some(row.ticks)
+                found.counts_samples() || layout.constant(column) == Some(row.ticks)
             };
             (0..row.blocks.len()).all(complete)
         })
@@ -91,22 +107,22 @@ impl Sheet {
     ) -> [Vec<u16>; 5] {
         let mut out: [Vec<u16>; 5] = Default::default();
         let uncounted = [Statistic::Count].repeat(usize::from(self.is_complete(metric)));
-        let statistics = statistics.iter().filter(|s| !uncounted.contains(s));
+        let wanted = statistics.iter().filter(|s| !uncounted.contains(s));
+        let mut finders: Vec<_> = wanted.map(|&s| (s, self.find(metric, s))).collect();
         let (mut codes, mut before) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
         let most = self.rows.iter().map(|r| r.blocks.len()).max().unwrap_or(0);
         // Blocks outside, rows inside: the output of a block stays in the nearest cache.
         for b in 0..most {
             for row in &self.rows {
-                let Some(block) = row.block(self.group, b) else { continue };
+                let Some((block, layout)) = row.block(b) else { continue };
                 let map = row.map.get(b * BLOCK..).unwrap_or_default();
-                let meaning = &row.segment.header.groups[self.group as usize];
                 let mut known = None;
-                for &statistic in statistics.clone() {
-                    let found = meaning.find(metric, statistic);
-                    let position = found.and_then(|f| block.position(f.metric, f.statistic));
+                for (statistic, find) in &mut finders {
+                    let found = find(row);
+                    let position = found.and_then(|f| layout.position(f.metric, f.statistic));
                     let (Some(found), Some(position)) = (found, position) else { continue };
                     let same = known.map(|position| (position, before.as_slice()));
-                    if block.decode(position, same, &mut codes).is_none() {
+                    if layout.decode(block, position, same, &mut codes).is_none() {
                         continue;
                     }
                     let column = &mut out[statistic.index()];

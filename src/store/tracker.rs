@@ -14,7 +14,7 @@ use super::roster::{
     Changes, GuestEntry, Missed, NodeEntry, Roster, StorageEntry, rounded_bytes, rounded_cores,
 };
 use super::row::{Codes, NewRow};
-use super::scale::{MISSING, Stored, TOP, scales};
+use super::scale::{MISSING, Scale, Stored, TOP, scales};
 use super::tier::Tier;
 use crate::model::{DAY, GuestMetric, GuestSample, NodeMetric, NodeSample};
 use crate::model::{Tick, UnixTime, Vmid};
@@ -106,6 +106,15 @@ impl Tracker {
         self.index();
     }
 
+    /// Guests of a tick that are on another host than in the row before it.
+    pub(super) fn moved(&self, tick: &Tick) -> usize {
+        let moves = |sample: &&GuestSample| {
+            let entry = self.guests.get(&sample.vmid).map(|&place| &self.roster.guests[place]);
+            entry.is_some_and(|e| is_same(e, sample) && self.roster.host(e.node) != sample.node)
+        };
+        tick.guests.iter().filter(moves).count()
+    }
+
     /// Takes note of a tick: the row to write for it, after these changes of the roster.
     pub(super) fn advance(&mut self, tick: &Tick) -> (Changes, NewRow) {
         let mut changes = Changes::default();
@@ -113,8 +122,11 @@ impl Tracker {
         let storages = tick.nodes.iter().zip(&nodes);
         let storages = storages.map(|(n, &place)| self.storages_of(n, place, &mut changes));
         let storages = storages.collect();
-        let guests: Vec<usize> =
-            tick.guests.iter().map(|g| self.guest(g, tick.ts, &mut changes)).collect();
+        let mut guests: Vec<usize> = Vec::with_capacity(tick.guests.len());
+        for sample in &tick.guests {
+            let next = guests.last().map_or(0, |last| last + 1);
+            guests.push(self.guest(sample, next, tick.ts, &mut changes));
+        }
         let places = Places { nodes, guests, storages };
         self.mark_absent(&places, &mut changes);
         self.pass(tick.ts);
@@ -171,9 +183,26 @@ impl Tracker {
         places
     }
 
-    fn guest(&mut self, sample: &GuestSample, time: UnixTime, changes: &mut Changes) -> usize {
-        let node = self.host(&sample.node, changes);
-        let known = self.guests.get(&sample.vmid).copied();
+    /// Place of a guest, which may be new. Looks at `next` first: ticks list guests in the same
+    /// order as the ticks before them.
+    fn guest(
+        &mut self,
+        sample: &GuestSample,
+        next: usize,
+        time: UnixTime,
+        changes: &mut Changes,
+    ) -> usize {
+        // Of several incarnations only the newest is ever present.
+        let expected = self.roster.guests.get(next);
+        let expected = expected.filter(|g| g.present && g.vmid == sample.vmid);
+        let known = match expected {
+            Some(_) => Some(next),
+            None => self.guests.get(&sample.vmid).copied(),
+        };
+        let node = match expected.filter(|g| self.roster.host(g.node) == sample.node) {
+            Some(entry) => entry.node,
+            None => self.host(&sample.node, changes),
+        };
         let same = known.filter(|&place| is_same(&self.roster.guests[place], sample));
         let Some(place) = same else {
             if let Some(old) = known {
@@ -286,20 +315,23 @@ fn entry_of(sample: &GuestSample, node: usize, since: UnixTime) -> GuestEntry {
 /// Codes of all metrics of `samples`, each at its place.
 fn codes<M: Stored>(samples: &[M::Sample], places: &[usize], len: usize) -> Codes {
     debug_assert_eq!(statistics(Tier::Raw).len(), 1);
-    let column = |metric: M| {
-        let scale = metric.scale();
-        let mut column = Vec::new();
-        for (sample, &place) in samples.iter().zip(places) {
-            if let Some(value) = metric.of(sample) {
-                if column.is_empty() {
-                    column.resize(len, MISSING);
+    // As many samples as stay in the nearest cache while their metrics are taken one by one.
+    const AT_ONCE: usize = 64;
+    let scales: Vec<Scale> = M::ALL.iter().map(|m| m.scale()).collect();
+    let mut columns = vec![Vec::new(); M::ALL.len()];
+    for (samples, places) in samples.chunks(AT_ONCE).zip(places.chunks(AT_ONCE)) {
+        for ((&metric, scale), column) in M::ALL.iter().zip(&scales).zip(&mut columns) {
+            for (sample, &place) in samples.iter().zip(places) {
+                if let Some(value) = metric.of(sample) {
+                    if column.is_empty() {
+                        column.resize(len, MISSING);
+                    }
+                    column[place] = scale.encode(value);
                 }
-                column[place] = scale.encode(value);
             }
         }
-        vec![column]
-    };
-    M::ALL.iter().map(|&m| column(m)).collect()
+    }
+    columns.into_iter().map(|column| vec![column]).collect()
 }
 
 /// Values of a tick that are larger than their scale, as text that names them.

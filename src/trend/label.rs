@@ -17,7 +17,7 @@ const RULES: f64 = 0.40;
 /// may choose its own breaks shows slopes that its variance does not foretell.
 const ALPHA_PER_TERM: f64 = 30.0;
 /// Least span of a window that can show a trend, days.
-const LEAST_SPAN: f64 = 46.0 / 24.0;
+pub(super) const LEAST_SPAN: f64 = 46.0 / 24.0;
 /// Unpredictable spread in points from which a series is volatile.
 const VOLATILE: f64 = 7.5;
 

@@ -13,6 +13,7 @@ mod label;
 mod many;
 mod outlook;
 mod params;
+mod plot;
 mod projection;
 mod rhythm;
 mod season;
@@ -33,6 +34,7 @@ pub use finding::{
 pub use many::{Job, analyze_many, in_parallel};
 pub use outlook::Forecast;
 pub use params::{Nature, Params, Scale};
+pub use plot::{Expected, Plot, plot};
 pub use projection::{Crossing, Projection};
 
 use crate::model::{DAY, HOUR, UnixTime};
@@ -40,6 +42,9 @@ use crate::series::{Bins, Grid, Point, stats};
 use clean::Clean;
 use label::Case;
 use outlook::Outlook;
+
+/// Hours of history from which a trend may be claimed.
+pub const TREND_HOURS: f64 = label::LEAST_SPAN * 24.0;
 
 /// Fewer points than this, or a shorter span in hours, tell nothing.
 const LEAST: (usize, i64) = (6, 3);

@@ -185,7 +185,10 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
     let steps: Vec<(f64, f64)> = s.steps().map(|(time, size, _)| (time, size)).collect();
     let level =
         |t: f64| steps.iter().filter(|(from, _)| t >= *from).map(|(_, size)| size).sum::<f64>();
-    let x: Vec<f64> = (0..n).map(|i| adjusted[i] - level(bins.t[i])).collect();
+    let x: Vec<f64> = match steps.is_empty() {
+        true => adjusted.to_vec(),
+        false => (0..n).map(|i| adjusted[i] - level(bins.t[i])).collect(),
+    };
     let (low, high) =
         x.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
     if high - low < FLAT {
@@ -195,6 +198,7 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
     let mut sums = Vec::with_capacity(n + 1);
     sums.push(0.0);
     x.iter().for_each(|v| sums.push(sums[sums.len() - 1] + v));
+    let few = 5.min(n / 8);
     let mut buffer = Vec::with_capacity(n);
     let mut previous: Option<[f64; 2]> = None;
     [0, 1, 2].map(|k| {
@@ -203,16 +207,17 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
         let (mut first, mut last) = (0, 0);
         // Neighbouring errors say the same: every other one is enough.
         let stride = if n > 100 { 2 } else { 1 };
-        for (i, value) in x.iter().enumerate().step_by(stride) {
-            let until = bins.t[i] - h / 24.0;
-            while bins.t[last] <= until && last < i {
+        let t = &bins.t[..n];
+        for i in (0..n).step_by(stride) {
+            let until = t[i] - h / 24.0;
+            while last < i && t[last] <= until {
                 last += 1;
             }
-            while bins.t[first] <= until - 1.0 {
+            while first < last && t[first] <= until - 1.0 {
                 first += 1;
             }
-            if last > first + 5.min(n / 8) {
-                buffer.push(value - (sums[last] - sums[first]) / (last - first) as f64);
+            if last > first + few {
+                buffer.push(x[i] - (sums[last] - sums[first]) / (last - first) as f64);
             }
         }
         let learnt = match (buffer.len() < 24, previous) {

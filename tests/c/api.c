@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -49,6 +50,8 @@ static const struct {
     {"quality", foresight_quality},     {"settings", foresight_settings},
     {"status", foresight_status},       {"explain", foresight_explain},
     {"drain", foresight_drain},
+    {"status", foresight_status},       {"outcomes", foresight_outcomes},
+    {"backtest", foresight_backtest},
 };
 #define VERB_COUNT (sizeof VERBS / sizeof VERBS[0])
 
@@ -183,8 +186,15 @@ static void happy(const foresight_engine *engine)
     EXPECT(foresight_recommend, recommend_request, OK, "\"recommendations\":[{\"order\":1,\"vmid\":10");
     EXPECT(foresight_explain, "{\"now\":1790000000,\"guest\":103}", OK, "\"targets\":[{\"node\":\"pve");
     EXPECT(foresight_drain, "{\"now\":1790000000,\"node\":\"pve1\"}", OK, "\"steps\":[{\"order\":1,");
+    EXPECT(foresight_backtest, now_only, OK, "\"outcomes\":[{\"policy\":\"as-it-was\"");
+    EXPECT(foresight_backtest, "{\"now\":1790000000,\"days\":3,\"policies\":[\"ours\"],\"sensitivities\":[\"aggressive\"]}", OK,
+           "\"policy\":\"ours\",\"sensitivity\":\"aggressive\"");
     EXPECT(foresight_history, "{\"now\":1790000000,\"node\":\"pve1\",\"hours\":192,\"points\":24}", OK, "\"metric\":\"cpu\"");
     EXPECT(foresight_history, "{\"now\":1790000000,\"guest\":100,\"metrics\":[\"memory\"]}", OK, "\"metric\":\"memory\"");
+    EXPECT(foresight_trends, "{\"now\":1790000000,\"only\":\"nodes\"}", OK, "\"guests\":[]");
+    EXPECT(foresight_trends, "{\"now\":1790000000,\"only\":\"guests\"}", OK, "\"nodes\":[]");
+    EXPECT(foresight_outcomes, now_only, OK, "\"calibration\":[{");
+    EXPECT(foresight_outcomes, "{\"now\":1790000000,\"guest\":100,\"settings\":\"{\"}", OK, "\"outcomes\":[]");
     EXPECT(foresight_quality, "{\"now\":1790000000,\"guest\":100}", OK, "\"coverage\":");
     EXPECT(foresight_settings, "{}", OK, "\"trend-weight\":");
     EXPECT(foresight_settings, "{\"content\":\"not a settings file\"}", OK, "\"refused\":\"settings: ");
@@ -207,6 +217,71 @@ static void collect(const char *directory, const char *tree)
     foresight_close(engine);
 }
 
+struct heard {
+    int calls, stop_at;
+    size_t total;
+};
+
+static int hear(void *data, const char *what, size_t done, size_t total)
+{
+    struct heard *heard = data;
+    CHECK(strcmp(what, "files looked at") == 0 && done <= total);
+    heard->total = total;
+    return ++heard->calls == heard->stop_at;
+}
+
+/* An import of files that are none: each is told, counted and left out; the listener may stop it. */
+static void import(const foresight_engine *engine, const char *directory)
+{
+    char path[4096], request[8192];
+    for (int node = 1; node <= 3; node++) {
+        CHECK(snprintf(path, sizeof path, "%s/pve-node-9.0", directory) < (int)sizeof path);
+        CHECK(mkdir(path, 0700) == 0 || node > 1);
+        CHECK(snprintf(path, sizeof path, "%s/pve-node-9.0/pve%d", directory, node) < (int)sizeof path);
+        FILE *file = fopen(path, "w");
+        CHECK(file != NULL && fputs("no such history", file) >= 0 && fclose(file) == 0);
+    }
+    CHECK(snprintf(request, sizeof request, "{\"rrd\":\"%s\",\"now\":%ld}", directory, NOW) < (int)sizeof request);
+    foresight_text text;
+    struct heard heard = {0, 0, 0};
+    CHECK(foresight_import(engine, request, strlen(request), hear, &heard, &text) == FORESIGHT_RESULT_OK);
+    CHECK(strstr(text.data, "\"refused\":3") != NULL && heard.calls == 3 && heard.total == 3);
+    foresight_text_free(&text);
+    heard = (struct heard){0, 2, 0};
+    CHECK(foresight_import(engine, request, strlen(request), hear, &heard, &text) == FORESIGHT_RESULT_STOPPED);
+    CHECK(strstr(text.data, "stopped") != NULL && heard.calls == 2);
+    foresight_text_free(&text);
+    CHECK(foresight_import(engine, request, strlen(request), NULL, NULL, &text) == FORESIGHT_RESULT_OK);
+    foresight_text_free(&text);
+
+    static const struct {
+        const char *request;
+        foresight_result result;
+    } BAD[] = {
+        {"", FORESIGHT_RESULT_INVALID},
+        {"{}", FORESIGHT_RESULT_INVALID},
+        {"{\"rrd\":\"/x\",\"proxbalance\":\"/y\"}", FORESIGHT_RESULT_INVALID},
+        {"{\"rrd\":7}", FORESIGHT_RESULT_INVALID},
+        {"{\"rrd\":\"\xff\"}", FORESIGHT_RESULT_INVALID},
+        {"{\"rrd\":\"/x\",\"now\":-1}", FORESIGHT_RESULT_INVALID},
+        {"{\"proxbalance\":\"/nonexistent\"}", FORESIGHT_RESULT_NOT_FOUND},
+        {"{\"rrd\":\"/x\",\"inventory_path\":\"/nonexistent\"}", FORESIGHT_RESULT_NOT_FOUND},
+    };
+    for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
+        foresight_result result = foresight_import(engine, BAD[i].request, strlen(BAD[i].request), hear, &heard, &text);
+        if (result != BAD[i].result)
+            fail(BAD[i].request, __LINE__, text.data);
+        foresight_text_free(&text);
+    }
+    CHECK(foresight_import(engine, "{}", 2, NULL, NULL, NULL) == FORESIGHT_RESULT_NULL);
+    CHECK(foresight_import(NULL, "{}", 2, NULL, NULL, &text) == FORESIGHT_RESULT_NULL);
+    foresight_text_free(&text);
+    CHECK(foresight_import(engine, NULL, 2, NULL, NULL, &text) == FORESIGHT_RESULT_NULL);
+    foresight_text_free(&text);
+    CHECK(foresight_import(engine, "{}", (size_t)-1, NULL, NULL, &text) == FORESIGHT_RESULT_INVALID);
+    foresight_text_free(&text);
+}
+
 static void refusals(const foresight_engine *engine)
 {
     EXPECT(foresight_trends, "{\"lookback_hours\":0}", INVALID, "lookback_hours: ");
@@ -214,6 +289,7 @@ static void refusals(const foresight_engine *engine)
     EXPECT(foresight_trends, "{\"nodes\":\"pve1\"}", INVALID, "`nodes`");
     EXPECT(foresight_trends, "{\"node\":\"pve1\",\"guest\":100}", INVALID, "node: ");
     EXPECT(foresight_trends, "{\"now\":1790000000,\"node\":\"pve9\"}", NOT_FOUND, "pve9");
+    EXPECT(foresight_trends, "{\"only\":\"storages\"}", INVALID, "storages");
     EXPECT(foresight_history, "{\"now\":1790000000}", INVALID, "node");
     EXPECT(foresight_history, "{\"now\":1790000000,\"guest\":4}", NOT_FOUND, "guest 4");
     EXPECT(foresight_history, "{\"guest\":100,\"metrics\":[\"cpus\"]}", INVALID, "metrics: ");
@@ -224,6 +300,10 @@ static void refusals(const foresight_engine *engine)
     EXPECT(foresight_explain, "{\"now\":1790000000,\"guest\":4}", NOT_FOUND, "guest 4");
     EXPECT(foresight_explain, "{\"now\":1790000000,\"guest\":103,\"target\":\"pve9\"}", NOT_FOUND, "pve9");
     EXPECT(foresight_drain, "{\"now\":1790000000,\"node\":\"pve9\"}", NOT_FOUND, "pve9");
+    EXPECT(foresight_backtest, "{\"policies\":[\"theirs\"]}", INVALID, "policies: ");
+    EXPECT(foresight_backtest, "{\"sensitivities\":[\"brave\"]}", INVALID, "sensitivities: ");
+    EXPECT(foresight_backtest, "{\"days\":91}", INVALID, "days: ");
+    EXPECT(foresight_backtest, "{\"every\":0}", INVALID, "every: ");
     EXPECT(foresight_settings, "{\"change\":{\"migration-settings\":{\"trend-weight\":101}}}", INVALID, "trend-weight: ");
     EXPECT(foresight_settings, "{\"change\":{\"penalty-config\":{\"nonsense\":1}}}", INVALID, "nonsense");
     EXPECT(foresight_settings, "{\"content\":\"x\",\"change\":\"delete-penalty-config\"}", CORRUPT, "settings: ");
@@ -354,6 +434,7 @@ int main(int argc, char **argv)
     store_ticks(engine, guests);
     happy(engine);
     collect(argv[1], argv[3]);
+    import(engine, argv[1]);
     refusals(engine);
     garbage(engine);
     char *advice = answer(engine, foresight_recommend, recommend_request);

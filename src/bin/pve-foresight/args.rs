@@ -28,7 +28,7 @@ pub(crate) struct Args {
 }
 
 const AFTER: &str = "Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but some input was \
-    refused.\nTry it without a cluster: pve-foresight demo";
+    refused or a check failed.\nTry it without a cluster: pve-foresight demo";
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
@@ -46,10 +46,14 @@ pub(crate) enum Command {
     Trend(Trend),
     /// Recommend the migrations that are worth it, with evidence
     Recommend(Recommend),
+    /// Show what became of migrations, and how good the advice was
+    Outcomes(Outcomes),
     /// Show every node as the target of a guest: its score, or what stands in the way
     Explain(Explain),
     /// Plan how to empty a node, for maintenance; nothing is executed
     Drain(Drain),
+    /// Write nodes, trends, advice and data quality as one HTML file for offline reading
+    Report(Report),
     /// Replay recorded demand under our advice and other policies, and compare the overload
     Backtest(Backtest),
     /// Take over history that others recorded: PVE's RRD files, ProxBalance
@@ -62,6 +66,8 @@ pub(crate) enum Command {
     Stats,
     /// Show, check or migrate settings
     Settings(Settings),
+    /// Check the installation and say what to do
+    Doctor(Doctor),
     /// Write the ticks of a simulated cluster
     Simulate(Simulate),
     /// Simulate a small cluster with a node heading for trouble and advise on it
@@ -106,6 +112,9 @@ pub(crate) struct History {
     /// Metric to plot [default: cpu]
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub(crate) metric: String,
+    /// Most values per metric: neighbours are merged, peaks and gaps stay [default: all]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(2..=2000))]
+    pub(crate) points: Option<u16>,
 }
 
 #[derive(Options, Debug)]
@@ -174,6 +183,30 @@ pub(crate) struct Drain {
     /// Node to empty
     #[arg(long, value_name = "NODE")]
     pub(crate) node: String,
+    /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Outcomes {
+    /// Only this guest, with its timeline
+    #[arg(long, value_name = "VMID")]
+    pub(crate) guest: Option<Vmid>,
+    /// Compare stated confidence with what came
+    #[arg(long)]
+    pub(crate) calibration: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Report {
+    /// File to write [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
     /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
     #[arg(long, value_name = "DIR|FILE")]
     pub(crate) inventory: Option<PathBuf>,
@@ -256,7 +289,7 @@ pub(crate) enum Format {
 
 #[derive(Options, Debug)]
 pub(crate) struct SettingsSource {
-    /// Settings file [default: foresight.json beside the inventory, else the defaults]
+    /// Settings file [default: foresight.cfg beside the inventory, else the defaults]
     #[arg(long = "settings", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// Set one setting for this run, e.g. trend-weight=80 (may be repeated)
@@ -274,22 +307,45 @@ pub(crate) struct Settings {
 }
 
 #[derive(Options, Debug)]
+pub(crate) struct Doctor {
+    /// Look at the system whose file tree is below DIR; its daemons are not asked then
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub(crate) prefix: PathBuf,
+}
+
+#[derive(Options, Debug)]
 pub(crate) struct Backtest {
-    /// Days judged after the warm-up [default: all that are recorded]
+    /// Days judged [default: 30; with --traces all that are recorded]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=365))]
     pub(crate) days: Option<u16>,
-    /// Days before the first decision [default: 14]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=365))]
-    pub(crate) warm_up: Option<u16>,
     /// Hours between decisions
     #[arg(long, value_name = "HOURS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=168))]
     pub(crate) every: u16,
     /// Who decides: none, snapshot, pve-crs, relief, ours, or all
     #[arg(long, value_delimiter = ',', default_value = "all")]
     pub(crate) policy: Vec<String>,
-    /// Recorded traces (CSV, may be gzipped) that are placed on a simulated cluster
+    /// Replay our advice with each of these sensitivities, all judged by the same thresholds
+    #[arg(long, value_delimiter = ',', value_name = "NAME", conflicts_with = "traces")]
+    pub(crate) sensitivity: Vec<String>,
+    /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
+    #[arg(long, value_name = "DIR|FILE", conflicts_with = "traces")]
+    pub(crate) inventory: Option<PathBuf>,
+    /// Instead of the store: recorded traces (CSV, may be gzipped) placed on a simulated cluster
     #[arg(long, value_name = "FILE")]
-    pub(crate) traces: PathBuf,
+    pub(crate) traces: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
+    #[command(flatten)]
+    pub(crate) cluster: TracesCluster,
+}
+
+/// What traces are placed on.
+#[derive(Options, Debug)]
+#[command(next_help_heading = "With --traces")]
+pub(crate) struct TracesCluster {
+    /// Days before the first decision [default: 14]
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=365), requires = "traces")]
+    pub(crate) warm_up: Option<u16>,
     /// Number of nodes; several make a campaign
     #[arg(long, value_delimiter = ',', default_value = "6")]
     pub(crate) nodes: Vec<u32>,
@@ -311,8 +367,6 @@ pub(crate) struct Backtest {
     /// Seed of the placement; several make a campaign
     #[arg(long, value_delimiter = ',', default_value = "1")]
     pub(crate) seed: Vec<u64>,
-    #[command(flatten)]
-    pub(crate) settings: SettingsSource,
 }
 
 #[derive(Options, Debug)]

@@ -1,54 +1,67 @@
 //! `backtest`: what would have come of our advice, and of other policies'?
 
-use crate::args::Backtest;
-use crate::out::{BAD, DIM, GOOD, HEAD, Out, note, styled, table};
-use crate::settings;
-use pve_foresight::backtest::{Bounds, Day, Outcome, Policy, Recording, Report, replay};
+use crate::args::{Args, Backtest};
+use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, note, styled, table};
+use crate::traces::{Run, of_traces};
+use crate::{settings, usage};
+use pve_foresight::api::BacktestReply;
+use pve_foresight::backtest::{Day, Outcome, Policy, Report};
+use pve_foresight::engine::{BacktestRequest, Engine};
 use pve_foresight::error::Result;
-use pve_foresight::model::{DAY, UnixTime};
-use pve_foresight::series::LocalTime;
-use pve_foresight::settings::PenaltyConfig;
-use pve_foresight::simulate::{Gaps, Growth, NodeGroup, Scenario, Simulation, Trace, TraceSpec};
-use serde::Serialize;
-use std::path::Path;
-use std::sync::Arc;
+use pve_foresight::settings::Sensitivity;
 
-/// Midnight of a Monday, so that a replay of traces is the same on every day.
-const START: UnixTime = 1_788_134_400;
-/// Seconds between the samples of a replayed trace.
-const STEP: i64 = 300;
-/// Days before the first decision.
-const WARM_UP: u16 = 14;
-/// Recorded guests have twice the cores of the nodes unless told otherwise.
-const OVERCOMMIT: f64 = 2.0;
-/// GiB of a node for each core.
-const GIB_PER_CORE: f64 = 6.0;
+/// Days judged of the store unless told otherwise.
+const DAYS: u16 = 30;
+/// Most days that a store can hold.
+const MOST_DAYS: u16 = 90;
 
-/// One cluster's report with what made it.
-#[derive(Serialize)]
-struct Run {
-    seed: u64,
-    #[serde(flatten)]
-    report: Report,
-}
-
-pub(crate) fn run(command: &Backtest, out: &mut Out) -> Result<bool> {
-    let (effective, warnings) = settings::effective(&command.settings, None)?;
-    warnings.iter().for_each(note);
+pub(crate) fn run(args: &Args, command: &Backtest, out: &mut Out) -> Result<bool> {
+    let beside = command.inventory.as_deref().filter(|path| path.is_dir());
+    let (effective, warnings) = settings::effective(&command.settings, beside)?;
     let policies = policies(&command.policy)?;
-    let config = effective.config;
-    let runs = of_traces(&command.traces, command, &policies, &config)?;
+    let Some(file) = &command.traces else {
+        let days = command.days.unwrap_or(DAYS);
+        if days > MOST_DAYS {
+            return Err(usage(format!("--days {days}: a store holds {MOST_DAYS} at most")));
+        }
+        let request = BacktestRequest {
+            now: args.now,
+            days: days.into(),
+            every: command.every.into(),
+            policies,
+            sensitivities: sensitivities(&command.sensitivity)?,
+            inventory: command.inventory.clone(),
+            settings: effective,
+        };
+        let mut reply = Engine::new(&args.state).backtest(&request)?;
+        reply.warnings.splice(0..0, warnings);
+        return stored(&reply, out).map(|()| true);
+    };
+    warnings.iter().for_each(note);
+    let runs = of_traces(file, command, &policies, &effective.config)?;
     if out.is_json() {
         out.value(&runs)?;
         return Ok(true);
     }
     for run in &runs {
-        show(run, out)?;
+        show(&run.report, &format!(", seed {}", run.seed), out)?;
     }
     if runs.len() > 1 {
         all(&runs, out)?;
     }
     Ok(true)
+}
+
+/// The replay of a store.
+fn stored(reply: &BacktestReply, out: &mut Out) -> Result<()> {
+    if out.is_json() {
+        return out.value(reply);
+    }
+    for warning in &reply.warnings {
+        note(format!("{} {warning}", styled(WARN, "note:")));
+    }
+    show(&reply.report, "", out)?;
+    out.line(styled(HEAD, &reply.summary))
 }
 
 fn policies(words: &[String]) -> Result<Vec<Policy>> {
@@ -61,86 +74,20 @@ fn policies(words: &[String]) -> Result<Vec<Policy>> {
     Ok(policies)
 }
 
-fn of_traces(
-    file: &Path,
-    command: &Backtest,
-    policies: &[Policy],
-    config: &PenaltyConfig,
-) -> Result<Vec<Run>> {
-    let trace = Arc::new(Trace::read(file)?);
-    let warm_up = command.warm_up.unwrap_or(WARM_UP);
-    let recorded = i64::from(trace.length) / DAY;
-    let days = command.days.map_or(recorded, |days| i64::from(warm_up + days));
-    let hours = |days: u16| usize::from(days) * 24;
-    let bounds = Bounds {
-        warm_up: hours(warm_up),
-        judged: command.days.map_or(usize::MAX, hours),
-        every: usize::from(command.every),
-    };
-    let mut runs = Vec::new();
-    for &nodes in &command.nodes {
-        for &seed in &command.seed {
-            let scenario = scenario(file, command, &trace, nodes, seed, days)?;
-            let cluster = Simulation::with_trace(&scenario, trace.clone())?;
-            let recording = Recording::of_simulation(cluster, START, days, STEP)?;
-            let report = replay(&recording, policies, bounds, config, &LocalTime::utc())?;
-            runs.push(Run { seed, report });
-        }
-    }
-    Ok(runs)
+fn sensitivities(words: &[String]) -> Result<Vec<Sensitivity>> {
+    let mut all: Vec<Sensitivity> = words.iter().map(|w| w.parse()).collect::<Result<_>>()?;
+    all.sort();
+    all.dedup();
+    Ok(all)
 }
 
-/// A cluster of equal nodes with the recorded guests.
-fn scenario(
-    file: &Path,
-    command: &Backtest,
-    trace: &Trace,
-    nodes: u32,
-    seed: u64,
-    days: i64,
-) -> Result<Scenario> {
-    let recorded: f64 = trace.guests.iter().map(|g| g.cores.0).sum();
-    let more = command.guests.map_or(1.0, |n| f64::from(n) / trace.guests.len().max(1) as f64);
-    let share = (recorded * more / OVERCOMMIT / f64::from(nodes.max(1))).ceil();
-    let cores = command.cores.unwrap_or(share.clamp(1.0, 1024.0) as u32);
-    let memory = command.memory.map_or(GIB_PER_CORE * f64::from(cores), f64::from);
-    let warm_up = f64::from(command.warm_up.unwrap_or(WARM_UP));
-    let growth = Growth {
-        share: command.growing,
-        cpu_cores_per_day: 0.1,
-        memory_gib_per_day: 0.1,
-        from_day: warm_up / 2.0,
-        ..Growth::default()
-    };
-    Ok(Scenario {
-        seed,
-        end: START + days * DAY,
-        days: days as f64,
-        interval: STEP as u32,
-        nodes: vec![NodeGroup { count: nodes, cores, memory_gib: memory, ..NodeGroup::default() }],
-        guests: Vec::new(),
-        traces: Some(TraceSpec {
-            path: file.to_path_buf(),
-            guests: command.guests,
-            repeat: true,
-            gaps: Gaps::Held,
-            ..TraceSpec::default()
-        }),
-        placement: command.placement.parse()?,
-        growth: if command.growing > 0.0 { vec![growth] } else { Vec::new() },
-        ..Scenario::default()
-    })
-}
-
-/// A replay for people.
-fn show(run: &Run, out: &mut Out) -> Result<()> {
-    let report = &run.report;
+/// A replay for people; `made` says of what.
+fn show(report: &Report, made: &str, out: &mut Out) -> Result<()> {
     let head = format!(
-        "{} nodes, {} cores, {} guests, seed {}: {:.1} days judged after {:.0} of warm-up",
+        "{} nodes, {} cores, {} guests{made}: {:.1} days judged after {:.1} of warm-up",
         report.nodes,
         report.cores,
         report.guests,
-        run.seed,
         report.judged_hours as f64 / 24.0,
         report.warm_up_hours as f64 / 24.0
     );
@@ -160,23 +107,25 @@ fn show(run: &Run, out: &mut Out) -> Result<()> {
         "core-hours above",
         "node-hours above",
         "unmet core-hours",
+        "GiB-hours above",
         "moves",
         "GiB moved",
         "back in 24 h",
         "in 7 d",
-        "day by day",
+        "hours above, day by day",
     ]);
-    let most = report.outcomes.iter().flat_map(|o| &o.days).map(|d| d.core_hours);
+    let most = report.outcomes.iter().flat_map(|o| &o.days).map(|d| d.node_hours);
     let most = most.fold(0.0, f64::max);
     let least = report.outcomes.iter().map(|o| o.core_hours).fold(f64::INFINITY, f64::min);
     for outcome in &report.outcomes {
         let depth = format!("{:.0}", outcome.core_hours);
         let style = if outcome.core_hours <= least { GOOD } else { HEAD };
         rows.add_row([
-            outcome.policy.name().to_string(),
+            label(outcome),
             styled(style, depth),
             format!("{:.0}", outcome.node_hours),
             format!("{:.0}", outcome.unmet_core_hours),
+            format!("{:.0}", outcome.gib_hours),
             outcome.moves.to_string(),
             format!("{:.0}", outcome.gib_moved),
             outcome.returns_24h.to_string(),
@@ -191,11 +140,19 @@ fn show(run: &Run, out: &mut Out) -> Result<()> {
     out.line("")
 }
 
-/// A bar for each day, as high as its core-hours above the threshold; a dot for none.
+/// Policy with its sensitivity, where several are compared.
+fn label(outcome: &Outcome) -> String {
+    match outcome.sensitivity {
+        Some(sensitivity) => format!("{}, {sensitivity}", outcome.policy.name()),
+        None => outcome.policy.name().to_string(),
+    }
+}
+
+/// A bar for each day, as high as its hours of nodes above a threshold; a dot for none.
 fn plot(days: &[Day], most: f64) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    let bar = |day: &Day| match day.core_hours {
-        none if none < 0.5 => '·',
+    let bar = |day: &Day| match day.node_hours {
+        none if none <= 0.0 => '·',
         some => BARS[((some / most.max(1e-9) * 8.0).ceil() as usize).clamp(1, 8) - 1],
     };
     days.iter().map(bar).collect()

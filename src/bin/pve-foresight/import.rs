@@ -21,7 +21,10 @@ pub(crate) fn run(args: &Args, command: &Import, out: &mut Out) -> Result<bool> 
     let inventory = inventory.clone().or_else(|| here.is_dir().then(|| here.to_path_buf()));
     let request = ImportRequest { now: args.now, inventory, source };
     let mut line = ProgressLine::new();
-    let reply = Engine::new(&args.state).import(&request, &mut |progress| line.show(progress));
+    let reply = Engine::new(&args.state).import(&request, &mut |progress| {
+        line.show(progress);
+        Ok(())
+    });
     line.clear();
     let reply = reply?;
     match out.is_json() {

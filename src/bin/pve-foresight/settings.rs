@@ -5,14 +5,11 @@ use crate::out::{DIM, HEAD, Out, note, styled, table};
 use crate::usage;
 use pve_foresight::error::{Error, Result};
 use pve_foresight::settings::{
-    Effective, Key, Knob, MAX_BYTES, Origin, Stored, Table, detect_legacy_config,
+    Effective, FILE_NAME, Key, Knob, MAX_BYTES, Origin, Stored, Table, detect_legacy_config,
     get_effective_penalty_config, load, migrate_legacy_config, parse, strict,
 };
 use serde_json::{Map, Value, json};
 use std::path::Path;
-
-/// Name of the settings file in a pmxcfs tree.
-const FILE: &str = "foresight.json";
 
 /// Largest ProxBalance configuration that is read.
 const MAX_LEGACY_BYTES: usize = 4 << 20;
@@ -44,7 +41,7 @@ pub(crate) fn effective(
     beside: Option<&Path>,
 ) -> Result<(Effective, Vec<String>)> {
     let mut warnings = Vec::new();
-    let mut stored = match (&source.file, beside.map(|dir| dir.join(FILE))) {
+    let mut stored = match (&source.file, beside.map(|dir| dir.join(FILE_NAME))) {
         (Some(file), _) => parse(&read(file, MAX_BYTES)?).map_err(|e| e.at(file.display()))?,
         (None, Some(file)) if file.is_file() => {
             let loaded = load(&file, &read(&file, MAX_BYTES)?);
@@ -104,7 +101,7 @@ fn show(effective: &Effective, out: &mut Out) -> Result<()> {
     out.line(keys)
 }
 
-/// Prints our settings file; the report goes to stderr, so that `> foresight.json` just works.
+/// Prints our settings file; the report goes to stderr, so that `> foresight.cfg` just works.
 fn migrate(file: &Path, out: &mut Out) -> Result<bool> {
     let config = strict(&read(file, MAX_LEGACY_BYTES)?, MAX_LEGACY_BYTES)
         .map_err(|e| e.at(file.display()))?;

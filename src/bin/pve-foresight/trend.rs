@@ -26,6 +26,7 @@ pub(crate) fn run(args: &Args, command: &Trend, out: &mut Out) -> Result<bool> {
         config: effective.config,
         node: command.node.clone(),
         guest: command.guest,
+        only: None,
     };
     let reply = Engine::new(&args.state).trends(&request)?;
     if out.is_json() {

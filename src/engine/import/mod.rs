@@ -51,6 +51,9 @@ pub struct Progress {
     pub total: usize,
 }
 
+/// Is told how far an import is; its error ends the import, and what is stored by then stays.
+pub type Report<'a> = dyn FnMut(Progress) -> Result<()> + 'a;
+
 /// What both sources work with.
 struct Import<'a> {
     engine: &'a Engine,
@@ -60,7 +63,7 @@ struct Import<'a> {
     taken: Taken,
     roster: Roster,
     reply: ImportReply,
-    progress: &'a mut dyn FnMut(Progress),
+    progress: &'a mut Report<'a>,
 }
 
 impl Engine {
@@ -70,7 +73,7 @@ impl Engine {
     pub fn import(
         &self,
         request: &ImportRequest,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut Report<'_>,
     ) -> Result<ImportReply> {
         let now = request.now.unwrap_or_else(clock);
         let (from, until) = (now - METRICS_RETENTION_DAYS * DAY, now);

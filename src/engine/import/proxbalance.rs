@@ -43,7 +43,7 @@ impl Import<'_> {
         let (files, refused) = proxbalance_history(file, range, &mut |row| {
             done += 1;
             if done % 10_000 == 0 {
-                (self.progress)(Progress { what: "rows read", done, total: 0 });
+                (self.progress)(Progress { what: "rows read", done, total: 0 })?;
             }
             if !self.wants(row.time, row.time + 1) {
                 self.reply.left_out += 1;

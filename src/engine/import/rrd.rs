@@ -65,7 +65,7 @@ impl Import<'_> {
         let total = known.len();
         let mut usable = Vec::new();
         for (done, (subject, path)) in known.into_iter().enumerate() {
-            (self.progress)(Progress { what: "files looked at", done: done + 1, total });
+            (self.progress)(Progress { what: "files looked at", done: done + 1, total })?;
             let rows = history_bytes(&path).and_then(|bytes| {
                 let file = parse::rrd_file(&bytes).map_err(|e| e.at(path.display()))?;
                 Ok(self.rows(&file, &subject))
@@ -87,7 +87,7 @@ impl Import<'_> {
         let block = (BLOCK / (SOURCES * usable.len().max(1))).max(1);
         let total = times.len().div_ceil(block);
         for (done, times) in times.chunks(block).enumerate() {
-            (self.progress)(Progress { what: "blocks of time stored", done, total });
+            (self.progress)(Progress { what: "blocks of time stored", done, total })?;
             self.block(&usable, times)?;
         }
         Ok(())

@@ -1,0 +1,74 @@
+package PVE::API2::Foresight::Backfill;
+
+# Takes over the history that PVE keeps itself, as a task. It runs in the engine and not as a program
+# of its own: no output to parse, no PATH, the same errors as everywhere, and a stop between two files
+# leaves the store whole.
+
+use v5.36;
+
+use PVE::RESTEnvironment qw(log_warn);
+use PVE::RESTHandler;
+use PVE::RPCEnvironment;
+
+use PVE::Foresight;
+use PVE::Foresight::Error;
+
+use base qw(PVE::RESTHandler);
+
+my $ATTEMPTS = 10; # the collector writes for a moment once a minute
+my $PAUSE = 3; # seconds
+my $WARNINGS = 20; # told one by one
+
+# Says how far it is, at every tenth.
+my sub teller() {
+    my ($last_what, $last_tenth) = ('', -1);
+    return sub ($what, $done, $total) {
+        my $tenth = $total ? int(10 * $done / $total) : 0;
+        return if $what eq $last_what && $tenth == $last_tenth;
+        ($last_what, $last_tenth) = ($what, $tenth);
+        say $total ? "$done of $total $what" : "$done $what";
+    };
+}
+
+my sub import_patiently($request) {
+    for my $attempt (1 .. $ATTEMPTS) {
+        my $reply = eval { PVE::Foresight::import_history($request, teller()) };
+        my $error = $@ or return $reply;
+        die $error if !PVE::Foresight::Error::is($error, 'BUSY') || $attempt == $ATTEMPTS;
+        say "somebody else is writing, trying again";
+        sleep($PAUSE);
+    }
+}
+
+sub run() {
+    my ($from, $cluster) = ($PVE::Foresight::RRD_DIR, $PVE::Foresight::CLUSTER_DIR);
+    say "taking over the history in $from";
+    my $reply = import_patiently({ rrd => $from, inventory_path => $cluster });
+    my @warnings = $reply->{warnings}->@*;
+    log_warn($_) for splice(@warnings, 0, $WARNINGS);
+    log_warn(@warnings . " more of the kind") if @warnings;
+    say "$reply->{ticks} points in time of $reply->{nodes} nodes and $reply->{guests} guests stored,"
+        . " from $reply->{files} files";
+    say "$reply->{left_out} rows left out: too old, or known already" if $reply->{left_out};
+    say "note: $_" for $reply->{notes}->@*;
+    return;
+}
+
+__PACKAGE__->register_method({
+    name => 'backfill',
+    path => '',
+    method => 'POST',
+    protected => 1,
+    description => "Take over the history that Proxmox VE keeps itself (RRD). Only fills what is not known yet,"
+        . " so it can be stopped and repeated at will.",
+    permissions => { check => ['perm', '/', ['Sys.Modify']] },
+    parameters => { additionalProperties => 0, properties => {} },
+    returns => { type => 'string', description => "The task's UPID." },
+    code => sub ($param) {
+        my $rpcenv = PVE::RPCEnvironment::get();
+        my $user = $rpcenv->get_user();
+        return $rpcenv->fork_worker('foresightbackfill', undef, $user, sub ($upid) { run() });
+    },
+});
+
+1;

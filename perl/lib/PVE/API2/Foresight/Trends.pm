@@ -1,0 +1,187 @@
+package PVE::API2::Foresight::Trends;
+
+# How nodes and guests develop.
+
+use v5.36;
+
+use PVE::JSONSchema qw(get_standard_option);
+use PVE::RESTHandler;
+
+use PVE::Foresight;
+use PVE::Foresight::Error;
+use PVE::Foresight::Reply;
+use PVE::Foresight::Rights;
+use PVE::Foresight::Settings;
+
+use base qw(PVE::RESTHandler);
+
+my %LOOKBACK = (
+    'lookback-hours' => {
+        type => 'integer',
+        description => "Window that is analysed and plotted. Defaults to the settings' own.",
+        minimum => 1,
+        maximum => 2160,
+        optional => 1,
+    },
+);
+
+my %POINTS = (
+    points => {
+        type => 'integer',
+        description => "Most values of each metric's history.",
+        minimum => 2,
+        maximum => 2000,
+        default => 300,
+        optional => 1,
+    },
+);
+
+my sub trends($param, %whose) {
+    my $hours = $param->{'lookback-hours'};
+    return PVE::Foresight::ask(trends => {
+        PVE::Foresight::Settings::request()->%*,
+        %whose,
+        defined($hours) ? (lookback_hours => int($hours)) : (),
+    });
+}
+
+# One node or guest with its history. `$which` is `nodes` or `guests`, `%whose` names it.
+my sub detail($param, $which, %whose) {
+    my $reply = trends($param, %whose);
+    my $trends = $reply->{$which}->[0];
+    my $history = eval {
+        PVE::Foresight::ask(history => {
+            %whose,
+            hours => $trends->{lookback_hours},
+            points => int($param->{points} // 300),
+        })->{metrics};
+    };
+    die $@ if $@ && !PVE::Foresight::Error::is($@, 'NOT_FOUND'); # nothing within this window
+    return {
+        %$trends,
+        now => $reply->{now},
+        history => $history // [],
+        quality => PVE::Foresight::ask(quality => {%whose})->{entities}->[0],
+    };
+}
+
+__PACKAGE__->register_method({
+    name => 'index',
+    path => '',
+    method => 'GET',
+    description => "Index of the trends.",
+    permissions => { user => 'all' },
+    parameters => { additionalProperties => 0, properties => {} },
+    returns => {
+        type => 'array',
+        items => {
+            type => 'object',
+            properties => { name => { type => 'string', description => "Name of the entry." } },
+        },
+        links => [{ rel => 'child', href => "{name}" }],
+    },
+    code => sub ($param) {
+        return [{ name => 'guests' }, { name => 'nodes' }];
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'nodes',
+    path => 'nodes',
+    method => 'GET',
+    protected => 1,
+    description => "How the nodes develop.",
+    permissions => {
+        description => "Lists the nodes on which you have 'Sys.Audit' (/nodes/<node>).",
+        user => 'all',
+    },
+    parameters => { additionalProperties => 0, properties => {%LOOKBACK} },
+    returns => {
+        type => 'array',
+        items => PVE::Foresight::Reply::node_trends(),
+        links => [{ rel => 'child', href => "{node}" }],
+    },
+    code => sub ($param) {
+        my $rights = PVE::Foresight::Rights->of_caller();
+        return PVE::Foresight::Error::translate(sub {
+            my @nodes = grep { $rights->node($_->{node}) } trends($param, only => 'nodes')->{nodes}->@*;
+            $rights->prune(\@nodes);
+            return \@nodes;
+        });
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'node',
+    path => 'nodes/{node}',
+    method => 'GET',
+    protected => 1,
+    description => "How a node develops, with its history for a plot.",
+    permissions => { check => ['perm', '/nodes/{node}', ['Sys.Audit']] },
+    parameters => {
+        additionalProperties => 0,
+        properties => { node => get_standard_option('pve-node'), %LOOKBACK, %POINTS },
+    },
+    returns => PVE::Foresight::Reply::node_detail(),
+    code => sub ($param) {
+        my $node = $param->{node};
+        my $rights = PVE::Foresight::Rights->of_caller();
+        return PVE::Foresight::Error::translate(
+            sub {
+                my $detail = detail($param, 'nodes', node => $node);
+                $rights->prune($detail);
+                return $detail;
+            },
+            "nothing is known of a node '$node'",
+        );
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'guests',
+    path => 'guests',
+    method => 'GET',
+    protected => 1,
+    description => "How the guests develop.",
+    permissions => {
+        description => "Lists the guests on which you have 'VM.Audit' (/vms/<vmid>).",
+        user => 'all',
+    },
+    parameters => { additionalProperties => 0, properties => {%LOOKBACK} },
+    returns => {
+        type => 'array',
+        items => PVE::Foresight::Reply::guest_trends(),
+        links => [{ rel => 'child', href => "{vmid}" }],
+    },
+    code => sub ($param) {
+        my $rights = PVE::Foresight::Rights->of_caller();
+        return PVE::Foresight::Error::translate(sub {
+            my $guests = trends($param, only => 'guests')->{guests};
+            $rights->prune($guests);
+            return $guests;
+        });
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'guest',
+    path => 'guests/{vmid}',
+    method => 'GET',
+    protected => 1,
+    description => "How a guest develops, with its history for a plot.",
+    permissions => { check => ['perm', '/vms/{vmid}', ['VM.Audit']] },
+    parameters => {
+        additionalProperties => 0,
+        properties => { vmid => get_standard_option('pve-vmid'), %LOOKBACK, %POINTS },
+    },
+    returns => PVE::Foresight::Reply::guest_detail(),
+    code => sub ($param) {
+        my $vmid = $param->{vmid};
+        return PVE::Foresight::Error::translate(
+            sub { return detail($param, 'guests', guest => int($vmid)) },
+            "nothing is known of a guest $vmid",
+        );
+    },
+});
+
+1;

@@ -1,0 +1,40 @@
+package PVE::Foresight::Rights;
+
+# What the caller may see: nodes by Sys.Audit on /nodes/NODE, guests by VM.Audit on /vms/VMID, as
+# everywhere in PVE.
+
+use v5.36;
+
+use PVE::RPCEnvironment;
+
+sub of_caller($class) {
+    my $rpcenv = PVE::RPCEnvironment::get();
+    return bless { rpcenv => $rpcenv, user => $rpcenv->get_user(), node => {}, guest => {} }, $class;
+}
+
+sub node($self, $node) {
+    return $self->{node}->{$node} //=
+        $self->{rpcenv}->check($self->{user}, "/nodes/$node", ['Sys.Audit'], 1) ? 1 : 0;
+}
+
+sub guest($self, $vmid) {
+    return $self->{guest}->{$vmid} //=
+        $self->{rpcenv}->check($self->{user}, "/vms/$vmid", ['VM.Audit'], 1) ? 1 : 0;
+}
+
+# Takes out of lists, at any depth, whatever is about a guest that the caller may not see. Returns how
+# many entries that were.
+sub prune($self, $data) {
+    my $withheld = 0;
+    if (ref($data) eq 'ARRAY') {
+        my @kept = grep { !(ref($_) eq 'HASH' && defined($_->{vmid}) && !$self->guest($_->{vmid})) } @$data;
+        $withheld += @$data - @kept;
+        @$data = @kept;
+        $withheld += $self->prune($_) for @kept;
+    } elsif (ref($data) eq 'HASH') {
+        $withheld += $self->prune($_) for grep { ref } values %$data;
+    }
+    return $withheld;
+}
+
+1;

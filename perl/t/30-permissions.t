@@ -1,0 +1,153 @@
+#!/usr/bin/perl -T
+
+# Who sees what. The guests' names are unlike anything else, so that a leak anywhere is found.
+
+use v5.36;
+
+use Test::More;
+
+use lib 't/lib';
+use ForesightTest;
+
+use JSON;
+
+cluster();
+
+my $ALL = [100 .. 111];
+
+# By user: result of each path, `-` for 403; and the guests and nodes that lists show.
+my %MATRIX = (
+    'root@pam' => { read => 1, change => 1, guests => $ALL, nodes => ['pve1', 'pve2', 'pve3'] },
+    'admin@pve' => { read => 1, change => 1, guests => $ALL, nodes => ['pve1', 'pve2', 'pve3'] },
+    'auditor@pve' => { read => 1, change => 0, guests => $ALL, nodes => ['pve1', 'pve2', 'pve3'] },
+    'auditor@pve!full' => { read => 1, change => 0, guests => $ALL, nodes => ['pve1', 'pve2', 'pve3'] },
+    'auditor@pve!mon' => { read => 1, change => 0, guests => [100], nodes => ['pve1', 'pve2', 'pve3'] },
+    'mixed@pve' => { read => 1, change => 0, guests => [100], nodes => ['pve1', 'pve2', 'pve3'] },
+    'hidden@pve' => { read => 1, change => 0, guests => [grep { $_ != 103 } @$ALL], nodes => ['pve1', 'pve3'] },
+    'one@pve' => { read => 0, change => 0, guests => [100], nodes => [] },
+    'none@pve' => { read => 0, change => 0, guests => [], nodes => [] },
+);
+
+{
+    no warnings qw(redefine once);
+    *PVE::RPCEnvironment::fork_worker = sub { 'UPID' };
+}
+
+my sub may($user, $method, $path, %param) {
+    my $error = error_of(sub { as($user, $method, $path, %param) });
+    return 1 if !$error;
+    return 0 if ref($error) && ($error->{code} // 0) == 403;
+    die "$user $method $path: $error";
+}
+
+# Names and numbers of guests anywhere in an answer.
+my sub told($answer) {
+    my $text = JSON->new->canonical->encode($answer);
+    my %seen = map { (100 + $_ => 1) } $text =~ m/zz-secret-(\d+)/g;
+    $seen{$_} = 1 for $text =~ m/"vmid":"?(\d+)/g, $text =~ m/\b(?:VM|CT|guest|vm:|ct:|keeps it with|apart from)\s*(1\d\d)\b/g;
+    return [sort { $a <=> $b } keys %seen];
+}
+
+for my $user (sort keys %MATRIX) {
+    my ($wanted) = $MATRIX{$user};
+    subtest $user => sub {
+        ok(may($user, 'GET', $_), "index /$_") for '', 'trends';
+        is(may($user, 'GET', $_), $wanted->{read}, "GET /$_")
+            for qw(status recommendations outcomes backtest migration-settings penalty-config);
+        is(may($user, 'PUT', 'migration-settings', 'trend-weight' => 60), $wanted->{change}, 'PUT settings');
+        is(may($user, 'PUT', 'penalty-config', cpu_threshold => 80), $wanted->{change}, 'PUT expert values');
+        is(may($user, 'DELETE', 'penalty-config'), $wanted->{change}, 'DELETE expert values');
+        is(may($user, 'POST', 'backfill'), $wanted->{change}, 'POST backfill');
+
+        my $guests = as($user, 'GET', 'trends/guests');
+        is_deeply([map { $_->{vmid} } @$guests], $wanted->{guests}, 'list of guests');
+        my $nodes = as($user, 'GET', 'trends/nodes');
+        is_deeply([map { $_->{node} } @$nodes], $wanted->{nodes}, 'list of nodes');
+        my %visible = map { ($_ => 1) } $wanted->{guests}->@*, $wanted->{nodes}->@*;
+        is(may($user, 'GET', "trends/guests/$_"), $visible{$_} // 0, "guest $_") for 100, 102, 103;
+        is(may($user, 'GET', "trends/nodes/$_"), $visible{$_} // 0, "node $_") for 'pve1', 'pve2';
+        # Whether it exists is nobody's business who may not see it.
+        is(may($user, 'GET', 'trends/guests/4711'), 0, 'an unknown guest') if $user =~ m/^(one|none)/;
+
+        return if !$wanted->{read};
+        for my $path ('status', 'recommendations', 'outcomes', 'backtest', 'migration-settings') {
+            my $answer = as($user, 'GET', $path);
+            my @leaked = grep { !$visible{$_} } told($answer)->@*;
+            is_deeply(\@leaked, [], "/$path tells of no other guest");
+        }
+    };
+}
+
+subtest 'advice for who may not see everything' => sub {
+    my $whole = call('GET', 'recommendations');
+    my $limited = as('mixed@pve', 'GET', 'recommendations');
+    my $entries = sub ($reply) { map { scalar($reply->{$_}->@*) } qw(nodes recommendations considered skipped) };
+    my $gone = eval { my $n = 0; $n += $_ for $entries->($whole); $n -= $_ for $entries->($limited); $n };
+    is($limited->{withheld}, $gone, 'says how many entries are withheld');
+    cmp_ok($limited->{withheld}, '>', 0, 'which are some');
+    my @own = grep { ($_->{vmid} // 0) == 100 } map { $limited->{$_}->@* } qw(recommendations considered skipped);
+    is(scalar(@own), 1, 'the own guest is in it');
+    isnt($limited->{summary}, $whole->{summary}, 'the summary is about the rest');
+    is_deeply([grep { exists($_->{guests}) } $limited->{nodes}->@*], [], 'nor are guests counted');
+    is_deeply($limited->{overload_before}, $whole->{overload_before}, 'figures of the cluster stay');
+    my ($blocked) = grep { $_->{vmid} == 100 } $whole->{skipped}->@*;
+    my $hidden = as('hidden@pve', 'GET', 'recommendations');
+    is_deeply([grep { ($_->{source} // '') eq 'pve2' || ($_->{target} // '') eq 'pve2' }
+            map { $hidden->{$_}->@* } qw(recommendations considered)], [], 'no move from or to a hidden node');
+    is_deeply([map { $_->{name} } $hidden->{nodes}->@*], ['pve1', 'pve3'], 'nor the node itself');
+};
+
+subtest 'outcomes for who may not see everything' => sub {
+    my $limited = as('mixed@pve', 'GET', 'outcomes');
+    is_deeply([$limited->@{qw(outcomes guests)}], [[], []], 'no move of others, nor are they counted by guest');
+    is($limited->{withheld}, 2, 'but that there are some');
+    my $replay = as('mixed@pve', 'GET', 'backtest');
+    is_deeply([map { $_->{migrations}->@* } $replay->{outcomes}->@*], [], 'nor in a replay');
+    cmp_ok($replay->{withheld}, '>', 0, 'which says so');
+    is($replay->{outcomes}->[0]->{moves}, 1, 'but its figures are those of all');
+    ok(exists($limited->{accuracy}->{'24h'}), 'how good advice is concerns everybody');
+    is_deeply(as('hidden@pve', 'GET', 'outcomes')->{outcomes}, [], 'no move to a hidden node');
+};
+
+subtest 'what an engine of tomorrow adds stays in until it is known to be harmless' => sub {
+    require PVE::Foresight::Visible;
+    PVE::RPCEnvironment::get()->set_user('mixed@pve');
+    my $rights = PVE::Foresight::Rights->of_caller();
+    my $reply = {
+        now => 1, summary => 'zz-secret-1 is hot', warnings => ['101.conf is odd'], novelty => 'zz-secret-1',
+        nodes => [{ name => 'pve1', guests => 2, loudest => 'zz-secret-1' }],
+        recommendations => [{ order => 1, vmid => 101, name => 'zz-secret-1', source => 'pve1', target => 'pve2' }],
+        considered => [{
+            vmid => 100, name => 'zz-secret-0', source => 'pve1', target => 'pve2',
+            reason => 'would meet zz-secret-1 there', partner => 101,
+        }],
+        skipped => [{
+            vmid => 100, name => 'zz-secret-0', node => 'pve1', reason => 'is kept with 101',
+            blockers => [{ code => 'together', text => 'is kept with 101' }],
+        }],
+    };
+    is_deeply(
+        PVE::Foresight::Visible::advice($reply, $rights),
+        {
+            now => 1, withheld => 1,
+            summary => '0 recommended migrations may be shown to you; 1 entries about guests or nodes that you'
+                . ' may not audit are withheld.',
+            warnings => ['warnings may name what you may not audit, and are left out'],
+            nodes => [{ name => 'pve1' }],
+            recommendations => [],
+            considered => [{
+                vmid => 100, name => 'zz-secret-0', source => 'pve1', target => 'pve2', reason => 'withheld',
+            }],
+            skipped => [{
+                vmid => 100, name => 'zz-secret-0', node => 'pve1',
+                reason => 'is bound to other guests by a rule or tag',
+                blockers => [{ code => 'together', text => 'is bound to other guests by a rule or tag' }],
+            }],
+        },
+    );
+    my $parts = { node => 'pve1', growth => { guests => [{ vmid => 100 }, { vmid => 101 }] } };
+    is($rights->prune($parts), 1, 'lists of guests within an answer are pruned');
+    is_deeply($parts, { node => 'pve1', growth => { guests => [{ vmid => 100 }] } });
+};
+
+done_testing();

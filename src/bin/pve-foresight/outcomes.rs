@@ -1,0 +1,163 @@
+//! `outcomes`: what became of migrations, and how good the advice about them was.
+
+use crate::args::{Args, Outcomes};
+use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, note, styled, table};
+use crate::settings;
+use crate::trend::when;
+use pve_foresight::api::{OutcomeEntry, OutcomesReply};
+use pve_foresight::engine::{Engine, OutcomesRequest};
+use pve_foresight::error::Result;
+use pve_foresight::model::Fraction;
+use pve_foresight::outcome::{Decile, Effect, Outcome, Verdict, WindowOutcome};
+
+pub(crate) fn run(args: &Args, command: &Outcomes, out: &mut Out) -> Result<bool> {
+    let (effective, warnings) = settings::effective(&command.settings, None)?;
+    let request = OutcomesRequest { now: args.now, guest: command.guest, config: effective.config };
+    let mut reply = Engine::new(&args.state).outcomes(&request)?;
+    reply.warnings.splice(0..0, warnings);
+    if out.is_json() {
+        out.value(&reply)?;
+        return Ok(true);
+    }
+    for warning in &reply.warnings {
+        note(format!("{} {warning}", styled(WARN, "note:")));
+    }
+    if command.calibration {
+        calibration(&reply.calibration, out)?;
+    } else if reply.outcomes.is_empty() {
+        out.line("No migration was seen yet.")?;
+    } else {
+        moves(&reply, out)?;
+        if command.guest.is_some() {
+            reply.outcomes.iter().try_for_each(|entry| timeline(&entry.outcome, out))?;
+        }
+    }
+    Ok(true)
+}
+
+fn moves(reply: &OutcomesReply, out: &mut Out) -> Result<()> {
+    let mut rows =
+        table(&["moved", "guest", "from", "to", "advised", "result", "predicted", "actual", "why"]);
+    for entry in &reply.outcomes {
+        rows.add_row(row(entry));
+    }
+    out.line(rows)?;
+    let relief = "predicted and actual: relief of the fuller node in its busy quarter, in points \
+        of its capacity, as far as it counts as busy";
+    out.line(styled(DIM, relief))?;
+    out.line("")?;
+    for guest in &reply.guests {
+        let tally = &guest.tally;
+        out.line(format!(
+            "{} migrated {}x: {} of {} judged moves helped",
+            guest_label(guest.vmid, &guest.name),
+            tally.previous_migrations,
+            tally.improved,
+            tally.judged
+        ))?;
+    }
+    for (window, accuracy) in &reply.accuracy {
+        let Some(((bias, error), hits)) =
+            accuracy.bias.zip(accuracy.mean_abs_error).zip(accuracy.hit_rate)
+        else {
+            continue;
+        };
+        out.line(format!(
+            "after {window}: {} predictions off by {:.1} points (bias {:+.1}), {:.0} % came as \
+             predicted",
+            accuracy.moves,
+            error * 100.0,
+            bias * 100.0,
+            hits * 100.0
+        ))?;
+    }
+    Ok(())
+}
+
+fn row(entry: &OutcomeEntry) -> [String; 9] {
+    let outcome = &entry.outcome;
+    let telling = outcome.telling();
+    let advised = match &outcome.advice {
+        Some(advice) if advice.recommended => {
+            advice.confidence.map_or_else(|| "yes".into(), |c| format!("yes, {c:.0} %"))
+        }
+        Some(_) => "no".into(),
+        None => "?".into(),
+    };
+    [
+        when(outcome.time),
+        guest_label(outcome.vmid, &outcome.name),
+        outcome.source.clone(),
+        outcome.target.clone(),
+        advised,
+        result(entry.result),
+        points(telling.and_then(|w| w.predicted)),
+        points(telling.and_then(|w| w.actual)),
+        entry.summary.clone(),
+    ]
+}
+
+fn guest_label(vmid: u32, name: &str) -> String {
+    if name.is_empty() { vmid.to_string() } else { format!("{vmid} ({name})") }
+}
+
+fn result(verdict: Verdict) -> String {
+    match verdict {
+        Verdict::Improved => styled(GOOD, verdict.label()),
+        Verdict::Worse => styled(BAD, verdict.label()),
+        Verdict::NoEffect => styled(WARN, verdict.label()),
+        Verdict::Pending | Verdict::Interrupted | Verdict::Unknown => styled(DIM, verdict.label()),
+    }
+}
+
+fn points(share: Option<f64>) -> String {
+    share.map_or_else(|| "-".into(), |x| format!("{:+.1}", x * 100.0 + 0.0))
+}
+
+/// The windows of one move.
+fn timeline(outcome: &Outcome, out: &mut Out) -> Result<()> {
+    out.line(styled(
+        HEAD,
+        format!("\n{}: {} to {}", when(outcome.time), outcome.source, outcome.target),
+    ))?;
+    let mut rows = table(&["after", "result", "source CPU", "target CPU", "guest CPU", "why"]);
+    for window in &outcome.windows {
+        rows.add_row(window_row(window));
+    }
+    out.line(rows)
+}
+
+fn window_row(window: &WindowOutcome) -> [String; 6] {
+    [
+        window.window.name().into(),
+        result(window.result),
+        effect(window.source.cpu),
+        effect(window.target.cpu),
+        effect(window.guest.cpu),
+        window.reason.clone(),
+    ]
+}
+
+/// `66.0 % (78.0 % without)`.
+fn effect(effect: Option<Effect>) -> String {
+    effect.map_or_else(
+        || "-".into(),
+        |e| format!("{:.1} ({:.1} without)", Fraction(e.measured), Fraction(e.expected)),
+    )
+}
+
+fn calibration(deciles: &[Decile], out: &mut Out) -> Result<()> {
+    let mut rows = table(&["stated confidence", "judged moves", "mean stated", "helped"]);
+    let percent = |x: Option<f64>| x.map_or_else(|| "-".to_string(), |x| format!("{x:.0} %"));
+    for decile in deciles {
+        rows.add_row([
+            format!("{} to {} %", decile.from, decile.to),
+            decile.moves.to_string(),
+            percent(decile.stated),
+            percent(decile.improved.map(|x| x * 100.0)),
+        ]);
+    }
+    out.line(rows)?;
+    let text = "Counted are moves that the advice before them had weighed, with a final verdict.";
+    out.line(styled(DIM, text))
+}

@@ -1,0 +1,188 @@
+//! What would have come of the advice: the store's own history, replayed.
+
+use super::{Engine, current, local_time};
+use crate::api::BacktestReply;
+use crate::backtest::{Bounds, Contestant, Outcome, Policy, Recording, Report, replay};
+use crate::error::{Error, Result};
+use crate::model::{DAY, HOUR, Inventory, UnixTime};
+use crate::settings::{Effective, Sensitivity};
+use crate::store::{Detail, Fleet, Reader, Resolution};
+use std::path::PathBuf;
+
+/// Hours of history that a decision is made from: they come before the first one.
+const WARM_UP: usize = 336;
+/// Least hours that make a replay: a day to look at and a day to judge.
+const LEAST: usize = 48;
+/// Time of which the store has hourly rows.
+const HOURLY: i64 = 14 * DAY;
+/// Where six-hourly rows begin.
+const COARSE: i64 = 6 * HOUR;
+
+/// What to replay.
+#[derive(Clone, Debug)]
+pub struct BacktestRequest {
+    /// End of the replay; `None`: see [`Engine::trends`].
+    pub now: Option<UnixTime>,
+    /// Days judged; fewer where less is stored.
+    pub days: u32,
+    /// Hours between decisions.
+    pub every: usize,
+    /// Who decides; what really happened is always the first row.
+    pub policies: Vec<Policy>,
+    /// Our advice is replayed with each of these; empty: with that of the settings.
+    pub sensitivities: Vec<Sensitivity>,
+    /// A pmxcfs tree or a JSON file with the constraints; `None`: the last tick alone.
+    pub inventory: Option<PathBuf>,
+    /// Settings to decide and to judge by.
+    pub settings: Effective,
+}
+
+impl Engine {
+    /// What the nodes' load would have been under other moves than those that were made.
+    pub fn backtest(&self, request: &BacktestRequest) -> Result<BacktestReply> {
+        let reader = Reader::open(&self.state)?;
+        let (now, tick) = self.moment(&reader, request.now)?;
+        let inventory = super::inventory_of(request.inventory.as_deref(), &tick, now)?;
+        self.backtest_with(request, inventory)
+    }
+
+    /// The same with an inventory at hand.
+    pub fn backtest_with(
+        &self,
+        request: &BacktestRequest,
+        inventory: Inventory,
+    ) -> Result<BacktestReply> {
+        let reader = Reader::open(&self.state)?;
+        let (now, tick) = self.moment(&reader, request.now)?;
+        let inventory = current(inventory, &tick);
+        let mut warnings: Vec<String> =
+            inventory.warnings.iter().map(ToString::to_string).collect();
+        let fleets = history(&reader, now, request.days)?;
+        warnings.extend(fleets.iter().flat_map(|f| &f.warnings).map(ToString::to_string));
+        let recording = Recording::of_fleets(&fleets, inventory)?;
+        drop(fleets);
+        let bounds = bounds(recording.hours(), request)?;
+        if bounds.judged < request.days as usize * 24 {
+            warnings.push(format!(
+                "{:.1} days are stored: {:.1} of them are judged, those before are what the first \
+                 decisions look at",
+                recording.hours() as f64 / 24.0,
+                bounds.judged as f64 / 24.0
+            ));
+        }
+        let limits = &request.settings.config;
+        let report = replay(&recording, &contestants(request), bounds, limits, &local_time(now))?;
+        if report.coarse_hours > 0 {
+            warnings.push(format!(
+                "of the first {:.0} days judged only means of six hours are kept: overload that was \
+                 shorter is not seen there",
+                (report.coarse_hours as f64 / 24.0).ceil()
+            ));
+        }
+        Ok(BacktestReply { now, summary: summary(&report), report, warnings })
+    }
+}
+
+/// Rows of the judged time and what comes before it, to the last whole hour.
+fn history(reader: &Reader, now: UnixTime, days: u32) -> Result<Vec<Fleet>> {
+    let until = now - now.rem_euclid(HOUR);
+    let start = until - i64::from(days) * DAY - WARM_UP as i64 * HOUR;
+    let kept = until - HOURLY;
+    let hourly = kept - kept.rem_euclid(COARSE) + COARSE;
+    let mut fleets = Vec::new();
+    if start < hourly {
+        let coarse = start - start.rem_euclid(COARSE)..hourly;
+        fleets.push(reader.fleet(coarse, Resolution::SixHourly, Detail::Typical)?);
+    }
+    let fine = hourly.max(start - start.rem_euclid(COARSE))..until;
+    fleets.push(reader.fleet(fine, Resolution::Hourly, Detail::Typical)?);
+    Ok(fleets)
+}
+
+/// What is judged of `hours`: what was asked for, after two weeks of warm-up, or after half of what
+/// is stored where that is less.
+fn bounds(hours: usize, request: &BacktestRequest) -> Result<Bounds> {
+    if hours < LEAST {
+        let message = format!("{hours} hours are stored; a replay needs {LEAST}");
+        return Err(Error::invalid(message));
+    }
+    let judged = (request.days as usize * 24).min(hours - WARM_UP.min(hours / 2));
+    Ok(Bounds { warm_up: hours - judged, judged, every: request.every })
+}
+
+fn contestants(request: &BacktestRequest) -> Vec<Contestant> {
+    let plain = |policy| Contestant { policy, sensitivity: None, config: request.settings.config };
+    let mut all = vec![plain(Policy::AsItWas)];
+    for &policy in &request.policies {
+        if policy != Policy::Ours || request.sensitivities.is_empty() {
+            all.push(plain(policy));
+            continue;
+        }
+        all.extend(request.sensitivities.iter().map(|&sensitivity| Contestant {
+            policy,
+            sensitivity: Some(sensitivity.name()),
+            config: request.settings.with_sensitivity(sensitivity).config,
+        }));
+    }
+    all
+}
+
+/// One sentence: what was, and what following the advice would have made of it.
+fn summary(report: &Report) -> String {
+    let find = |policy| report.outcomes.iter().find(|o: &&Outcome| o.policy == policy);
+    let days = report.judged_hours as f64 / 24.0;
+    let moves = |n: usize| format!("{n} move{}", if n == 1 { "" } else { "s" });
+    let (Some(was), Some(ours)) = (find(Policy::AsItWas), find(Policy::Ours)) else {
+        return format!("{days:.0} days replayed.");
+    };
+    if was.node_hours == 0.0 && ours.node_hours == 0.0 {
+        let made = match ours.moves {
+            0 => "and the advice would have been to leave everything where it was".to_string(),
+            n => format!("with {} of ours as without", moves(n)),
+        };
+        return format!("No node was above a threshold in the last {days:.0} days, {made}.");
+    }
+    format!(
+        "Had you followed the advice for the last {days:.0} days: nodes above a threshold for {:.0} \
+         instead of {:.0} hours, {:.0} instead of {:.0} core-hours deep, with {} (there were {}).",
+        ours.node_hours,
+        was.node_hours,
+        ours.core_hours,
+        was.core_hours,
+        moves(ours.moves),
+        was.moves
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Stored, get_effective_penalty_config};
+
+    fn request(days: u32) -> BacktestRequest {
+        BacktestRequest {
+            now: None,
+            days,
+            every: 1,
+            policies: vec![Policy::Ours],
+            sensitivities: Vec::new(),
+            inventory: None,
+            settings: get_effective_penalty_config(&Stored::default()),
+        }
+    }
+
+    #[test]
+    fn what_is_judged_leaves_history_to_decide_from() {
+        for (hours, days, want) in [
+            (90 * 24, 30, Some((60 * 24, 30 * 24))),
+            (44 * 24, 30, Some((14 * 24, 30 * 24))),
+            (20 * 24, 30, Some((10 * 24, 10 * 24))),
+            (20 * 24, 7, Some((13 * 24, 7 * 24))),
+            (48, 30, Some((24, 24))),
+            (47, 30, None),
+        ] {
+            let found = bounds(hours, &request(days)).ok().map(|b| (b.warm_up, b.judged));
+            assert_eq!(found, want, "{hours} h stored, {days} d asked for");
+        }
+    }
+}

@@ -1,0 +1,475 @@
+//! What became of migrations: found, judged and kept by `collect`, told by `outcomes`.
+//!
+//! A run of the collector with nothing to do reads the first line of one small file. Reading writes
+//! nothing: what is not on file yet is judged for the answer.
+
+use super::prepare::History;
+use super::{Engine, RecommendRequest, local_time};
+use crate::api::{GuestOutcomes, OutcomeEntry, OutcomesReply, RecommendReply};
+use crate::collect::inventory;
+use crate::error::{Error, Kind, Result};
+use crate::model::{
+    DAY, GuestMetric, HOUR, Inventory, Metric, Migration, NodeMetric, UnixTime, Vmid,
+};
+use crate::outcome::{
+    Advice, Experience, GuestRecord, Ledger, Limits, NodeRecord, Outcome, Scene, Span, Tally,
+    Verdict, calculate_outcome_accuracy, calibration, judge,
+};
+use crate::series::{LocalTime, Point};
+use crate::settings::{
+    FILE_NAME, Knob, MAX_BYTES, PenaltyConfig, Stored, Table, get_effective_penalty_config, load,
+};
+use crate::store::{Appended, Detail, Fleet, GuestTrack, Reader, Resolution, Writer};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::path::Path;
+
+/// How far back the store is searched for moves: the hourly values of the first day must be there,
+/// and history before it.
+const REACH: i64 = 12 * DAY;
+/// How far to search is put on file at least this often.
+const SEARCH: i64 = 6 * HOUR;
+/// A search begins this long before the end of the last one; and the same move seen twice within it
+/// (the clock stepped, or samples of before were added) is one.
+const OVERLAP: i64 = HOUR;
+/// Most windows that one run of the collector judges; the next goes on.
+const BATCH: usize = 32;
+/// Most unaffected nodes that are looked at.
+const CONTROLS: usize = 16;
+/// Moments before a move whose advice is looked at: just before it, and while somebody may have
+/// read the advice and waited.
+const ADVISED: [i64; 4] = [1, HOUR, 6 * HOUR, DAY];
+/// History that forecasts are made from, in hours.
+const LOOKBACK: u32 = 336;
+
+/// Whose outcomes to tell.
+#[derive(Clone, Debug)]
+pub struct OutcomesRequest {
+    /// Moment of the question; `None`: see [`Engine::moment`].
+    pub now: Option<UnixTime>,
+    /// Only this guest.
+    pub guest: Option<Vmid>,
+    /// Effective settings: thresholds for moves that no collector run took note of.
+    pub config: PenaltyConfig,
+}
+
+impl Engine {
+    /// What became of migrations, as of now. Writes nothing.
+    pub fn outcomes(&self, request: &OutcomesRequest) -> Result<OutcomesReply> {
+        let reader = Reader::open(&self.state)?;
+        let (now, _) = self.moment(&reader, request.now)?;
+        let (mut ledger, warnings) = self.ledger(now)?;
+        let study = Study::new(&reader, now, limits(&request.config))?;
+        study.take_note(&mut ledger)?;
+        study.judge_due(&mut ledger, usize::MAX)?;
+        let mut outcomes = ledger.outcomes;
+        outcomes.sort_by_key(|o| (o.time, o.vmid));
+        outcomes.retain(|o| request.guest.is_none_or(|vmid| o.vmid == vmid));
+        Ok(OutcomesReply {
+            now,
+            guests: by_guest(&outcomes),
+            accuracy: calculate_outcome_accuracy(outcomes.iter()),
+            calibration: calibration(outcomes.iter()),
+            outcomes: outcomes.into_iter().rev().map(entry).collect(),
+            warnings,
+        })
+    }
+
+    /// What earlier moves taught about the guests that are there, as of the history's moment.
+    pub(super) fn experience(&self, history: &History) -> (Experience, Vec<String>) {
+        let (ledger, warnings) = match self.ledger(history.now) {
+            Ok(read) => read,
+            Err(e) => (Ledger::default(), vec![e.to_string()]),
+        };
+        let there: BTreeSet<(Vmid, UnixTime)> =
+            history.guest_tracks().iter().map(|g| (g.vmid, g.since)).collect();
+        let same = |o: &&Outcome| there.contains(&(o.vmid, o.since));
+        (Experience::of(ledger.outcomes.iter().filter(same)), warnings)
+    }
+
+    /// What is on file, as it was at `now`. A file that cannot be read is no reason to say nothing.
+    fn ledger(&self, now: UnixTime) -> Result<(Ledger, Vec<String>)> {
+        match Ledger::load(&self.state) {
+            Ok(mut ledger) => {
+                ledger.outcomes.retain(|o| o.time <= now);
+                ledger.outcomes = ledger.outcomes.into_iter().map(|o| o.as_of(now)).collect();
+                Ok((ledger, Vec::new()))
+            }
+            Err(e) if matches!(e.kind, Kind::Corrupt | Kind::Unsupported) => {
+                Ok((Ledger::default(), vec![e.to_string()]))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// After a tick was stored: takes note of moves and judges what is due. Cheap when nothing is.
+    /// Once an hour moves are searched for in any case: a killed run or another program may have
+    /// left some unnoticed. Trouble here must not cost a tick: it is told and tried again.
+    pub(super) fn follow_up(
+        &self,
+        writer: &Writer,
+        root: &Path,
+        done: &Appended,
+        now: UnixTime,
+    ) -> Vec<String> {
+        let stirred = done.moved > 0 || done.compressed.rows > 0;
+        let idle = match Ledger::header(&self.state) {
+            Ok(Some(header)) => !stirred && header.next_due.is_none_or(|due| due > now),
+            _ => false,
+        };
+        if idle {
+            return Vec::new();
+        }
+        self.study(writer, root, now).unwrap_or_else(|e| vec![format!("outcomes: {e}")])
+    }
+
+    fn study(&self, writer: &Writer, root: &Path, now: UnixTime) -> Result<Vec<String>> {
+        let (mut ledger, aside) = Ledger::load_to_change(&self.state, writer)?;
+        let mut warnings: Vec<String> = aside.iter().map(ToString::to_string).collect();
+        let reader = Reader::open(&self.state)?;
+        let stored = settings(root, &mut warnings)?;
+        let config = get_effective_penalty_config(&stored).config;
+        let study = Study::new(&reader, now, limits(&config))?;
+        let known = ledger.outcomes.len();
+        study.take_note(&mut ledger)?;
+        if ledger.outcomes.len() > known {
+            let mut adviser = Adviser::new(self, inventory(root, now)?, config, &stored);
+            for outcome in &mut ledger.outcomes[known..] {
+                outcome.advice = adviser.before(&outcome.migration());
+            }
+        }
+        let judged = study.judge_due(&mut ledger, BATCH)?;
+        let stale = ledger.searched.is_none_or(|s| now.saturating_sub(s) >= SEARCH);
+        if stale || judged > 0 || ledger.outcomes.len() > known {
+            ledger.searched = Some(now);
+            ledger.save(&self.state, writer)?;
+        }
+        Ok(warnings)
+    }
+}
+
+fn limits(config: &PenaltyConfig) -> Limits {
+    Limits { cpu: config.cpu_threshold.0, memory: config.mem_threshold.0 }
+}
+
+/// The settings file of the tree, as far as it can be used.
+fn settings(root: &Path, warnings: &mut Vec<String>) -> Result<Stored> {
+    let path = root.join(FILE_NAME);
+    let file = match std::fs::File::open(&path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Stored::default()),
+        Err(e) => return Err(Error::io(&path, &e)),
+    };
+    let mut bytes = Vec::new();
+    // One byte too many is refused by the parser.
+    let most = MAX_BYTES as u64 + 1;
+    file.take(most).read_to_end(&mut bytes).map_err(|e| Error::io(&path, &e))?;
+    let loaded = load(&path, &bytes);
+    warnings.extend(loaded.warnings.iter().map(ToString::to_string));
+    Ok(loaded.stored)
+}
+
+fn entry(outcome: Outcome) -> OutcomeEntry {
+    let result = outcome.result();
+    let summary = outcome.telling().map_or_else(String::new, |w| w.reason.clone());
+    OutcomeEntry { result, summary, outcome }
+}
+
+/// Counts of each guest; `outcomes` are oldest first.
+fn by_guest(outcomes: &[Outcome]) -> Vec<GuestOutcomes> {
+    let mut guests: BTreeMap<Vmid, Vec<&Outcome>> = BTreeMap::new();
+    for outcome in outcomes {
+        guests.entry(outcome.vmid).or_default().push(outcome);
+    }
+    let told = |(vmid, all): (Vmid, Vec<&Outcome>)| {
+        let tally = Tally::of(all.iter().copied());
+        GuestOutcomes {
+            vmid,
+            name: all.last().map(|o| o.name.clone()).unwrap_or_default(),
+            tally,
+            success_rate: tally.success_rate(),
+            accuracy: calculate_outcome_accuracy(all.iter().copied()),
+        }
+    };
+    guests.into_iter().map(told).collect()
+}
+
+/// Our advice at moments before moves. Analysis is a pure function of what is stored, so past
+/// advice is computed anew: nobody has to keep it.
+struct Adviser<'a> {
+    engine: &'a Engine,
+    inventory: Inventory,
+    config: PenaltyConfig,
+    settings: Value,
+    given: BTreeMap<UnixTime, Option<RecommendReply>>,
+}
+
+impl<'a> Adviser<'a> {
+    fn new(
+        engine: &'a Engine,
+        inventory: Inventory,
+        config: PenaltyConfig,
+        stored: &Stored,
+    ) -> Self {
+        let chosen = stored.settings();
+        let value =
+            |&knob: &Knob| (knob.name().to_string(), knob.field().unit.json(chosen.get(knob)));
+        let settings = Value::Object(Knob::ALL.iter().map(value).collect::<Map<_, _>>());
+        Self { engine, inventory, config, settings, given: BTreeMap::new() }
+    }
+
+    fn at(&mut self, as_of: UnixTime) -> Option<&RecommendReply> {
+        let (engine, inventory, config) = (self.engine, &self.inventory, self.config);
+        let ask = || {
+            let request = RecommendRequest { now: Some(as_of), inventory: None, config };
+            engine.recommend_with(&request, inventory.clone()).ok()
+        };
+        self.given.entry(as_of).or_insert_with(ask).as_ref()
+    }
+
+    /// The advice before a move: the latest that recommended it, else the last one before it.
+    fn before(&mut self, migration: &Migration) -> Option<Advice> {
+        let mut last = None;
+        for ahead in ADVISED {
+            let as_of = migration.time.saturating_sub(ahead);
+            let settings = self.settings.clone();
+            let Some(reply) = self.at(as_of) else { break };
+            let advice = advice(reply, migration, as_of, settings);
+            if advice.recommended {
+                return Some(advice);
+            }
+            last = last.or(Some(advice));
+        }
+        last
+    }
+}
+
+fn advice(
+    reply: &RecommendReply,
+    migration: &Migration,
+    as_of: UnixTime,
+    settings: Value,
+) -> Advice {
+    let same = |vmid, source: &str, target: &str| {
+        vmid == migration.vmid && source == migration.from && target == migration.to
+    };
+    let step = reply.recommendations.iter().find(|r| same(r.vmid, &r.source, &r.target));
+    let weighed = reply.considered.iter().find(|c| same(c.vmid, &c.source, &c.target));
+    Advice {
+        recommended: step.is_some(),
+        as_of,
+        confidence: step.map(|s| s.confidence).or(weighed.map(|c| c.confidence)),
+        decision_explanation: step.map(|s| s.decision_explanation.clone()),
+        trend_evidence: step.and_then(|s| serde_json::to_value(&s.trend_evidence).ok()),
+        settings,
+    }
+}
+
+/// The store as of a moment, asked about moves.
+struct Study<'a> {
+    reader: &'a Reader,
+    now: UnixTime,
+    limits: Limits,
+    local: LocalTime,
+    /// All moves that matter, in order of time.
+    moves: Vec<Migration>,
+}
+
+impl<'a> Study<'a> {
+    fn new(reader: &'a Reader, now: UnixTime, limits: Limits) -> Result<Self> {
+        let moves = reader.migrations(now.saturating_sub(REACH)..now.saturating_add(1))?;
+        Ok(Self { reader, now, limits, local: local_time(now), moves })
+    }
+
+    /// Adds moves that are not in the ledger yet, at its end.
+    fn take_note(&self, ledger: &mut Ledger) -> Result<()> {
+        let from = ledger.searched.map_or(UnixTime::MIN, |s| s.min(self.now) - OVERLAP);
+        for migration in self.moves.iter().filter(|m| m.time >= from) {
+            if !self.is_known(&ledger.outcomes, migration) {
+                let who = self.who(migration)?;
+                let outcome = Outcome::new(migration, who, self.limits, self.now);
+                ledger.outcomes.push(outcome);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same move: same guest, source and target at about the same time, without another move of
+    /// the guest in between.
+    fn is_known(&self, outcomes: &[Outcome], migration: &Migration) -> bool {
+        let same = |o: &&Outcome| {
+            (o.vmid, &o.source, &o.target) == (migration.vmid, &migration.from, &migration.to)
+                && (o.time - migration.time).abs() < OVERLAP
+        };
+        let between = |o: &Outcome| {
+            let (first, last) = (o.time.min(migration.time), o.time.max(migration.time));
+            let other = |m: &&Migration| m.vmid == o.vmid && first < m.time && m.time < last;
+            self.moves.iter().any(|m| other(&m))
+        };
+        outcomes.iter().filter(same).any(|o| !between(o))
+    }
+
+    /// Name of the guest then, and since when it has been itself.
+    fn who(&self, migration: &Migration) -> Result<(String, UnixTime)> {
+        let range = migration.time..migration.time.saturating_add(HOUR);
+        let fleet = self.reader.fleet(range, Resolution::Mixed, Detail::Typical)?;
+        let track = fleet.guest(migration.vmid).map(|i| &fleet.guests[i]);
+        Ok(track.map_or((String::new(), 0), |g| (g.name.clone(), g.since)))
+    }
+
+    /// Judges at most `most` windows that are over, the oldest moves first; how many it were.
+    fn judge_due(&self, ledger: &mut Ledger, most: usize) -> Result<usize> {
+        let mut due: Vec<(UnixTime, Span, usize)> = Vec::new();
+        for (i, outcome) in ledger.outcomes.iter().enumerate() {
+            let open = outcome.windows.iter().filter(|w| w.result == Verdict::Pending);
+            due.extend(open.filter(|w| w.due <= self.now).map(|w| (outcome.time, w.window, i)));
+        }
+        due.sort_unstable();
+        due.truncate(most);
+        let judged = due.len();
+        let mut before: Option<(UnixTime, History)> = None;
+        let mut after: Option<(UnixTime, Span, Vec<Fleet>)> = None;
+        for (time, span, i) in due {
+            let history = match before.take() {
+                Some((of, history)) if of == time => history,
+                _ => {
+                    History::load(self.reader, time.saturating_sub(1), LOOKBACK, GuestMetric::ALL)?
+                }
+            };
+            let fleets = match after.take() {
+                Some((of, same, fleets)) if (of, same) == (time, span) => fleets,
+                _ => self.after(time, span)?,
+            };
+            let outcome = &mut ledger.outcomes[i];
+            let scene = self.scene(&outcome.migration(), outcome.since, span, &history, &fleets);
+            let judged = judge(&scene, span, outcome.limits, &self.local, self.now);
+            if let Some(window) = outcome.windows.iter_mut().find(|w| w.window == span) {
+                *window = judged;
+            }
+            before = Some((time, history));
+            after = Some((time, span, fleets));
+        }
+        Ok(judged)
+    }
+
+    /// Rows after a move: samples within the hour, then whole hours.
+    fn after(&self, time: UnixTime, span: Span) -> Result<Vec<Fleet>> {
+        let (start, end) = (time + 1, time + 1 + span.seconds());
+        if span != Span::Day {
+            return Ok(vec![self.reader.fleet(start..end, Resolution::Raw, Detail::Typical)?]);
+        }
+        let hour = start - start.rem_euclid(HOUR) + HOUR;
+        Ok(vec![
+            self.reader.fleet(start..hour, Resolution::Raw, Detail::Typical)?,
+            self.reader.fleet(hour..end, Resolution::Hourly, Detail::Typical)?,
+        ])
+    }
+
+    fn scene(
+        &self,
+        migration: &Migration,
+        since: UnixTime,
+        span: Span,
+        history: &History,
+        fleets: &[Fleet],
+    ) -> Scene {
+        let end = migration.time + span.seconds();
+        let others = |name: &str| -> Vec<UnixTime> {
+            let meanwhile = |m: &&Migration| {
+                (migration.time..=end).contains(&m.time)
+                    && *m != migration
+                    && (m.from == name || m.to == name)
+            };
+            self.moves.iter().filter(meanwhile).map(|m| m.time).collect()
+        };
+        let node = |name: &str| NodeRecord { shifts: others(name), ..node(name, history, fleets) };
+        let calm = |name: &String| {
+            ![&migration.from, &migration.to].contains(&name) && others(name).is_empty()
+        };
+        let controls = history.node_names().into_iter().filter(calm).take(CONTROLS);
+        let next = self.moves.iter().find(|m| m.vmid == migration.vmid && m.time > migration.time);
+        let rows = fleets.iter().flat_map(Fleet::windows);
+        Scene {
+            migration: migration.clone(),
+            source: node(&migration.from),
+            target: node(&migration.to),
+            guest: guest(migration.vmid, since, history, fleets),
+            controls: controls.map(|name| node(&name)).collect(),
+            next_move: next.cloned(),
+            rows: rows.map(|w| w.middle()).collect(),
+        }
+    }
+}
+
+fn node(name: &str, history: &History, fleets: &[Fleet]) -> NodeRecord {
+    let points = |metric: NodeMetric| {
+        let mut all = history.node_points(name, metric);
+        for fleet in fleets {
+            let entity = fleet.node(name);
+            all.extend(entity.iter().flat_map(|&i| fleet.node_table.points(i, metric)).map(point));
+        }
+        all
+    };
+    let (cores, memory) = history.node_size(name);
+    NodeRecord {
+        name: name.to_string(),
+        cores,
+        memory,
+        cpu: points(NodeMetric::Cpu),
+        mem: points(NodeMetric::Memory),
+        shifts: Vec::new(),
+    }
+}
+
+fn guest(vmid: Vmid, since: UnixTime, history: &History, fleets: &[Fleet]) -> GuestRecord {
+    let tracks = history.guest_tracks();
+    let track = tracks.into_iter().find(|g| g.vmid == vmid && g.since == since);
+    let points = |metric: GuestMetric| {
+        let mut all = track.map(|t| history.guest_points(t, metric)).unwrap_or_default();
+        for fleet in fleets {
+            let same = |g: &GuestTrack| g.vmid == vmid && g.since == since;
+            let entity = fleet.guests.iter().position(same);
+            all.extend(entity.iter().flat_map(|&i| fleet.guest_table.points(i, metric)).map(point));
+        }
+        all
+    };
+    let (cores, memory) = track.map_or((0.0, 0.0), |t| history.guest_size(t));
+    let on_host = points(GuestMetric::MemoryHost);
+    GuestRecord {
+        cores,
+        memory,
+        cpu: points(GuestMetric::Cpu),
+        mem: if on_host.is_empty() { points(GuestMetric::Memory) } else { on_host },
+        pressure: worst(
+            [GuestMetric::PsiCpuSome, GuestMetric::PsiIoSome, GuestMetric::PsiMemorySome]
+                .map(points),
+        ),
+    }
+}
+
+/// The highest of several series at each time.
+fn worst(series: [Vec<Point>; 3]) -> Vec<Point> {
+    let mut all: BTreeMap<UnixTime, Point> = BTreeMap::new();
+    for point in series.into_iter().flatten() {
+        let kept = all.entry(point.time).or_insert(point);
+        if point.value > kept.value {
+            *kept = point;
+        }
+    }
+    all.into_values().collect()
+}
+
+fn point(row: crate::store::Point) -> Point {
+    let window = row.window;
+    match window.seconds {
+        0 => Point::sample(window.start, row.avg),
+        seconds => Point {
+            time: window.middle(),
+            value: row.avg,
+            seconds,
+            count: row.count,
+            p95: Some(row.p95),
+        },
+    }
+}

@@ -1,0 +1,114 @@
+//! How the store and its collector are, in figures and in words.
+
+use super::report;
+use crate::api::{CollectorHealth, StatusReply};
+use crate::error::{Kind, Result};
+use crate::model::{DAY, HOUR, UnixTime};
+use crate::store::{Overview, Reader};
+use std::path::Path;
+
+/// Seconds by which clocks may differ and a run may be late without a word.
+const SLACK: i64 = 60;
+/// Seconds between two runs while that is not known.
+const UNKNOWN: i64 = 300;
+/// Share of the runs of an hour that may be missing without a word.
+const TOLERATED: f64 = 0.1;
+/// History that a trend needs, with some to spare.
+const ENOUGH: i64 = 7 * DAY;
+
+/// The status of the store in `state` at `now`.
+pub(super) fn status(state: &Path, now: UnixTime) -> Result<StatusReply> {
+    let mut reply = StatusReply {
+        version: env!("CARGO_PKG_VERSION"),
+        now,
+        store: false,
+        last_sample: None,
+        last_sample_age: None,
+        size: None,
+        quality: None,
+        collector: None,
+        warnings: Vec::new(),
+    };
+    let reader = match Reader::open(state) {
+        Ok(reader) => reader,
+        Err(e) if e.kind == Kind::NotFound => {
+            reply.warnings.push(
+                "nothing is stored yet: enable the collector with `systemctl enable --now \
+                 pve-foresight-collect.timer`"
+                    .into(),
+            );
+            return Ok(reply);
+        }
+        Err(e) => return Err(e),
+    };
+    let overview = reader.overview(now)?;
+    let health = health(&overview, now);
+    reply.store = true;
+    reply.last_sample = health.as_ref().map(|h| h.last_run);
+    reply.last_sample_age = reply.last_sample.map(|last| now - last);
+    reply.warnings = warnings(&overview, health.as_ref(), now);
+    reply.collector = health;
+    reply.size = Some(overview.stats);
+    reply.quality = Some(overview.quality);
+    Ok(reply)
+}
+
+/// `None` without any run.
+fn health(overview: &Overview, now: UnixTime) -> Option<CollectorHealth> {
+    let quality = &overview.quality;
+    let age = quality.last_sample_age?;
+    let interval = quality.interval.filter(|&seconds| seconds > 0);
+    let known = quality.oldest_sample_age.unwrap_or(0).min(HOUR);
+    // The run that is due at this very moment may still be under way.
+    let due = |interval: i64| u32::try_from((known - SLACK).max(0) / interval).unwrap_or(0);
+    Some(CollectorHealth {
+        last_run: now - age,
+        interval,
+        runs_last_hour: overview.last_hour,
+        missed_last_hour: interval.map(|i| due(i).saturating_sub(overview.last_hour)),
+        late: age > 2 * interval.unwrap_or(UNKNOWN) + SLACK,
+    })
+}
+
+fn warnings(overview: &Overview, health: Option<&CollectorHealth>, now: UnixTime) -> Vec<String> {
+    const LOOK: &str = "see `systemctl status pve-foresight-collect.timer` and `journalctl -u \
+                        pve-foresight-collect`";
+    let mut all = Vec::new();
+    match health {
+        None => all.push(format!("the store holds no samples yet: {LOOK}")),
+        Some(h) if h.late => {
+            let last = report::date(h.last_run);
+            all.push(format!("the collector is late, its last run was at {last}: {LOOK}"));
+        }
+        Some(h) => {
+            let missed = h.missed_last_hour.unwrap_or(0);
+            let due = missed + h.runs_last_hour;
+            if f64::from(missed) > f64::from(due) * TOLERATED {
+                all.push(format!("{missed} of {due} runs of the last hour are missing: {LOOK}"));
+            }
+        }
+    }
+    if let Some(newest) = overview.newest.filter(|&newest| newest > now + SLACK) {
+        all.push(format!(
+            "the newest sample is from {}, which is yet to come: check the clock (`chronyc \
+             tracking`); samples from the future are left out until then",
+            report::date(newest)
+        ));
+    }
+    if let Some(age) = overview.quality.oldest_sample_age.filter(|&age| age < ENOUGH) {
+        let hours = age / HOUR;
+        all.push(format!(
+            "{hours} hours of history are stored, trends need some days: wait, or take what the \
+             nodes have with `pve-foresight import rrd`"
+        ));
+    }
+    if overview.damaged > 0 {
+        let places = if overview.damaged == 1 { "place" } else { "places" };
+        all.push(format!(
+            "{} {places} in the store cannot be read and are left out: `pve-foresight verify` \
+             names them; replace the disk if it fails (`smartctl -a`)",
+            overview.damaged
+        ));
+    }
+    all
+}

@@ -1,0 +1,45 @@
+//! What the store tells beside the values: capacities and hosts over time, hour by hour.
+
+use crate::model::{HOUR, UnixTime};
+use crate::store::{Capacity, Placement};
+use std::collections::BTreeMap;
+
+/// Newest known cores and memory, 0 where none is known.
+pub fn newest(capacities: &[Capacity]) -> (f64, f64) {
+    let cores = capacities.iter().rev().find_map(|c| c.maxcpu).map_or(0.0, |x| x.0);
+    let memory = capacities.iter().rev().find_map(|c| c.maxmem).map_or(0.0, |x| x.0);
+    (cores, memory)
+}
+
+/// Shares of capacity in cores or bytes, with the capacity that held in each hour.
+pub fn in_units(
+    shares: &[Option<f64>],
+    start: UnixTime,
+    capacities: &[Capacity],
+    of: fn(&Capacity) -> Option<f64>,
+) -> Vec<Option<f64>> {
+    let known: Vec<(UnixTime, f64)> =
+        capacities.iter().filter_map(|c| Some((c.time, of(c)?))).collect();
+    let held = |time: UnixTime| {
+        let after = known.partition_point(|(from, _)| *from <= time);
+        known.get(after.saturating_sub(1)).map(|(_, x)| *x)
+    };
+    let end = |hour: usize| start + (hour as i64 + 1) * HOUR - 1;
+    shares.iter().enumerate().map(|(hour, share)| Some((*share)? * held(end(hour))?)).collect()
+}
+
+/// Host in each hour of the grid, as an index of a node that is there.
+pub fn hosts(
+    placements: &[Placement],
+    start: UnixTime,
+    hours: usize,
+    index: &BTreeMap<&str, usize>,
+) -> Vec<Option<usize>> {
+    let middle = |hour: usize| start + hour as i64 * HOUR + HOUR / 2;
+    let at = |hour: usize| {
+        let after = placements.partition_point(|p| p.time <= middle(hour));
+        let placement = placements.get(after.saturating_sub(1))?;
+        index.get(&*placement.host).copied()
+    };
+    (0..hours).map(at).collect()
+}
