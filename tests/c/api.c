@@ -49,6 +49,7 @@ static const struct {
     {"recommend", foresight_recommend}, {"history", foresight_history},
     {"quality", foresight_quality},     {"settings", foresight_settings},
     {"status", foresight_status},       {"backtest", foresight_backtest},
+    {"outcomes", foresight_outcomes},
 };
 #define VERB_COUNT (sizeof VERBS / sizeof VERBS[0])
 
@@ -187,6 +188,7 @@ static void happy(const foresight_engine *engine)
     EXPECT(foresight_history, "{\"now\":1790000000,\"node\":\"pve1\",\"hours\":192,\"points\":24}", OK, "\"metric\":\"cpu\"");
     EXPECT(foresight_history, "{\"now\":1790000000,\"guest\":100,\"metrics\":[\"memory\"]}", OK, "\"metric\":\"memory\"");
     EXPECT(foresight_quality, "{\"now\":1790000000,\"guest\":100}", OK, "\"coverage\":");
+    EXPECT(foresight_outcomes, now_only, OK, "\"calibration\":[{\"from\":0,\"to\":10,\"moves\":0");
     EXPECT(foresight_settings, "{}", OK, "\"trend-weight\":");
     EXPECT(foresight_settings, "{\"content\":\"not a settings file\"}", OK, "\"refused\":\"settings: ");
     EXPECT(foresight_settings, "{\"change\":{\"migration-settings\":{\"trend-weight\":80}}}", OK,
@@ -281,6 +283,7 @@ static void refusals(const foresight_engine *engine)
     EXPECT(foresight_trends, "{\"node\":\"pve1\",\"guest\":100}", INVALID, "node: ");
     EXPECT(foresight_trends, "{\"now\":1790000000,\"node\":\"pve9\"}", NOT_FOUND, "pve9");
     EXPECT(foresight_history, "{\"now\":1790000000}", INVALID, "node");
+    EXPECT(foresight_outcomes, "{\"vmid\":100}", INVALID, "`vmid`");
     EXPECT(foresight_history, "{\"now\":1790000000,\"guest\":4}", NOT_FOUND, "guest 4");
     EXPECT(foresight_history, "{\"guest\":100,\"metrics\":[\"cpus\"]}", INVALID, "metrics: ");
     EXPECT(foresight_history, "{\"node\":\"pve1\",\"points\":1000000}", INVALID, "points: ");
