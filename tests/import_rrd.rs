@@ -353,7 +353,7 @@ fn files_that_cannot_be_used_are_named_and_the_others_go_on() {
     for name in ["pve2-vm/101", "pve2-node/beta", "pve-storage-9.0/alpha/local"] {
         assert!(warnings.contains(name), "{name}: {warnings}");
     }
-    assert_eq!((&reply["nodes"], &reply["guests"]), (&json!(1), &json!(2)));
+    assert_eq!((&reply["nodes"], &reply["guests"]), (&json!(1), &json!(3)));
     // Damage in the values only: read as what it says, never a panic, never a refused tick.
     let odd = root.join("pve-vm-9.0/100");
     let mut bytes = fs::read(&odd).unwrap();
