@@ -18,7 +18,7 @@ use crate::recommend::{
 use crate::score::Contribution;
 use crate::settings::Entry;
 use crate::store::{DataQuality, Stats, Verification};
-use crate::trend::{Behaviour, Direction, Plot, Trend};
+use crate::trend::{BeforeAfter, Behaviour, Direction, Plot, StabilityComparison, Trend};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -149,6 +149,58 @@ pub struct NodeTrends {
     /// Guests that came or went within retention; only where this one node was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub migrations: Vec<Migration>,
+    /// Whose growth its growth is; only where this one node was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub growth: Vec<NodeGrowth>,
+}
+
+/// The growth of a node's load over the window, in parts that sum to it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NodeGrowth {
+    /// Name of the metric.
+    pub metric: &'static str,
+    /// `cores` or `bytes`.
+    pub unit: &'static str,
+    /// Slope of the whole, hour effects taken out, arrivals and departures left in.
+    pub slope_per_day: f64,
+    /// What the guests' own growth adds, largest first.
+    pub guests: Vec<GuestGrowth>,
+    /// What arrivals and departures add.
+    pub moves: f64,
+    /// What no guest explains: the host itself.
+    pub rest: f64,
+}
+
+/// What one guest adds to its node's growth.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GuestGrowth {
+    /// Its number.
+    pub vmid: Vmid,
+    /// Its name.
+    pub name: String,
+    /// Its own growth.
+    pub slope_per_day: f64,
+}
+
+/// A guest's load before and after a move: medians of a day.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MoveEffect {
+    /// When it moved.
+    pub time: UnixTime,
+    /// Share of its cores.
+    pub cpu: Option<BeforeAfter>,
+    /// Share of its memory.
+    pub memory: Option<BeforeAfter>,
+}
+
+/// Stability of two nodes side by side.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StabilityReply {
+    /// The nodes compared.
+    pub nodes: [String; 2],
+    /// What came out.
+    #[serde(flatten)]
+    pub comparison: StabilityComparison,
 }
 
 /// Trends of one guest.
@@ -170,6 +222,9 @@ pub struct GuestTrends {
     pub peak_hours: Vec<u8>,
     /// Moves within retention.
     pub migrations: Vec<Migration>,
+    /// What the moves of the last 14 days did to it; only where this one guest was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<MoveEffect>,
 }
 
 /// The trend of one metric.

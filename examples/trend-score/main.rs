@@ -1,11 +1,12 @@
 //! Scores the trend engine: `cargo run --release --example trend-score [-- MODE] [-v]`.
 //!
-//! Without a mode: the labelled cases in `../shared/trend-cases`. `generated SEED COUNT`: synthetic series of
+//! Without a mode: the labelled cases in `../shared/trend-cases`, then the acceptance list. `generated SEED COUNT`: synthetic series of
 //! our own, COUNT of each kind. `permuted SEED COUNT`: real days in random order. `forecast`: rolling-origin backtest on real
 //! guests. `peers`: the traps that other engines were measured in. `-v` lists wrong answers by kind.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod accept;
 mod backtest;
 mod generate;
 mod peers;
@@ -139,6 +140,9 @@ fn permuted(seed: u64, count: u64, verbose: bool) -> Option<()> {
     Some(())
 }
 
+/// Seed of series on which nothing was looked at while limits were set.
+const HELD_OUT: u64 = 7_770_000;
+
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let verbose = arguments.iter().any(|a| a == "-v");
@@ -172,5 +176,6 @@ fn main() {
             cases.into_iter().partition(|c| c.truth.cat.starts_with("nab"));
         print("Labelled synthetic cases", &synthetic, verbose);
         print("Labelled real cases (NAB)", &real, verbose);
+        accept::print(&synthetic, &generated(HELD_OUT, 20), &peers::print());
     }
 }

@@ -7,6 +7,7 @@ mod changes;
 mod command;
 mod explain;
 mod export;
+mod growth;
 mod import;
 mod lines;
 mod outcomes;
@@ -17,7 +18,8 @@ mod thin;
 
 use crate::api::{
     AppendReply, CollectReply, CompressReply, HistoryReply, LineError, Only, QualityEntry,
-    QualityReply, RecommendReply, StatsReply, StatusReply, TrendsReply, VerifyReply,
+    QualityReply, RecommendReply, StabilityReply, StatsReply, StatusReply, TrendsReply,
+    VerifyReply,
 };
 use crate::collect::{Counters, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
@@ -265,6 +267,17 @@ impl Engine {
         let wanted = if all { GuestMetric::ALL } else { &[] };
         let history = History::load(&reader, now, request.lookback_hours, wanted)?;
         report::trends(&history, request, &local_time(now))
+    }
+
+    /// Which of two nodes is steadier over the request's window.
+    pub fn compare_node_stability(
+        &self,
+        request: &TrendsRequest,
+        nodes: [&str; 2],
+    ) -> Result<StabilityReply> {
+        let all =
+            TrendsRequest { node: None, guest: None, only: Some(Only::Nodes), ..request.clone() };
+        report::compare(&self.trends(&all)?, nodes)
     }
 
     /// The advice, from the store and an inventory.

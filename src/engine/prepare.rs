@@ -82,6 +82,11 @@ impl History {
         self.newest().guests.iter().filter(|g| g.present).collect()
     }
 
+    /// Guests that are or were there, in order of their numbers.
+    pub(super) fn known_tracks(&self) -> impl Iterator<Item = &GuestTrack> {
+        self.newest().guests.iter()
+    }
+
     /// Whether the node was seen online last.
     fn online(&self, name: &str) -> bool {
         let fleet = self.newest();
@@ -140,7 +145,7 @@ impl History {
     }
 
     /// All capacities and placements of a guest, oldest first.
-    fn past_of(&self, track: &GuestTrack) -> (Vec<Placement>, Vec<Capacity>) {
+    pub(super) fn past_of(&self, track: &GuestTrack) -> (Vec<Placement>, Vec<Capacity>) {
         let (mut placements, mut capacities) = (Vec::new(), Vec::new());
         for fleet in self.coarse.iter().chain([&self.recent]) {
             let Some(place) = place_of(fleet, track) else { continue };
@@ -160,7 +165,8 @@ impl History {
         newest(&self.past_of(track).1)
     }
 
-    fn node_capacities(&self, name: &str) -> Vec<Capacity> {
+    /// Sizes of a node, oldest first.
+    pub(super) fn node_capacities(&self, name: &str) -> Vec<Capacity> {
         let fleets = self.coarse.iter().chain([&self.recent]);
         fleets.filter_map(|f| Some(&f.nodes[f.node(name)?].capacities)).flatten().copied().collect()
     }

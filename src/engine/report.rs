@@ -1,15 +1,18 @@
 //! Replies about what is stored and how it develops.
 
-use super::TrendsRequest;
 use super::prepare::History;
+use super::{TrendsRequest, growth};
 use crate::api::{
-    GuestTrends, HistoryReply, MetricHistory, MetricTrend, NodeTrends, Only, TrendsReply,
+    GuestTrends, HistoryReply, MetricHistory, MetricTrend, NodeTrends, Only, StabilityReply,
+    TrendsReply,
 };
 use crate::error::{Error, Kind, Result};
 use crate::model::{Bucket, GuestMetric, Metric, Migration, NodeMetric, Unit, UnixTime};
 use crate::series::{LocalTime, Point};
 use crate::store::{self, Entity, GuestTrack};
-use crate::trend::{Nature, Params, Scale, Trend, analyze, in_parallel, plot};
+use crate::trend::{
+    Nature, Params, Scale, Trend, analyze, compare_node_stability, in_parallel, plot,
+};
 
 /// Traffic below this is idle.
 const IDLE_BYTES_PER_SECOND: f64 = 10_000.0;
@@ -139,6 +142,10 @@ fn node(history: &History, name: &str, request: &TrendsRequest, local: &LocalTim
             Some(_) => moves.into_iter().filter(touches).collect(),
             None => Vec::new(),
         },
+        growth: match request.node {
+            Some(_) => growth::of_node(history, name, request, local),
+            None => Vec::new(),
+        },
     }
 }
 
@@ -160,6 +167,7 @@ fn guest(
     let metrics: Vec<MetricTrend> = metrics.collect();
     let cpu = metrics.iter().find(|m| m.metric == GuestMetric::Cpu.name());
     let moves = history.migrations().into_iter().filter(|m| m.vmid == track.vmid);
+    let moves: Vec<Migration> = moves.collect();
     GuestTrends {
         vmid: track.vmid,
         name: track.name.clone(),
@@ -167,9 +175,34 @@ fn guest(
         lookback_hours: request.lookback_hours,
         behavior: cpu.and_then(|m| m.trend.behaviour),
         peak_hours: cpu.map(|m| m.trend.peak_hours.clone()).unwrap_or_default(),
-        migrations: moves.collect(),
+        effects: match request.guest {
+            Some(_) => growth::effects(history, track, &moves),
+            None => Vec::new(),
+        },
+        migrations: moves,
         metrics,
     }
+}
+
+/// What says how steady a node is.
+const STEADY: [NodeMetric; 3] = [NodeMetric::Cpu, NodeMetric::Memory, NodeMetric::Iowait];
+
+/// Compares two nodes of the reply by the least steady of CPU, memory and I/O wait.
+pub(super) fn compare(reply: &TrendsReply, names: [&str; 2]) -> Result<StabilityReply> {
+    let trends = |name: &str| -> Result<Vec<&Trend>> {
+        let node = reply.nodes.iter().find(|n| n.node == name);
+        let Some(node) = node else {
+            return Err(Error::new(Kind::NotFound, format!("no node '{name}'")));
+        };
+        let counts = |m: &&MetricTrend| STEADY.iter().any(|s| s.name() == m.metric);
+        Ok(node.metrics.iter().filter(counts).map(|m| &m.trend).collect())
+    };
+    let (first, second) = (trends(names[0])?, trends(names[1])?);
+    let comparison = compare_node_stability(first, second).ok_or_else(|| {
+        let message = "too short a history for a stability; 3 hours are needed";
+        Error::new(Kind::NotFound, message).at(names.join(" and "))
+    })?;
+    Ok(StabilityReply { nodes: names.map(str::to_string), comparison })
 }
 
 /// What to analyse a metric against.

@@ -343,6 +343,45 @@ mod tests {
     }
 
     #[test]
+    fn whitened_gains_agree_with_a_full_refit_over_gaps() {
+        let keys: Vec<i64> = (0..70).filter(|k| !(20..30).contains(k)).collect();
+        let t: Vec<f64> = keys.iter().map(|k| (*k as f64 - 69.0) / 24.0).collect();
+        let x: Vec<f64> = keys.iter().map(|i| ((i * i * 7) % 31) as f64).collect();
+        let rules = Search { terms: 3, apart: 0.2, last_hinge: -0.5 };
+        let white = Whitening::of(&keys, 0.7);
+        let whitened = |mut x: Vec<f64>| {
+            white.apply(&mut x);
+            x
+        };
+        let found = Ground::of(&t, &x, &keys, 0.7, rules).search(true, &[], 3);
+        assert_eq!(found.models.len(), 4);
+        let y = whitened(x);
+        let rss = |terms: &[Term]| -> f64 {
+            let mut columns = vec![whitened(vec![1.0; t.len()]), whitened(t.clone())];
+            let column = |c: &Term| whitened(t.iter().map(|t| c.at(*t)).collect());
+            columns.extend(terms.iter().map(column));
+            let fit = least_squares(&columns, &y);
+            let row = |i: usize| columns.iter().map(|c| c[i]).collect::<Vec<_>>();
+            (0..t.len()).map(|i| (y[i] - fit.estimate(&row(i))).powi(2)).sum()
+        };
+        for model in &found.models {
+            let full = rss(&model.terms);
+            assert!((full - model.rss).abs() < 1e-6 * full, "{full} {model:?}");
+        }
+        // The first term is the best of all candidates.
+        let steps = (1..t.len()).map(|i| Term::Step(0.5 * (t[i - 1] + t[i])));
+        let hinges = t.iter().map(|t| Term::Hinge(*t)).filter(|h| h.time() <= rules.last_hinge);
+        let open = |c: &Term| {
+            let i = t.partition_point(|t| *t < c.time()).max(1);
+            let between = 0.5 * (t[i - 1] + t[i]);
+            between - t[0] >= 0.2 && t[t.len() - 1] - between >= 0.2
+        };
+        let least =
+            steps.chain(hinges).filter(open).map(|c| rss(&[c])).fold(f64::INFINITY, f64::min);
+        assert!((least - found.models[1].rss).abs() < 1e-6 * least, "{least} {found:?}");
+    }
+
+    #[test]
     fn two_steps_that_look_like_a_hinge_are_told_apart_by_moving_terms() {
         let t = days(168);
         let level = |t: f64| {

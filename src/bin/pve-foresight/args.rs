@@ -135,6 +135,9 @@ pub(crate) struct Trend {
     /// Only this guest
     #[arg(long, value_name = "VMID", conflicts_with = "series")]
     pub(crate) guest: Option<Vmid>,
+    /// Compare the stability of the node with that of another
+    #[arg(long, value_name = "NODE", requires = "node")]
+    pub(crate) compare: Option<String>,
     /// Window of the trend
     #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=2160))]
     pub(crate) lookback: Option<u32>,
