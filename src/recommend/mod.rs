@@ -5,6 +5,7 @@ mod confidence;
 mod constraint;
 mod drain;
 mod explain;
+mod ledger;
 mod overload;
 mod plan;
 mod reserve;
