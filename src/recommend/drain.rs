@@ -259,7 +259,7 @@ fn concerns(planner: &Planner, guest: &GuestFacts, target: usize) -> Vec<String>
     let mut found = Vec::new();
     if let Some(index) = planner.index_of(guest.vmid) {
         let outlook = &planner.q.outlook.guests[index];
-        found.extend(planner.overloads(outlook, target).into_iter().map(|b| b.text));
+        found.extend(planner.overloads(outlook, target, None).into_iter().map(|b| b.text));
         let now = planner.q.outlook.now;
         if let Some(last) = outlook.moves.last().filter(|m| now - m.time < 24 * HOUR) {
             let hours = (now - last.time) as f64 / HOUR as f64;

@@ -7,6 +7,7 @@ mod drain;
 mod explain;
 #[cfg(test)]
 mod laws;
+mod ledger;
 mod overload;
 mod plan;
 mod reserve;

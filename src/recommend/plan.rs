@@ -9,6 +9,7 @@
 use super::balancer::{self, Balancer, Scales, balancer};
 use super::confidence::{Basis, Confidence};
 use super::constraint::{Blocker, BlockerCode, Constraints, Placement, local_disks, restarts};
+use super::ledger::Ledger;
 use super::overload::{Limits, Overload, levels, need, overload, risk};
 use super::reserve::Reserve;
 use super::state::{NodeState, State};
@@ -156,15 +157,20 @@ pub(super) struct Planner<'a> {
     facts: BTreeMap<Vmid, &'a GuestFacts>,
     node_facts: Vec<Option<&'a NodeFacts>>,
     /// Expected loads with the steps so far.
-    loads: Vec<Load>,
+    ledger: Ledger<'a>,
     /// Host of every guest with the steps so far, by index in the outlook.
     pub(super) hosts: Vec<usize>,
     pub(super) placement: Placement,
     /// Configured memory per node.
     committed: Vec<f64>,
     moved: BTreeSet<usize>,
+    /// Whether a guest may move at all, once asked; steps do not change that.
+    movable: Vec<Option<bool>>,
     /// Moves that failed a test which will not change: not tried again.
     refused: BTreeSet<(usize, usize)>,
+    /// Moves for which a node had no room, with the states of both nodes: not tried again before
+    /// one of them changes.
+    waiting: BTreeMap<(usize, usize), (u32, u32)>,
     steps: Vec<Step>,
     considered: BTreeMap<Vmid, Considered>,
     skipped: BTreeMap<Vmid, Vec<Blocker>>,
@@ -188,6 +194,8 @@ struct Draft {
 
 /// Moves that save this share of the best one's overload are as good; the cheapest of them wins.
 const AS_GOOD: f64 = 0.9;
+/// Share of a crowded source's busy hours below which a crowded target is the better place.
+const CLEARLY: f64 = 0.9;
 
 impl<'a> Planner<'a> {
     pub(super) fn new(q: &'a Question<'a>) -> Self {
@@ -200,11 +208,13 @@ impl<'a> Planner<'a> {
             q,
             facts: q.inventory.guests.iter().map(|g| (g.vmid, g)).collect(),
             node_facts: outlook.nodes.iter().map(|n| q.inventory.node(&n.name)).collect(),
-            loads: outlook.node_loads(),
+            ledger: Ledger::new(outlook, Limits::thresholds(q.config)),
             hosts: outlook.guests.iter().map(|g| g.host).collect(),
             placement: q.inventory.guests.iter().map(|g| (g.vmid, g.node.clone())).collect(),
             committed,
             moved: BTreeSet::new(),
+            movable: vec![None; outlook.guests.len()],
+            waiting: BTreeMap::new(),
             refused: BTreeSet::new(),
             steps: Vec::new(),
             considered: BTreeMap::new(),
@@ -220,12 +230,12 @@ impl<'a> Planner<'a> {
     }
 
     fn total_overload(&self) -> Overload {
-        (0..self.loads.len()).map(|node| self.overload(node, None, self.limits())).sum()
+        (0..self.ledger.nodes()).map(|node| self.overload(node, None, self.limits())).sum()
     }
 
     /// Expected overload of a node with the steps so far and a change.
     fn overload(&self, node: usize, change: Option<(&Load, f64)>, limits: Limits) -> Overload {
-        overload(self.q.outlook, node, &self.loads[node], change, limits)
+        overload(self.q.outlook, node, self.ledger.load(node), change, limits)
     }
 
     /// Busy hours of a node with the steps so far and a change.
@@ -240,7 +250,10 @@ impl<'a> Planner<'a> {
 
     /// Expected levels of a node with the steps so far and a change.
     fn levels(&self, node: usize, change: Option<(&Load, f64)>, resource: Resource) -> Levels {
-        levels(self.q.outlook, node, &self.loads[node], change, resource)
+        match change {
+            None => self.ledger.levels(node, resource),
+            Some(_) => levels(self.q.outlook, node, self.ledger.load(node), change, resource),
+        }
     }
 
     /// How full a node is in its busy hours, as a share of its thresholds: the fuller resource.
@@ -256,7 +269,7 @@ impl<'a> Planner<'a> {
         let converged = self.converged();
         let mut hot: Vec<(f64, usize)> = Vec::new();
         for (i, node) in outlook.nodes.iter().enumerate() {
-            let need = need(outlook, i, &self.loads[i], config).filter(|_| !converged);
+            let need = need(outlook, i, self.ledger.load(i), config).filter(|_| !converged);
             if let (true, Some(risk)) = (node.online, need.or(node.maintenance.then_some(0.0))) {
                 hot.push((risk, i));
             }
@@ -268,7 +281,7 @@ impl<'a> Planner<'a> {
     /// Whether all nodes are about equally loaded and none is overloaded: moves would only shift
     /// the load around.
     fn converged(&self) -> bool {
-        let online = || (0..self.loads.len()).filter(|&n| self.q.outlook.nodes[n].online);
+        let online = || (0..self.ledger.nodes()).filter(|&n| self.q.outlook.nodes[n].online);
         let spread = |resource| {
             let means: Vec<f64> = online().map(|n| self.levels(n, None, resource).mean).collect();
             let most = means.iter().copied().fold(0.0, f64::max);
@@ -297,16 +310,15 @@ impl<'a> Planner<'a> {
     fn drafts(&mut self, source: usize) -> Vec<Draft> {
         let node = &self.q.outlook.nodes[source];
         let least = self.q.config.min_benefit.0;
-        let before = self.risk(source, None);
+        let before = self.ledger.risk(source);
         let now: Vec<(f64, f64)> =
-            (0..self.loads.len()).map(|n| (self.risk(n, None), self.fullness(n))).collect();
+            (0..self.ledger.nodes()).map(|n| (self.ledger.risk(n), self.fullness(n))).collect();
         let mut drafts = Vec::new();
         for guest in 0..self.q.outlook.guests.len() {
             if self.hosts[guest] != source || self.moved.contains(&guest) || !self.movable(guest) {
                 continue;
             }
-            let load = &self.q.outlook.guests[guest].load;
-            let relieved = before - self.risk(source, Some((load, -1.0)));
+            let relieved = before - self.ledger.risk_turned(source, guest, -1.0);
             if relieved < least && !node.maintenance {
                 continue;
             }
@@ -315,7 +327,11 @@ impl<'a> Planner<'a> {
                 if target == source || self.refused.contains(&(guest, target)) {
                     continue;
                 }
-                let saved = relieved - (self.risk(target, Some((load, 1.0))) - now);
+                let state = (self.ledger.version(source), self.ledger.version(target));
+                if self.waiting.get(&(guest, target)) == Some(&state) {
+                    continue;
+                }
+                let saved = relieved - (self.ledger.risk_turned(target, guest, 1.0) - now);
                 if saved >= least || node.maintenance {
                     drafts.push(Draft { guest, target, saved, cost, fullness });
                 }
@@ -326,7 +342,7 @@ impl<'a> Planner<'a> {
 
     /// Risk of a node with the steps so far and a change.
     fn risk(&self, node: usize, change: Option<(&Load, f64)>) -> f64 {
-        risk(self.q.outlook, node, &self.loads[node], change, self.limits())
+        risk(self.q.outlook, node, self.ledger.load(node), change, self.limits())
     }
 
     /// Risk that a move takes away from both nodes together, in core-hours.
@@ -348,12 +364,16 @@ impl<'a> Planner<'a> {
 
     /// Whether the guest can move at all; if not, remembers why.
     fn movable(&mut self, guest: usize) -> bool {
-        let blockers = self.of_guest(guest);
-        if blockers.is_empty() {
-            return true;
+        if let Some(known) = self.movable[guest] {
+            return known;
         }
-        self.skipped.insert(self.q.outlook.guests[guest].vmid, blockers);
-        false
+        let blockers = self.of_guest(guest);
+        let movable = blockers.is_empty();
+        if !movable {
+            self.skipped.insert(self.q.outlook.guests[guest].vmid, blockers);
+        }
+        self.movable[guest] = Some(movable);
+        movable
     }
 
     /// Why a guest cannot move at all: rules, rest after a move, PVE's own balancer.
@@ -399,7 +419,7 @@ impl<'a> Planner<'a> {
         found.extend(self.failed_before(guest, node));
         found.extend(self.full_storage(outlook, target));
         found.extend(self.memory_for(target, outlook.maxmem.0));
-        found.extend(self.overloads(outlook, target));
+        found.extend(self.overloads(outlook, target, Some(self.hosts[guest])));
         found.extend(self.n1(guest, target));
         found.extend(self.unbalances(guest, target));
         found
@@ -468,12 +488,21 @@ impl<'a> Planner<'a> {
     }
 
     /// No move may push a node over a threshold.
-    pub(super) fn overloads(&self, guest: &GuestOutlook, target: usize) -> Vec<Blocker> {
+    /// Where the whole cluster is crowded that would leave all as it is; so the target may pass
+    /// its threshold if it stays clearly below what `source`, if given, is left with.
+    pub(super) fn overloads(
+        &self,
+        guest: &GuestOutlook,
+        target: usize,
+        source: Option<usize>,
+    ) -> Vec<Blocker> {
         let over = |resource: Resource| {
             let limit = self.limits().of(resource);
             let after = self.busy(target, Some((&guest.load, 1.0)), resource);
             let over = after > limit && after > self.busy(target, None, resource);
-            over.then(|| {
+            let left = source.map(|s| self.busy(s, Some((&guest.load, -1.0)), resource));
+            let better = left.is_some_and(|left| after <= (CLEARLY * left).min(1.0));
+            (over && !better).then(|| {
                 let text = format!(
                     "{} would reach {:.0} % {} in its busy hours (threshold {:.0} %)",
                     self.q.outlook.nodes[target].name,
@@ -492,7 +521,7 @@ impl<'a> Planner<'a> {
         let outlook = self.q.outlook;
         if self.q.config.n1_reserve && self.reserve.is_none() {
             let room = |n| (1.0 - self.busy(n, None, Resource::Memory)) * outlook.nodes[n].memory.0;
-            let rooms = (0..self.loads.len()).map(room).collect();
+            let rooms = (0..self.ledger.nodes()).map(room).collect();
             self.reserve = Some(Reserve::new(outlook, &self.hosts, rooms));
         }
     }
@@ -570,8 +599,13 @@ impl<'a> Planner<'a> {
                         | BlockerCode::Together
                 )
             };
+            let room =
+                |b: &Blocker| matches!(b.code, BlockerCode::MemoryCapacity | BlockerCode::Overload);
             if obstacles.iter().any(lasting) {
                 self.refused.insert((draft.guest, draft.target));
+            } else if obstacles.iter().any(room) {
+                let state = (self.ledger.version(source), self.ledger.version(draft.target));
+                self.waiting.insert((draft.guest, draft.target), state);
             }
             self.skipped.entry(guest.vmid).or_default().extend(obstacles);
             return None;
@@ -626,9 +660,9 @@ impl<'a> Planner<'a> {
         let basis = Basis {
             outlook,
             source,
-            source_load: &self.loads[source],
+            source_load: self.ledger.load(source),
             target,
-            target_load: &self.loads[target],
+            target_load: self.ledger.load(target),
             guest,
             limits: self.limits(),
             experience: self.q.experience,
@@ -645,7 +679,7 @@ impl<'a> Planner<'a> {
             target_score,
             cost: self.cost(index),
             confidence: Confidence::of(&basis),
-            source_load: self.loads[source].clone(),
+            source_load: self.ledger.load(source).clone(),
             source_peaks: self.peaks(source, guest, -1.0),
             target_peaks: self.peaks(target, guest, 1.0),
             window: self.window(guest, &[source, target]),
@@ -685,7 +719,7 @@ impl<'a> Planner<'a> {
         arrives: bool,
     ) -> Vec<Contribution> {
         let outlook = &self.q.outlook.nodes[node];
-        let mut load = self.loads[node].clone();
+        let mut load = self.ledger.load(node).clone();
         let growth = |of: fn(&GuestOutlook) -> f64| -> f64 {
             let here = self.hosts.iter().enumerate().filter(|(_, host)| **host == node);
             here.map(|(i, _)| of(&self.q.outlook.guests[i])).sum()
@@ -752,8 +786,7 @@ impl<'a> Planner<'a> {
     pub(super) fn shift(&mut self, index: usize, target: usize) {
         let guest = &self.q.outlook.guests[index];
         let source = self.hosts[index];
-        self.loads[source].add(&guest.load, -1.0);
-        self.loads[target].add(&guest.load, 1.0);
+        self.ledger.apply(index, source, target);
         self.committed[source] -= guest.maxmem.0;
         self.committed[target] += guest.maxmem.0;
         self.scales.apply(index, source, target);
