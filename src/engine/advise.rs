@@ -8,9 +8,9 @@ use crate::evidence::{TrendEvidence, explanation};
 use crate::model::{GuestFacts, GuestStatus, UnixTime};
 use crate::outlook::{GuestOutlook, NodeOutlook};
 use crate::recommend::{
-    Considered, Limits, NodeState, Plan, Question, State, Step, overload, plan,
+    BlockerCode, Considered, Limits, NodeState, Plan, Question, State, Step, overload, plan,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Plans and words the reply.
 pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) -> RecommendReply {
@@ -203,11 +203,32 @@ fn summary(q: &Question, plan: &Plan) -> String {
         );
     }
     let why = match plan.considered.len() {
-        0 => "no guest there can move to a node that would stay below its thresholds".to_string(),
+        0 => format!("no guest there can move: {}", held(plan)),
         1 => format!("the one move that was weighed {}", plan.considered[0].reason),
         n => format!("none of the {n} moves that were weighed is worth it now"),
     };
     format!("{} in trouble, but {why} (looked at {looked}).", listed(&troubled))
+}
+
+/// What keeps most guests of troubled nodes where they are.
+fn held(plan: &Plan) -> &'static str {
+    use BlockerCode as C;
+    let reason = |code: C| match code {
+        C::CrsBalanced => "they are left to PVE's own balancer",
+        C::Cooldown | C::PingPong | C::FailedBefore => "they have moved not long ago",
+        C::MemoryCapacity | C::N1Reserve | C::Overload | C::TooManyCores => {
+            "no node has room for them that would stay below its thresholds"
+        }
+        C::NodeOffline | C::NodeMaintenance => "the other nodes are offline or in maintenance",
+        _ => "rules, storages, devices or tags keep them there",
+    };
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for skipped in &plan.skipped {
+        let reasons: BTreeSet<&str> = skipped.blockers.iter().map(|b| reason(b.code)).collect();
+        reasons.into_iter().for_each(|r| *counts.entry(r).or_default() += 1);
+    }
+    let most = counts.into_iter().max_by_key(|(_, count)| *count);
+    most.map_or("no move would take enough away", |(reason, _)| reason)
 }
 
 /// Names for a sentence: all of a few, the first of many.

@@ -207,23 +207,14 @@ impl Balancer {
             return format!("{name} is on, but no running HA guest is its to move");
         };
         let threshold = percent(self.threshold.0);
+        let due = format!("the imbalance of {} is above its {threshold}", percent(now));
         match (&self.next_move, self.will_act) {
-            (Some(next), _) => format!(
-                "{name} will act by itself: the imbalance of {} is above its {threshold}; next it \
-                 moves {} from {} to {}",
-                percent(now),
-                next.vmid,
-                next.source,
-                next.target
+            (Some(BalancerMove { vmid, source, target, .. }), _) => format!(
+                "{name} will act by itself: {due}; next it moves {vmid} from {source} to {target}"
             ),
-            (None, true) => format!(
-                "{name} will act by itself: the imbalance of {} is above its {threshold}",
-                percent(now)
-            ),
+            (None, true) => format!("{name} will act by itself: {due}"),
             (None, false) if now > self.threshold.0 => format!(
-                "{name} is on, but does not act: the imbalance of {} is above its {threshold}, yet \
-                 no move gains the {} it asks for",
-                percent(now),
+                "{name} is on, but does not act: {due}, yet no move gains the {} it asks for",
                 percent(self.margin.0)
             ),
             (None, false) => format!(

@@ -1,6 +1,6 @@
 //! Why, and why not: a guest against every node, each with its score or its obstacles.
 
-use super::constraint::Blocker;
+use super::constraint::{Blocker, BlockerCode};
 use super::overload::need;
 use super::plan::{Planner, Question, Step};
 use crate::model::GuestFacts;
@@ -61,7 +61,9 @@ pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
         (Some(index), Some(host)) => planner.score(host, &q.outlook.guests[index], false),
         _ => Vec::new(),
     };
-    let concerns = planner.concerns(guest.vmid);
+    // What stands in the way already need not be told as a concern as well.
+    let told = blockers.iter().any(|b| b.code == BlockerCode::CrsBalanced);
+    let concerns = if told { Vec::new() } else { planner.concerns(guest.vmid) };
     Explained { guest: index, blockers, source_score, targets, concerns }
 }
 

@@ -385,7 +385,8 @@ impl<'a> Planner<'a> {
         let mut found = self.q.constraints.of_guest(facts);
         found.extend(self.cooldown(outlook));
         if self.balancer.will_act && balancer::manages(self.q.inventory, facts) {
-            found.push(Blocker::new(BlockerCode::CrsBalanced, self.balancer.text.clone()));
+            let text = format!("is HA's to move: {}", self.balancer.text);
+            found.push(Blocker::new(BlockerCode::CrsBalanced, text));
         }
         found
     }

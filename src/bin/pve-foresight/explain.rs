@@ -73,18 +73,20 @@ fn targets(reply: &ExplainReply, out: &mut Out) -> Result<()> {
             number(brings.map(|m| m.score_improvement)),
             number(brings.map(|m| m.cost.points.0)),
             brings.map_or("-".into(), |m| format!("{:.0} %", m.confidence)),
-            why(target),
+            why(target, !reply.blockers.is_empty()),
         ]);
     }
     out.line(rows)
 }
 
-fn why(target: &ExplainTarget) -> String {
+/// `stays`: the guest cannot move at all.
+fn why(target: &ExplainTarget, stays: bool) -> String {
     let blockers: Vec<&str> = target.blockers.iter().map(|b| b.text.as_str()).collect();
     match (&target.reason, blockers.is_empty()) {
         (_, false) => blockers.join("; "),
         (Some(reason), true) => reason.clone(),
         (None, true) if target.worth => "worth it".into(),
+        (None, true) if stays => "nothing here, but the guest itself stays".into(),
         (None, true) => String::new(),
     }
 }
