@@ -103,7 +103,7 @@ fn misplaced(site: &Site, wrapper: &Wrapper) -> Option<Check> {
 /// The name under which dpkg puts what pve-manager has as `file`.
 fn true_name(site: &Site, file: &str) -> Option<String> {
     let mut command = Command::new("dpkg-divert");
-    command.arg("--admindir").arg(site.path("/var/lib/dpkg")).args(["--truename", file]);
+    command.arg("--root").arg(&site.prefix).args(["--truename", file]);
     let said = command.output().ok()?.stdout;
     Some(String::from_utf8(said).ok()?.trim_end().to_string())
 }
