@@ -45,7 +45,10 @@ test('the overview shows the advice, its confidence and the nodes with arrows', 
     }
     assert.ok(card.includes(move.decision_explanation));
     for (const node of engine.demo.nodes) {
-        assert.equal(await page.locator('.foresight-block .x-grid-row', { hasText: node.name }).count(), 1);
+        assert.equal(
+            await page.locator('.foresight-block .x-grid-row', { hasText: node.name }).count(),
+            1,
+        );
     }
     const tip = await page
         .locator('.foresight-block .x-grid-row', { hasText: 'pve1' })
