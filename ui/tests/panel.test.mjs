@@ -11,6 +11,10 @@ let engine, api, site, browser, page;
 before(async () => {
     engine = new Engine();
     api = new Api(engine);
+    // The engine answers each question once; the pages then wait for no analysis.
+    for (const path of ['recommendations', 'trends/nodes', 'trends/guests', 'outcomes', 'status']) {
+        api.answer('GET', `/${path}`, {});
+    }
     site = await serve(api);
     browser = await launch();
 });
