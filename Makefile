@@ -6,6 +6,7 @@ MULTIARCH ?= $(shell $(CC) -print-multiarch)
 # A directory of its own: the library has no stable version, and the Perl bridge knows where it is.
 LIBDIR ?= $(PREFIX)/lib/$(MULTIARCH)/pve-foresight
 RELEASE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release)
+TESTED := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/deps)
 
 .PHONY: help build check lint fmt test perl perl-check header trend-score bench demo valgrind ui test-ui screenshots \
 	install deb package-test copyright clean
@@ -30,12 +31,12 @@ test: ## all tests
 	$(MAKE) perl-check
 
 perl: build ## the Perl bridge for the running Perl
-	$(MAKE) -C perl LIBRARY=$(CURDIR)/target/release/libpve_foresight.so
+	$(MAKE) -C perl LIBRARY=$(RELEASE)/libpve_foresight.so
 
 perl-check: ## tests of the Perl modules, with stand-ins for Proxmox VE's own
-	$(CARGO) build --lib
+	$(CARGO) test --no-run --test header # leaves the library beside the tests
 	$(MAKE) -C perl clean
-	$(MAKE) -C perl check LIBRARY=$(CURDIR)/target/debug/libpve_foresight.so
+	$(MAKE) -C perl check LIBRARY=$(TESTED)/libpve_foresight.so
 
 header: ## rewrite generated files: C header, settings schema and table, man page, completion
 	UPDATE=1 $(CARGO) test --test header --test settings_generated --test manual
@@ -69,6 +70,7 @@ install: build ## install below PREFIX; on a node of a cluster install the packa
 	install -Dm644 $(RELEASE)/libpve_foresight.so $(DESTDIR)$(LIBDIR)/libpve_foresight.so
 	install -Dm644 include/pve_foresight.h $(DESTDIR)$(PREFIX)/include/pve_foresight.h
 	install -Dm644 share/man/pve-foresight.1 $(DESTDIR)$(PREFIX)/share/man/man1/pve-foresight.1
+	install -Dm644 share/man/foresight.cfg.5 $(DESTDIR)$(PREFIX)/share/man/man5/foresight.cfg.5
 	install -Dm644 share/completions/pve-foresight.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pve-foresight
 	$(MAKE) -C perl install LIBRARY=$(RELEASE)/libpve_foresight.so LIBDIR=$(LIBDIR) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
 	$(MAKE) -C ui install PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)

@@ -231,6 +231,34 @@ foresight_result foresight_recommend(const foresight_engine *engine,
                                      foresight_text *text);
 
 /**
+ * A guest against every node: its score there, or what stands in the way.
+ *
+ * Request: {"guest": vmid, "target"?: only this node, "now"?, "inventory_path"? | "inventory"?,
+ * "settings"?: as for foresight_recommend()}.
+ *
+ * # Safety
+ * As for foresight_collect().
+ */
+foresight_result foresight_explain(const foresight_engine *engine,
+                                   const char *input,
+                                   size_t len,
+                                   foresight_text *text);
+
+/**
+ * An ordered plan that empties a node. Nothing is executed.
+ *
+ * Request: {"node": name, "now"?, "inventory_path"? | "inventory"?, "settings"?: as for
+ * foresight_recommend()}.
+ *
+ * # Safety
+ * As for foresight_collect().
+ */
+foresight_result foresight_drain(const foresight_engine *engine,
+                                 const char *input,
+                                 size_t len,
+                                 foresight_text *text);
+
+/**
  * What became of migrations: each judged after 5 minutes, an hour and a day against what would
  * have been without it, and how good the advice about them was.
  *
@@ -241,6 +269,23 @@ foresight_result foresight_recommend(const foresight_engine *engine,
  * As for foresight_collect().
  */
 foresight_result foresight_outcomes(const foresight_engine *engine,
+                                    const char *input,
+                                    size_t len,
+                                    foresight_text *text);
+
+/**
+ * What other moves, or none, would have made of the stored time: our advice against other policies.
+ *
+ * Request: {"now"?: unix seconds, "days"?: 1 to 90, usually 30, "every"?: hours between decisions,
+ * 1 to 24, usually 6, "policies"?: names out of none, snapshot, pve-crs, relief, ours, usually
+ * none and ours, "sensitivities"?: names to compare ours with, "inventory_path"? | "inventory"?
+ * and "settings"?: as for foresight_recommend()}. The first outcome is what really happened.
+ * It takes seconds for a large cluster.
+ *
+ * # Safety
+ * As for foresight_collect().
+ */
+foresight_result foresight_backtest(const foresight_engine *engine,
                                     const char *input,
                                     size_t len,
                                     foresight_text *text);
