@@ -88,3 +88,4 @@ copyright: ## rewrite debian/copyright from the licences of all crates
 clean: ## remove what was built
 	$(CARGO) clean
 	$(MAKE) -C perl clean
+	$(MAKE) -C ui clean

@@ -422,6 +422,8 @@ fn history_and_quality_read_what_was_stored() {
     let shown =
         stdout(&run(&["history", "--guest", "101", "--state", text(&state), "--now", &now]));
     assert!(shown.contains('%') && shown.contains('│'), "{shown}");
+    let status = value(&run(&["status", "--json", "--state", text(&state), "--now", &now]));
+    assert_eq!((&status["store"], &status["last_sample"]), (&json!(true), &json!(NOW)));
     let quality = value(&run(&["quality", "--json", "--state", text(&state), "--now", &now]));
     assert_eq!(quality["entities"].as_array().unwrap().len(), 5);
 }

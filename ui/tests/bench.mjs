@@ -49,7 +49,7 @@ try {
         });
     }, RUNS);
     await page.locator('.x-tab', { hasText: 'Trends' }).click();
-    await page.locator('svg.foresight-chart, .foresight-notice:visible').first().waitFor();
+    await page.locator('.foresight-direction h2').waitFor();
     const trends = await page.evaluate((runs) => {
         const view = Ext.ComponentQuery.query('pveForesightTrends')[0];
         return Array.from({ length: runs }, () => {

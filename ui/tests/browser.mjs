@@ -21,6 +21,7 @@ export async function launch() {
             '--disable-sync',
         ],
     });
+    context.setDefaultTimeout(60000);
     const close = async () => {
         await context.close();
         rmSync(profile, { recursive: true, force: true });

@@ -11,6 +11,10 @@ let engine, api, site, browser, page;
 before(async () => {
     engine = new Engine();
     api = new Api(engine);
+    // The engine answers each question once; the pages then wait for no analysis.
+    for (const path of ['recommendations', 'trends/nodes', 'trends/guests', 'outcomes', 'status']) {
+        api.answer('GET', `/${path}`, {});
+    }
     site = await serve(api);
     browser = await launch();
 });
@@ -45,7 +49,10 @@ test('the overview shows the advice, its confidence and the nodes with arrows', 
     }
     assert.ok(card.includes(move.decision_explanation));
     for (const node of engine.demo.nodes) {
-        assert.equal(await page.locator('.foresight-block .x-grid-row', { hasText: node.name }).count(), 1);
+        assert.equal(
+            await page.locator('.foresight-block .x-grid-row', { hasText: node.name }).count(),
+            1,
+        );
     }
     const tip = await page
         .locator('.foresight-block .x-grid-row', { hasText: 'pve1' })

@@ -1,4 +1,4 @@
-// Pictures of every tab for docs/screenshots, in both themes.
+// Pictures of every tab for docs/screenshots, in both themes: node tests/screenshots.mjs [FOLDER]
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,35 +12,44 @@ mkdirSync(out, { recursive: true });
 const engine = new Engine();
 const site = await serve(new Api(engine));
 const { context, close } = await launch();
-const settled = (page) => page.waitForTimeout(400);
 
-async function shots(theme, viewport, suffix) {
+// What to do before each picture, in this order.
+const STEPS = {
+    overview: (page) => page.locator('.foresight-card').first().waitFor(),
+    why: async (page) => {
+        await page.getByRole('button', { name: 'Why this migration?' }).first().click();
+        await page.locator('.foresight-spark path').nth(3).waitFor();
+    },
+    trends: async (page) => {
+        await tab(page, 'Trends');
+        await page.locator('svg.foresight-chart').waitFor();
+    },
+    outcomes: async (page) => {
+        await tab(page, 'Outcomes');
+        await page.locator('.foresight-tile:visible, .foresight-notice:visible').first().waitFor();
+    },
+    backtest: async (page) => {
+        await tab(page, 'Backtest');
+        await page.getByRole('button', { name: 'Run backtest' }).click();
+        await page.locator('.foresight-row-ours').waitFor({ timeout: 120000 });
+    },
+    settings: async (page) => {
+        await tab(page, 'Settings');
+        await page.getByText('Trend weight').first().waitFor();
+    },
+    status: async (page) => {
+        await tab(page, 'Status');
+        await page.locator('.foresight-status section').first().waitFor();
+    },
+};
+
+async function shots(theme, suffix, viewport, names) {
     const page = await open(context, site.url, { theme }, viewport);
-    const shot = (name) => page.screenshot({ path: join(out, `${name}-${suffix}.png`) });
-    await page.locator('.foresight-card').first().waitFor();
-    await settled(page);
-    await shot('overview');
-    await page.getByRole('button', { name: 'Why this migration?' }).first().click();
-    await page.locator('.foresight-spark').first().waitFor();
-    await settled(page);
-    await shot('why');
-    await tab(page, 'Trends');
-    await page.locator('svg.foresight-chart').waitFor();
-    await settled(page);
-    await shot('trends');
-    for (const name of ['Outcomes', 'Backtest', 'Settings', 'Status']) {
-        await tab(page, name);
-        await settled(page);
-        if (name === 'Backtest') {
-            await page.getByRole('button', { name: 'Run backtest' }).click();
-            await page
-                .locator('.foresight-table:visible, .foresight-notice:visible')
-                .first()
-                .waitFor();
-            await page.locator('.fa-spinner:visible').waitFor({ state: 'hidden', timeout: 120000 });
-        }
-        await settled(page);
-        await shot(name.toLowerCase());
+    for (const name of names) {
+        await STEPS[name](page);
+        await page.mouse.move(0, 0);
+        await page.waitForTimeout(500);
+        await page.screenshot({ path: join(out, `${name}-${suffix}.png`) });
     }
     await page.close();
     if (page.troubles.length) {
@@ -49,10 +58,12 @@ async function shots(theme, viewport, suffix) {
     }
 }
 
+const small = { width: 1280, height: 720 };
+const wide = { width: 1920, height: 1080 };
 try {
-    await shots('light', { width: 1280, height: 720 }, 'light');
-    await shots('dark', { width: 1280, height: 720 }, 'dark');
-    await shots('light', { width: 1920, height: 1080 }, 'wide');
+    await shots('light', 'light', small, Object.keys(STEPS));
+    await shots('dark', 'dark', small, Object.keys(STEPS));
+    await shots('light', 'wide', wide, ['overview', 'why', 'trends']);
 } finally {
     await close();
     await site.close();

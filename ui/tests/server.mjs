@@ -124,20 +124,7 @@ export class Api {
     }
 
     status() {
-        const { engine } = this;
-        const size = engine.json(['stats']);
-        const whole = engine.optional(['status'], null);
-        return (
-            whole ?? {
-                version: engine.optional(['--version'], '0.1.0'),
-                now: engine.now,
-                store: true,
-                last_sample: engine.demo.data_until,
-                last_sample_age: engine.now - engine.demo.data_until,
-                size,
-                settings: { refused: null, warnings: [] },
-            }
-        );
+        return { ...this.engine.json(['status']), settings: { refused: null, warnings: [] } };
     }
 
     detail(kind, name, params) {

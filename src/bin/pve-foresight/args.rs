@@ -64,6 +64,8 @@ pub(crate) enum Command {
     Verify,
     /// Show how large the store is
     Stats,
+    /// Show how the collector and its data are
+    Status,
     /// Show, check or migrate settings
     Settings(Settings),
     /// Check the installation and say what to do

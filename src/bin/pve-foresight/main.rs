@@ -18,6 +18,7 @@ mod report;
 mod settings;
 mod simulate;
 mod stats;
+mod status;
 mod traces;
 mod trend;
 mod verify;
@@ -65,6 +66,7 @@ fn run(args: &Args, out: &mut Out) -> Result<bool> {
         Command::Export(c) => export::run(args, c),
         Command::Verify => verify::run(args, out),
         Command::Stats => stats::run(args, out),
+        Command::Status => status::run(args, out),
         Command::Settings(c) => settings::run(args, c, out),
         Command::Doctor(c) => doctor::run(args, c, out),
         Command::Simulate(c) => simulate::run(args, c, out),

@@ -116,7 +116,7 @@ Ext.define('PVE.foresight.panel.Backtest', {
         let most = Math.max(...reply.outcomes.map((o) => o.core_hours), 1e-9);
         let rows = reply.outcomes.map((o) => {
             let cells = [
-                `<span class="foresight-bar" style="width:${((o.core_hours / most) * 90).toFixed(0)}px"></span> ${number(o.core_hours)}`,
+                `<span class="foresight-bar" style="width:${((o.core_hours / most) * 48).toFixed(0)}px"></span> ${number(o.core_hours)}`,
                 number(o.gib_hours),
                 number(o.unmet_core_hours),
                 u.count(o.moves),
@@ -128,7 +128,7 @@ Ext.define('PVE.foresight.panel.Backtest', {
         });
         let note = Ext.String.format(
             gettext(
-                '{0} hours judged, from {1} to {2}; {3} nodes, {4} guests; a decision every {5} hours.',
+                '{0} hours judged, from {1} to {2}; {3} nodes, {4} guests; hours between decisions: {5}.',
             ),
             reply.judged_hours,
             u.date(reply.judged_from),

@@ -163,10 +163,7 @@ Ext.define('PVE.foresight.panel.Outcomes', {
         let about = (name, label) => {
             let a = accuracy?.[name];
             if (!a?.moves) {
-                return tile(
-                    '–',
-                    Ext.String.format(gettext('Accuracy {0}: none judged yet'), label),
-                );
+                return tile('–', Ext.String.format(gettext('Predictions right, {0}'), label));
             }
             let tip = Ext.String.format(
                 gettext('{0} moves; mean error {1}, bias {2}'),
@@ -176,7 +173,7 @@ Ext.define('PVE.foresight.panel.Outcomes', {
             );
             return tile(
                 u.percent(a.hit_rate),
-                Ext.String.format(gettext('Predictions that came true {0}'), label),
+                Ext.String.format(gettext('Predictions right, {0}'), label),
                 tip,
             );
         };
@@ -185,8 +182,8 @@ Ext.define('PVE.foresight.panel.Outcomes', {
             tile(u.count(counted('improved')), gettext('Improved')) +
             tile(u.count(counted('no_effect')), gettext('No effect')) +
             tile(u.count(counted('worse')), gettext('Worse')) +
-            about('1h', gettext('after 1 hour')) +
-            about('24h', gettext('after 24 hours'))
+            about('1h', gettext('1 hour')) +
+            about('24h', gettext('24 hours'))
         );
     },
 });

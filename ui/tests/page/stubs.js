@@ -129,14 +129,12 @@ Ext.define('PVE.panel.Config', {
         for (const item of items) {
             item.header = false;
             this.savedItems[item.itemId] = item;
-            this.store
-                .getRoot()
-                .appendChild({
-                    id: item.itemId,
-                    text: item.title,
-                    iconCls: item.iconCls,
-                    leaf: true,
-                });
+            this.store.getRoot().appendChild({
+                id: item.itemId,
+                text: item.title,
+                iconCls: item.iconCls,
+                leaf: true,
+            });
         }
     },
 });
