@@ -70,6 +70,7 @@ install: build ## install below PREFIX; on a node of a cluster install the packa
 	install -Dm644 $(RELEASE)/libpve_foresight.so $(DESTDIR)$(LIBDIR)/libpve_foresight.so
 	install -Dm644 include/pve_foresight.h $(DESTDIR)$(PREFIX)/include/pve_foresight.h
 	install -Dm644 share/man/pve-foresight.1 $(DESTDIR)$(PREFIX)/share/man/man1/pve-foresight.1
+	install -Dm644 share/man/foresight.cfg.5 $(DESTDIR)$(PREFIX)/share/man/man5/foresight.cfg.5
 	install -Dm644 share/completions/pve-foresight.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pve-foresight
 	$(MAKE) -C perl install LIBRARY=$(RELEASE)/libpve_foresight.so LIBDIR=$(LIBDIR) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
 	$(MAKE) -C ui install PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)

@@ -231,6 +231,34 @@ foresight_result foresight_recommend(const foresight_engine *engine,
                                      foresight_text *text);
 
 /**
+ * A guest against every node: its score there, or what stands in the way.
+ *
+ * Request: {"guest": vmid, "target"?: only this node, "now"?, "inventory_path"? | "inventory"?,
+ * "settings"?: as for foresight_recommend()}.
+ *
+ * # Safety
+ * As for foresight_collect().
+ */
+foresight_result foresight_explain(const foresight_engine *engine,
+                                   const char *input,
+                                   size_t len,
+                                   foresight_text *text);
+
+/**
+ * An ordered plan that empties a node. Nothing is executed.
+ *
+ * Request: {"node": name, "now"?, "inventory_path"? | "inventory"?, "settings"?: as for
+ * foresight_recommend()}.
+ *
+ * # Safety
+ * As for foresight_collect().
+ */
+foresight_result foresight_drain(const foresight_engine *engine,
+                                 const char *input,
+                                 size_t len,
+                                 foresight_text *text);
+
+/**
  * What became of migrations: each judged after 5 minutes, an hour and a day against what would
  * have been without it, and how good the advice about them was.
  *

@@ -38,6 +38,32 @@ fn rendered(render: impl FnOnce(&mut Vec<u8>) -> std::io::Result<()>) -> String 
 
 const SYNOPSIS: &str = ".SH SYNOPSIS\n.B pve\\-foresight\n\\fICOMMAND\\fR [\\fIOPTIONS\\fR]\n";
 
+const SETTINGS_HEAD: &str = r#".TH foresight.cfg 5 "" pve-foresight pve-foresight
+.SH NAME
+foresight.cfg \- settings of pve\-foresight
+.SH SYNOPSIS
+/etc/pve/foresight.cfg
+.SH DESCRIPTION
+JSON, the same for all nodes of a cluster. The web interface and
+.B pvesh set /cluster/foresight/migration\-settings
+write it. Without the file, and for whatever it does not name, the defaults hold. It is an object with
+.BR version ,
+which is 1,
+.BR settings ,
+and
+.BR expert ,
+keys that are set one by one and then no longer follow the settings.
+"#;
+
+const SETTINGS_END: &str = r#".SH EXAMPLE
+.EX
+{"version": 1, "settings": {"trend\-weight": 80}, "expert": {"cpu_threshold": 85}}
+.EE
+.SH "SEE ALSO"
+.BR pve\-foresight (1),
+/usr/share/doc/pve\-foresight/settings.md
+"#;
+
 /// One page for all: its first half is of the program, then follows a section for each verb.
 fn page() -> String {
     let command = command();
@@ -80,6 +106,36 @@ fn options(verb: &Command) -> String {
         .fold(String::new(), |all, line| all + line + "\n")
 }
 
+/// The page of the settings file, from the table of settings.
+fn settings_page() -> String {
+    let schema = pve_foresight::settings::schema();
+    let mut page = String::from(SETTINGS_HEAD);
+    for (list, heading) in [("migration-settings", "SETTINGS"), ("penalty-config", "EXPERT KEYS")] {
+        writeln!(page, ".SH \"{heading}\"").unwrap();
+        for name in schema[list]["order"].as_array().unwrap() {
+            let name = name.as_str().unwrap();
+            let property = &schema[list]["properties"][name];
+            let about = property["description"].as_str().unwrap();
+            writeln!(page, ".TP\n\\fB{}\\fR {}", escaped(name), escaped(&values(property)))
+                .unwrap();
+            writeln!(page, "{}", escaped(about)).unwrap();
+        }
+    }
+    page + SETTINGS_END
+}
+
+/// What a property may be, and is if nothing is said.
+fn values(property: &serde_json::Value) -> String {
+    let allowed = match (&property["enum"], &property["minimum"], &property["maximum"]) {
+        (serde_json::Value::Array(words), ..) => {
+            words.iter().map(|w| w.to_string().replace('"', "")).collect::<Vec<_>>().join(", ")
+        }
+        (_, least, most) if least.is_number() => format!("{least} to {most}"),
+        _ => property["type"].as_str().unwrap().to_string(),
+    };
+    format!("({allowed}; default {})", property["default"].to_string().replace('"', ""))
+}
+
 /// Text as roff shows it unchanged.
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('-', "\\-").replace("\n\n", "\n.PP\n")
@@ -92,6 +148,14 @@ fn root() -> &'static Path {
 #[test]
 fn the_man_page_is_current() {
     agrees("share/man/pve-foresight.1", &page());
+}
+
+#[test]
+fn the_page_of_the_settings_is_current() {
+    agrees("share/man/foresight.cfg.5", &settings_page());
+    let example = SETTINGS_END.lines().find(|line| line.starts_with('{')).unwrap();
+    let example = example.replace("\\-", "-");
+    assert_eq!(pve_foresight::settings::parse(example.as_bytes()).unwrap().expert().len(), 1);
 }
 
 #[test]

@@ -103,7 +103,7 @@ fn generated(seed: u64, count: u64) -> Vec<Case> {
 }
 
 /// Bars of METHODS section 3 for permuted days: kind, claims at most (or at least), coverage.
-fn permuted(seed: u64, count: u64) -> Option<()> {
+fn permuted(seed: u64, count: u64, verbose: bool) -> Option<()> {
     let traces = permute::traces();
     if traces.is_none() {
         println!("skipped: ../shared/traces absent");
@@ -131,6 +131,9 @@ fn permuted(seed: u64, count: u64) -> Option<()> {
             truth.iter().any(|t| c.answer.change_points.iter().any(|a| (a - t).abs() <= 14_400.0))
         });
         let told = share(&|c| !c.answer.change_points.is_empty());
+        if verbose {
+            wrong(&cases);
+        }
         println!("| {kind} | {claims:.3} | {right:.3} | {covered:.3} | {found:.3} | {told:.3} |");
     }
     Some(())
@@ -161,7 +164,7 @@ fn main() {
         return;
     }
     if arguments.first().is_some_and(|a| a == "permuted") {
-        permuted(number(1, 1) * 10_000, number(2, 300));
+        permuted(number(1, 1) * 10_000, number(2, 300), verbose);
         return;
     }
     if let Some(cases) = public() {

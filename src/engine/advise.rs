@@ -51,7 +51,7 @@ fn nodes(q: &Question) -> Vec<NodeReply> {
     all.map(|(index, ((node, state), load))| NodeReply {
         name: node.name.clone(),
         state: state.state,
-        urgency: state.state.urgency(),
+        urgency: state.urgency,
         findings: state.findings.clone(),
         maxcpu: node.cores,
         maxmem: node.memory,
@@ -97,7 +97,7 @@ fn recommendation(q: &Question, step: &Step, earlier: &[Step]) -> Recommendation
         kind: guest.kind,
         source: source.name.clone(),
         target: target.name.clone(),
-        urgency: q.states[step.source].state.urgency(),
+        urgency: q.states[step.source].urgency,
         confidence: step.confidence.percent,
         confidence_parts: step.confidence.clone(),
         decision_explanation: explanation(q, step, earlier),

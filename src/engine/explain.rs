@@ -160,9 +160,16 @@ fn verdict(
         let text = format!("{label} stays on {}: no other node can take it.", guest.node);
         return (Standing::Stays, text);
     };
-    let why = match &best.reason {
-        Some(reason) => format!("nothing asks for it: {reason}"),
-        None => "other moves relieve its node better".into(),
+    let instead: Vec<String> = plan
+        .steps
+        .iter()
+        .filter(|s| *name(s.source) == guest.node)
+        .map(|s| q.outlook.guests[s.guest].vmid.to_string())
+        .collect();
+    let why = match (&best.reason, instead.is_empty()) {
+        (_, false) => format!("the plan relieves {} by moving {}", guest.node, instead.join(", ")),
+        (Some(reason), true) => format!("nothing asks for it: {reason}"),
+        (None, true) => "nothing asks for it".into(),
     };
     let text = format!(
         "{label} could go to {} of {} other nodes, best to {}; {why}.",

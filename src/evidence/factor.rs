@@ -6,7 +6,7 @@ use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{Question, Step};
 use crate::score::Contribution;
 use crate::settings::Term;
-use crate::trend::{Behaviour, Direction};
+use crate::trend::{Behaviour, Direction, Trend};
 use serde::Serialize;
 
 /// One thing that spoke for or against a move.
@@ -62,7 +62,8 @@ pub(super) fn factors(q: &Question, step: &Step) -> Vec<Factor> {
     let source = &q.outlook.nodes[step.source];
     let mut all: Vec<Factor> = Vec::new();
     all.push(overload_factor(q, step, source));
-    all.extend(step.source_score.iter().filter_map(|c| problem(source, c)));
+    let days = q.config.settings.analysis_lookback.hours().0 / 24.0;
+    all.extend(step.source_score.iter().filter_map(|c| problem(source, c, days)));
     all.extend(guest_factors(q, step));
     all.extend(target_factors(q, step));
     all.extend(cost_factors(step));
@@ -106,7 +107,7 @@ pub(super) fn source_resource(q: &Question, step: &Step) -> Resource {
 
 /// A penalty of the source in words; terms that only repeat another one's news have none, and
 /// what hardly counted is not worth a line.
-fn problem(source: &NodeOutlook, c: &Contribution) -> Option<Factor> {
+fn problem(source: &NodeOutlook, c: &Contribution, days: f64) -> Option<Factor> {
     if c.points.0.abs() < NOTED {
         return None;
     }
@@ -115,10 +116,16 @@ fn problem(source: &NodeOutlook, c: &Contribution) -> Option<Factor> {
     let factor = match c.term {
         Term::CpuCurrent => format!("{name} CPU is at {share:.0} % now"),
         Term::CpuSpikes => format!("{name} CPU reaches {share:.0} % in its busy hours"),
-        Term::CpuTrend => format!("Guests on {name} grow by {per_day:.1} % of its CPU per day"),
+        Term::CpuTrend => match rise(&source.cpu_trend) {
+            Some(rise) => format!("{name} CPU is trending up {rise} over {days:.0} days"),
+            None => format!("Guests on {name} grow by {per_day:.1} % of its CPU per day"),
+        },
         Term::MemCurrent => format!("{name} memory is at {share:.0} % now"),
         Term::MemSustained => format!("{name} memory is at {share:.0} % on average"),
-        Term::MemTrend => format!("Guests on {name} grow by {per_day:.1} % of its memory per day"),
+        Term::MemTrend => match rise(&source.mem_trend) {
+            Some(rise) => format!("{name} memory is trending up {rise} over {days:.0} days"),
+            None => format!("Guests on {name} grow by {per_day:.1} % of its memory per day"),
+        },
         Term::MemOvercommit => {
             format!("{name} has {:.2} times its memory promised to guests", c.observed)
         }
@@ -133,6 +140,12 @@ fn problem(source: &NodeOutlook, c: &Contribution) -> Option<Factor> {
         _ => return None,
     };
     Some(Factor { factor, weight: weight(c.points), kind: Kind::Problem })
+}
+
+/// A node's own rise, where one is claimed.
+fn rise(trend: &Trend) -> Option<String> {
+    let slope = trend.slope_per_day.filter(|_| trend.direction == Direction::SustainedIncrease)?;
+    Some(format!("{:+.1} %/day", slope * 100.0))
 }
 
 fn guest_factors(q: &Question, step: &Step) -> Vec<Factor> {
@@ -192,7 +205,13 @@ fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
         kind: Kind::Positive,
     }];
     if let Some(stability) = target.cpu_trend.stability.filter(|s| *s >= STABLE) {
-        let factor = format!("{} is stable (score {stability:.0}/100)", target.name);
+        let falling = match (target.cpu_trend.direction, target.cpu_trend.slope_per_day) {
+            (Direction::SustainedDecrease, Some(slope)) => {
+                format!(", its CPU falling {:+.1} %/day", slope * 100.0)
+            }
+            _ => String::new(),
+        };
+        let factor = format!("{} is stable (score {stability:.0}/100){falling}", target.name);
         all.push(Factor { factor, weight: Weight::Medium, kind: Kind::Positive });
     }
     if let Some(rise) = step.target_score.iter().find(|c| c.term == Term::CpuTrend) {

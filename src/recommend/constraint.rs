@@ -431,7 +431,7 @@ mod tests {
     fn each_obstacle_is_named_and_its_removal_frees_the_way() {
         use BlockerCode as C;
         type Change = fn(&mut Inventory);
-        let cases: [(BlockerCode, Change); 17] = [
+        let cases: [(BlockerCode, Change); 18] = [
             (C::Template, |i| i.guests[0].template = true),
             (C::NotRunning, |i| i.guests[0].status = GuestStatus::Stopped),
             (C::Locked, |i| i.guests[0].lock = Some("backup".into())),
@@ -466,6 +466,11 @@ mod tests {
             (C::Apart, |i| {
                 for index in [0, 1] {
                     i.guests[index].tags.push("exclude_db".into());
+                }
+            }),
+            (C::Together, |i| {
+                for index in [0, 2] {
+                    i.guests[index].tags.push("affinity_shop".into());
                 }
             }),
             (C::Together, |i| {

@@ -5,6 +5,8 @@ mod confidence;
 mod constraint;
 mod drain;
 mod explain;
+#[cfg(test)]
+mod laws;
 mod overload;
 mod plan;
 mod reserve;

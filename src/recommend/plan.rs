@@ -13,7 +13,7 @@ use super::overload::{Limits, Overload, levels, need, overload, risk};
 use super::reserve::Reserve;
 use super::state::{NodeState, State};
 use super::window::{Busy, Window};
-use crate::model::{Bytes, DAY, GuestFacts, HOUR, Inventory, NodeFacts, Points, Vmid};
+use crate::model::{Bytes, DAY, GuestFacts, GuestKind, HOUR, Inventory, NodeFacts, Points, Vmid};
 use crate::outcome::Experience;
 use crate::outlook::{GuestOutlook, Levels, Load, NodeOutlook, Outlook, Resource};
 use crate::score::{Candidate, Contribution, penalties, total};
@@ -658,7 +658,11 @@ impl<'a> Planner<'a> {
         if !self.q.config.settings.protect_running_workloads {
             return None;
         }
-        let own: Busy = (format!("guest {}", guest.vmid), &guest.cpu_trend.peak_hours);
+        let kind = match guest.kind {
+            GuestKind::Qemu => "VM",
+            GuestKind::Lxc => "CT",
+        };
+        let own: Busy = (format!("{kind} {}", guest.vmid), &guest.cpu_trend.peak_hours);
         let node = |n: &usize| {
             let node = &self.q.outlook.nodes[*n];
             (node.name.clone(), node.cpu_trend.peak_hours.as_slice())

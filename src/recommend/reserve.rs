@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 /// Which nodes may fail under some placement.
 #[derive(Debug)]
 pub(super) struct Reserve {
-    /// Free bytes of each node in its busy hours; none where it is offline.
+    /// Free bytes of each node in its busy hours: below 0 where more is in use than there is.
     rooms: Vec<f64>,
     /// Bytes of the guests of each node, the largest first.
     needs: Vec<Vec<f64>>,
     /// Whether the others could take over its guests.
-    bears: Vec<bool>,
+    pub(super) bears: Vec<bool>,
 }
 
 /// Memory that a guest needs wherever it is started.
@@ -23,8 +23,8 @@ impl Reserve {
     /// The reserve with the guests on `hosts` and `rooms` free bytes on the nodes.
     pub(super) fn new(outlook: &Outlook, hosts: &[usize], rooms: Vec<f64>) -> Self {
         let online = |(node, room): (usize, f64)| match outlook.nodes[node].online {
-            true => room.max(0.0),
-            false => 0.0,
+            true => room,
+            false => f64::NEG_INFINITY,
         };
         let rooms: Vec<f64> = rooms.into_iter().enumerate().map(online).collect();
         let mut needs = vec![Vec::new(); rooms.len()];
@@ -49,10 +49,8 @@ impl Reserve {
     ) -> Option<usize> {
         let (source, memory) = (hosts[guest], need(&outlook.guests[guest]));
         let mut rooms = self.rooms.clone();
-        if outlook.nodes[source].online {
-            rooms[source] += memory;
-        }
-        rooms[target] = (rooms[target] - memory).max(0.0);
+        rooms[source] += memory;
+        rooms[target] -= memory;
         let bears = |failed: usize| {
             let mut needs = self.needs[failed].clone();
             if failed == target {

@@ -111,7 +111,8 @@ impl Case {
             week: blend.week,
             growth: self.config.trend_share.0,
         };
-        let expected = build(&histories, &nodes, 168, weights);
+        let lookback = self.config.settings.analysis_lookback.hours().0 as usize;
+        let expected = build(&histories, &nodes, lookback, weights);
         let guests = self.guests.iter().enumerate().zip(expected.guests).map(|((i, g), load)| {
             GuestOutlook {
                 vmid: 100 + i as u32,
@@ -319,6 +320,15 @@ fn each_of_the_five_settings_flips_a_decision() {
     }
     assert_eq!(case.moves().len(), 1);
     case.config = with(|s| s.trend_weight = Fraction(0.0));
+    assert!(case.moves().is_empty());
+
+    // Analysis lookback: what hurts over a week is too little to move a guest for within a day.
+    let mut case = hot();
+    for guest in &mut case.guests[..5] {
+        guest.1 = |_| 2.6;
+    }
+    assert_eq!(case.moves().len(), 1);
+    case.config = with(|s| s.analysis_lookback = crate::settings::Days(1.0));
     assert!(case.moves().is_empty());
 
     // Minimum confidence: four days of history leave a doubt.

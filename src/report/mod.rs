@@ -5,6 +5,7 @@
 //! enters the text ([`html::escape`]).
 
 mod advice;
+mod backtest;
 mod html;
 mod nodes;
 mod outcomes;
@@ -12,7 +13,8 @@ mod plot;
 mod quality;
 
 use crate::api::{
-    HistoryReply, NodeTrends, OutcomesReply, QualityReply, RecommendReply, TrendsReply,
+    BacktestReply, HistoryReply, NodeTrends, OutcomesReply, QualityReply, RecommendReply,
+    TrendsReply,
 };
 use html::{date, escape, section};
 
@@ -27,6 +29,8 @@ pub struct Story<'a> {
     pub nodes: &'a [NodeStory],
     /// What became of earlier migrations.
     pub outcomes: &'a OutcomesReply,
+    /// What the advice would have brought, or why that cannot be told.
+    pub backtest: Result<&'a BacktestReply, String>,
     /// How complete the data is.
     pub quality: &'a QualityReply,
 }
@@ -52,6 +56,7 @@ pub fn html(story: &Story<'_>) -> String {
         nodes::plots(story),
         nodes::movers(story.trends),
         outcomes::section(story.outcomes),
+        backtest::told(&story.backtest),
         advice::others(story.advice),
         quality::table(story.quality),
         footer(),

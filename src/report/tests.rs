@@ -1,9 +1,10 @@
 use super::*;
-use crate::api::{OutcomeEntry, OutcomesReply};
+use crate::api::{BacktestReply, OutcomeEntry, OutcomesReply};
+use crate::backtest::Policy;
 use crate::engine::{Engine, EntityRequest, OutcomesRequest, RecommendRequest, TrendsRequest};
 use crate::model::Migration;
 use crate::outcome::{Limits, Outcome, Verdict};
-use crate::settings::PenaltyConfig;
+use crate::settings::{PenaltyConfig, Stored, get_effective_penalty_config};
 use crate::simulate::{Scenario, Simulation};
 
 const END: i64 = 1_792_681_200;
@@ -15,6 +16,7 @@ struct Replies {
     trends: TrendsReply,
     outcomes: OutcomesReply,
     quality: QualityReply,
+    backtest: BacktestReply,
 }
 
 /// The report of a small simulated cluster whose replies were changed.
@@ -36,20 +38,34 @@ fn told(change: impl Fn(&mut Replies)) -> String {
     };
     let entity = |node: Option<String>| EntityRequest { now: Some(END), node, guest: None };
     let request = RecommendRequest { now: Some(END), inventory: None, config: config.clone() };
+    let replay = BacktestRequest {
+        now: Some(END),
+        days: 2,
+        every: 24,
+        policies: vec![Policy::None],
+        sensitivities: Vec::new(),
+        inventory: None,
+        settings: get_effective_penalty_config(&Stored::default()),
+    };
     let whose = OutcomesRequest { now: Some(END), guest: None, config };
     let mut replies = Replies {
         advice: engine.recommend_with(&request, simulation.inventory()).expect("advice"),
         trends: engine.trends(&asked(None)).expect("trends"),
         outcomes: engine.outcomes(&whose).expect("outcomes"),
         quality: engine.quality(&entity(None)).expect("quality"),
+        backtest: engine.backtest_with(&replay, simulation.inventory()).expect("a replay"),
     };
     let name = replies.trends.nodes[0].node.clone();
     let mut one = engine.trends(&asked(Some(name.clone()))).expect("trends");
     let history = engine.history_thinned(&entity(Some(name)), 168, 100).expect("history");
     let nodes = [NodeStory { trends: one.nodes.swap_remove(0), history }];
     change(&mut replies);
-    let Replies { advice, trends, outcomes, quality } = &replies;
-    html(&Story { advice, trends, nodes: &nodes, outcomes, quality })
+    let Replies { advice, trends, outcomes, quality, backtest } = &replies;
+    let backtest = match backtest.summary.as_str() {
+        "" => Err(HOSTILE.to_string()),
+        _ => Ok(backtest),
+    };
+    html(&Story { advice, trends, nodes: &nodes, outcomes, backtest, quality })
 }
 
 /// Every opened element is closed in turn; returns the names seen.
@@ -79,7 +95,13 @@ fn well_formed(page: &str) -> Vec<String> {
 fn tells_of_nodes_advice_trends_and_quality_and_asks_nobody() {
     let page = told(|_| {});
     let seen = well_formed(&page);
-    let wanted = ["Recommended migrations", "Trends of the nodes", "Data quality", "pve1", "%/day"];
+    let wanted = [
+        "Recommended migrations",
+        "Trends of the nodes",
+        "Had the advice been",
+        "Data quality",
+        "%/day",
+    ];
     for wanted in wanted {
         assert!(page.contains(wanted), "{wanted}");
     }
@@ -111,6 +133,8 @@ fn hostile_names_stay_text() {
         let outcome = Outcome::new(&moved, (hostile(), 0), limits, END);
         let entry = OutcomeEntry { result: Verdict::Pending, summary: hostile(), outcome };
         replies.outcomes.outcomes.push(entry);
+        replies.backtest.summary = hostile();
+        replies.backtest.warnings.push(hostile());
     });
     well_formed(&page);
     assert!(!page.contains("<img") && !page.contains('\u{1}'));
@@ -125,7 +149,9 @@ fn a_cluster_without_advice_still_has_a_report() {
         replies.advice.nodes.clear();
         replies.trends.guests.clear();
         replies.quality.entities.clear();
+        replies.backtest.summary.clear();
     });
+    assert!(page.contains("Not replayed: &lt;img"));
     well_formed(&page);
     assert!(page.contains("No guest has a sustained trend"));
 }

@@ -52,22 +52,80 @@ struct Path {
     open: Vec<bool>,
 }
 
-/// Sums over the rows from `i` to the end of x and t x.
-#[inline]
-fn suffix_sums(t: &[f64], x: &[f64], mut each: impl FnMut(usize, f64, f64)) {
-    let (mut sum, mut moment) = (0.0, 0.0);
-    let n = t.len();
-    let (t, x) = (&t[..n], &x[..n]);
-    for i in (0..n).rev() {
-        sum += x[i];
-        moment += t[i] * x[i];
-        each(i, sum, moment);
+/// Turns noise that remembers into noise that does not: row j of L is
+/// (x_j - phi^g x_{j-1}) / sqrt(1 - phi^2g) for a distance of g slots, so that the variance stays
+/// (Prais & Winsten 1954). Shifts are sharp and slow wander is not: this tells them apart.
+struct Whitening {
+    /// Weight of a row, and of the row before it.
+    own: Vec<f64>,
+    before: Vec<f64>,
+}
+
+impl Whitening {
+    fn of(keys: &[i64], phi: f64) -> Self {
+        let n = keys.len();
+        let (mut own, mut before) = (vec![1.0; n], vec![0.0; n]);
+        if phi > 0.0 {
+            let row = |gap: i64| {
+                let far = phi.powi(gap.clamp(1, 1_000) as i32);
+                let own = 1.0 / (1.0 - far * far).sqrt();
+                (own, far * own)
+            };
+            let next = row(1);
+            for j in 1..n {
+                let gap = keys[j] - keys[j - 1];
+                (own[j], before[j]) = if gap == 1 { next } else { row(gap) };
+            }
+        }
+        Self { own, before }
+    }
+
+    /// L x in place.
+    fn apply(&self, x: &mut [f64]) {
+        for j in (1..x.len()).rev() {
+            x[j] = self.own[j] * x[j] - self.before[j] * x[j - 1];
+        }
+    }
+
+    /// Sums over the rows from `i` to the end of L'x and t L'x: products of `x` with steps and hinges.
+    #[inline]
+    fn suffix_sums(&self, t: &[f64], x: &[f64], mut each: impl FnMut(usize, f64, f64)) {
+        let (mut sum, mut moment, mut carried) = (0.0, 0.0, 0.0);
+        let n = t.len();
+        let (t, x, own, before) = (&t[..n], &x[..n], &self.own[..n], &self.before[..n]);
+        for i in (0..n).rev() {
+            let back = own[i] * x[i] - carried;
+            carried = before[i] * x[i];
+            sum += back;
+            moment += t[i] * back;
+            each(i, sum, moment);
+        }
+    }
+
+    /// Squared lengths of L times each step and each hinge.
+    fn lengths(&self, t: &[f64]) -> [Vec<f64>; 2] {
+        let n = t.len();
+        let (mut steps, mut hinges) = (vec![0.0; n], vec![0.0; n]);
+        let (mut ones, mut cross, mut squares) = (0.0, 0.0, 0.0);
+        for i in (0..n).rev() {
+            steps[i] = self.own[i] * self.own[i] + ones;
+            hinges[i] = squares - 2.0 * t[i] * cross + t[i] * t[i] * ones;
+            if i > 0 {
+                let one = self.own[i] - self.before[i];
+                let time = self.own[i] * t[i] - self.before[i] * t[i - 1];
+                ones += one * one;
+                cross += one * time;
+                squares += time * time;
+            }
+        }
+        [steps, hinges]
     }
 }
 
 impl Path {
     /// Adds a column: orthonormalises it, takes it out of the residual and of every candidate.
-    fn add(&mut self, t: &[f64], mut column: Vec<f64>) {
+    fn add(&mut self, t: &[f64], white: &Whitening, mut column: Vec<f64>) {
+        white.apply(&mut column);
         for q in self.basis.chunks_exact(t.len()) {
             let part = dot(&column, q);
             column.iter_mut().zip(q).for_each(|(c, q)| *c -= part * q);
@@ -76,13 +134,14 @@ impl Path {
         if length < 1e-9 {
             return;
         }
-        column.iter_mut().for_each(|c| *c /= length);
+        let shrink = 1.0 / length;
+        column.iter_mut().for_each(|c| *c *= shrink);
         let part = dot(&self.residual, &column);
         self.residual.iter_mut().zip(&column).for_each(|(r, q)| *r -= part * q);
         let [steps, hinges] = &mut self.free;
         let n = t.len();
         let (steps, hinges) = (&mut steps[..n], &mut hinges[..n]);
-        suffix_sums(t, &column, |i, sum, moment| {
+        white.suffix_sums(t, &column, |i, sum, moment| {
             let bent = moment - t[i] * sum;
             steps[i] -= sum * sum;
             hinges[i] -= bent * bent;
@@ -91,14 +150,14 @@ impl Path {
     }
 
     /// Adds a term's column and closes its neighbourhood.
-    fn add_term(&mut self, t: &[f64], term: Term, apart: f64) {
+    fn add_term(&mut self, t: &[f64], white: &Whitening, term: Term, apart: f64) {
         let time = term.time();
         let between = |i: usize| 0.5 * (t[i - 1] + t[i]);
         let at = t.partition_point(|t| *t < time).max(1);
         let before = (1..at).rev().take_while(|i| time - between(*i) < apart);
         let after = (at..t.len()).take_while(|i| between(*i) - time < apart);
         before.chain(after).for_each(|i| self.open[i] = false);
-        self.add(t, t.iter().map(|t| term.at(*t)).collect());
+        self.add(t, white, t.iter().map(|t| term.at(*t)).collect());
     }
 
     fn rss(&self) -> f64 {
@@ -130,6 +189,7 @@ pub struct Found {
 pub struct Ground<'a> {
     t: &'a [f64],
     rules: Search,
+    white: Whitening,
     /// Candidates that explain less than this on their own are nothing but rounding: steps, hinges.
     least: [Vec<f64>; 2],
     /// Rows before this one may bend.
@@ -140,28 +200,25 @@ pub struct Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
-    /// Prepares `x` at the ascending times `t` (same length, not empty).
-    pub fn of(t: &'a [f64], x: &[f64], rules: Search) -> Self {
+    /// Prepares `x` at the ascending times `t` in the ascending slots `keys` (same length, not empty), for
+    /// noise of which the share `phi` is left a slot later.
+    pub fn of(t: &'a [f64], x: &[f64], keys: &[i64], phi: f64, rules: Search) -> Self {
         let n = t.len();
         let last = t.last().copied().unwrap_or(0.0);
         let (from, to) = (t.first().map_or(0.0, |t| t + rules.apart), last - rules.apart);
-        let mut free = [vec![0.0; n], vec![0.0; n]];
-        let mut least = [vec![0.0; n], vec![0.0; n]];
-        suffix_sums(t, t, |i, sum, squares| {
-            let (count, length) = ((n - i) as f64, last - t[i]);
-            free[0][i] = count;
-            free[1][i] = squares - 2.0 * t[i] * sum + t[i] * t[i] * count;
-            least[0][i] = 1e-6 * count;
-            least[1][i] = 1e-6 * length * length * count / 3.0;
-        });
+        let white = Whitening::of(keys, phi);
+        let free = white.lengths(t);
+        let least = [0, 1].map(|k| free[k].iter().map(|v| 1e-6 * v).collect());
         let between = |i: usize| 0.5 * (t[i - 1] + t[i]);
         let open = (0..n).map(|i| i > 0 && (from..=to).contains(&between(i))).collect();
-        let mut level = Path { residual: x.to_vec(), basis: Vec::new(), free, open };
-        level.add(t, vec![1.0; n]);
+        let mut residual = x.to_vec();
+        white.apply(&mut residual);
+        let mut level = Path { residual, basis: Vec::new(), free, open };
+        level.add(t, &white, vec![1.0; n]);
         let mut line = level.clone();
-        line.add(t, t.to_vec());
+        line.add(t, &white, t.to_vec());
         let bendable = t.partition_point(|t| *t <= rules.last_hinge);
-        Self { t, rules, least, bendable, level, line }
+        Self { t, rules, white, least, bendable, level, line }
     }
 
     /// Adds up to `terms` steps and hinges to a constant, the `given` terms and (if `sloped`) t,
@@ -169,12 +226,12 @@ impl<'a> Ground<'a> {
     /// sums: O(n (terms + given)²).
     pub fn search(&self, sloped: bool, given: &[Term], terms: usize) -> Found {
         let mut path = if sloped { self.line.clone() } else { self.level.clone() };
-        given.iter().for_each(|term| path.add_term(self.t, *term, self.rules.apart));
+        given.iter().for_each(|term| path.add_term(self.t, &self.white, *term, self.rules.apart));
         let mut chosen = given.to_vec();
         let mut models = vec![Model { sloped, terms: chosen.clone(), rss: path.rss() }];
         for _ in 0..terms {
             let Some(term) = self.best(&path) else { break };
-            path.add_term(self.t, term, self.rules.apart);
+            path.add_term(self.t, &self.white, term, self.rules.apart);
             chosen.push(term);
             models.push(Model { sloped, terms: chosen.clone(), rss: path.rss() });
         }
@@ -189,7 +246,7 @@ impl<'a> Ground<'a> {
         let (least_step, least_hinge) = (&self.least[0][..n], &self.least[1][..n]);
         // The gain of the best so far as a fraction: products are cheaper than divisions.
         let (mut over, mut under, mut best) = (0.0, 1.0, None);
-        suffix_sums(t, &path.residual, |i, sum, moment| {
+        self.white.suffix_sums(t, &path.residual, |i, sum, moment| {
             if !open[i] {
                 return;
             }
@@ -235,11 +292,15 @@ mod tests {
         (0..n).map(|i| (i as f64 - n as f64 + 1.0) / 24.0).collect()
     }
 
+    fn keys(n: usize) -> Vec<i64> {
+        (0..n as i64).collect()
+    }
+
     #[test]
     fn finds_a_step_where_it_is() {
         let t = days(168);
         let x: Vec<f64> = t.iter().map(|t| if *t > -3.01 { 15.0 } else { 0.0 }).collect();
-        let found = Ground::of(&t, &x, SEARCH).search(false, &[], 1);
+        let found = Ground::of(&t, &x, &keys(t.len()), 0.0, SEARCH).search(false, &[], 1);
         assert!(
             matches!(found.models[1].terms[0], Term::Step(at) if (at + 3.02).abs() < 0.02),
             "{found:?}"
@@ -251,7 +312,7 @@ mod tests {
     fn finds_a_hinge_where_it_is() {
         let t = days(168);
         let x: Vec<f64> = t.iter().map(|t| 4.0 * (t + 3.0).max(0.0)).collect();
-        let found = Ground::of(&t, &x, SEARCH).search(false, &[], 1);
+        let found = Ground::of(&t, &x, &keys(t.len()), 0.0, SEARCH).search(false, &[], 1);
         assert!(
             matches!(found.models[1].terms[0], Term::Hinge(at) if (at + 3.0).abs() < 0.05),
             "{found:?}"
@@ -262,11 +323,14 @@ mod tests {
     fn gains_agree_with_a_full_refit() {
         let t = days(60);
         let x: Vec<f64> = (0..60).map(|i| ((i * i * 7) % 31) as f64).collect();
-        let found = Ground::of(&t, &x, Search { terms: 3, apart: 0.2, last_hinge: -0.5 }).search(
-            true,
-            &[],
-            3,
-        );
+        let found = Ground::of(
+            &t,
+            &x,
+            &keys(t.len()),
+            0.0,
+            Search { terms: 3, apart: 0.2, last_hinge: -0.5 },
+        )
+        .search(true, &[], 3);
         assert_eq!(found.models.len(), 4);
         for model in &found.models {
             let mut columns = vec![vec![1.0; 60], t.clone()];
@@ -291,7 +355,7 @@ mod tests {
             }
         };
         let x: Vec<f64> = t.iter().map(|t| level(*t)).collect();
-        let ground = Ground::of(&t, &x, SEARCH);
+        let ground = Ground::of(&t, &x, &keys(t.len()), 0.0, SEARCH);
         let mut model = ground.search(true, &[], 2).models.remove(2);
         for _ in 0..4 {
             let near = ground.neighbours(&model, 0).into_iter();
@@ -304,7 +368,8 @@ mod tests {
 
     #[test]
     fn too_short_a_series_has_no_candidates() {
-        let found = Ground::of(&days(3), &[1.0, 2.0, 9.0], SEARCH).search(true, &[], 2);
+        let found =
+            Ground::of(&days(3), &[1.0, 2.0, 9.0], &keys(3), 0.0, SEARCH).search(true, &[], 2);
         assert_eq!(found.models.len(), 1);
     }
 }

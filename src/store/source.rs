@@ -178,8 +178,7 @@ impl Source {
         end
     }
 
-    /// The spare part of the roster frame at `at`; `None` for other frames, and those of the first
-    /// version's early files that have none.
+    /// The spare part of the roster frame at `at`; `None` for other frames, and without one.
     pub(super) fn spare<'a>(
         &'a self,
         at: u64,

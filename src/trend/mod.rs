@@ -112,7 +112,8 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     let idle = rhythm::is_idle(p95, params.scale, unit);
     let behaviour = rhythm::behaviour(direction, noise, structure, &explained.adjusted, idle);
     let confidence = label::confidence(&case, direction);
-    let outlook = Outlook::of(&explained, &slope, level, unit, params);
+    let fills = params.nature == Nature::Fill && direction.is_trend();
+    let outlook = Outlook::of(&explained, &slope, level, fills, unit, params);
     let Explained { season, structure, saturated, .. } = explained;
     Trend {
         direction,

@@ -16,10 +16,10 @@ const HORIZONS: [f64; 3] = [6.0, 24.0, 72.0];
 /// interval would leave 10 %; one week sees too little of what a week can bring, the more so the further
 /// ahead (calibrated by rolling origin on real guests, docs/trend.md).
 const TAILS: [f64; 3] = [0.07, 0.05, 0.03];
-/// Share of the latest day in the level, beside the whole window, far ahead.
-const LATEST_DAY: f64 = 0.6;
-/// Hours in which the latest day's level fades to that share.
-const FADE: f64 = 48.0;
+/// Share of the latest day in the level, beside the whole window: now, and far ahead.
+const LATEST_DAY: [f64; 2] = [0.6, 0.2];
+/// Hours in which the one fades to the other.
+const FADE: f64 = 24.0;
 
 /// Model of the near future, in the unit of the input.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +74,7 @@ impl Trend {
     pub fn forecast(&self, hours_ahead: f64) -> Option<Forecast> {
         let o = self.outlook.as_deref()?;
         let h = hours_ahead.clamp(0.0, 24.0 * 366.0);
-        let latest = LATEST_DAY + (1.0 - LATEST_DAY) * (-h / FADE).exp();
+        let latest = LATEST_DAY[1] + (LATEST_DAY[0] - LATEST_DAY[1]) * (-h / FADE).exp();
         let level = latest * o.day + (1.0 - latest) * o.window;
         let expected = level + o.season.reliability * o.effect(h) + o.deviation * o.memory.powf(h);
         let [low, high] = o.error(h);
@@ -90,11 +90,13 @@ impl Trend {
 const WIDER: f64 = 1.08;
 
 impl Outlook {
-    /// The outlook of an explained window; `level` in points, `unit` the value of a point.
+    /// The outlook of an explained window; `level` in points, `unit` the value of a point. What `fills` does
+    /// not return to where it was in the window.
     pub(super) fn of(
         explained: &Explained,
         slope: &Slope,
         level: f64,
+        fills: bool,
         unit: f64,
         params: &Params<'_>,
     ) -> Self {
@@ -120,7 +122,7 @@ impl Outlook {
             wall: params.local.wall(params.now),
             season,
             day: recent.day * unit,
-            window: recent.window * unit,
+            window: if fills { recent.day } else { recent.window } * unit,
             deviation: recent.deviation * unit,
             memory: recent.memory,
             errors: recent.errors.map(|e| e.map(|v| v * unit)),

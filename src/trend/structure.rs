@@ -1,5 +1,6 @@
 //! Step 4: slope, level shifts and slope breaks of the adjusted window.
 
+use super::range;
 use crate::series::breaks::{Found, Ground, Model, Search, Term};
 use crate::series::fit::{Design, Fit};
 use crate::series::longrun::{LongRun, long_run};
@@ -8,8 +9,11 @@ use crate::series::{Bins, Grid, stats};
 /// Unknown terms that are searched for.
 const TERMS: usize = 4;
 /// Terms after which a search that finds nothing ends, and the score that it may be short of a find.
-const FIRST_LOOK: usize = 3;
-const HOPE: f64 = 2.0;
+const FIRST_LOOK: usize = 2;
+const HOPE: f64 = 6.0;
+/// Correlation of neighbours up to which noise is taken as white, and the most that is believed.
+const WHITE: f64 = 0.15;
+const LONGEST: f64 = 0.95;
 /// Moves by which the best greedy model is improved at most.
 const MOVES: usize = 6;
 /// Known shifts that are considered.
@@ -133,19 +137,26 @@ fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> 
     };
     let rules = Search { apart, last_hinge: t[n - 1] - 0.2 * span, terms: TERMS };
     let known = known_steps(t, shifts);
-    let ground = Ground::of(t, &x, rules);
+    if known.is_empty() && range(&x) < SMALLEST_STEP.0 {
+        return Vec::new();
+    }
     let given = known.len();
-    let effective = |found: &Found| {
+    let memory = |found: &Found| {
         let fitted = (2 + found.models[found.models.len() - 1].terms.len()) as f64;
-        n as f64 / long_run(&found.residual, &bins.key, fitted, seasonal).inflation()
+        long_run(&found.residual, &bins.key, fitted, seasonal)
     };
+    let mut ground = Ground::of(t, &x, &bins.key, 0.0, rules);
+    let phi = memory(&ground.search(true, &known, FIRST_LOOK)).lag_one;
+    if phi > WHITE {
+        ground = Ground::of(t, &x, &bins.key, phi.min(LONGEST), rules);
+    }
     let mut line = ground.search(true, &known, FIRST_LOOK);
-    let mut n_eff = effective(&line);
+    let mut n_eff = n as f64 / memory(&line).inflation();
     let worth = |m: &Model| score(m, given, n as f64, n_eff);
     let plain = worth(&line.models[0]);
     if line.models.iter().skip(1).any(|m| worth(m) < plain + HOPE) {
         line = ground.search(true, &known, TERMS);
-        n_eff = effective(&line);
+        n_eff = n as f64 / memory(&line).inflation();
     }
     let score = |m: &Model| score(m, given, n as f64, n_eff);
     let least =

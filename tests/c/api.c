@@ -48,6 +48,8 @@ static const struct {
     {"compress", foresight_compress},   {"trends", foresight_trends},
     {"recommend", foresight_recommend}, {"history", foresight_history},
     {"quality", foresight_quality},     {"settings", foresight_settings},
+    {"status", foresight_status},       {"explain", foresight_explain},
+    {"drain", foresight_drain},
     {"status", foresight_status},       {"outcomes", foresight_outcomes},
     {"backtest", foresight_backtest},
 };
@@ -182,6 +184,8 @@ static void happy(const foresight_engine *engine)
     EXPECT(foresight_trends, "{\"now\":1790000000,\"node\":\"pve1\",\"settings\":\"{\"}", OK, "settings: ");
     EXPECT(foresight_recommend, now_only, OK, "inventory");
     EXPECT(foresight_recommend, recommend_request, OK, "\"recommendations\":[{\"order\":1,\"vmid\":10");
+    EXPECT(foresight_explain, "{\"now\":1790000000,\"guest\":103}", OK, "\"targets\":[{\"node\":\"pve");
+    EXPECT(foresight_drain, "{\"now\":1790000000,\"node\":\"pve1\"}", OK, "\"steps\":[{\"order\":1,");
     EXPECT(foresight_backtest, now_only, OK, "\"outcomes\":[{\"policy\":\"as-it-was\"");
     EXPECT(foresight_backtest, "{\"now\":1790000000,\"days\":3,\"policies\":[\"ours\"],\"sensitivities\":[\"aggressive\"]}", OK,
            "\"policy\":\"ours\",\"sensitivity\":\"aggressive\"");
@@ -292,6 +296,10 @@ static void refusals(const foresight_engine *engine)
     EXPECT(foresight_history, "{\"node\":\"pve1\",\"points\":1000000}", INVALID, "points: ");
     EXPECT(foresight_recommend, "{\"inventory_path\":\"/x\",\"inventory\":{}}", INVALID, "inventory_path: ");
     EXPECT(foresight_recommend, "{\"now\":1790000000,\"inventory_path\":\"/nonexistent\"}", NOT_FOUND, "/nonexistent");
+    EXPECT(foresight_explain, "{\"now\":1790000000}", INVALID, "`guest`");
+    EXPECT(foresight_explain, "{\"now\":1790000000,\"guest\":4}", NOT_FOUND, "guest 4");
+    EXPECT(foresight_explain, "{\"now\":1790000000,\"guest\":103,\"target\":\"pve9\"}", NOT_FOUND, "pve9");
+    EXPECT(foresight_drain, "{\"now\":1790000000,\"node\":\"pve9\"}", NOT_FOUND, "pve9");
     EXPECT(foresight_backtest, "{\"policies\":[\"theirs\"]}", INVALID, "policies: ");
     EXPECT(foresight_backtest, "{\"sensitivities\":[\"brave\"]}", INVALID, "sensitivities: ");
     EXPECT(foresight_backtest, "{\"days\":91}", INVALID, "days: ");

@@ -200,6 +200,27 @@ test('unsaved settings are asked about before they are lost', async () => {
     calm();
 });
 
+test('settings that nobody could be asked about are kept for the next time', async () => {
+    await overview();
+    await tab(page, 'Settings');
+    const thumb = page.getByRole('slider').nth(1);
+    await thumb.focus();
+    await page.keyboard.press('ArrowRight');
+    await page.getByText('65\u00a0%').waitFor();
+    await page.evaluate(() => {
+        const panel = Ext.ComponentQuery.query('pveForesight')[0];
+        const place = panel.up('container');
+        place.remove(panel, true);
+        place.add({ xtype: 'pveForesight', activeTab: 'settings' });
+        place.setActiveItem(place.items.last());
+    });
+    await page.getByText('Changes that were not saved were kept.').waitFor();
+    await page.getByText('65\u00a0%').waitFor();
+    const save = page.getByRole('button', { name: 'Save' });
+    assert.notEqual(await save.getAttribute('aria-disabled'), 'true');
+    calm();
+});
+
 test('hostile names stay text in every view', async () => {
     const poison = (value) => {
         if (Array.isArray(value)) {

@@ -33,7 +33,7 @@ fn show(reply: &ExplainReply, in_full: bool, out: &mut Out) -> Result<()> {
         out.line(format!("   {} {concern}", styled(WARN, "-")))?;
     }
     if let Some(window) = &reply.window {
-        out.line(format!("   Best moved from {}, {}.", window.hours(), window.why))?;
+        out.line(format!("   Best moved from {}: {}.", window.hours(), window.why))?;
     }
     if reply.targets.is_empty() {
         return out.line("There is no other node.");

@@ -72,7 +72,7 @@ pub(crate) fn show(reply: &RecommendReply, detail: Detail, out: &mut Out) -> Res
     nodes(&reply.nodes, out)?;
     out.line("")?;
     out.line(styled(HEAD, &reply.summary))?;
-    if reply.crs.auto_rebalance {
+    if reply.crs.auto_rebalance && !reply.crs.will_act {
         out.line(format!("{}.", reply.crs.text))?;
     }
     if let Some(changes) = &reply.changes {
@@ -199,10 +199,10 @@ fn card(r: &Recommendation, now: UnixTime, out: &mut Out) -> Result<()> {
     ))?;
     if let Some(window) = &r.weighing.window {
         let when = match window.start > now {
-            true => "Best made from",
-            false => "A good time is now: calm from",
+            true => format!("Best made from {}", window.hours()),
+            false => format!("A good time is now, until {:02}:00", window.end_hour),
         };
-        out.line(format!("   {when} {}, {}.", window.hours(), window.why))?;
+        out.line(format!("   {when}: {}.", window.why))?;
     }
     for concern in &r.concerns {
         out.line(format!("   {} {concern}", styled(WARN, "-")))?;

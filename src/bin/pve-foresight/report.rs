@@ -3,8 +3,9 @@
 use crate::args::{Args, Report};
 use crate::out::{Out, note};
 use crate::settings;
+use pve_foresight::backtest::Policy;
 use pve_foresight::engine::{
-    Engine, EntityRequest, OutcomesRequest, RecommendRequest, TrendsRequest,
+    BacktestRequest, Engine, EntityRequest, OutcomesRequest, RecommendRequest, TrendsRequest,
 };
 use pve_foresight::error::{Error, Result};
 use pve_foresight::model::UnixTime;
@@ -13,6 +14,8 @@ use pve_foresight::settings::PenaltyConfig;
 use std::io::Write;
 use std::path::Path;
 
+/// Days that are replayed, and hours between the decisions in them.
+const REPLAY: (u32, usize) = (30, 6);
 /// Values per plot: what a page can show.
 const POINTS: usize = 300;
 
@@ -23,7 +26,7 @@ pub(crate) fn run(args: &Args, command: &Report, out: &mut Out) -> Result<bool> 
     let request = RecommendRequest {
         now: args.now,
         inventory: command.inventory.clone(),
-        config: effective.config,
+        config: effective.config.clone(),
     };
     let mut advice = engine.recommend(&request)?;
     advice.warnings.splice(0..0, warnings);
@@ -36,11 +39,22 @@ pub(crate) fn run(args: &Args, command: &Report, out: &mut Out) -> Result<bool> 
     let quality = engine.quality(&entity)?;
     let asked = OutcomesRequest { now: Some(advice.now), guest: None, config: config.clone() };
     let outcomes = engine.outcomes(&asked)?;
+    let asked = BacktestRequest {
+        now: Some(advice.now),
+        days: REPLAY.0,
+        every: REPLAY.1,
+        policies: vec![Policy::None, Policy::Ours],
+        sensitivities: Vec::new(),
+        inventory: command.inventory.clone(),
+        settings: effective,
+    };
+    let backtest = engine.backtest(&asked);
     let page = html(&Story {
         advice: &advice,
         trends: &trends,
         nodes: &nodes?,
         outcomes: &outcomes,
+        backtest: backtest.as_ref().map_err(ToString::to_string),
         quality: &quality,
     });
     match &command.output {

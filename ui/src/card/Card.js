@@ -62,6 +62,10 @@ Ext.define('PVE.foresight.card.Card', {
         let evidence = move.trend_evidence;
         let node = (name, trend) =>
             `<b>${u.encode(name)}</b>${u.arrow(trend.cpu_direction, this.states[name], `${name} ${gettext('CPU')}: ${u.slope(trend.cpu_trend)}`)}`;
+        let concerns = (move.concerns ?? []).map(
+            (text) =>
+                `<p>${u.icon('fa-info-circle info-blue', gettext('Note'))} ${u.encode(text)}</p>`,
+        );
         return (
             `<div class="foresight-card-head">` +
             `<span class="foresight-order">${u.encode(move.order)}</span>` +
@@ -69,7 +73,7 @@ Ext.define('PVE.foresight.card.Card', {
             `<span class="foresight-card-route">${u.icon('fa-building-o')} ${node(move.source, evidence.source_node_trend)}` +
             ` ${u.icon('fa-angle-right', gettext('to'))} ${u.icon('fa-building-o')} ${node(move.target, evidence.target_node_trend)}</span>` +
             `<span class="foresight-card-badges">${u.urgencyBadge(move.urgency)}${u.confidenceBadge(move)}${u.outcomeBadge(this.guestHistory())}</span>` +
-            `</div><p class="foresight-explanation">${u.encode(move.decision_explanation)}</p>`
+            `</div><p class="foresight-explanation">${u.encode(move.decision_explanation)}</p>${concerns.join('')}`
         );
     },
 

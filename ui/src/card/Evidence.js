@@ -9,7 +9,7 @@ Ext.define('PVE.foresight.card.Evidence', {
             `<div class="foresight-evidence">` +
             `<div class="foresight-columns">${this.nodes(move, extras)}${this.factors(evidence.decision_factors)}</div>` +
             `<div class="foresight-columns">${this.guest(move, extras.history)}${this.outcome(extras.history)}</div>` +
-            `${this.concerns(move)}${this.note(move)}</div>`
+            `${this.note(move)}</div>`
         );
     },
 
@@ -176,14 +176,6 @@ Ext.define('PVE.foresight.card.Evidence', {
             `<time>${u.encode(u.date(outcome.time))}</time> ` +
             `${u.encode(outcome.source)} → ${u.encode(outcome.target)} ${windows.join(' ')}</li>`
         );
-    },
-
-    concerns: function (move) {
-        let u = PVE.foresight.Utils;
-        let rows = (move.concerns ?? []).map(
-            (text) => `<p>${u.icon('fa-info-circle info-blue')} ${u.encode(text)}</p>`,
-        );
-        return rows.join('');
     },
 
     note: function (move) {

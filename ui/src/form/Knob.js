@@ -144,8 +144,15 @@ Ext.define('PVE.foresight.form.Knob', {
         return this.isSlider() ? stops.map(word).join('') : '';
     },
 
-    // Values are in the API's words; booleans may come as 0 and 1.
+    // The value that is saved.
     setValue: function (value) {
+        this.edit(value);
+        this.original = this.getValue();
+        this.changed();
+    },
+
+    // Values are in the API's words; booleans may come as 0 and 1.
+    edit: function (value) {
         let me = this;
         if (me.schema.type === 'string') {
             me.field.setValue(Math.max(0, me.schema.enum.indexOf(value)), false);
@@ -154,8 +161,6 @@ Ext.define('PVE.foresight.form.Knob', {
         } else {
             me.field.setValue(Number(value), false);
         }
-        me.original = me.getValue();
-        me.changed();
     },
 
     getValue: function () {

@@ -91,9 +91,9 @@ Ext.define('PVE.foresight.grid.Expert', {
                         iconCls: 'fa fa-undo',
                         tooltip: gettext('Reset to the automatic value'),
                         altText: gettext('Reset'),
-                        isDisabled: (view, row, col, item, record) =>
-                            !me.editable ||
-                            (record.data.origin !== 'expert' && !me.isChanged(record)),
+                        // ExtJS 6.2 and 7.0 have different names for it.
+                        isDisabled: (...args) => me.isUntouched(args[4]),
+                        isActionDisabled: (...args) => me.isUntouched(args[4]),
                         handler: (view, row, col, item, event, record) => me.resetKey(record),
                     },
                 ],
@@ -134,6 +134,10 @@ Ext.define('PVE.foresight.grid.Expert', {
     describe: (key) => SCHEMA['penalty-config'].properties[key]?.description ?? '',
 
     isChanged: (record) => record.data.value !== record.data.saved || record.data.forget === true,
+
+    isUntouched: function (record) {
+        return !this.editable || (record.data.origin !== 'expert' && !this.isChanged(record));
+    },
 
     originHtml: function (origin, record) {
         let u = PVE.foresight.Utils;
@@ -224,6 +228,18 @@ Ext.define('PVE.foresight.grid.Expert', {
             }
         });
         return { set, forget };
+    },
+
+    // The reverse of changes().
+    edit: function ({ set, forget }) {
+        this.all().each((record) => {
+            let key = record.data.key;
+            if (forget.includes(key)) {
+                this.resetKey(record);
+            } else if (key in set) {
+                record.set('value', set[key]);
+            }
+        });
     },
 
     isDirty: function () {

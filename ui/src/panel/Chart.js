@@ -6,10 +6,11 @@ Ext.define('PVE.foresight.panel.Chart', {
     cls: 'foresight-chart-box',
     height: 300,
 
-    // detail: reply about a node or guest with history; metric: its name.
+    // detail: reply about a node or guest with history; metric: its name. Returns what is drawn.
     setData: function (detail, metric) {
         this.model = this.modelOf(detail, metric);
         this.redraw();
+        return this.model;
     },
 
     onResize: function () {

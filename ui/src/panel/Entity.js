@@ -11,22 +11,24 @@ Ext.define('PVE.foresight.panel.Entity', {
     hours: 168,
 
     statics: {
-        // Chart's legend: class of the key, label.
-        legend: () => [
-            ['line', gettext('Measured')],
-            ['range', gettext('Lowest to highest')],
-            ['baseline', gettext('Usual range')],
-            ['forecast', gettext('Expected')],
-            ['interval', gettext('80\u00a0% interval')],
-            ['trend', gettext('Trend carried on')],
-            ['limit', gettext('Threshold')],
-            ['mark', gettext('Migration')],
+        // The chart's legend: class of the key, label, whether the chart has it.
+        legend: (chart) => [
+            ['line', gettext('Measured'), true],
+            ['range', gettext('Lowest to highest'), true],
+            ['baseline', gettext('Usual range'), chart.baseline.length > 0],
+            ['forecast', gettext('Expected'), chart.forecast.length > 0],
+            ['interval', gettext('80\u00a0% interval'), chart.forecast.length > 0],
+            ['trend', gettext('Trend carried on'), chart.trend.length > 0],
+            ['limit', gettext('Threshold'), PVE.foresight.Utils.isNumber(chart.threshold)],
+            ['mark', gettext('Migration'), chart.marks.some((m) => m.time >= chart.from)],
         ],
-        legendHtml: function () {
-            let keys = this.legend().map(
-                ([cls, label]) =>
-                    `<span><i class="foresight-key foresight-key-${cls}" aria-hidden="true"></i>${Ext.htmlEncode(label)}</span>`,
-            );
+        legendHtml: function (chart) {
+            let keys = this.legend(chart)
+                .filter(([, , has]) => has)
+                .map(
+                    ([cls, label]) =>
+                        `<span><i class="foresight-key foresight-key-${cls}" aria-hidden="true"></i>${Ext.htmlEncode(label)}</span>`,
+                );
             return `<div class="foresight-legend">${keys.join('')}</div>`;
         },
     },
@@ -80,7 +82,7 @@ Ext.define('PVE.foresight.panel.Entity', {
         me.items = [
             { xtype: 'component', itemId: 'sentence', cls: 'foresight-sentence' },
             { xtype: 'pveForesightChart', itemId: 'chart' },
-            { xtype: 'component', html: me.statics().legendHtml() },
+            { xtype: 'component', itemId: 'legend' },
             { xtype: 'component', itemId: 'facts', cls: 'foresight-found' },
         ];
         me.callParent();
@@ -137,7 +139,8 @@ Ext.define('PVE.foresight.panel.Entity', {
         field.setValue(me.metric);
         let metric = u.metric(detail, me.metric);
         me.down('#sentence').update(me.sentenceHtml(detail, metric));
-        me.down('#chart').setData(detail, me.metric);
+        let chart = me.down('#chart').setData(detail, me.metric);
+        me.down('#legend').update(chart.history.length ? me.self.legendHtml(chart) : '');
         me.down('#facts').update(me.factsHtml(detail, metric));
     },
 

@@ -17,7 +17,7 @@ Ext.define('PVE.foresight.panel.Outcomes', {
         let window = (name, text) => ({
             text,
             dataIndex: name,
-            width: 120,
+            width: 100,
             renderer: (w) =>
                 w
                     ? u.badge(u.word(u.resultLabels, w.result), u.resultTones[w.result], w.reason)
@@ -61,20 +61,15 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                             {
                                 text: gettext('Guest'),
                                 dataIndex: 'vmid',
-                                width: 170,
+                                width: 150,
                                 renderer: (v, meta, record) => u.encode(u.guestLabel(record.data)),
                             },
                             {
-                                text: gettext('From'),
+                                text: gettext('Route'),
                                 dataIndex: 'source',
-                                width: 90,
-                                renderer: u.encode,
-                            },
-                            {
-                                text: gettext('To'),
-                                dataIndex: 'target',
-                                width: 90,
-                                renderer: u.encode,
+                                width: 130,
+                                renderer: (source, meta, { data }) =>
+                                    `${u.encode(source)} ${u.icon('fa-angle-right', gettext('to'))} ${u.encode(data.target)}`,
                             },
                             {
                                 text: gettext('Advised'),
@@ -83,20 +78,22 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                                 renderer: (v) =>
                                     v === true ? gettext('Yes') : v === false ? gettext('No') : '–',
                             },
-                            window('w5', gettext('After 5 minutes')),
-                            window('w1', gettext('After 1 hour')),
-                            window('w24', gettext('After 24 hours')),
+                            window('w5', gettext('5 minutes')),
+                            window('w1', gettext('1 hour')),
+                            window('w24', gettext('24 hours')),
                             {
-                                text: gettext('Predicted relief'),
+                                text: gettext('Predicted'),
                                 dataIndex: 'predicted',
-                                width: 115,
+                                tooltip: gettext('Relief of the fuller node in its busy hours'),
+                                width: 85,
                                 align: 'right',
                                 renderer: shares,
                             },
                             {
-                                text: gettext('Actual relief'),
+                                text: gettext('Actual'),
                                 dataIndex: 'actual',
-                                width: 115,
+                                tooltip: gettext('Relief of the fuller node in its busy hours'),
+                                width: 85,
                                 align: 'right',
                                 renderer: shares,
                             },
@@ -116,6 +113,11 @@ Ext.define('PVE.foresight.panel.Outcomes', {
             },
         ];
         me.callParent();
+        me.on('resize', (view, width) =>
+            ['w5', 'predicted', 'actual'].forEach((name) =>
+                me.down(`[dataIndex=${name}]`).setVisible(width > 1050),
+            ),
+        );
     },
 
     blank: ({ outcomes }) =>

@@ -79,7 +79,30 @@ Ext.define('PVE.foresight.panel.Settings', {
             }
         };
         window.addEventListener('beforeunload', me.onUnload);
-        me.on('beforedestroy', () => window.removeEventListener('beforeunload', me.onUnload));
+        me.on('beforedestroy', () => {
+            window.removeEventListener('beforeunload', me.onUnload);
+            me.self.draft = me.isDirty() && !me.isDiscarded ? me.takeDraft() : null;
+        });
+    },
+
+    // Where the tree on the left takes the panel away, nobody can be asked: what was not saved is
+    // kept until the panel is opened again.
+    statics: { draft: null },
+
+    takeDraft: function () {
+        let knobs = this.query('pveForesightKnob').filter((k) => k.isDirty());
+        return {
+            knobs: knobs.map((k) => [k.name, k.getValue()]),
+            expert: this.down('#expert').changes(),
+        };
+    },
+
+    putDraft: function (draft) {
+        let me = this;
+        for (const [name, value] of draft.knobs) {
+            me.down(`pveForesightKnob[name=${name}]`).edit(value);
+        }
+        me.down('#expert').edit(draft.expert);
     },
 
     mayEdit: () => PVE.foresight.Api.can('Sys.Modify'),
@@ -94,17 +117,23 @@ Ext.define('PVE.foresight.panel.Settings', {
     draw: function ({ knobs, expert }) {
         let me = this;
         me.drawing = true;
+        me.isDiscarded = false;
         me.digest = expert.digest ?? knobs.digest;
         me.query('pveForesightKnob').forEach((k) => k.setValue(knobs.settings[k.name]));
         me.down('#expert').setEntries(expert.effective);
+        let draft = me.self.draft;
+        me.self.draft = null;
+        if (draft) {
+            me.putDraft(draft);
+        }
         me.drawing = false;
-        me.drawWarnings(expert);
+        me.drawWarnings(expert, draft ? [gettext('Changes that were not saved were kept.')] : []);
         me.edited();
     },
 
-    drawWarnings: function (reply) {
+    drawWarnings: function (reply, notes) {
         let u = PVE.foresight.Utils;
-        let texts = (reply.warnings ?? []).slice();
+        let texts = notes.concat(reply.warnings ?? []);
         if (reply.refused) {
             texts.unshift(
                 Ext.String.format(
@@ -207,6 +236,7 @@ Ext.define('PVE.foresight.panel.Settings', {
             gettext('The settings were changed but not saved. Discard the changes?'),
             (answer) => {
                 if (answer === 'yes') {
+                    this.isDiscarded = true;
                     this.reload();
                     leave();
                 } else if (stay) {

@@ -6,6 +6,8 @@ Ext.define('PVE.foresight.panel.Trends', {
     title: gettext('Trends'),
     iconCls: 'fa fa-line-chart',
     fill: true,
+    // Trends of all guests are much to ask for, and change slowly.
+    interval: 300000,
     bodyCls: '',
 
     sources: {
@@ -27,6 +29,7 @@ Ext.define('PVE.foresight.panel.Trends', {
                         itemId: 'list',
                         width: 470,
                         minWidth: 300,
+                        scrollable: 'y',
                         split: true,
                         border: false,
                         layout: { type: 'vbox', align: 'stretch' },
@@ -41,12 +44,14 @@ Ext.define('PVE.foresight.panel.Trends', {
                                 itemId: 'nodes',
                                 title: gettext('Nodes'),
                                 flex: 2,
+                                minHeight: 150,
                             },
                             {
                                 xtype: 'pveForesightMovers',
                                 itemId: 'guests',
                                 title: gettext('Top movers among the guests'),
                                 flex: 3,
+                                minHeight: 180,
                             },
                         ],
                     },
