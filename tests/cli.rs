@@ -427,6 +427,43 @@ fn history_and_quality_read_what_was_stored() {
 }
 
 #[test]
+fn outcomes_of_what_was_stored_are_judged_in_tables_and_json() {
+    let (_folder, state) = state(3, |_| 7.0);
+    // Guest 101 leaves the hot node; ten minutes of it.
+    let moved: String = (1..=3)
+        .map(|i| {
+            let mut tick: Value = serde_json::from_str(&tick(NOW + i * 300, 7.0)).unwrap();
+            for guest in tick["guests"].as_array_mut().unwrap() {
+                if guest["vmid"] == 101 {
+                    guest["node"] = json!("pve2");
+                }
+            }
+            format!("{tick}\n")
+        })
+        .collect();
+    feed(&["append", "--jsonl", "--state", text(&state)], moved.as_bytes());
+    let now = (NOW + 900).to_string();
+    let all = ["outcomes", "--state", text(&state), "--now", &now];
+    let reply = value(&run(&[&all[..], &["--json"]].concat()));
+    let first = &reply["outcomes"][0];
+    assert_eq!((&first["vmid"], &first["target"]), (&json!(101), &json!("pve2")), "{reply}");
+    let windows = first["windows"].as_array().unwrap();
+    let names: Vec<&str> = windows.iter().map(|w| w["window"].as_str().unwrap()).collect();
+    assert_eq!(names, ["5min", "1h", "24h"]);
+    assert_ne!(windows[0]["result"], "pending");
+    assert_eq!(windows[2]["result"], "pending");
+    assert_eq!(reply["guests"][0]["previous_migrations"], 1);
+    let table = stdout(&run(&all));
+    assert!(table.contains("101") && table.contains("migrated 1x"), "{table}");
+    let timeline = stdout(&run(&[&all[..], &["--guest", "101"]].concat()));
+    assert!(timeline.contains("24h") && timeline.contains("without"), "{timeline}");
+    let none = stdout(&run(&[&all[..], &["--guest", "102"]].concat()));
+    assert!(none.contains("No migration was seen"), "{none}");
+    let calibration = stdout(&run(&[&all[..], &["--calibration"]].concat()));
+    assert!(calibration.contains("90 to 100 %"), "{calibration}");
+}
+
+#[test]
 fn a_missing_store_is_said_with_the_remedy() {
     let dir = tempfile::tempdir().unwrap();
     for command in ["recommend", "trend", "quality"] {

@@ -1,6 +1,6 @@
 //! What a status call says of the store and its collector, in figures and in words.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
 
 mod store_support;
 

@@ -30,12 +30,15 @@ pub enum Subject {
     Storage(String, String),
 }
 
+/// Files of history by whose they are, that of PVE 9 first.
+pub type Files = BTreeMap<Subject, Vec<PathBuf>>;
+
 /// Files below `root` by node, guest and storage, that of PVE 9 first. After an upgrade the one of
 /// PVE 8 may still hold what was before.
 ///
 /// # Errors
 /// When `root` is no folder or holds none of PVE's.
-pub fn history_files(root: &Path) -> Result<(BTreeMap<Subject, Vec<PathBuf>>, Vec<Warning>)> {
+pub fn history_files(root: &Path) -> Result<(Files, Vec<Warning>)> {
     let tree = Tree::open(root)?;
     let mut walk = Walk { tree: &tree, files: BTreeMap::new(), warnings: Vec::new(), folders: 0 };
     for folder in NODES {
@@ -59,7 +62,7 @@ pub fn history_files(root: &Path) -> Result<(BTreeMap<Subject, Vec<PathBuf>>, Ve
 
 struct Walk<'a> {
     tree: &'a Tree,
-    files: BTreeMap<Subject, Vec<PathBuf>>,
+    files: Files,
     warnings: Vec<Warning>,
     /// Folders found.
     folders: usize,

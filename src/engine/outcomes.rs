@@ -33,8 +33,11 @@ const SEARCH: i64 = 6 * HOUR;
 /// A search begins this long before the end of the last one; and the same move seen twice within it
 /// (the clock stepped, or samples of before were added) is one.
 const OVERLAP: i64 = HOUR;
-/// Most windows that one run of the collector judges; the next goes on.
-const BATCH: usize = 32;
+/// Most windows that one run of the collector judges, and most moments of moves that it takes note
+/// of (each costs a few analyses); the next goes on.
+const BATCH: Batch = Batch { windows: 32, moments: 8 };
+/// No such bounds: somebody waits for the whole answer.
+const ALL: Batch = Batch { windows: usize::MAX, moments: usize::MAX };
 /// Most unaffected nodes that are looked at.
 const CONTROLS: usize = 16;
 /// Moments before a move whose advice is looked at: just before it, and while somebody may have
@@ -42,6 +45,12 @@ const CONTROLS: usize = 16;
 const ADVISED: [i64; 4] = [1, HOUR, 6 * HOUR, DAY];
 /// History that forecasts are made from, in hours.
 const LOOKBACK: u32 = 336;
+
+#[derive(Clone, Copy)]
+struct Batch {
+    windows: usize,
+    moments: usize,
+}
 
 /// Whose outcomes to tell.
 #[derive(Clone, Debug)]
@@ -61,8 +70,8 @@ impl Engine {
         let (now, _) = self.moment(&reader, request.now)?;
         let (mut ledger, warnings) = self.ledger(now)?;
         let study = Study::new(&reader, now, limits(&request.config))?;
-        study.take_note(&mut ledger)?;
-        study.judge_due(&mut ledger, usize::MAX)?;
+        study.take_note(&mut ledger, ALL.moments)?;
+        study.judge_due(&mut ledger, ALL.windows)?;
         let mut outcomes = ledger.outcomes;
         outcomes.sort_by_key(|o| (o.time, o.vmid));
         outcomes.retain(|o| request.guest.is_none_or(|vmid| o.vmid == vmid));
@@ -132,17 +141,17 @@ impl Engine {
         let config = get_effective_penalty_config(&stored).config;
         let study = Study::new(&reader, now, limits(&config))?;
         let known = ledger.outcomes.len();
-        study.take_note(&mut ledger)?;
+        let searched = study.take_note(&mut ledger, BATCH.moments)?;
         if ledger.outcomes.len() > known {
             let mut adviser = Adviser::new(self, inventory(root, now)?, config, &stored);
             for outcome in &mut ledger.outcomes[known..] {
                 outcome.advice = adviser.before(&outcome.migration());
             }
         }
-        let judged = study.judge_due(&mut ledger, BATCH)?;
+        let judged = study.judge_due(&mut ledger, BATCH.windows)?;
         let stale = ledger.searched.is_none_or(|s| now.saturating_sub(s) >= SEARCH);
         if stale || judged > 0 || ledger.outcomes.len() > known {
-            ledger.searched = Some(now);
+            ledger.searched = Some(searched);
             ledger.save(&self.state, writer)?;
         }
         Ok(warnings)
@@ -282,17 +291,42 @@ impl<'a> Study<'a> {
         Ok(Self { reader, now, limits, local: local_time(now), moves })
     }
 
-    /// Adds moves that are not in the ledger yet, at its end.
-    fn take_note(&self, ledger: &mut Ledger) -> Result<()> {
+    /// Adds moves of at most `most` moments that are not in the ledger yet, oldest first, at its end.
+    /// Up to when all moves are noted now.
+    fn take_note(&self, ledger: &mut Ledger, most: usize) -> Result<UnixTime> {
         let from = ledger.searched.map_or(UnixTime::MIN, |s| s.min(self.now) - OVERLAP);
-        for migration in self.moves.iter().filter(|m| m.time >= from) {
-            if !self.is_known(&ledger.outcomes, migration) {
-                let who = self.who(migration)?;
-                let outcome = Outcome::new(migration, who, self.limits, self.now);
-                ledger.outcomes.push(outcome);
+        let mut moments = 0;
+        for moves in self.moves.chunk_by(|a, b| a.time == b.time) {
+            let Some(Migration { time, .. }) = moves.first().filter(|m| m.time >= from) else {
+                continue;
+            };
+            let is_new = |m: &&Migration| !self.is_known(&ledger.outcomes, m);
+            let new: Vec<&Migration> = moves.iter().filter(is_new).collect();
+            if new.is_empty() {
+                continue;
+            }
+            if moments == most {
+                return Ok(time - 1);
+            }
+            moments += 1;
+            let fleet = self.at(*time)?;
+            for migration in new {
+                let track = fleet.guest(migration.vmid).map(|i| &fleet.guests[i]);
+                let who = track.map_or((String::new(), 0), |g| (g.name.clone(), g.since));
+                ledger.outcomes.push(Outcome::new(migration, who, self.limits, self.now));
             }
         }
-        Ok(())
+        Ok(self.now)
+    }
+
+    /// Who was there at a moment: the sample of it, else the hour around it.
+    fn at(&self, time: UnixTime) -> Result<Fleet> {
+        let sample = self.reader.fleet(time..time + 1, Resolution::Raw, Detail::Typical)?;
+        if !sample.guests.is_empty() {
+            return Ok(sample);
+        }
+        let hour = time - time.rem_euclid(HOUR);
+        self.reader.fleet(hour..hour + HOUR, Resolution::Hourly, Detail::Typical)
     }
 
     /// The same move: same guest, source and target at about the same time, without another move of
@@ -308,14 +342,6 @@ impl<'a> Study<'a> {
             self.moves.iter().any(|m| other(&m))
         };
         outcomes.iter().filter(same).any(|o| !between(o))
-    }
-
-    /// Name of the guest then, and since when it has been itself.
-    fn who(&self, migration: &Migration) -> Result<(String, UnixTime)> {
-        let range = migration.time..migration.time.saturating_add(HOUR);
-        let fleet = self.reader.fleet(range, Resolution::Mixed, Detail::Typical)?;
-        let track = fleet.guest(migration.vmid).map(|i| &fleet.guests[i]);
-        Ok(track.map_or((String::new(), 0), |g| (g.name.clone(), g.since)))
     }
 
     /// Judges at most `most` windows that are over, the oldest moves first; how many it were.

@@ -1,7 +1,9 @@
 use super::*;
 use crate::api::{BacktestReply, OutcomeEntry, OutcomesReply};
 use crate::backtest::Policy;
-use crate::engine::{Engine, EntityRequest, OutcomesRequest, RecommendRequest, TrendsRequest};
+use crate::engine::{
+    BacktestRequest, Engine, EntityRequest, OutcomesRequest, RecommendRequest, TrendsRequest,
+};
 use crate::model::Migration;
 use crate::outcome::{Limits, Outcome, Verdict};
 use crate::settings::{PenaltyConfig, Stored, get_effective_penalty_config};
@@ -37,7 +39,7 @@ fn told(change: impl Fn(&mut Replies)) -> String {
         config: PenaltyConfig::default(),
     };
     let entity = |node: Option<String>| EntityRequest { now: Some(END), node, guest: None };
-    let request = RecommendRequest { now: Some(END), inventory: None, config: config.clone() };
+    let request = RecommendRequest { now: Some(END), inventory: None, config };
     let replay = BacktestRequest {
         now: Some(END),
         days: 2,

@@ -49,8 +49,7 @@ static const struct {
     {"recommend", foresight_recommend}, {"history", foresight_history},
     {"quality", foresight_quality},     {"settings", foresight_settings},
     {"status", foresight_status},       {"explain", foresight_explain},
-    {"drain", foresight_drain},
-    {"status", foresight_status},       {"outcomes", foresight_outcomes},
+    {"drain", foresight_drain},         {"outcomes", foresight_outcomes},
     {"backtest", foresight_backtest},
 };
 #define VERB_COUNT (sizeof VERBS / sizeof VERBS[0])
@@ -193,9 +192,9 @@ static void happy(const foresight_engine *engine)
     EXPECT(foresight_history, "{\"now\":1790000000,\"guest\":100,\"metrics\":[\"memory\"]}", OK, "\"metric\":\"memory\"");
     EXPECT(foresight_trends, "{\"now\":1790000000,\"only\":\"nodes\"}", OK, "\"guests\":[]");
     EXPECT(foresight_trends, "{\"now\":1790000000,\"only\":\"guests\"}", OK, "\"nodes\":[]");
-    EXPECT(foresight_outcomes, now_only, OK, "\"calibration\":[{");
     EXPECT(foresight_outcomes, "{\"now\":1790000000,\"guest\":100,\"settings\":\"{\"}", OK, "\"outcomes\":[]");
     EXPECT(foresight_quality, "{\"now\":1790000000,\"guest\":100}", OK, "\"coverage\":");
+    EXPECT(foresight_outcomes, now_only, OK, "\"calibration\":[{\"from\":0,\"to\":10,\"moves\":0");
     EXPECT(foresight_settings, "{}", OK, "\"trend-weight\":");
     EXPECT(foresight_settings, "{\"content\":\"not a settings file\"}", OK, "\"refused\":\"settings: ");
     EXPECT(foresight_settings, "{\"change\":{\"migration-settings\":{\"trend-weight\":80}}}", OK,
@@ -291,6 +290,7 @@ static void refusals(const foresight_engine *engine)
     EXPECT(foresight_trends, "{\"now\":1790000000,\"node\":\"pve9\"}", NOT_FOUND, "pve9");
     EXPECT(foresight_trends, "{\"only\":\"storages\"}", INVALID, "storages");
     EXPECT(foresight_history, "{\"now\":1790000000}", INVALID, "node");
+    EXPECT(foresight_outcomes, "{\"vmid\":100}", INVALID, "`vmid`");
     EXPECT(foresight_history, "{\"now\":1790000000,\"guest\":4}", NOT_FOUND, "guest 4");
     EXPECT(foresight_history, "{\"guest\":100,\"metrics\":[\"cpus\"]}", INVALID, "metrics: ");
     EXPECT(foresight_history, "{\"node\":\"pve1\",\"points\":1000000}", INVALID, "points: ");

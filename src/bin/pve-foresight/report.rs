@@ -26,7 +26,7 @@ pub(crate) fn run(args: &Args, command: &Report, out: &mut Out) -> Result<bool> 
     let request = RecommendRequest {
         now: args.now,
         inventory: command.inventory.clone(),
-        config: effective.config.clone(),
+        config: effective.config,
     };
     let mut advice = engine.recommend(&request)?;
     advice.warnings.splice(0..0, warnings);
@@ -37,7 +37,7 @@ pub(crate) fn run(args: &Args, command: &Report, out: &mut Out) -> Result<bool> 
         trends.nodes.iter().map(|n| node(&engine, &n.node, advice.now, lookback, config)).collect();
     let entity = EntityRequest { now: Some(advice.now), node: None, guest: None };
     let quality = engine.quality(&entity)?;
-    let asked = OutcomesRequest { now: Some(advice.now), guest: None, config: config.clone() };
+    let asked = OutcomesRequest { now: Some(advice.now), guest: None, config: *config };
     let outcomes = engine.outcomes(&asked)?;
     let asked = BacktestRequest {
         now: Some(advice.now),
@@ -73,14 +73,7 @@ fn asked(
     lookback_hours: u32,
     config: &PenaltyConfig,
 ) -> TrendsRequest {
-    TrendsRequest {
-        now: Some(now),
-        lookback_hours,
-        node,
-        guest: None,
-        only: None,
-        config: config.clone(),
-    }
+    TrendsRequest { now: Some(now), lookback_hours, node, guest: None, only: None, config: *config }
 }
 
 fn node(
