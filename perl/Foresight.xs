@@ -15,6 +15,8 @@
     verb(backtest)                                                                                 \
     verb(collect)                                                                                  \
     verb(compress)                                                                                 \
+    verb(drain)                                                                                    \
+    verb(explain)                                                                                  \
     verb(history)                                                                                  \
     verb(outcomes)                                                                                 \
     verb(quality)                                                                                  \

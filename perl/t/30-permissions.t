@@ -115,6 +115,7 @@ subtest 'what an engine of tomorrow adds stays in until it is known to be harmle
     my $rights = PVE::Foresight::Rights->of_caller();
     my $reply = {
         now => 1, summary => 'zz-secret-1 is hot', warnings => ['101.conf is odd'], novelty => 'zz-secret-1',
+        crs => { scheduler => 'dynamic', ha_guests => 2, next_move => { vmid => 101 }, text => 'moves zz-secret-1' },
         nodes => [{ name => 'pve1', guests => 2, loudest => 'zz-secret-1' }],
         recommendations => [{ order => 1, vmid => 101, name => 'zz-secret-1', source => 'pve1', target => 'pve2' }],
         considered => [{
@@ -129,7 +130,7 @@ subtest 'what an engine of tomorrow adds stays in until it is known to be harmle
     is_deeply(
         PVE::Foresight::Visible::advice($reply, $rights),
         {
-            now => 1, withheld => 1,
+            now => 1, withheld => 1, crs => { scheduler => 'dynamic' },
             summary => '0 recommended migrations may be shown to you; 1 entries about guests or nodes that you'
                 . ' may not audit are withheld.',
             warnings => ['warnings may name what you may not audit, and are left out'],

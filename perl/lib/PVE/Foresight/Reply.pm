@@ -39,6 +39,26 @@ my sub crossing($description) {
     );
 }
 
+my sub expected($description) {
+    return list($description, object(
+        "A moment.",
+        time => time_of("When"),
+        expected => number("Expected value."),
+        low => number("Lower end."),
+        high => number("Upper end."),
+    ));
+}
+
+my sub moves($description) {
+    return list($description, object(
+        "A move.",
+        time => time_of("When it was first seen on the new host"),
+        vmid => vmid(),
+        from => node_name("Host before."),
+        to => node_name("Host after."),
+    ));
+}
+
 my sub trend() {
     return object(
         "Trend of one metric.",
@@ -88,6 +108,11 @@ my sub trend() {
         )),
         seasonal_strength => number("Share of the variance that the daily or weekly rhythm foretells."),
         p95_7d => maybe(number("95th percentile of the last 7 days.")),
+        plot => maybe(object(
+            "Curves for a plot; of one node or guest only.",
+            baseline => expected("What was normal over the window, with two standard deviations."),
+            forecast => expected("The next three days, with the 80 % interval."),
+        )),
     );
 }
 
@@ -136,6 +161,7 @@ sub node_trends(%more) {
         lookback_hours => integer("Window that was analysed."),
         metrics => list("By metric; what the node does not give is absent.", trend()),
         stability_score => maybe(number("0 (erratic) to 100 (predictable), from the CPU.")),
+        migrations => maybe(moves("Guests that came or went; of one node only, those you may audit.")),
         %more,
     );
 }
@@ -152,13 +178,7 @@ sub guest_trends(%more) {
         metrics => list("By metric; what the guest does not give is absent.", trend()),
         behavior => maybe(word("How it behaves, from the CPU.", qw(growing bursty cyclical stable idle))),
         peak_hours => list("Busy hours of the day, local time.", integer("Hour, 0 to 23.")),
-        migrations => list("Its moves within retention.", object(
-            "A move.",
-            time => time_of("When it was first seen on the new host"),
-            vmid => vmid(),
-            from => node_name("Host before."),
-            to => node_name("Host after."),
-        )),
+        migrations => moves("Its moves within retention."),
         %more,
     );
 }
@@ -222,6 +242,14 @@ my sub weighing() {
         ),
         source_peaks => peaks("Busy hours of the source."),
         target_peaks => peaks("Busy hours of the target."),
+        window => maybe(object(
+            "When it disturbs least; null where any hour is as good.",
+            start => time_of("Next beginning"),
+            end => time_of("Next end"),
+            start_hour => integer("Local hour, 0 to 23."),
+            end_hour => integer("Local hour, exclusive."),
+            why => string("Why then."),
+        )),
     );
 }
 
@@ -335,6 +363,7 @@ sub recommend() {
             ),
             decision_explanation => string("Why, in two sentences."),
             trend_evidence => evidence(),
+            concerns => maybe(texts("What to look at before; left out where something is withheld.")),
             command => string("Command for a shell on the source node; nothing runs it for you."),
         )),
         considered => list("Moves that were weighed and rejected.", object(
@@ -357,6 +386,27 @@ sub recommend() {
         overload_before => overload("Expected overload without the moves."),
         overload_after => overload("Expected overload with them."),
         horizon_hours => number("Hours ahead that 'expected' looks."),
+        trend_hours => number("Hours of history from which a trend may be claimed."),
+        crs => object(
+            "PVE's own balancer.",
+            scheduler => string("How it counts: basic, static or dynamic."),
+            auto_rebalance => boolean("Whether it moves HA guests by itself."),
+            threshold => number("Imbalance at which it acts."),
+            hold_duration => integer("How long the imbalance must last."),
+            margin => number("What a move must gain."),
+            method => string("How it chooses."),
+            imbalance => maybe(number("Imbalance now.")),
+            will_act => boolean("Whether it is about to act."),
+            ha_guests => maybe(integer("Guests that it may move; left out where something is withheld.")),
+            next_move => maybe(object(
+                "The move that it would make.",
+                vmid => vmid(),
+                source => node_name("Node that the guest leaves."),
+                target => node_name("Node that it goes to."),
+                imbalance_after => number("Imbalance after it."),
+            )),
+            text => maybe(string("One sentence.")),
+        ),
         summary => string("What to do, or why there is nothing to do."),
         warnings => texts("What was odd or not known."),
         withheld => integer("Entries that are left out because you may not audit their guest or node."),
@@ -499,13 +549,7 @@ sub backtest() {
             returns_24h => integer("Moves back to a node left less than a day before."),
             returns_7d => integer("Moves back to a node left less than a week before."),
             days => list("Day by day.", object("A day.", start => time_of("When it began"), @REPLAYED)),
-            migrations => list("Its moves.", object(
-                "A move.",
-                time => time_of("When"),
-                vmid => vmid(),
-                from => node_name("Host before."),
-                to => node_name("Host after."),
-            )),
+            migrations => moves("Its moves."),
         )),
         warnings => texts("What makes the figures less than they seem, and what was odd."),
         withheld => integer("Moves that are left out because you may not audit their guest."),

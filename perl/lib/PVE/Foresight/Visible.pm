@@ -12,10 +12,10 @@ my @MOVE = (qw(vmid name source target confidence window), @WEIGHING);
 
 # By reply: what remains of the whole, and of the entries of its lists.
 my %ADVICE = (
-    whole => [qw(now data_until overload_before overload_after horizon_hours)],
+    whole => [qw(now data_until overload_before overload_after horizon_hours trend_hours)],
     lists => {
         recommendations => [
-            @MOVE, qw(order type urgency confidence_parts decision_explanation trend_evidence command concerns),
+            @MOVE, qw(order type urgency confidence_parts decision_explanation trend_evidence command),
         ],
         considered => [@MOVE, 'reason'],
         skipped => [qw(vmid name node reason blockers)],
