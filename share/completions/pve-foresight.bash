@@ -73,6 +73,9 @@ _pve__foresight() {
             pve__foresight,stats)
                 cmd="pve__foresight__subcmd__stats"
                 ;;
+            pve__foresight,status)
+                cmd="pve__foresight__subcmd__status"
+                ;;
             pve__foresight,trend)
                 cmd="pve__foresight__subcmd__trend"
                 ;;
@@ -136,6 +139,9 @@ _pve__foresight() {
             pve__foresight__subcmd__help,stats)
                 cmd="pve__foresight__subcmd__help__subcmd__stats"
                 ;;
+            pve__foresight__subcmd__help,status)
+                cmd="pve__foresight__subcmd__help__subcmd__status"
+                ;;
             pve__foresight__subcmd__help,trend)
                 cmd="pve__foresight__subcmd__help__subcmd__trend"
                 ;;
@@ -173,7 +179,7 @@ _pve__foresight() {
 
     case "${cmd}" in
         pve__foresight)
-            opts="-h -V --state --json --now --help --version collect append compress history quality trend recommend outcomes explain drain report backtest import export verify stats settings doctor simulate demo help"
+            opts="-h -V --state --json --now --help --version collect append compress history quality trend recommend outcomes explain drain report backtest import export verify stats status settings doctor simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -529,7 +535,7 @@ _pve__foresight() {
             return 0
             ;;
         pve__subcmd__foresight__subcmd__help)
-            opts="collect append compress history quality trend recommend outcomes explain drain report backtest import export verify stats settings doctor simulate demo help"
+            opts="collect append compress history quality trend recommend outcomes explain drain report backtest import export verify stats status settings doctor simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -823,6 +829,20 @@ _pve__foresight() {
             return 0
             ;;
         pve__subcmd__foresight__subcmd__help__subcmd__stats)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pve__subcmd__foresight__subcmd__help__subcmd__status)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -1277,6 +1297,28 @@ _pve__foresight() {
             return 0
             ;;
         pve__subcmd__foresight__subcmd__stats)
+            opts="-h -V --state --json --now --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pve__subcmd__foresight__subcmd__status)
             opts="-h -V --state --json --now --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
