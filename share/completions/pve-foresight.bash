@@ -34,6 +34,12 @@ _pve__foresight() {
             pve__foresight,doctor)
                 cmd="pve__foresight__subcmd__doctor"
                 ;;
+            pve__foresight,drain)
+                cmd="pve__foresight__subcmd__drain"
+                ;;
+            pve__foresight,explain)
+                cmd="pve__foresight__subcmd__explain"
+                ;;
             pve__foresight,export)
                 cmd="pve__foresight__subcmd__export"
                 ;;
@@ -46,11 +52,17 @@ _pve__foresight() {
             pve__foresight,import)
                 cmd="pve__foresight__subcmd__import"
                 ;;
+            pve__foresight,outcomes)
+                cmd="pve__foresight__subcmd__outcomes"
+                ;;
             pve__foresight,quality)
                 cmd="pve__foresight__subcmd__quality"
                 ;;
             pve__foresight,recommend)
                 cmd="pve__foresight__subcmd__recommend"
+                ;;
+            pve__foresight,report)
+                cmd="pve__foresight__subcmd__report"
                 ;;
             pve__foresight,settings)
                 cmd="pve__foresight__subcmd__settings"
@@ -85,6 +97,12 @@ _pve__foresight() {
             pve__foresight__subcmd__help,doctor)
                 cmd="pve__foresight__subcmd__help__subcmd__doctor"
                 ;;
+            pve__foresight__subcmd__help,drain)
+                cmd="pve__foresight__subcmd__help__subcmd__drain"
+                ;;
+            pve__foresight__subcmd__help,explain)
+                cmd="pve__foresight__subcmd__help__subcmd__explain"
+                ;;
             pve__foresight__subcmd__help,export)
                 cmd="pve__foresight__subcmd__help__subcmd__export"
                 ;;
@@ -97,11 +115,17 @@ _pve__foresight() {
             pve__foresight__subcmd__help,import)
                 cmd="pve__foresight__subcmd__help__subcmd__import"
                 ;;
+            pve__foresight__subcmd__help,outcomes)
+                cmd="pve__foresight__subcmd__help__subcmd__outcomes"
+                ;;
             pve__foresight__subcmd__help,quality)
                 cmd="pve__foresight__subcmd__help__subcmd__quality"
                 ;;
             pve__foresight__subcmd__help,recommend)
                 cmd="pve__foresight__subcmd__help__subcmd__recommend"
+                ;;
+            pve__foresight__subcmd__help,report)
+                cmd="pve__foresight__subcmd__help__subcmd__report"
                 ;;
             pve__foresight__subcmd__help,settings)
                 cmd="pve__foresight__subcmd__help__subcmd__settings"
@@ -149,7 +173,7 @@ _pve__foresight() {
 
     case "${cmd}" in
         pve__foresight)
-            opts="-h -V --state --json --now --help --version collect append compress history quality trend recommend backtest import export verify stats settings doctor simulate demo help"
+            opts="-h -V --state --json --now --help --version collect append compress history quality trend recommend outcomes explain drain report backtest import export verify stats settings doctor simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -193,17 +217,13 @@ _pve__foresight() {
             return 0
             ;;
         pve__subcmd__foresight__subcmd__backtest)
-            opts="-h -V --days --warm-up --every --policy --traces --nodes --cores --memory --guests --placement --growing --seed --settings --set --state --json --now --help --version"
+            opts="-h -V --days --every --policy --sensitivity --inventory --traces --settings --set --warm-up --nodes --cores --memory --guests --placement --growing --seed --state --json --now --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --days)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --warm-up)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -215,7 +235,27 @@ _pve__foresight() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --sensitivity)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inventory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --traces)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --warm-up)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -244,14 +284,6 @@ _pve__foresight() {
                     return 0
                     ;;
                 --seed)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --settings)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
-                --set)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -378,6 +410,86 @@ _pve__foresight() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pve__subcmd__foresight__subcmd__drain)
+            opts="-h -V --node --inventory --settings --set --state --json --now --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --node)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inventory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pve__subcmd__foresight__subcmd__explain)
+            opts="-h -V --guest --target --inventory --settings --set --state --json --now --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --guest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --target)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inventory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pve__subcmd__foresight__subcmd__export)
             opts="-h -V --format --node --guest --hours --state --json --now --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -417,7 +529,7 @@ _pve__foresight() {
             return 0
             ;;
         pve__subcmd__foresight__subcmd__help)
-            opts="collect append compress history quality trend recommend backtest import export verify stats settings doctor simulate demo help"
+            opts="collect append compress history quality trend recommend outcomes explain drain report backtest import export verify stats settings doctor simulate demo help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -501,6 +613,34 @@ _pve__foresight() {
             return 0
             ;;
         pve__subcmd__foresight__subcmd__help__subcmd__doctor)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pve__subcmd__foresight__subcmd__help__subcmd__drain)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pve__subcmd__foresight__subcmd__help__subcmd__explain)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -598,6 +738,20 @@ _pve__foresight() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pve__subcmd__foresight__subcmd__help__subcmd__outcomes)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pve__subcmd__foresight__subcmd__help__subcmd__quality)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
@@ -613,6 +767,20 @@ _pve__foresight() {
             return 0
             ;;
         pve__subcmd__foresight__subcmd__help__subcmd__recommend)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pve__subcmd__foresight__subcmd__help__subcmd__report)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -697,7 +865,7 @@ _pve__foresight() {
             return 0
             ;;
         pve__subcmd__foresight__subcmd__history)
-            opts="-h -V --node --guest --hours --metric --state --json --now --help --version"
+            opts="-h -V --node --guest --hours --metric --points --state --json --now --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -716,6 +884,10 @@ _pve__foresight() {
                     return 0
                     ;;
                 --metric)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --points)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -868,6 +1040,40 @@ _pve__foresight() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        pve__subcmd__foresight__subcmd__outcomes)
+            opts="-h -V --guest --calibration --settings --set --state --json --now --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --guest)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         pve__subcmd__foresight__subcmd__quality)
             opts="-h -V --node --guest --state --json --now --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -899,12 +1105,54 @@ _pve__foresight() {
             return 0
             ;;
         pve__subcmd__foresight__subcmd__recommend)
-            opts="-h -V --inventory --settings --set --all --state --json --now --help --version"
+            opts="-v -h -V --inventory --settings --set --all --explain --verbose --since --state --json --now --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --inventory)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --settings)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --set)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --since)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --state)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --now)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        pve__subcmd__foresight__subcmd__report)
+            opts="-h -V --output --inventory --settings --set --state --json --now --help --version"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --inventory)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
