@@ -246,6 +246,23 @@ foresight_result foresight_outcomes(const foresight_engine *engine,
                                     foresight_text *text);
 
 /**
+ * What other moves, or none, would have made of the stored time: our advice against other policies.
+ *
+ * Request: {"now"?: unix seconds, "days"?: 1 to 90, usually 30, "every"?: hours between decisions,
+ * 1 to 24, usually 6, "policies"?: names out of none, snapshot, pve-crs, relief, ours, usually
+ * none and ours, "sensitivities"?: names to compare ours with, "inventory_path"? | "inventory"?
+ * and "settings"?: as for foresight_recommend()}. The first outcome is what really happened.
+ * It takes seconds for a large cluster.
+ *
+ * # Safety
+ * As for foresight_collect().
+ */
+foresight_result foresight_backtest(const foresight_engine *engine,
+                                    const char *input,
+                                    size_t len,
+                                    foresight_text *text);
+
+/**
  * What is stored of a node or guest, thinned to what a plot can show.
  *
  * Request: {"now"?: unix seconds, "node": name | "guest": vmid, "hours"?: 1 to 2160, usually 168,
