@@ -102,7 +102,9 @@ impl Engine {
         match Ledger::load(&self.state) {
             Ok(mut ledger) => {
                 ledger.outcomes.retain(|o| o.time <= now);
-                ledger.outcomes = ledger.outcomes.into_iter().map(|o| o.as_of(now)).collect();
+                ledger.outcomes.iter_mut().for_each(|o| {
+                    o.reopen(now);
+                });
                 Ok((ledger, Vec::new()))
             }
             Err(e) if matches!(e.kind, Kind::Corrupt | Kind::Unsupported) => {
@@ -124,7 +126,10 @@ impl Engine {
     ) -> Vec<String> {
         let stirred = done.moved > 0 || done.compressed.rows > 0;
         let idle = match Ledger::header(&self.state) {
-            Ok(Some(header)) => !stirred && header.next_due.is_none_or(|due| due > now),
+            // A search in the future: the clock had run ahead.
+            Ok(Some(header)) => {
+                !stirred && header.searched <= now && header.next_due.is_none_or(|due| due > now)
+            }
             _ => false,
         };
         if idle {
@@ -141,6 +146,7 @@ impl Engine {
         let config = get_effective_penalty_config(&stored).config;
         let study = Study::new(&reader, now, limits(&config))?;
         let known = ledger.outcomes.len();
+        let reopened: usize = ledger.outcomes.iter_mut().map(|o| o.reopen(now)).sum();
         let searched = study.take_note(&mut ledger, BATCH.moments)?;
         if ledger.outcomes.len() > known {
             let mut adviser = Adviser::new(self, inventory(root, now)?, config, &stored);
@@ -149,8 +155,8 @@ impl Engine {
             }
         }
         let judged = study.judge_due(&mut ledger, BATCH.windows)?;
-        let stale = ledger.searched.is_none_or(|s| now.saturating_sub(s) >= SEARCH);
-        if stale || judged > 0 || ledger.outcomes.len() > known {
+        let stale = ledger.searched.is_none_or(|s| s > now || now.saturating_sub(s) >= SEARCH);
+        if stale || reopened + judged > 0 || ledger.outcomes.len() > known {
             ledger.searched = Some(searched);
             ledger.save(&self.state, writer)?;
         }

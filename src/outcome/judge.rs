@@ -2,7 +2,7 @@
 
 use super::expect::{Estimate, Frame, Swing, Z90, swing, without};
 use super::record::{Effect, GuestEffects, NodeEffects, Verdict, WindowOutcome};
-use super::scene::{NodeRecord, Scene, before, covered, means};
+use super::scene::{NodeRecord, Scene, before, covered, is_plausible, means};
 use super::span::Span;
 use crate::model::{DAY, UnixTime};
 use crate::outlook::Resource;
@@ -212,15 +212,18 @@ impl Pair {
                 Resource::Cpu => node.cores,
                 Resource::Memory => node.memory,
             };
-            let share = |x: f64| if whole > 0.0 { x * size / whole } else { 0.0 };
+            let known = whole > 0.0 && size > 0.0;
+            let share = |x: f64| if known { x * size / whole } else { 0.0 };
             let load: Vec<Option<f64>> =
-                used.iter().map(|x| x.filter(|_| whole > 0.0 && size > 0.0).map(share)).collect();
+                used.iter().map(|x| x.filter(|_| known).map(share).filter(is_plausible)).collect();
             let measured = means(node.of(resource), frame.slots);
             let forecast = frame.forecast(node.of(resource));
             // Where other guests came or went, the forecast is of another node.
             let stands = forecast.as_deref().filter(|_| node.shifts.is_empty());
             let expected = without(&measured, &load, stands, swing, sign);
-            let guest = foreseen.as_ref().map(|f| f.iter().map(|e| share(e.value)).collect());
+            let guest: Option<Vec<f64>> =
+                foreseen.as_ref().map(|f| f.iter().map(|e| share(e.value)).collect());
+            let guest = guest.filter(|g| g.iter().all(is_plausible));
             Side { measured, expected, forecast, load, guest }
         };
         Self {

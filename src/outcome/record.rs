@@ -232,13 +232,12 @@ impl Outcome {
             && spans.eq(Span::ALL)
     }
 
-    /// What was known of it at `now`: windows that were not over are open again.
-    #[must_use]
-    pub fn as_of(mut self, now: UnixTime) -> Self {
-        for window in self.windows.iter_mut().filter(|w| w.due > now) {
-            *window = WindowOutcome::open(window.window, self.time);
-        }
-        self
+    /// Opens windows again that were not over, or not judged, at `now`: somebody asks about the past,
+    /// or the clock had run ahead. How many it were.
+    pub fn reopen(&mut self, now: UnixTime) -> usize {
+        let later = |w: &&mut WindowOutcome| w.judged.is_some_and(|judged| judged > now);
+        let windows = self.windows.iter_mut().filter(later);
+        windows.map(|w| *w = WindowOutcome::open(w.window, self.time)).count()
     }
 
     /// The move itself.

@@ -2,7 +2,7 @@
 
 use crate::model::{Migration, UnixTime};
 use crate::series::Point;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 /// A node before and after a move; shares of its capacity.
 #[derive(Clone, Debug, Default)]
@@ -61,10 +61,18 @@ pub(super) fn before(points: &[Point], time: UnixTime) -> Vec<Point> {
     points.iter().filter(|p| p.time < time).copied().collect()
 }
 
+/// Shares that can have been measured: a little above 1 happens, more is no reading.
+const PLAUSIBLE: RangeInclusive<f64> = 0.0..=2.0;
+
+/// Whether a share can have been measured.
+pub(super) fn is_plausible(share: &f64) -> bool {
+    PLAUSIBLE.contains(share)
+}
+
 /// Mean of each slot by number of samples; `None` where there are none.
 pub(super) fn means(points: &[Point], slots: &[Range<UnixTime>]) -> Vec<Option<f64>> {
     let mut sums = vec![(0.0, 0.0); slots.len()];
-    for point in points.iter().filter(|p| p.value.is_finite()) {
+    for point in points.iter().filter(|p| is_plausible(&p.value)) {
         let slot = slots.partition_point(|s| s.end <= point.time);
         if let (Some(range), Some(sum)) = (slots.get(slot), sums.get_mut(slot))
             && range.contains(&point.time)
@@ -98,9 +106,11 @@ mod tests {
         let row = |time, value, count| Point { time, value, seconds: 60, count, p95: None };
         let slots = [10..20, 20..30, 40..50];
         let points =
-            [row(9, 99.0, 1), row(10, 1.0, 1), row(19, 4.0, 2), row(30, 99.0, 1), row(45, 7.0, 0)];
-        assert_eq!(means(&points, &slots), [Some(3.0), None, Some(7.0)]);
-        assert_eq!(means(&[row(12, f64::NAN, 1)], &slots), [None, None, None]);
+            [row(9, 0.9, 1), row(10, 0.25, 1), row(19, 1.0, 2), row(30, 0.9, 1), row(45, 0.7, 0)];
+        assert_eq!(means(&points, &slots), [Some(0.75), None, Some(0.7)]);
+        for absurd in [f64::NAN, f64::INFINITY, -0.1, 99.0] {
+            assert_eq!(means(&[row(12, absurd, 1)], &slots), [None, None, None]);
+        }
         assert_eq!(covered(&[5, 15, 35, 49, 50], &slots), [true, false, true]);
     }
 }
