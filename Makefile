@@ -2,18 +2,20 @@
 
 CARGO ?= cargo
 PREFIX ?= /usr/local
-
 MULTIARCH ?= $(shell $(CC) -print-multiarch)
 # A directory of its own: the library has no stable version, and the Perl bridge knows where it is.
 LIBDIR ?= $(PREFIX)/lib/$(MULTIARCH)/pve-foresight
+RELEASE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release)
+TESTED := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/deps)
 
-.PHONY: help build check lint fmt test perl perl-check header trend-score bench demo valgrind install clean
+.PHONY: help build check lint fmt test perl perl-check header trend-score bench demo valgrind ui test-ui screenshots \
+	install deb package-test copyright clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 build: ## build library and command line, optimised
-	$(CARGO) build --release
+	$(CARGO) build --release --locked
 
 check: lint test ## everything that must pass before a commit
 
@@ -29,15 +31,15 @@ test: ## all tests
 	$(MAKE) perl-check
 
 perl: build ## the Perl bridge for the running Perl
-	$(MAKE) -C perl LIBRARY=$(CURDIR)/target/release/libpve_foresight.so
+	$(MAKE) -C perl LIBRARY=$(RELEASE)/libpve_foresight.so
 
 perl-check: ## tests of the Perl modules, with stand-ins for Proxmox VE's own
-	$(CARGO) build --lib
+	$(CARGO) test --no-run --test header # leaves the library beside the tests
 	$(MAKE) -C perl clean
-	$(MAKE) -C perl check LIBRARY=$(CURDIR)/target/debug/libpve_foresight.so
+	$(MAKE) -C perl check LIBRARY=$(TESTED)/libpve_foresight.so
 
-header: ## rewrite generated files: C header, settings schema and table
-	UPDATE=1 $(CARGO) test --test header --test settings_generated
+header: ## rewrite generated files: C header, settings schema and table, man page, completion
+	UPDATE=1 $(CARGO) test --test header --test settings_generated --test manual
 
 valgrind: ## the C test program under valgrind
 	$(CARGO) test --test c -- --ignored --nocapture valgrind
@@ -51,12 +53,39 @@ bench: ## all timings (docs/performance.md says what they mean)
 demo: ## simulate a cluster and advise on it
 	$(CARGO) run --release -- demo
 
-install: build ## install command line, library, header and Perl modules below PREFIX
-	install -Dm755 target/release/pve-foresight $(DESTDIR)$(PREFIX)/bin/pve-foresight
-	install -Dm644 target/release/libpve_foresight.so $(DESTDIR)$(LIBDIR)/libpve_foresight.so
+ui: ## the panel for the web interface as one script (ui/build); needs no node
+	$(MAKE) -C ui
+
+test-ui: ## the panel in headless Chromium, on the engine's replies; needs node, npm, chromium
+	$(CARGO) build --bin pve-foresight
+	$(MAKE) -C ui test
+
+screenshots: ## pictures of the panel for docs/screenshots, light and dark
+	$(CARGO) build --bin pve-foresight
+	$(MAKE) -C ui screenshots
+
+# Not the wrappers around two files of pve-manager: the package alone does that, since dpkg moves the originals aside for it.
+install: build ## install below PREFIX; on a node of a cluster install the package instead
+	install -Dm755 $(RELEASE)/pve-foresight $(DESTDIR)$(PREFIX)/bin/pve-foresight
+	install -Dm644 $(RELEASE)/libpve_foresight.so $(DESTDIR)$(LIBDIR)/libpve_foresight.so
 	install -Dm644 include/pve_foresight.h $(DESTDIR)$(PREFIX)/include/pve_foresight.h
-	$(MAKE) -C perl install LIBRARY=$(CURDIR)/target/release/libpve_foresight.so LIBDIR=$(LIBDIR) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
+	install -Dm644 share/man/pve-foresight.1 $(DESTDIR)$(PREFIX)/share/man/man1/pve-foresight.1
+	install -Dm644 share/man/foresight.cfg.5 $(DESTDIR)$(PREFIX)/share/man/man5/foresight.cfg.5
+	install -Dm644 share/completions/pve-foresight.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/pve-foresight
+	$(MAKE) -C perl install LIBRARY=$(RELEASE)/libpve_foresight.so LIBDIR=$(LIBDIR) PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
+	$(MAKE) -C ui install PREFIX=$(PREFIX) DESTDIR=$(DESTDIR)
+
+deb: ## build the package into target/debian; SUITE=trixie does it in a clean system of that release (root)
+	tests/package/build $(SUITE)
+
+package-test: deb ## try the package in a clean system (root); SUITE as above
+	tests/package/run $(SUITE)
+
+copyright: ## rewrite debian/copyright from the licences of all crates
+	debian/make-copyright >debian/copyright.new
+	mv debian/copyright.new debian/copyright
 
 clean: ## remove what was built
 	$(CARGO) clean
 	$(MAKE) -C perl clean
+	$(MAKE) -C ui clean

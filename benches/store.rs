@@ -7,7 +7,7 @@ mod store_support;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use pve_foresight::model::{GuestMetric, Metric};
-use pve_foresight::store::{Detail, Fleet, Reader, Resolution, Retention, Writer};
+use pve_foresight::store::{Detail, Entity, Fleet, Reader, Resolution, Retention, Writer};
 use std::cell::RefCell;
 use std::fs;
 use std::hint::black_box;
@@ -131,8 +131,9 @@ fn read(c: &mut Criterion) {
     group.finish();
 }
 
-/// Sum of all means and percentiles of some metrics of all guests: decodes what analysis reads.
+/// Sum of all means and percentiles of some metrics of all guests: what analysis reads.
 fn sum(fleet: &Fleet, metrics: &[GuestMetric]) -> f64 {
+    fleet.decode(&[], metrics);
     let of = |entity: usize, m: GuestMetric| -> f64 {
         fleet.guest_table.points(entity, m).map(|p| p.avg + p.p95 * f64::from(p.count)).sum()
     };
@@ -140,5 +141,32 @@ fn sum(fleet: &Fleet, metrics: &[GuestMetric]) -> f64 {
     metrics.iter().map(|&m| entities.clone().map(|e| of(e, m)).sum::<f64>()).sum()
 }
 
-criterion_group!(store, append, roll, read);
+/// What a status page asks, of a store with 90 days; most hours made from few ticks.
+fn status(c: &mut Criterion) {
+    let mut group = c.benchmark_group("status");
+    group.sample_size(20);
+    for guests in [50, 2_000] {
+        let Some(workload) = Workload::new(guests) else { return };
+        let dir = tempfile::tempdir().unwrap();
+        let (end, recent) = (START + 90 * DAY, START + 88 * DAY);
+        let ticks = (START..recent).step_by(7_200).chain((recent..end).step_by(60));
+        let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+        writer.append_all(ticks.map(|ts| workload.tick(ts))).unwrap();
+        writer.compress(end).unwrap();
+        let reader = Reader::open(dir.path()).unwrap();
+        group.bench_function(BenchmarkId::new("overview", guests), |b| {
+            b.iter(|| black_box(reader.overview(end).unwrap()));
+        });
+        let guests_asked: Vec<Entity> = (100..100 + guests).map(Entity::Guest).collect();
+        group.bench_function(BenchmarkId::new("quality_of_one", guests), |b| {
+            b.iter(|| black_box(reader.get_data_quality(&guests_asked[7], end).unwrap()));
+        });
+        group.bench_function(BenchmarkId::new("quality_of_all", guests), |b| {
+            b.iter(|| black_box(reader.data_quality(&guests_asked, end).unwrap()));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(store, append, roll, read, status);
 criterion_main!(store);

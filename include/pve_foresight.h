@@ -203,9 +203,9 @@ foresight_result foresight_compress(const foresight_engine *engine,
 /**
  * How nodes and guests develop.
  *
- * Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 2160, "node"?: name | "guest"?: vmid,
- * "settings"?: content of the settings file as a string}. Settings that cannot be read count as
- * the defaults, with a warning in the answer.
+ * Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 2160, "node"?: name | "guest"?: vmid |
+ * "only"?: "nodes" or "guests", "settings"?: content of the settings file as a string}. Settings
+ * that cannot be read count as the defaults, with a warning in the answer.
  *
  * # Safety
  * As for foresight_collect().
@@ -229,6 +229,34 @@ foresight_result foresight_recommend(const foresight_engine *engine,
                                      const char *input,
                                      size_t len,
                                      foresight_text *text);
+
+/**
+ * A guest against every node: its score there, or what stands in the way.
+ *
+ * Request: {"guest": vmid, "target"?: only this node, "now"?, "inventory_path"? | "inventory"?,
+ * "settings"?: as for foresight_recommend()}.
+ *
+ * # Safety
+ * As for foresight_collect().
+ */
+foresight_result foresight_explain(const foresight_engine *engine,
+                                   const char *input,
+                                   size_t len,
+                                   foresight_text *text);
+
+/**
+ * An ordered plan that empties a node. Nothing is executed.
+ *
+ * Request: {"node": name, "now"?, "inventory_path"? | "inventory"?, "settings"?: as for
+ * foresight_recommend()}.
+ *
+ * # Safety
+ * As for foresight_collect().
+ */
+foresight_result foresight_drain(const foresight_engine *engine,
+                                 const char *input,
+                                 size_t len,
+                                 foresight_text *text);
 
 /**
  * What became of migrations: each judged after 5 minutes, an hour and a day against what would

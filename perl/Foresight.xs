@@ -12,9 +12,13 @@
 /* Verbs of the one call shape. A line here makes a method of PVE::Foresight::Engine. */
 #define VERBS(verb)                                                                                \
     verb(append)                                                                                   \
+    verb(backtest)                                                                                 \
     verb(collect)                                                                                  \
     verb(compress)                                                                                 \
+    verb(drain)                                                                                    \
+    verb(explain)                                                                                  \
     verb(history)                                                                                  \
+    verb(outcomes)                                                                                 \
     verb(quality)                                                                                  \
     verb(recommend)                                                                                \
     verb(settings)                                                                                 \

@@ -11,11 +11,14 @@ use crate::model::{
 };
 use crate::outcome::{Accuracy, Decile, Outcome, Tally, Verdict};
 use crate::outlook::Readings;
-use crate::recommend::{Blocker, Confidence, Cost, Finding, Overload, Peaks, State, Urgency};
+use crate::recommend::{
+    Balancer, Blocker, BlockerCode, Confidence, Cost, Finding, Overload, Peaks, State, Urgency,
+    Window,
+};
 use crate::score::Contribution;
 use crate::settings::Entry;
 use crate::store::{DataQuality, Stats, Verification};
-use crate::trend::{Behaviour, Direction, Trend};
+use crate::trend::{BeforeAfter, Behaviour, Direction, Plot, StabilityComparison, Trend};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -143,6 +146,61 @@ pub struct NodeTrends {
     pub metrics: Vec<MetricTrend>,
     /// 0 (erratic) to 100 (predictable), from the CPU.
     pub stability_score: Option<f64>,
+    /// Guests that came or went within retention; only where this one node was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub migrations: Vec<Migration>,
+    /// Whose growth its growth is; only where this one node was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub growth: Vec<NodeGrowth>,
+}
+
+/// The growth of a node's load over the window, in parts that sum to it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NodeGrowth {
+    /// Name of the metric.
+    pub metric: &'static str,
+    /// `cores` or `bytes`.
+    pub unit: &'static str,
+    /// Slope of the whole, hour effects taken out, arrivals and departures left in.
+    pub slope_per_day: f64,
+    /// What the guests' own growth adds, largest first.
+    pub guests: Vec<GuestGrowth>,
+    /// What arrivals and departures add.
+    pub moves: f64,
+    /// What no guest explains: the host itself.
+    pub rest: f64,
+}
+
+/// What one guest adds to its node's growth.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GuestGrowth {
+    /// Its number.
+    pub vmid: Vmid,
+    /// Its name.
+    pub name: String,
+    /// Its own growth.
+    pub slope_per_day: f64,
+}
+
+/// A guest's load before and after a move: medians of a day.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MoveEffect {
+    /// When it moved.
+    pub time: UnixTime,
+    /// Share of its cores.
+    pub cpu: Option<BeforeAfter>,
+    /// Share of its memory.
+    pub memory: Option<BeforeAfter>,
+}
+
+/// Stability of two nodes side by side.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct StabilityReply {
+    /// The nodes compared.
+    pub nodes: [String; 2],
+    /// What came out.
+    #[serde(flatten)]
+    pub comparison: StabilityComparison,
 }
 
 /// Trends of one guest.
@@ -164,6 +222,9 @@ pub struct GuestTrends {
     pub peak_hours: Vec<u8>,
     /// Moves within retention.
     pub migrations: Vec<Migration>,
+    /// What the moves of the last 14 days did to it; only where this one guest was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<MoveEffect>,
 }
 
 /// The trend of one metric.
@@ -176,6 +237,9 @@ pub struct MetricTrend {
     /// What was found.
     #[serde(flatten)]
     pub trend: Trend,
+    /// Curves for its chart; only where one node or guest was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plot: Option<Plot>,
 }
 
 /// Trends of many.
@@ -212,10 +276,75 @@ pub struct RecommendReply {
     pub overload_after: Overload,
     /// Hours ahead that "expected" looks.
     pub horizon_hours: f64,
+    /// Hours of history from which a trend may be claimed; nodes with less are still collecting.
+    pub trend_hours: f64,
     /// One or two sentences: what to do, or why there is nothing to do.
     pub summary: String,
+    /// What PVE's own balancer sees and will do.
+    pub crs: Balancer,
+    /// What is different from an earlier reply; absent when none was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
     /// What was odd or not known.
     pub warnings: Vec<String>,
+}
+
+/// What an earlier reply to `recommend` said; everything else in it is ignored.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Earlier {
+    /// Moment of its analysis.
+    pub now: UnixTime,
+    /// Moves that it recommended.
+    pub recommendations: Vec<EarlierMove>,
+}
+
+/// A move of an earlier reply.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct EarlierMove {
+    /// Guest.
+    pub vmid: Vmid,
+    /// Its name.
+    #[serde(default)]
+    pub name: String,
+    /// Node it was to leave.
+    pub source: String,
+    /// Node it was to go to.
+    pub target: String,
+}
+
+/// What is different from an earlier reply.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Changes {
+    /// Moment of the earlier analysis.
+    pub since: UnixTime,
+    /// Moves that are recommended now and were not then.
+    pub new: Vec<EarlierMove>,
+    /// Moves that were recommended then and are not now.
+    pub gone: Vec<Gone>,
+    /// Moves whose target changed.
+    pub other_target: Vec<OtherTarget>,
+    /// Moves that both recommend.
+    pub unchanged: usize,
+}
+
+/// A move that is no longer recommended.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Gone {
+    /// The move.
+    #[serde(flatten)]
+    pub was: EarlierMove,
+    /// What became of it, in one clause.
+    pub why: String,
+}
+
+/// A move with another target than before.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct OtherTarget {
+    /// The move as it is recommended now.
+    #[serde(flatten)]
+    pub now: EarlierMove,
+    /// Target of then.
+    pub earlier_target: String,
 }
 
 /// A node's part in the advice.
@@ -285,6 +414,8 @@ pub struct Recommendation {
     pub trend_evidence: TrendEvidence,
     /// Command to paste into a shell on the source node; nothing runs it for you.
     pub command: String,
+    /// What to know before running it, each in one clause.
+    pub concerns: Vec<String>,
     /// Scores and what it costs.
     #[serde(flatten)]
     pub weighing: Weighing,
@@ -307,6 +438,8 @@ pub struct Weighing {
     pub source_peaks: Peaks,
     /// Busy hours of the target.
     pub target_peaks: Peaks,
+    /// When to make it; absent where any hour is as good.
+    pub window: Option<Window>,
 }
 
 /// A move that was weighed and rejected.
@@ -387,6 +520,204 @@ pub struct GuestOutcomes {
     pub success_rate: Option<f64>,
     /// Predicted against actual relief at `1h` and `24h`.
     pub accuracy: BTreeMap<&'static str, Accuracy>,
+}
+
+/// A guest against every node.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExplainReply {
+    /// Moment of the analysis.
+    pub now: UnixTime,
+    /// Newest sample behind it.
+    pub data_until: UnixTime,
+    /// Guest.
+    pub vmid: Vmid,
+    /// Its name.
+    pub name: String,
+    /// VM or container.
+    #[serde(rename = "type")]
+    pub kind: GuestKind,
+    /// Its host.
+    pub node: String,
+    /// Run state.
+    pub status: GuestStatus,
+    /// What the advice makes of it.
+    pub verdict: Standing,
+    /// The same in a sentence or two.
+    pub summary: String,
+    /// Why it cannot move at all: they hold for every target.
+    pub blockers: Vec<Blocker>,
+    /// Penalty points of its host; absent when the guest does not run.
+    pub source: Option<Place>,
+    /// Every other node: possible ones first, the best in front.
+    pub targets: Vec<ExplainTarget>,
+    /// When to move it; absent where any hour is as good.
+    pub window: Option<Window>,
+    /// What to know before moving it, each in one clause.
+    pub concerns: Vec<String>,
+    /// What PVE's own balancer sees and will do.
+    pub crs: Balancer,
+    /// What was odd or not known.
+    pub warnings: Vec<String>,
+}
+
+/// What the advice makes of a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// The plan moves it.
+    Recommended,
+    /// The plan weighed a move and rejected it.
+    Weighed,
+    /// It could move, but nothing asks for it.
+    Possible,
+    /// It cannot move anywhere.
+    Stays,
+}
+
+/// Penalty points of a node as a guest's home; lower is better.
+#[derive(Clone, Debug, Serialize)]
+pub struct Place {
+    /// Node.
+    pub node: String,
+    /// Sum of the terms.
+    pub score: f64,
+    /// By term.
+    pub terms: Vec<Contribution>,
+}
+
+/// A node as the target of a guest.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExplainTarget {
+    /// Node.
+    pub node: String,
+    /// Whether the guest could go there.
+    pub feasible: bool,
+    /// What stands in the way between the two.
+    pub blockers: Vec<Blocker>,
+    /// Penalty points with the guest; absent when it does not run or the node is offline.
+    pub score: Option<f64>,
+    /// By term.
+    pub terms: Vec<Contribution>,
+    /// What the move would bring and cost; absent like the score.
+    #[serde(flatten)]
+    pub weighing: Option<ExplainMove>,
+    /// Whether the settings would take this move by itself.
+    pub worth: bool,
+    /// Why not, in one clause.
+    pub reason: Option<String>,
+    /// Command to paste into a shell on the source node, where the move is possible.
+    pub command: Option<String>,
+}
+
+/// What a move to a target would bring and cost.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExplainMove {
+    /// Penalty points that the guest's place loses.
+    pub score_improvement: f64,
+    /// Overload that it avoids.
+    pub benefit: Overload,
+    /// What it costs.
+    pub cost: Cost,
+    /// 0 to 100.
+    pub confidence: f64,
+    /// Busy hours of the source.
+    pub source_peaks: Peaks,
+    /// Busy hours of the target.
+    pub target_peaks: Peaks,
+}
+
+/// A way to empty a node. Nothing is executed.
+#[derive(Clone, Debug, Serialize)]
+pub struct DrainReply {
+    /// Moment of the analysis.
+    pub now: UnixTime,
+    /// Newest sample behind it.
+    pub data_until: UnixTime,
+    /// Node to empty.
+    pub node: String,
+    /// Whether it is online.
+    pub online: bool,
+    /// Whether PVE has it in maintenance.
+    pub maintenance: bool,
+    /// Every guest has a place.
+    pub complete: bool,
+    /// One or two sentences.
+    pub summary: String,
+    /// Moves in the order in which to make them.
+    pub steps: Vec<DrainStep>,
+    /// Guests without a place.
+    pub stays: Vec<DrainStay>,
+    /// The other nodes, before and after.
+    pub nodes: Vec<DrainNode>,
+    /// Worth knowing, such as what HA does by itself.
+    pub notes: Vec<String>,
+    /// What was odd or not known.
+    pub warnings: Vec<String>,
+}
+
+/// A guest that leaves the node.
+#[derive(Clone, Debug, Serialize)]
+pub struct DrainStep {
+    /// Position, from 1.
+    pub order: usize,
+    /// Guest.
+    pub vmid: Vmid,
+    /// Its name.
+    pub name: String,
+    /// VM or container.
+    #[serde(rename = "type")]
+    pub kind: GuestKind,
+    /// Whether it runs.
+    pub running: bool,
+    /// Node it goes to.
+    pub target: String,
+    /// Guests that must go to the same node.
+    pub together: Vec<Vmid>,
+    /// What it costs; absent when it does not run.
+    pub cost: Option<Cost>,
+    /// Command to paste into a shell on the node; nothing runs it for you.
+    pub command: String,
+    /// What to know before running it, each in one clause.
+    pub concerns: Vec<String>,
+}
+
+/// A guest without a place.
+#[derive(Clone, Debug, Serialize)]
+pub struct DrainStay {
+    /// Guest.
+    pub vmid: Vmid,
+    /// Its name.
+    pub name: String,
+    /// VM or container.
+    #[serde(rename = "type")]
+    pub kind: GuestKind,
+    /// Whether it runs.
+    pub running: bool,
+    /// What stands in the way.
+    pub blockers: Vec<DrainBlocker>,
+}
+
+/// What keeps a guest on the node.
+#[derive(Clone, Debug, Serialize)]
+pub struct DrainBlocker {
+    /// Node that it could not go to; absent: it holds for every node.
+    pub node: Option<String>,
+    /// Stable word for programs.
+    pub code: BlockerCode,
+    /// One clause for people.
+    pub text: String,
+}
+
+/// Another node, before and after all steps: busy hours as shares of capacity.
+#[derive(Clone, Debug, Serialize)]
+pub struct DrainNode {
+    /// Its name.
+    pub name: String,
+    /// Guests that come.
+    pub arrivals: usize,
+    /// Busy hours.
+    #[serde(flatten)]
+    pub peaks: Peaks,
 }
 
 /// What `import` took over.
@@ -493,8 +824,20 @@ pub struct TrendsRequest {
     pub node: Option<String>,
     /// Only this guest.
     pub guest: Option<Vmid>,
+    /// Only nodes or only guests.
+    pub only: Option<Only>,
     /// Content of the settings file; absent: the defaults.
     pub settings: Option<String>,
+}
+
+/// A half of a cluster's trends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Only {
+    /// Its nodes.
+    Nodes,
+    /// Its guests.
+    Guests,
 }
 
 /// What to decide from.
@@ -509,6 +852,51 @@ pub struct RecommendRequest {
     pub inventory: Option<Inventory>,
     /// Content of the settings file; absent: the defaults.
     pub settings: Option<String>,
+    /// An earlier reply, to tell what changed since.
+    pub since: Option<Earlier>,
+}
+
+/// Which guest to explain.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExplainRequest {
+    /// As in [`TrendsRequest`].
+    #[serde(default)]
+    pub now: Option<UnixTime>,
+    /// As in [`RecommendRequest`].
+    #[serde(default)]
+    pub inventory_path: Option<PathBuf>,
+    /// As in [`RecommendRequest`].
+    #[serde(default)]
+    pub inventory: Option<Inventory>,
+    /// Content of the settings file; absent: the defaults.
+    #[serde(default)]
+    pub settings: Option<String>,
+    /// The guest.
+    pub guest: Vmid,
+    /// Only this target.
+    #[serde(default)]
+    pub target: Option<String>,
+}
+
+/// Which node to empty.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DrainRequest {
+    /// As in [`TrendsRequest`].
+    #[serde(default)]
+    pub now: Option<UnixTime>,
+    /// As in [`RecommendRequest`].
+    #[serde(default)]
+    pub inventory_path: Option<PathBuf>,
+    /// As in [`RecommendRequest`].
+    #[serde(default)]
+    pub inventory: Option<Inventory>,
+    /// Content of the settings file; absent: the defaults.
+    #[serde(default)]
+    pub settings: Option<String>,
+    /// The node.
+    pub node: String,
 }
 
 /// Whose outcomes to tell.

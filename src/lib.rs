@@ -20,3 +20,4 @@ pub mod backtest;
 pub mod api;
 pub mod engine;
 pub mod ffi;
+pub mod report;

@@ -184,6 +184,108 @@ fn recommend_decides_from_the_store_alone() {
 }
 
 #[test]
+fn what_changed_since_an_earlier_answer_is_told() {
+    let (dir, state) = state(8, |_| 7.5);
+    let file = dir.path().join("earlier.json");
+    let now = NOW.to_string();
+    let args = ["recommend", "--json", "--state", text(&state), "--now", &now];
+    let earlier = value(&run(&args));
+    assert!(earlier.get("changes").is_none(), "only on request");
+    let since = |earlier: &Value| {
+        std::fs::write(&file, earlier.to_string()).unwrap();
+        value(&run(&[&args[..], &["--since", text(&file)]].concat()))["changes"].clone()
+    };
+    let vmid = &earlier["recommendations"][0]["vmid"];
+    let same = since(&earlier);
+    assert_eq!((&same["unchanged"], &same["since"]), (&json!(1), &json!(NOW)));
+    assert_eq!(
+        (&same["new"], &same["gone"], &same["other_target"]),
+        (&json!([]), &json!([]), &json!([]))
+    );
+
+    let mut other = earlier.clone();
+    other["recommendations"][0]["target"] = json!("pve9");
+    let changed = since(&other);
+    assert_eq!(changed["other_target"][0]["earlier_target"], json!("pve9"));
+    assert_eq!(changed["other_target"][0]["target"], json!("pve2"));
+
+    let mut none = earlier.clone();
+    none["recommendations"] = json!([]);
+    assert_eq!(&since(&none)["new"][0]["vmid"], vmid);
+
+    let mut gone = earlier.clone();
+    let moves = [(103, "pve1", "pve2"), (999, "pve1", "pve2")];
+    gone["recommendations"] = moves
+        .map(|(vmid, source, target)| json!({"vmid": vmid, "source": source, "target": target}))
+        .into();
+    let fates = &since(&gone)["gone"];
+    assert_eq!(fates[0]["why"], json!("done: it is on pve2 now"));
+    assert_eq!(fates[1]["why"], json!("is not in the cluster any more"));
+
+    std::fs::write(&file, "[]").unwrap();
+    let output = run(&[&args[..], &["--since", text(&file)]].concat());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("earlier.json"), "{}", stderr(&output));
+}
+
+#[test]
+fn explain_tells_of_every_target() {
+    let (_dir, state) = state(8, |_| 7.5);
+    let now = NOW.to_string();
+    let ask = |more: &[&str]| {
+        run(&[&["explain", "--json", "--state", text(&state), "--now", &now], more].concat())
+    };
+    let advised = value(&run(&["recommend", "--json", "--state", text(&state), "--now", &now]));
+    let vmid = advised["recommendations"][0]["vmid"].to_string();
+    let reply = value(&ask(&["--guest", &vmid]));
+    assert_eq!((&reply["verdict"], &reply["node"]), (&json!("recommended"), &json!("pve1")));
+    let target = &reply["targets"][0];
+    assert_eq!(
+        (&target["node"], &target["feasible"], &target["worth"]),
+        (&json!("pve2"), &json!(true), &json!(true))
+    );
+    let sum = |terms: &Value| -> f64 {
+        terms.as_array().unwrap().iter().map(|t| t["points"].as_f64().unwrap()).sum()
+    };
+    let source = &reply["source"];
+    assert!((sum(&source["terms"]) - source["score"].as_f64().unwrap()).abs() < 1e-6);
+    assert!((sum(&target["terms"]) - target["score"].as_f64().unwrap()).abs() < 1e-6);
+    assert_eq!(target["score_improvement"], advised["recommendations"][0]["score_improvement"]);
+    assert!(target["command"].as_str().unwrap().starts_with("qm migrate"));
+
+    // A calm guest on a calm node: possible, but nothing asks for it.
+    let calm = value(&ask(&["--guest", "103", "--target", "pve1"]));
+    assert_ne!(calm["verdict"], json!("recommended"));
+    assert_eq!(calm["targets"].as_array().unwrap().len(), 1);
+
+    for (args, message) in
+        [(&["--guest", "7"][..], "guest 7"), (&["--guest", "103", "--target", "x"], "node x")]
+    {
+        let output = ask(args);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(message), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn drain_has_a_command_for_everybody() {
+    let (_dir, state) = state(8, |_| 1.0);
+    let now = NOW.to_string();
+    let ask = |node: &str| {
+        run(&["drain", "--json", "--state", text(&state), "--now", &now, "--node", node])
+    };
+    let reply = value(&ask("pve1"));
+    assert_eq!(reply["complete"], json!(true), "{reply}");
+    let steps = reply["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 2);
+    for step in steps {
+        let command = step["command"].as_str().unwrap();
+        assert_eq!(command, format!("qm migrate {} pve2 --online", step["vmid"]));
+    }
+    assert_eq!(ask("pve9").status.code(), Some(1));
+}
+
+#[test]
 fn a_calm_cluster_gets_no_advice_and_hears_why() {
     let (_dir, state) = state(8, |_| 1.0);
     let reply =
@@ -320,6 +422,8 @@ fn history_and_quality_read_what_was_stored() {
     let shown =
         stdout(&run(&["history", "--guest", "101", "--state", text(&state), "--now", &now]));
     assert!(shown.contains('%') && shown.contains('│'), "{shown}");
+    let status = value(&run(&["status", "--json", "--state", text(&state), "--now", &now]));
+    assert_eq!((&status["store"], &status["last_sample"]), (&json!(true), &json!(NOW)));
     let quality = value(&run(&["quality", "--json", "--state", text(&state), "--now", &now]));
     assert_eq!(quality["entities"].as_array().unwrap().len(), 5);
 }
@@ -512,4 +616,36 @@ fn collect_reads_a_tree_and_names_what_is_wrong_with_it() {
         text(&state),
     ]);
     assert!(value(&live)["nodes"].as_u64().unwrap() >= 2, "{}", stdout(&live));
+}
+
+#[test]
+fn history_is_thinned_to_the_points_asked_for() {
+    let (_dir, state) = state(3, |_| 2.0);
+    let now = NOW.to_string();
+    let asked = ["history", "--json", "--node", "pve2", "--points", "20", "--now", &now];
+    let history = value(&run(&[&asked[..], &["--state", text(&state)]].concat()));
+    for metric in history["metrics"].as_array().unwrap() {
+        assert!(metric["buckets"].as_array().unwrap().len() <= 20, "{metric}");
+    }
+    let refused = run(&["history", "--node", "pve2", "--points", "1", "--state", text(&state)]);
+    assert_eq!(refused.status.code(), Some(2));
+}
+
+#[test]
+fn report_is_one_file_that_stands_alone() {
+    let (dir, state) = state(3, |_| 2.0);
+    let now = NOW.to_string();
+    let file = dir.path().join("report.html");
+    let asked = ["report", "--state", text(&state), "--now", &now];
+    let output = run(&[&asked[..], &["--output", text(&file)]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(output.stdout.is_empty(), "the page goes to the file alone");
+    let page = std::fs::read_to_string(&file).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.trim_end().ends_with("</html>"));
+    assert!(page.contains("<svg") && page.contains("pve1") && !page.contains("<script"));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left beside it");
+    assert_eq!(stdout(&run(&asked)).trim_end(), page.trim_end());
+    let nowhere = run(&[&asked[..], &["--output", "/no/such/folder/report.html"]].concat());
+    assert_eq!(nowhere.status.code(), Some(1));
+    assert!(stderr(&nowhere).contains("/no/such/folder/report.html"));
 }

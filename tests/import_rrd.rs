@@ -98,6 +98,9 @@ fn make(days: i64) -> Option<TempDir> {
     // Beside its successor; and one of a guest that is gone.
     fs::copy(at("pve2-node/beta"), at("pve2-node/alpha")).unwrap();
     fs::copy(at("pve-vm-9.0/100"), at("pve-vm-9.0/999")).unwrap();
+    // Upgraded a fifth of the time ago: the older file stayed beside the newer one.
+    fs::copy(at("pve-vm-9.0/102"), at("pve-vm-9.0/103")).unwrap();
+    fs::copy(at("pve2-vm/101"), at("pve2-vm/103")).unwrap();
     Some(folder)
 }
 
@@ -117,7 +120,7 @@ fn cluster(days: i64) -> Option<Cluster> {
     let inventory = dir.path().join("inventory.json");
     let guest = |vmid: u32, node: &str| json!({"vmid": vmid, "type": "qemu", "name": format!("g{vmid}"), "node": node, "status": "running"});
     let text = json!({"nodes": [{"name": "alpha"}, {"name": "beta"}],
-        "guests": [guest(100, "alpha"), guest(101, "beta"), guest(102, "alpha")]});
+        "guests": [guest(100, "alpha"), guest(101, "beta"), guest(102, "alpha"), guest(103, "alpha")]});
     fs::write(&inventory, text.to_string()).unwrap();
     let (root, state) = (dir.path().to_path_buf(), dir.path().join("state"));
     Some(Cluster { _dir: dir, root, inventory, state })
@@ -176,7 +179,7 @@ fn close(stored: f64, given: f64) -> bool {
 #[test]
 fn samples_of_the_last_days_are_what_rrdtool_fetches() {
     let Some((Cluster { root, state, .. }, reply)) = imported() else { return };
-    assert_eq!((&reply["nodes"], &reply["guests"]), (&json!(2), &json!(3)));
+    assert_eq!((&reply["nodes"], &reply["guests"]), (&json!(2), &json!(4)));
     assert_eq!(reply["estimated"], json!(true));
     assert!(reply["notes"].to_string().contains("999"), "{reply}");
     let reader = Reader::open(state).unwrap();
@@ -250,6 +253,15 @@ fn older_times_are_rolled_from_rrdtools_averages() {
     let eight = reader.guest_history(101, NOW - 90 * DAY..NOW).unwrap();
     let first = eight.series(GuestMetric::Cpu).first().unwrap().start;
     assert!((NOW - 36 * DAY..NOW - 34 * DAY).contains(&first), "{}", (NOW - first) / DAY);
+    // After an upgrade the older file tells what was before the newer one.
+    let both = reader.guest_history(103, NOW - 90 * DAY..NOW).unwrap();
+    let times: Vec<i64> = both.series(GuestMetric::Cpu).iter().map(|b| b.start).collect();
+    assert!((NOW - 36 * DAY..NOW - 34 * DAY).contains(&times[0]), "{}", (NOW - times[0]) / DAY);
+    assert!(times.windows(2).all(|w| w[1] - w[0] <= 18 * HOUR), "no gap at the upgrade");
+    let new = fetched(&root.join("pve-vm-9.0/103"), "cpu", 60, NOW - 20 * HOUR, NOW - HOUR);
+    let series = both.series(GuestMetric::Cpu);
+    let stored: BTreeMap<i64, f64> = series.iter().map(|b| (b.start, b.avg)).collect();
+    assert!(new.iter().all(|(time, value)| close(stored[&(time - 30)], *value)));
     // Nobody has a history from before it existed.
     let young = reader.guest_history(102, NOW - 90 * DAY..NOW).unwrap();
     let first = young.windows().first().unwrap().start;
@@ -341,7 +353,7 @@ fn files_that_cannot_be_used_are_named_and_the_others_go_on() {
     for name in ["pve2-vm/101", "pve2-node/beta", "pve-storage-9.0/alpha/local"] {
         assert!(warnings.contains(name), "{name}: {warnings}");
     }
-    assert_eq!((&reply["nodes"], &reply["guests"]), (&json!(1), &json!(2)));
+    assert_eq!((&reply["nodes"], &reply["guests"]), (&json!(1), &json!(3)));
     // Damage in the values only: read as what it says, never a panic, never a refused tick.
     let odd = root.join("pve-vm-9.0/100");
     let mut bytes = fs::read(&odd).unwrap();

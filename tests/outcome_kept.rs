@@ -308,7 +308,7 @@ fn a_move_that_we_recommended_is_recognised_with_what_held_then() {
     let mut cluster = Cluster::before_the_move(&scenario);
     let wish = serde_json::json!({"minimum-confidence": 50, "trend-weight": 50});
     let stored = Stored::default().with_settings(&wish).unwrap();
-    fs::write(cluster.root.join("foresight.json"), stored.serialise()).unwrap();
+    fs::write(cluster.root.join("foresight.cfg"), stored.serialise()).unwrap();
     let config = get_effective_penalty_config(&stored).config;
     // As of the second before the tick that will show the move.
     let now = Some(cluster.time() + STEP - 1);

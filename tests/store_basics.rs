@@ -143,6 +143,44 @@ fn quality_says_what_is_known() {
 }
 
 #[test]
+fn the_quality_of_all_is_that_of_each() {
+    let mut ticks: Vec<Tick> = every_minute(START, START + 8 * HOUR, 300).collect();
+    ticks.retain(|t| (t.ts / HOUR) % 5 != 2);
+    for (i, tick) in ticks.iter_mut().enumerate() {
+        tick.guests.retain(|g| g.vmid % 7 > 0 || i > 100);
+        if i % 90 > 30 {
+            tick.guests[3].cpu = None;
+            tick.guests[4].status = GuestStatus::Stopped;
+        }
+        tick.nodes.truncate(if i < 50 { 1 } else { 2 });
+    }
+    let runs = ticks.len() as u64;
+    let dir = filled(ticks);
+    let reader = Reader::open(dir.path()).unwrap();
+    let now = START + 8 * HOUR;
+    let guests = (100..400).chain([7]).map(Entity::Guest);
+    let nodes = ["alpha", "beta", "nobody"].map(|n| Entity::Node(n.into()));
+    let all: Vec<Entity> = guests.chain(nodes).chain([Entity::Collector]).collect();
+    let qualities = reader.data_quality(&all, now).unwrap();
+    for (entity, quality) in all.iter().zip(&qualities) {
+        assert_eq!(&reader.get_data_quality(entity, now).unwrap(), quality, "{entity:?}");
+    }
+    let overview = reader.overview(now).unwrap();
+    assert_eq!(Some(&overview.quality), qualities.last());
+    assert_eq!(overview.quality.total_samples, runs);
+    assert_eq!(overview.stats, reader.stats(now).unwrap());
+    assert_eq!((overview.newest, overview.damaged), (Some(now - MINUTE), 0));
+    let known = |entity: &Entity| {
+        let at = all.iter().position(|e| e == entity).unwrap();
+        qualities[at].total_samples
+    };
+    assert_eq!(known(&Entity::Guest(101)), runs);
+    assert_eq!(known(&Entity::Guest(105)), runs - 101, "absent in the first samples");
+    assert_eq!(known(&Entity::Node("beta".into())), runs - 50);
+    assert_eq!(known(&Entity::Guest(7)), 0);
+}
+
+#[test]
 fn stats_and_verify_speak_of_every_file() {
     let dir = filled(every_minute(START, START + 13 * HOUR, 4));
     let reader = Reader::open(dir.path()).unwrap();

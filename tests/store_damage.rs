@@ -58,6 +58,7 @@ fn every_flipped_byte_is_found_and_costs_no_more_than_its_frame() {
     let file = files(dir.path())[0].clone();
     let good = fs::read(&file).unwrap();
     assert!(Reader::open(dir.path()).unwrap().verify().unwrap().is_clean());
+    let roster = frames(&good)[0]..frames(&good)[1];
     for (i, mask) in (0..good.len()).flat_map(|i| [(i, 0x01u8), (i, 0xff)]) {
         let mut bad = good.clone();
         bad[i] ^= mask;
@@ -70,7 +71,51 @@ fn every_flipped_byte_is_found_and_costs_no_more_than_its_frame() {
         assert!(range.contains(&(i as u64)), "byte {i} in {range:?}");
         let times = readable(dir.path());
         assert!(times.iter().all(|t| (0..4).any(|k| *t == START + k * 60)), "byte {i}: {times:?}");
+        assert!(!roster.contains(&i) || times.len() == 4, "byte {i}: a roster is mended");
     }
+}
+
+/// Where the frames of a segment start.
+fn frames(bytes: &[u8]) -> Vec<usize> {
+    (0..bytes.len() - 4).filter(|&i| bytes[i..].starts_with(b"\xf5PF\n")).collect()
+}
+
+/// A roster that is damaged in two places is lost, with all rows up to the next whole one: nothing
+/// else says who is behind their places. It is told, and the other files stay whole.
+#[test]
+fn a_lost_roster_costs_its_file_and_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let minutes = (0..90).map(|i| tick(START + i * 60, 40));
+    open(dir.path()).append_all(minutes).unwrap();
+    let raw: Vec<PathBuf> =
+        files(dir.path()).into_iter().filter(|f| f.parent().unwrap().ends_with("raw")).collect();
+    let mut bytes = fs::read(&raw[1]).unwrap();
+    let at = frames(&bytes)[0];
+    let reader = Reader::open(dir.path()).unwrap();
+    let samples = || {
+        let history = reader.guest_history(100, START..START + DAY).unwrap();
+        let of_samples = history.windows().iter().filter(|w| w.seconds == 0).count();
+        (of_samples, history.warnings.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    bytes[at + 50] ^= 1;
+    fs::write(&raw[1], &bytes).unwrap();
+    let (left, warnings) = samples();
+    assert_eq!(left, 90);
+    assert!(warnings[0].contains("rebuilt") && warnings[0].contains("nothing is lost"));
+    // The writer goes on from the rebuilt roster.
+    assert_eq!(open(dir.path()).append(&tick(START + 90 * 60, 40)).unwrap().stored, 1);
+    assert_eq!(samples().0, 91);
+    let mut bytes = fs::read(&raw[1]).unwrap();
+    bytes[at + 36 + 500] ^= 1;
+    fs::write(&raw[1], &bytes).unwrap();
+    let (left, warnings) = samples();
+    assert_eq!(left, 60, "the other hour");
+    assert!(warnings[0].contains("damaged roster; what follows cannot be read"), "{warnings:?}");
+    assert!(warnings[1].contains("roster that is lost"), "{warnings:?}");
+    assert!(!reader.verify().unwrap().is_clean());
+    // The next sample brings a whole roster.
+    assert_eq!(open(dir.path()).append(&tick(START + 91 * 60, 40)).unwrap().stored, 1);
+    assert_eq!(samples().0, 61);
 }
 
 #[test]
@@ -79,8 +124,7 @@ fn a_flipped_byte_in_a_sample_costs_that_sample_alone() {
     open(dir.path()).append_all((0..5).map(|i| stamped(START + i * 60))).unwrap();
     let file = files(dir.path())[0].clone();
     let mut bytes = fs::read(&file).unwrap();
-    let frames: Vec<usize> =
-        (0..bytes.len() - 4).filter(|&i| bytes[i..].starts_with(b"\xf5PF\n")).collect();
+    let frames = frames(&bytes);
     assert_eq!(frames.len(), 6, "a roster and five samples");
     for offset in [0, 10, 40, 100] {
         let at = frames[3] + offset;
@@ -101,8 +145,7 @@ fn a_file_cut_at_any_byte_loses_only_what_was_cut() {
     open(dir.path()).append_all((0..4).map(|i| stamped(START + i * 60))).unwrap();
     let file = files(dir.path())[0].clone();
     let good = fs::read(&file).unwrap();
-    let frames: Vec<usize> =
-        (0..good.len() - 4).filter(|&i| good[i..].starts_with(b"\xf5PF\n")).collect();
+    let frames = frames(&good);
     let ends: Vec<usize> = frames.iter().skip(2).copied().chain([good.len()]).collect();
     for cut in 0..good.len() {
         fs::write(&file, &good[..cut]).unwrap();

@@ -37,7 +37,7 @@ fn students_t_is_scipys() {
         close(t_two_sided(row[0], row[1]), two_sided, 1e-10);
     }
     for row in rows(&reference()["t_quantile"]) {
-        close(t_quantile(row[0], row[1]), row[2], 1e-8);
+        close(t_quantile(row[0], row[1]), row[2], 1e-6);
     }
 }
 

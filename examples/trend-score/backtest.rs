@@ -28,6 +28,8 @@ pub(crate) fn print(traces: &Traces) {
     let (mut n, mut wide) = (0.0, Vec::new());
     let mut mase = [Vec::new(), Vec::new()];
     let (mut peak, mut bias) = (Vec::new(), Vec::new());
+    let (mut exact, mut blended) = (Vec::new(), Vec::new());
+    let mut others = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
     for s in traces.series() {
         let hours = s.len() / HOURLY;
         for origin in (168..hours.saturating_sub(72)).step_by(61) {
@@ -63,12 +65,22 @@ pub(crate) fn print(traces: &Traces) {
                     })
                     .sum::<f64>()
                     / reach as f64;
+                let week = (origin - 168..origin).map(hour).sum::<f64>() / 168.0;
+                let simple = |f: &dyn Fn(usize) -> f64| {
+                    (0..reach).map(|h| (f(h) - hour(origin + h)).abs()).sum::<f64>() / reach as f64
+                };
                 if naive > 0.05 {
                     mase[k].push(error / naive);
+                    others[0][k].push(simple(&|h| hour(origin + h % 24 - 24)) / naive);
+                    others[1][k].push(simple(&|_| week) / naive);
                 }
             }
             if let Some(told) = trend.p95_7d {
                 let actual = p95(&s[origin * HOURLY..(origin + 72) * HOURLY]);
+                let week = p95(&s[(origin - 168) * HOURLY..origin * HOURLY]);
+                let day = p95(&s[(origin - 24) * HOURLY..origin * HOURLY]);
+                exact.push((week - actual).abs());
+                blended.push((0.5 * (week + day) - actual).abs());
                 peak.push((told - actual).abs());
                 bias.push(told - actual);
             }
@@ -87,8 +99,17 @@ pub(crate) fn print(traces: &Traces) {
         median(&mut mase[1])
     );
     println!(
-        "P95 of the next 72 h: mean error {:.2}, bias {:+.2} points",
+        "- of the same hours a day before {:.2} and {:.2}, of the week's mean {:.2} and {:.2}",
+        median(&mut others[0][0]),
+        median(&mut others[0][1]),
+        median(&mut others[1][0]),
+        median(&mut others[1][1])
+    );
+    println!(
+        "P95 of the next 72 h: mean error {:.2}, bias {:+.2} points; exact P95 of the last 7 days {:.2}, its mean with that of the last day {:.2}",
         mean(&peak),
-        mean(&bias)
+        mean(&bias),
+        mean(&exact),
+        mean(&blended)
     );
 }

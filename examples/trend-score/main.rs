@@ -1,11 +1,12 @@
 //! Scores the trend engine: `cargo run --release --example trend-score [-- MODE] [-v]`.
 //!
-//! Without a mode: the labelled cases in `../shared/trend-cases`. `generated SEED COUNT`: synthetic series of
+//! Without a mode: the labelled cases in `../shared/trend-cases`, then the acceptance list. `generated SEED COUNT`: synthetic series of
 //! our own, COUNT of each kind. `permuted SEED COUNT`: real days in random order. `forecast`: rolling-origin backtest on real
 //! guests. `peers`: the traps that other engines were measured in. `-v` lists wrong answers by kind.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod accept;
 mod backtest;
 mod generate;
 mod peers;
@@ -103,7 +104,7 @@ fn generated(seed: u64, count: u64) -> Vec<Case> {
 }
 
 /// Bars of METHODS section 3 for permuted days: kind, claims at most (or at least), coverage.
-fn permuted(seed: u64, count: u64) -> Option<()> {
+fn permuted(seed: u64, count: u64, verbose: bool) -> Option<()> {
     let traces = permute::traces();
     if traces.is_none() {
         println!("skipped: ../shared/traces absent");
@@ -131,10 +132,16 @@ fn permuted(seed: u64, count: u64) -> Option<()> {
             truth.iter().any(|t| c.answer.change_points.iter().any(|a| (a - t).abs() <= 14_400.0))
         });
         let told = share(&|c| !c.answer.change_points.is_empty());
+        if verbose {
+            wrong(&cases);
+        }
         println!("| {kind} | {claims:.3} | {right:.3} | {covered:.3} | {found:.3} | {told:.3} |");
     }
     Some(())
 }
+
+/// Seed of series on which nothing was looked at while limits were set.
+const HELD_OUT: u64 = 7_770_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -161,7 +168,7 @@ fn main() {
         return;
     }
     if arguments.first().is_some_and(|a| a == "permuted") {
-        permuted(number(1, 1) * 10_000, number(2, 300));
+        permuted(number(1, 1) * 10_000, number(2, 300), verbose);
         return;
     }
     if let Some(cases) = public() {
@@ -169,5 +176,6 @@ fn main() {
             cases.into_iter().partition(|c| c.truth.cat.starts_with("nab"));
         print("Labelled synthetic cases", &synthetic, verbose);
         print("Labelled real cases (NAB)", &real, verbose);
+        accept::print(&synthetic, &generated(HELD_OUT, 20), &peers::print());
     }
 }

@@ -50,8 +50,24 @@ fn series(family: &str, growth: f64, days: i64, now: i64, rng: &mut ChaCha8Rng) 
         .collect()
 }
 
+/// What the acceptance list needs, as shares.
+#[derive(Default)]
+pub(crate) struct Figures {
+    /// Families without a trend and the worst share that is called rising, over 7, 14 and 30 days.
+    pub(crate) false_trends: Vec<(&'static str, f64)>,
+    /// Steps that are no trend and told as a level shift.
+    pub(crate) steps: f64,
+    /// Growth under a daily cycle that is found in 14 and 30 days.
+    pub(crate) growth: [f64; 2],
+    /// Told over true time to threshold, median.
+    pub(crate) ratio: f64,
+    /// Share of true times in the 80 % interval.
+    pub(crate) coverage: f64,
+}
+
 /// Prints the table of traps and the quality of time-to-threshold.
-pub(crate) fn print() {
+pub(crate) fn print() -> Figures {
+    let mut figures = Figures::default();
     println!("\n## Traps of other engines, {COUNT} series each\n");
     println!(
         "| series | others, rising % | ours, rising % 7 / 14 / 30 d | called a level shift % | stability |\n|---|---|---|---|---|"
@@ -76,21 +92,35 @@ pub(crate) fn print() {
             100.0 * all.iter().filter(|t| f(t)).count() as f64 / all.len() as f64
         };
         let sets = [7, 14, 30].map(look);
-        let rising: Vec<String> = sets
-            .iter()
-            .map(|s| format!("{:.0}", share(s, &|t| t.direction == Direction::SustainedIncrease)))
-            .collect();
+        let up = |s: &Vec<Trend>| share(s, &|t| t.direction == Direction::SustainedIncrease);
+        let rates: Vec<f64> = sets.iter().map(up).collect();
+        let rising: Vec<String> = rates.iter().map(|r| format!("{r:.0}")).collect();
         let shift = share(&sets[0], &|t| !t.direction.is_trend() && !t.changes.is_empty());
+        match growth {
+            0.0 => {
+                let worst = rates.iter().copied().fold(0.0, f64::max);
+                figures.false_trends.push((family, worst / 100.0));
+            }
+            1.0 if family.contains("daily") => {
+                figures.growth = [rates[1] / 100.0, rates[2] / 100.0]
+            }
+            _ => {}
+        }
+        if family.contains("step") {
+            figures.steps = shift / 100.0;
+        }
         let stability = sets[0].iter().filter_map(|t| t.stability).sum::<f64>() / COUNT as f64;
         println!("| {family} | {others} | {} | {shift:.0} | {stability:.0} |", rising.join(" / "));
     }
     for family in ["growth", "growth + daily"] {
-        crossing(family);
+        (figures.ratio, figures.coverage) = crossing(family);
     }
+    figures
 }
 
-/// Time to 90 %, truly 10 to 25 days away, from 30 days of history.
-fn crossing(family: &str) {
+/// Time to a threshold, truly 10 to 25 days away, from 30 days of history: median of told over true, and
+/// share in the 80 % interval.
+fn crossing(family: &str) -> (f64, f64) {
     let (rng, local) = (&mut ChaCha8Rng::seed_from_u64(90), LocalTime::utc());
     let (mut ratio, mut inside) = (Vec::new(), 0.0);
     for _ in 0..COUNT {
@@ -120,4 +150,5 @@ fn crossing(family: &str) {
         at(0.75),
         100.0 * inside / ratio.len() as f64
     );
+    (at(0.5), inside / ratio.len() as f64)
 }

@@ -100,8 +100,15 @@ pub(crate) fn case(traces: &Traces, kind: &str, seed: u64) -> Made {
     y.truncate(n);
     if kind == "perm_trend" {
         y.iter_mut().for_each(|v| *v *= 0.4);
-        let sd = spread_of_days(&y);
-        slope = (sd * rng.random_range(0.9..1.8)).clamp(0.9, 3.0)
+        // Days that vary more than a slope can show are drawn again: below 4.5 standard errors of a
+        // slope through seven such days even who knew the noise would miss some.
+        let mut sd = spread_of_days(&y);
+        while sd * 4.5 / 28f64.sqrt() > 3.0 {
+            y = shuffled(rng).iter().take(n).map(|v| 0.4 * v).collect();
+            sd = spread_of_days(&y);
+        }
+        let errors = sd / 28f64.sqrt();
+        slope = (errors * rng.random_range(4.5..9.0)).clamp(0.9, 3.0f64.max(4.5 * errors))
             * if rng.random_bool(0.5) { 1.0 } else { -1.0 };
         for (i, v) in y.iter_mut().enumerate() {
             *v += slope * (i as f64 - if slope > 0.0 { 0.0 } else { n as f64 }) / DAY as f64;
@@ -124,6 +131,7 @@ pub(crate) fn case(traces: &Traces, kind: &str, seed: u64) -> Made {
         "lookback_hours": lookback, "threshold": null, "samples": samples,
     });
     let truth = Truth {
+        id: format!("{kind}-{seed}"),
         label: Some(label.to_string()),
         accept,
         slope_per_day: Some(slope),

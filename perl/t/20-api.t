@@ -16,7 +16,7 @@ use PVE::JSONSchema;
 require PVE::API2::Foresight;
 
 my @CLASSES = ('PVE::API2::Foresight', map { "PVE::API2::Foresight::$_" }
-        qw(Backfill MigrationSettings PenaltyConfig Recommendations Trends));
+        qw(Backfill Backtest MigrationSettings Outcomes PenaltyConfig Recommendations Trends));
 
 # The same schema, but what it does not name is an error.
 my sub strict($schema) {
@@ -67,13 +67,13 @@ subtest 'schemas verify' => sub {
     }
 };
 
-cluster();
+cluster(hours => 360); # a replay judges what comes after two weeks of warm-up
 
 subtest 'indexes list what is there' => sub {
     my %children = map { ($_->{name} => 1) } call('GET', '')->@*;
     is_deeply(
         [sort keys %children],
-        [qw(backfill migration-settings penalty-config recommendations status trends)], 'all subtrees',
+        [qw(backfill backtest migration-settings outcomes penalty-config recommendations status trends)], 'all subtrees',
     );
     for my $child (sort keys %children) {
         ok(info('GET', $child) || info('POST', $child), "$child is a path");
@@ -90,7 +90,7 @@ subtest 'indexes list what is there' => sub {
 
 subtest 'answers are as declared' => sub {
     my @paths = (
-        'status', 'recommendations', 'migration-settings', 'penalty-config', 'trends/nodes', 'trends/guests',
+        'status', 'recommendations', 'outcomes', 'backtest', 'migration-settings', 'penalty-config', 'trends/nodes', 'trends/guests',
         'trends/nodes/pve1', 'trends/guests/100',
     );
     declared('GET', $_, call('GET', $_)) for @paths;
@@ -102,7 +102,7 @@ subtest 'answers say what they should' => sub {
     my ($move) = $advice->{recommendations}->@*;
     like($move->{name} // '', qr/^zz-secret-[03]$/, 'a busy guest is to move') or diag(explain($advice));
     is($move->{source}, 'pve1', 'off the busy node');
-    my $json = PVE::Foresight::Advice::visible($advice, PVE::Foresight::Rights->of_caller());
+    my $json = PVE::Foresight::Visible::advice($advice, PVE::Foresight::Rights->of_caller());
     unlike(encode_json($json), qr/"(vmid|order|confidence|now)":"/, 'numbers are numbers');
     is(scalar(call('GET', 'trends/nodes')->@*), 3, 'all nodes');
     is(scalar(call('GET', 'trends/guests')->@*), 12, 'all guests');
@@ -112,6 +112,10 @@ subtest 'answers say what they should' => sub {
     cmp_ok(scalar($cpu->{buckets}->@*), '<=', 20, 'thinned');
     is($guest->{quality}->{entity}, 'guest 100', 'its quality');
     ok(call('GET', 'status')->{store}, 'there is a store');
+    my $outcomes = call('GET', 'outcomes');
+    is_deeply([map { $_->{vmid} } $outcomes->{outcomes}->@*], [105], 'the guest that moved');
+    is(scalar($outcomes->{outcomes}->[0]->{windows}->@*), 3, 'judged after three windows');
+    is($outcomes->{guests}->[0]->{previous_migrations}, 1, 'and counted');
 };
 
 subtest 'mistakes are told where they belong' => sub {

@@ -53,7 +53,7 @@ for my $user (sort keys %MATRIX) {
     subtest $user => sub {
         ok(may($user, 'GET', $_), "index /$_") for '', 'trends';
         is(may($user, 'GET', $_), $wanted->{read}, "GET /$_")
-            for qw(status recommendations migration-settings penalty-config);
+            for qw(status recommendations outcomes backtest migration-settings penalty-config);
         is(may($user, 'PUT', 'migration-settings', 'trend-weight' => 60), $wanted->{change}, 'PUT settings');
         is(may($user, 'PUT', 'penalty-config', cpu_threshold => 80), $wanted->{change}, 'PUT expert values');
         is(may($user, 'DELETE', 'penalty-config'), $wanted->{change}, 'DELETE expert values');
@@ -70,7 +70,7 @@ for my $user (sort keys %MATRIX) {
         is(may($user, 'GET', 'trends/guests/4711'), 0, 'an unknown guest') if $user =~ m/^(one|none)/;
 
         return if !$wanted->{read};
-        for my $path ('status', 'recommendations', 'migration-settings') {
+        for my $path ('status', 'recommendations', 'outcomes', 'backtest', 'migration-settings') {
             my $answer = as($user, 'GET', $path);
             my @leaked = grep { !$visible{$_} } told($answer)->@*;
             is_deeply(\@leaked, [], "/$path tells of no other guest");
@@ -97,12 +97,25 @@ subtest 'advice for who may not see everything' => sub {
     is_deeply([map { $_->{name} } $hidden->{nodes}->@*], ['pve1', 'pve3'], 'nor the node itself');
 };
 
+subtest 'outcomes for who may not see everything' => sub {
+    my $limited = as('mixed@pve', 'GET', 'outcomes');
+    is_deeply([$limited->@{qw(outcomes guests)}], [[], []], 'no move of others, nor are they counted by guest');
+    is($limited->{withheld}, 2, 'but that there are some');
+    my $replay = as('mixed@pve', 'GET', 'backtest');
+    is_deeply([map { $_->{migrations}->@* } $replay->{outcomes}->@*], [], 'nor in a replay');
+    cmp_ok($replay->{withheld}, '>', 0, 'which says so');
+    is($replay->{outcomes}->[0]->{moves}, 1, 'but its figures are those of all');
+    ok(exists($limited->{accuracy}->{'24h'}), 'how good advice is concerns everybody');
+    is_deeply(as('hidden@pve', 'GET', 'outcomes')->{outcomes}, [], 'no move to a hidden node');
+};
+
 subtest 'what an engine of tomorrow adds stays in until it is known to be harmless' => sub {
-    require PVE::Foresight::Advice;
+    require PVE::Foresight::Visible;
     PVE::RPCEnvironment::get()->set_user('mixed@pve');
     my $rights = PVE::Foresight::Rights->of_caller();
     my $reply = {
         now => 1, summary => 'zz-secret-1 is hot', warnings => ['101.conf is odd'], novelty => 'zz-secret-1',
+        crs => { scheduler => 'dynamic', ha_guests => 2, next_move => { vmid => 101 }, text => 'moves zz-secret-1' },
         nodes => [{ name => 'pve1', guests => 2, loudest => 'zz-secret-1' }],
         recommendations => [{ order => 1, vmid => 101, name => 'zz-secret-1', source => 'pve1', target => 'pve2' }],
         considered => [{
@@ -115,9 +128,9 @@ subtest 'what an engine of tomorrow adds stays in until it is known to be harmle
         }],
     };
     is_deeply(
-        PVE::Foresight::Advice::visible($reply, $rights),
+        PVE::Foresight::Visible::advice($reply, $rights),
         {
-            now => 1, withheld => 1,
+            now => 1, withheld => 1, crs => { scheduler => 'dynamic' },
             summary => '0 recommended migrations may be shown to you; 1 entries about guests or nodes that you'
                 . ' may not audit are withheld.',
             warnings => ['warnings may name what you may not audit, and are left out'],

@@ -115,7 +115,7 @@ subtest 'a file that cannot be used gives the defaults, a warning, and stays as 
         is($reply->{settings}->{'trend-weight'}, 60, "$kind: the defaults hold");
         ok($reply->{refused}, "$kind: says why") and like($reply->{warnings}->[0], qr/\w/, 'and warns');
         is(call('GET', 'status')->{settings}->{refused}, $reply->{refused}, "$kind: so does the status");
-        ok(call('GET', 'recommendations'), "$kind: there is advice");
+        like(join("\n", call('GET', 'recommendations')->{warnings}->@*), qr/^settings: /m, "$kind: so does the advice");
         for my $change (
             sub { put('trend-weight' => 10) },
             sub { put_expert(cpu_threshold => 70) },
@@ -129,6 +129,7 @@ subtest 'a file that cannot be used gives the defaults, a warning, and stays as 
     unlink($FILE);
     mkdir($FILE);
     like(get()->{refused}, qr/foresight\.cfg/, 'unreadable: says which file');
+    like(call('GET', 'recommendations')->{warnings}->[0], qr/foresight\.cfg/, 'unreadable: so does the advice');
     like(error_of(sub { put('trend-weight' => 10) }), qr/foresight\.cfg/, 'unreadable: a change is refused');
     rmdir($FILE);
 };

@@ -4,6 +4,7 @@
 //! before ([`View`] shows nothing else), its moves hold from then on, and the overload that
 //! follows is counted. `docs/backtest.md` says what is measured and what came out.
 
+mod claims;
 mod crs;
 mod lived;
 mod ours;
@@ -16,6 +17,7 @@ mod simulated;
 mod snapshot;
 mod stored;
 
+pub use claims::{Claim, Judged};
 pub use lived::{Lived, Relocation, View};
 pub use policy::Policy;
 pub use recording::{Demand, Machine, Recording, Tenant};

@@ -1,6 +1,7 @@
 //! Our own advice, followed at once: the same outlook, states and plan as `recommend`, made from
 //! a recording instead of the store.
 
+use super::claims::Claim;
 use super::lived::{Lived, Relocation, View};
 use super::recording::Recording;
 use crate::model::{Bytes, Cores, GuestStatus, HOUR, Inventory, Migration, UnixTime};
@@ -8,7 +9,7 @@ use crate::outcome::Experience;
 use crate::outlook::{
     GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings,
 };
-use crate::recommend::{Constraints, Plan, Question, plan, states};
+use crate::recommend::{Constraints, Plan, Question, Step, plan, states};
 use crate::series::{LocalTime, Point};
 use crate::settings::PenaltyConfig;
 use crate::trend::{Nature, Trend, in_parallel};
@@ -42,14 +43,21 @@ impl<'a> Ours<'a> {
     }
 
     /// The moves that are recommended now.
-    pub(super) fn decide(&mut self, view: &View) -> Vec<Relocation> {
+    pub(super) fn decide(&mut self, view: &View) -> Vec<(Relocation, Option<Claim>)> {
         let (outlook, _, plan) = self.advise(view);
         let index = |vmid| self.recording.guests.iter().position(|g| g.vmid == vmid);
-        let relocation = |step: &crate::recommend::Step| {
-            Some(Relocation { guest: index(outlook.guests[step.guest].vmid)?, to: step.target })
+        let claimed = |step: &Step| {
+            let guest = index(outlook.guests[step.guest].vmid)?;
+            let claim = Claim {
+                confidence: step.confidence.percent,
+                parts: step.confidence.parts.iter().map(|p| (p.name, p.value)).collect(),
+                core_hours: step.benefit.core_hours,
+                horizon_hours: outlook.horizon().round() as usize,
+            };
+            Some((Relocation { guest, to: step.target }, Some(claim)))
         };
-        let moves: Vec<Relocation> = plan.steps.iter().filter_map(relocation).collect();
-        for m in &moves {
+        let moves: Vec<_> = plan.steps.iter().filter_map(claimed).collect();
+        for (m, _) in &moves {
             self.nodes[view.lived.hosts[m.guest]] = None;
             self.nodes[m.to] = None;
         }
@@ -71,7 +79,7 @@ impl<'a> Ours<'a> {
                 constraints: &Constraints::new(&inventory),
                 config: self.config,
                 experience: &Experience::default(),
-                local_hour: self.local.hour(view.now()) as u8,
+                local: self.local,
             })
         };
         (outlook, inventory, plan)

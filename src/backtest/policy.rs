@@ -1,5 +1,6 @@
 //! The policies that are compared.
 
+use super::claims::Claim;
 use super::lived::{Relocation, View};
 use super::ours::Ours;
 use super::recording::Recording;
@@ -81,13 +82,14 @@ impl<'a> Decider<'a> {
         }
     }
 
-    /// The moves to make now.
-    pub(super) fn decide(&mut self, view: &View) -> Vec<Relocation> {
+    /// The moves to make now; ours come with what is claimed of them.
+    pub(super) fn decide(&mut self, view: &View) -> Vec<(Relocation, Option<Claim>)> {
+        let plain = |moves: Vec<Relocation>| moves.into_iter().map(|m| (m, None)).collect();
         match self {
             Self::None => Vec::new(),
-            Self::Snapshot => snapshot::decide(view),
-            Self::PveCrs => crs::decide(view).into_iter().collect(),
-            Self::Relief { threshold } => relief::decide(view, *threshold),
+            Self::Snapshot => plain(snapshot::decide(view)),
+            Self::PveCrs => plain(crs::decide(view).into_iter().collect()),
+            Self::Relief { threshold } => plain(relief::decide(view, *threshold)),
             Self::Ours(ours) => ours.decide(view),
         }
     }

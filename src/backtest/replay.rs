@@ -1,5 +1,6 @@
 //! The replay itself: hour after hour, first the decision, then the demand that it could not know.
 
+use super::claims::{self, Judged};
 use super::lived::{Lived, Relocation, View};
 use super::policy::{Decider, Policy};
 use super::recording::{Demand, Recording};
@@ -84,6 +85,9 @@ pub struct Outcome {
     pub days: Vec<Day>,
     /// All migrations.
     pub migrations: Vec<Migration>,
+    /// Our moves with what was claimed of them and what came of each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub judged: Vec<Judged>,
 }
 
 /// Several policies over the same demand.
@@ -201,7 +205,7 @@ impl Course<'_> {
         let begun = recording.start + bounds.warm_up as i64 * HOUR;
         let day = |d| Day { start: begun + d as i64 * DAY, ..Day::default() };
         let mut days: Vec<Day> = (0..bounds.judged.div_ceil(24)).map(day).collect();
-        let (mut gib_moved, mut earlier) = (0.0, 0);
+        let (mut gib_moved, mut earlier, mut claimed) = (0.0, 0, Vec::new());
         for hour in 0..bounds.warm_up + bounds.judged {
             let past = recorded.partition_point(|(from, _)| *from <= hour);
             let happened: Vec<Relocation> = recorded[..past].iter().map(|(_, m)| *m).collect();
@@ -214,12 +218,18 @@ impl Course<'_> {
                 continue;
             };
             let view = View::new(recording, &self.rules, &lived);
-            let moves = match policy {
-                Policy::AsItWas => happened,
+            let decided = match policy {
+                Policy::AsItWas => happened.into_iter().map(|m| (m, None)).collect(),
                 _ if judged % bounds.every == 0 => decider.decide(&view),
                 _ => Vec::new(),
             };
-            let moves = valid(moves, &lived);
+            let moves = valid(decided.iter().map(|(m, _)| *m), &lived);
+            let mut hosts = lived.hosts.clone();
+            for (m, claim) in decided {
+                let judge = |claim| claims::judge(recording, self.limits, &hosts, hour, m, claim);
+                claimed.extend(claim.map(judge));
+                hosts[m.guest] = m.to;
+            }
             gib_moved += moves.iter().map(|m| view.last_hour(m.guest).1 / GIB).sum::<f64>();
             let day = &mut days[judged / 24];
             day.moves += moves.len();
@@ -242,6 +252,7 @@ impl Course<'_> {
             returns_7d: returns(&lived.moves, earlier, 7 * DAY),
             days,
             migrations: lived.moves.split_off(earlier),
+            judged: claimed,
         }
     }
 
@@ -277,8 +288,8 @@ impl Course<'_> {
 }
 
 /// Without moves that lead nowhere.
-fn valid(moves: Vec<Relocation>, lived: &Lived) -> Vec<Relocation> {
-    moves.into_iter().filter(|m| lived.hosts[m.guest] != m.to).collect()
+fn valid(moves: impl Iterator<Item = Relocation>, lived: &Lived) -> Vec<Relocation> {
+    moves.filter(|m| lived.hosts[m.guest] != m.to).collect()
 }
 
 /// Moves from number `first` on of a guest to a node that it had left less than `seconds` before.

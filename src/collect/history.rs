@@ -30,11 +30,15 @@ pub enum Subject {
     Storage(String, String),
 }
 
-/// Files below `root`: one for each node, guest and storage, that of PVE 9 where there are two.
+/// Files of history by whose they are, that of PVE 9 first.
+pub type Files = BTreeMap<Subject, Vec<PathBuf>>;
+
+/// Files below `root` by node, guest and storage, that of PVE 9 first. After an upgrade the one of
+/// PVE 8 may still hold what was before.
 ///
 /// # Errors
 /// When `root` is no folder or holds none of PVE's.
-pub fn history_files(root: &Path) -> Result<(BTreeMap<Subject, PathBuf>, Vec<Warning>)> {
+pub fn history_files(root: &Path) -> Result<(Files, Vec<Warning>)> {
     let tree = Tree::open(root)?;
     let mut walk = Walk { tree: &tree, files: BTreeMap::new(), warnings: Vec::new(), folders: 0 };
     for folder in NODES {
@@ -58,7 +62,7 @@ pub fn history_files(root: &Path) -> Result<(BTreeMap<Subject, PathBuf>, Vec<War
 
 struct Walk<'a> {
     tree: &'a Tree,
-    files: BTreeMap<Subject, PathBuf>,
+    files: Files,
     warnings: Vec<Warning>,
     /// Folders found.
     folders: usize,
@@ -69,7 +73,8 @@ impl Walk<'_> {
     fn folder(&mut self, folder: &str, subject: impl Fn(&str) -> Option<Subject>) {
         for name in self.names(folder).into_iter().filter(|name| !name.ends_with(".old")) {
             if let Some(subject) = subject(&name) {
-                self.files.insert(subject, self.tree.path(folder).join(name));
+                let files = self.files.entry(subject).or_default();
+                files.insert(0, self.tree.path(folder).join(name));
             }
         }
     }

@@ -29,7 +29,7 @@ mod tree;
 pub use cluster::{Members, Place};
 pub use counters::Counters;
 pub use history::{
-    Span, SpanRow, Subject, guest_history, guest_sample, history_bytes, history_files,
+    Files, Span, SpanRow, Subject, guest_history, guest_sample, history_bytes, history_files,
     node_history, node_sample, storage_history, storage_sample,
 };
 pub use inventory::inventory;

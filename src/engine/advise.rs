@@ -1,28 +1,24 @@
 //! From a plan to the reply: names instead of indices, reasons for everybody, one summary.
 
+use super::command::command;
 use crate::api::{
     ConsideredMove, NodeReply, RecommendReply, Recommendation, SkippedGuest, Weighing,
 };
 use crate::evidence::{TrendEvidence, explanation};
-use crate::model::{GuestFacts, GuestKind, GuestStatus, UnixTime};
+use crate::model::{GuestFacts, GuestStatus, UnixTime};
 use crate::outlook::{GuestOutlook, NodeOutlook};
 use crate::recommend::{
-    Considered, Limits, NodeState, Plan, Question, State, Step, overload, plan,
+    BlockerCode, Considered, Limits, NodeState, Plan, Question, State, Step, overload, plan,
 };
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Plans and words the reply.
 pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) -> RecommendReply {
     let plan = plan(q);
     let steps = plan.steps.iter().enumerate();
     let mut all_warnings = warnings;
-    if !q.constraints.knows_storages() {
-        all_warnings.push(
-            "storages, disks, HA rules and tags are not known: give --inventory, or check them \
-             before you move a guest"
-                .into(),
-        );
-    }
+    all_warnings.extend(unknown(q));
+    all_warnings.extend(plan.balancer.will_act.then(|| plan.balancer.text.clone()));
     RecommendReply {
         now: q.outlook.now,
         data_until,
@@ -33,9 +29,19 @@ pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) 
         overload_before: plan.before,
         overload_after: plan.after,
         horizon_hours: q.outlook.horizon().round(),
+        trend_hours: crate::trend::TREND_HOURS,
         summary: summary(q, &plan),
+        crs: plan.balancer,
+        changes: None,
         warnings: all_warnings,
     }
+}
+
+/// What nobody could check.
+pub(super) fn unknown(q: &Question) -> Option<String> {
+    let text = "storages, disks, HA rules and tags are not known: give --inventory, or check them \
+                before you move a guest";
+    (!q.constraints.knows_storages()).then(|| text.into())
 }
 
 fn nodes(q: &Question) -> Vec<NodeReply> {
@@ -45,7 +51,7 @@ fn nodes(q: &Question) -> Vec<NodeReply> {
     all.map(|(index, ((node, state), load))| NodeReply {
         name: node.name.clone(),
         state: state.state,
-        urgency: state.state.urgency(),
+        urgency: state.urgency,
         findings: state.findings.clone(),
         maxcpu: node.cores,
         maxmem: node.memory,
@@ -73,6 +79,7 @@ fn weighing(step: &Step) -> Weighing {
         cost: step.cost,
         source_peaks: step.source_peaks,
         target_peaks: step.target_peaks,
+        window: step.window.clone(),
     }
 }
 
@@ -90,30 +97,14 @@ fn recommendation(q: &Question, step: &Step, earlier: &[Step]) -> Recommendation
         kind: guest.kind,
         source: source.name.clone(),
         target: target.name.clone(),
-        urgency: q.states[step.source].state.urgency(),
+        urgency: q.states[step.source].urgency,
         confidence: step.confidence.percent,
         confidence_parts: step.confidence.clone(),
         decision_explanation: explanation(q, step, earlier),
         trend_evidence: TrendEvidence::of(q, step),
-        command: command(q, guest, step, &target.name),
+        command: command(q, guest.vmid, Some(&step.cost), &target.name),
+        concerns: step.concerns.clone(),
         weighing: weighing(step),
-    }
-}
-
-/// What an admin can paste on the source node. HA guests go through the HA manager.
-fn command(q: &Question, guest: &GuestOutlook, step: &Step, target: &str) -> String {
-    let vmid = guest.vmid;
-    let facts = q.inventory.guest(vmid);
-    let kind = if guest.kind == GuestKind::Lxc { "ct" } else { "vm" };
-    if facts.is_some_and(|f| f.ha.is_some()) {
-        return format!("ha-manager migrate {kind}:{vmid} {target}");
-    }
-    match guest.kind {
-        GuestKind::Lxc => format!("pct migrate {vmid} {target} --restart"),
-        GuestKind::Qemu if step.cost.local_disks.0 > 0.0 => {
-            format!("qm migrate {vmid} {target} --online --with-local-disks")
-        }
-        GuestKind::Qemu => format!("qm migrate {vmid} {target} --online"),
     }
 }
 
@@ -212,11 +203,32 @@ fn summary(q: &Question, plan: &Plan) -> String {
         );
     }
     let why = match plan.considered.len() {
-        0 => "no guest there can move to a node that would stay below its thresholds".to_string(),
+        0 => format!("no guest there can move: {}", held(plan)),
         1 => format!("the one move that was weighed {}", plan.considered[0].reason),
         n => format!("none of the {n} moves that were weighed is worth it now"),
     };
     format!("{} in trouble, but {why} (looked at {looked}).", listed(&troubled))
+}
+
+/// What keeps most guests of troubled nodes where they are.
+fn held(plan: &Plan) -> &'static str {
+    use BlockerCode as C;
+    let reason = |code: C| match code {
+        C::CrsBalanced => "they are left to PVE's own balancer",
+        C::Cooldown | C::PingPong | C::FailedBefore => "they have moved not long ago",
+        C::MemoryCapacity | C::N1Reserve | C::Overload | C::TooManyCores => {
+            "no node has room for them that would stay below its thresholds"
+        }
+        C::NodeOffline | C::NodeMaintenance => "the other nodes are offline or in maintenance",
+        _ => "rules, storages, devices or tags keep them there",
+    };
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for skipped in &plan.skipped {
+        let reasons: BTreeSet<&str> = skipped.blockers.iter().map(|b| reason(b.code)).collect();
+        reasons.into_iter().for_each(|r| *counts.entry(r).or_default() += 1);
+    }
+    let most = counts.into_iter().max_by_key(|(_, count)| *count);
+    most.map_or("no move would take enough away", |(reason, _)| reason)
 }
 
 /// Names for a sentence: all of a few, the first of many.

@@ -3,7 +3,11 @@
 
 mod advise;
 mod backtest;
+mod changes;
+mod command;
+mod explain;
 mod export;
+mod growth;
 mod import;
 mod lines;
 mod outcomes;
@@ -13,23 +17,27 @@ mod status;
 mod thin;
 
 use crate::api::{
-    AppendReply, CollectReply, CompressReply, HistoryReply, LineError, QualityEntry, QualityReply,
-    RecommendReply, StatsReply, StatusReply, TrendsReply, VerifyReply,
+    AppendReply, CollectReply, CompressReply, HistoryReply, LineError, Only, QualityEntry,
+    QualityReply, RecommendReply, StabilityReply, StatsReply, StatusReply, TrendsReply,
+    VerifyReply,
 };
 use crate::collect::{Counters, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
-use crate::model::{GuestSample, HOUR, Inventory, NodeSample, Tick, UnixTime, Vmid};
+use crate::model::{
+    GuestMetric, GuestSample, HOUR, Inventory, Metric, NodeSample, Tick, UnixTime, Vmid,
+};
 use crate::recommend::{Constraints, Question, states};
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
 use crate::store::{Appended, Entity, Reader, Retention, Writer};
 use crate::trend::cases::answer_numbered;
 pub use backtest::BacktestRequest;
+pub use changes::changes;
 pub use export::{ExportFormat, ExportRequest};
 pub use import::{ImportRequest, ImportSource, Progress, Report};
 use lines::{Line, Lines, MAX_LINE};
 pub use outcomes::OutcomesRequest;
-use prepare::History;
+use prepare::{DECISIVE, History};
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -61,6 +69,8 @@ pub struct TrendsRequest {
     pub node: Option<String>,
     /// Only this guest.
     pub guest: Option<Vmid>,
+    /// Only nodes or only guests.
+    pub only: Option<Only>,
     /// Effective settings: thresholds to project to.
     pub config: PenaltyConfig,
 }
@@ -252,16 +262,27 @@ impl Engine {
     pub fn trends(&self, request: &TrendsRequest) -> Result<TrendsReply> {
         let reader = Reader::open(&self.state)?;
         let (now, _) = self.moment(&reader, request.now)?;
-        let history = History::load(&reader, now, request.lookback_hours)?;
+        // Of one node or guest the values of all the others are not worth the wait.
+        let all = request.node.is_none() && request.guest.is_none();
+        let wanted = if all { GuestMetric::ALL } else { &[] };
+        let history = History::load(&reader, now, request.lookback_hours, wanted)?;
         report::trends(&history, request, &local_time(now))
+    }
+
+    /// Which of two nodes is steadier over the request's window.
+    pub fn compare_node_stability(
+        &self,
+        request: &TrendsRequest,
+        nodes: [&str; 2],
+    ) -> Result<StabilityReply> {
+        let all =
+            TrendsRequest { node: None, guest: None, only: Some(Only::Nodes), ..request.clone() };
+        report::compare(&self.trends(&all)?, nodes)
     }
 
     /// The advice, from the store and an inventory.
     pub fn recommend(&self, request: &RecommendRequest) -> Result<RecommendReply> {
-        let reader = Reader::open(&self.state)?;
-        let (now, tick) = self.moment(&reader, request.now)?;
-        let inventory = inventory_of(request.inventory.as_deref(), &tick, now)?;
-        self.recommend_with(request, inventory)
+        self.ask(request, None, |q, until, warnings| Ok(advise::advise(q, until, warnings)))
     }
 
     /// The advice, with an inventory at hand.
@@ -270,10 +291,28 @@ impl Engine {
         request: &RecommendRequest,
         inventory: Inventory,
     ) -> Result<RecommendReply> {
+        let advise = |q: &Question, until, warnings| Ok(advise::advise(q, until, warnings));
+        self.ask(request, Some(inventory), advise)
+    }
+
+    /// Puts everything together that decisions read, and has it answered: the question, the time of
+    /// the newest sample, and what was odd so far.
+    fn ask<T>(
+        &self,
+        request: &RecommendRequest,
+        known: Option<Inventory>,
+        answer: impl FnOnce(&Question, UnixTime, Vec<String>) -> Result<T>,
+    ) -> Result<T> {
         let reader = Reader::open(&self.state)?;
         let (now, tick) = self.moment(&reader, request.now)?;
+        let inventory = match (known, &request.inventory) {
+            (Some(inventory), _) => inventory,
+            (None, None) => Inventory::from_tick(&tick),
+            (None, Some(path)) if path.is_dir() => inventory(path, now)?,
+            (None, Some(path)) => read_inventory(path)?,
+        };
         let lookback = request.config.settings.analysis_lookback.hours().0 as u32;
-        let history = History::load(&reader, now, lookback)?;
+        let history = History::load(&reader, now, lookback, &DECISIVE)?;
         let local = local_time(now);
         let inventory = current(inventory, &tick);
         let outlook = prepare::outlook(&history, &inventory, &request.config, &local);
@@ -286,7 +325,7 @@ impl Engine {
             constraints: &Constraints::new(&inventory),
             config: &request.config,
             experience: &experience,
-            local_hour: local.hour(now) as u8,
+            local: &local,
         };
         let mut warnings: Vec<String> =
             inventory.warnings.iter().map(ToString::to_string).collect();
@@ -298,7 +337,7 @@ impl Engine {
                 report::date(now)
             ));
         }
-        Ok(advise::advise(&question, tick.ts, warnings))
+        answer(&question, tick.ts, warnings)
     }
 
     /// The moment to analyse as of, with the newest tick then: the one asked for; else the clock,

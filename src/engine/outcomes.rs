@@ -8,7 +8,9 @@ use super::{Engine, RecommendRequest, local_time};
 use crate::api::{GuestOutcomes, OutcomeEntry, OutcomesReply, RecommendReply};
 use crate::collect::inventory;
 use crate::error::{Error, Kind, Result};
-use crate::model::{DAY, GuestMetric, HOUR, Inventory, Migration, NodeMetric, UnixTime, Vmid};
+use crate::model::{
+    DAY, GuestMetric, HOUR, Inventory, Metric, Migration, NodeMetric, UnixTime, Vmid,
+};
 use crate::outcome::{
     Advice, Experience, GuestRecord, Ledger, Limits, NodeRecord, Outcome, Scene, Span, Tally,
     Verdict, calculate_outcome_accuracy, calibration, judge,
@@ -363,7 +365,9 @@ impl<'a> Study<'a> {
         for (time, span, i) in due {
             let history = match before.take() {
                 Some((of, history)) if of == time => history,
-                _ => History::load(self.reader, time.saturating_sub(1), LOOKBACK)?,
+                _ => {
+                    History::load(self.reader, time.saturating_sub(1), LOOKBACK, GuestMetric::ALL)?
+                }
             };
             let fleets = match after.take() {
                 Some((of, same, fleets)) if (of, same) == (time, span) => fleets,

@@ -20,6 +20,10 @@ const PROFILE: i64 = 14 * DAY;
 /// What "now" is the mean of: the present counts for days in what is expected, so it must not hang
 /// on a few minutes.
 const CURRENT: i64 = HOUR;
+/// What a decision reads of guests.
+pub(super) const DECISIVE: [GuestMetric; 4] =
+    [GuestMetric::Cpu, GuestMetric::Memory, GuestMetric::MemoryHost, GuestMetric::DiskWrite];
+
 /// Stored rows around `now`, in the resolutions that analysis uses.
 pub(super) struct History {
     /// Moment of the analysis.
@@ -38,8 +42,14 @@ struct Found<'a, M> {
 }
 
 impl History {
-    /// Loads what `lookback_hours` before `now` needs. O(bytes of the hourly tier).
-    pub(super) fn load(reader: &Reader, now: UnixTime, lookback_hours: u32) -> Result<Self> {
+    /// Loads what `lookback_hours` before `now` needs. O(bytes of the hourly tier). These metrics
+    /// of guests are made ready, others on demand.
+    pub(super) fn load(
+        reader: &Reader,
+        now: UnixTime,
+        lookback_hours: u32,
+        guest_metrics: &[GuestMetric],
+    ) -> Result<Self> {
         let hour = now - now.rem_euclid(HOUR);
         let start = hour - PROFILE;
         let mut coarse = Vec::new();
@@ -49,6 +59,7 @@ impl History {
         }
         coarse.push(reader.fleet(start..hour, Resolution::Hourly, Detail::Typical)?);
         let recent = reader.fleet(hour - HOUR..now + 1, Resolution::Raw, Detail::Typical)?;
+        coarse.iter().chain([&recent]).for_each(|fleet| fleet.decode(&[], guest_metrics));
         Ok(Self { now, coarse, recent })
     }
 
@@ -69,6 +80,11 @@ impl History {
     /// Guests that are there, in order of their numbers.
     pub(super) fn guest_tracks(&self) -> Vec<&GuestTrack> {
         self.newest().guests.iter().filter(|g| g.present).collect()
+    }
+
+    /// Guests that are or were there, in order of their numbers.
+    pub(super) fn known_tracks(&self) -> impl Iterator<Item = &GuestTrack> {
+        self.newest().guests.iter()
     }
 
     /// Whether the node was seen online last.
@@ -129,7 +145,7 @@ impl History {
     }
 
     /// All capacities and placements of a guest, oldest first.
-    fn past_of(&self, track: &GuestTrack) -> (Vec<Placement>, Vec<Capacity>) {
+    pub(super) fn past_of(&self, track: &GuestTrack) -> (Vec<Placement>, Vec<Capacity>) {
         let (mut placements, mut capacities) = (Vec::new(), Vec::new());
         for fleet in self.coarse.iter().chain([&self.recent]) {
             let Some(place) = place_of(fleet, track) else { continue };
@@ -149,7 +165,8 @@ impl History {
         newest(&self.past_of(track).1)
     }
 
-    fn node_capacities(&self, name: &str) -> Vec<Capacity> {
+    /// Sizes of a node, oldest first.
+    pub(super) fn node_capacities(&self, name: &str) -> Vec<Capacity> {
         let fleets = self.coarse.iter().chain([&self.recent]);
         fleets.filter_map(|f| Some(&f.nodes[f.node(name)?].capacities)).flatten().copied().collect()
     }

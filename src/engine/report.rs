@@ -1,13 +1,18 @@
 //! Replies about what is stored and how it develops.
 
-use super::TrendsRequest;
 use super::prepare::History;
-use crate::api::{GuestTrends, HistoryReply, MetricHistory, MetricTrend, NodeTrends, TrendsReply};
+use super::{TrendsRequest, growth};
+use crate::api::{
+    GuestTrends, HistoryReply, MetricHistory, MetricTrend, NodeTrends, Only, StabilityReply,
+    TrendsReply,
+};
 use crate::error::{Error, Kind, Result};
-use crate::model::{Bucket, GuestMetric, Metric, NodeMetric, Unit, UnixTime};
+use crate::model::{Bucket, GuestMetric, Metric, Migration, NodeMetric, Unit, UnixTime};
 use crate::series::{LocalTime, Point};
 use crate::store::{self, Entity, GuestTrack};
-use crate::trend::{Nature, Params, Scale, Trend, analyze, in_parallel};
+use crate::trend::{
+    Nature, Params, Scale, Trend, analyze, compare_node_stability, in_parallel, plot,
+};
 
 /// Traffic below this is idle.
 const IDLE_BYTES_PER_SECOND: f64 = 10_000.0;
@@ -84,8 +89,8 @@ pub(super) fn trends(
 ) -> Result<TrendsReply> {
     let asked_node = |name: &String| request.node.as_ref().is_none_or(|n| n == name);
     let asked_guest = |t: &&GuestTrack| request.guest.is_none_or(|vmid| vmid == t.vmid);
-    let wants_nodes = request.guest.is_none();
-    let wants_guests = request.node.is_none();
+    let wants_nodes = request.guest.is_none() && request.only != Some(Only::Guests);
+    let wants_guests = request.node.is_none() && request.only != Some(Only::Nodes);
     let names = history.node_names();
     let tracks = history.guest_tracks();
     let asked: Vec<&String> = names.iter().filter(|n| wants_nodes && asked_node(n)).collect();
@@ -108,8 +113,8 @@ pub(super) fn trends(
 
 fn node(history: &History, name: &str, request: &TrendsRequest, local: &LocalTime) -> NodeTrends {
     let moves = history.migrations();
-    let shifts: Vec<UnixTime> =
-        moves.iter().filter(|m| m.from == name || m.to == name).map(|m| m.time).collect();
+    let touches = |m: &Migration| m.from == name || m.to == name;
+    let shifts: Vec<UnixTime> = moves.iter().filter(|m| touches(m)).map(|m| m.time).collect();
     let metrics = NodeMetric::ALL.iter().filter_map(|&metric| {
         let points = history.node_points(name, metric);
         let config = &request.config;
@@ -124,7 +129,7 @@ fn node(history: &History, name: &str, request: &TrendsRequest, local: &LocalTim
         let limit = threshold.map(|t| t.0);
         let params =
             Params { shifts: &shifts, ..params(metric, limit, nature, history, request, local) };
-        trend(metric, &points, &params)
+        trend(metric, &points, &params, request)
     });
     let metrics: Vec<MetricTrend> = metrics.collect();
     let stability = metrics.first().and_then(|m| m.trend.stability);
@@ -133,6 +138,14 @@ fn node(history: &History, name: &str, request: &TrendsRequest, local: &LocalTim
         lookback_hours: request.lookback_hours,
         metrics,
         stability_score: stability,
+        migrations: match request.node {
+            Some(_) => moves.into_iter().filter(touches).collect(),
+            None => Vec::new(),
+        },
+        growth: match request.node {
+            Some(_) => growth::of_node(history, name, request, local),
+            None => Vec::new(),
+        },
     }
 }
 
@@ -148,11 +161,13 @@ fn guest(
             GuestMetric::Memory | GuestMetric::MemoryHost => Nature::Fill,
             _ => Nature::Work,
         };
-        trend(metric, &points, &params(metric, None, nature, history, request, local))
+        let params = params(metric, None, nature, history, request, local);
+        trend(metric, &points, &params, request)
     });
     let metrics: Vec<MetricTrend> = metrics.collect();
     let cpu = metrics.iter().find(|m| m.metric == GuestMetric::Cpu.name());
     let moves = history.migrations().into_iter().filter(|m| m.vmid == track.vmid);
+    let moves: Vec<Migration> = moves.collect();
     GuestTrends {
         vmid: track.vmid,
         name: track.name.clone(),
@@ -160,9 +175,34 @@ fn guest(
         lookback_hours: request.lookback_hours,
         behavior: cpu.and_then(|m| m.trend.behaviour),
         peak_hours: cpu.map(|m| m.trend.peak_hours.clone()).unwrap_or_default(),
-        migrations: moves.collect(),
+        effects: match request.guest {
+            Some(_) => growth::effects(history, track, &moves),
+            None => Vec::new(),
+        },
+        migrations: moves,
         metrics,
     }
+}
+
+/// What says how steady a node is.
+const STEADY: [NodeMetric; 3] = [NodeMetric::Cpu, NodeMetric::Memory, NodeMetric::Iowait];
+
+/// Compares two nodes of the reply by the least steady of CPU, memory and I/O wait.
+pub(super) fn compare(reply: &TrendsReply, names: [&str; 2]) -> Result<StabilityReply> {
+    let trends = |name: &str| -> Result<Vec<&Trend>> {
+        let node = reply.nodes.iter().find(|n| n.node == name);
+        let Some(node) = node else {
+            return Err(Error::new(Kind::NotFound, format!("no node '{name}'")));
+        };
+        let counts = |m: &&MetricTrend| STEADY.iter().any(|s| s.name() == m.metric);
+        Ok(node.metrics.iter().filter(counts).map(|m| &m.trend).collect())
+    };
+    let (first, second) = (trends(names[0])?, trends(names[1])?);
+    let comparison = compare_node_stability(first, second).ok_or_else(|| {
+        let message = "too short a history for a stability; 3 hours are needed";
+        Error::new(Kind::NotFound, message).at(names.join(" and "))
+    })?;
+    Ok(StabilityReply { nodes: names.map(str::to_string), comparison })
 }
 
 /// What to analyse a metric against.
@@ -192,7 +232,14 @@ fn params<'a, M: Metric>(
 }
 
 /// The trend of a metric; `None` where it has no values.
-fn trend<M: Metric>(metric: M, points: &[Point], params: &Params<'_>) -> Option<MetricTrend> {
+fn trend<M: Metric>(
+    metric: M,
+    points: &[Point],
+    params: &Params<'_>,
+    request: &TrendsRequest,
+) -> Option<MetricTrend> {
     let trend: Trend = (!points.is_empty()).then(|| analyze(points, params))?;
-    Some(MetricTrend { metric: metric.name(), unit: metric.unit(), trend })
+    let single = request.node.is_some() || request.guest.is_some();
+    let plot = if single { plot(points, params) } else { None };
+    Some(MetricTrend { metric: metric.name(), unit: metric.unit(), trend, plot })
 }

@@ -5,7 +5,8 @@ use crate::model::Points;
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{Question, Step};
 use crate::score::Contribution;
-use crate::trend::{Behaviour, Direction};
+use crate::settings::Term;
+use crate::trend::{Behaviour, Direction, Trend};
 use serde::Serialize;
 
 /// One thing that spoke for or against a move.
@@ -61,7 +62,8 @@ pub(super) fn factors(q: &Question, step: &Step) -> Vec<Factor> {
     let source = &q.outlook.nodes[step.source];
     let mut all: Vec<Factor> = Vec::new();
     all.push(overload_factor(q, step, source));
-    all.extend(step.source_score.iter().filter_map(|c| problem(source, c)));
+    let days = q.config.settings.analysis_lookback.hours().0 / 24.0;
+    all.extend(step.source_score.iter().filter_map(|c| problem(source, c, days)));
     all.extend(guest_factors(q, step));
     all.extend(target_factors(q, step));
     all.extend(cost_factors(step));
@@ -105,31 +107,45 @@ pub(super) fn source_resource(q: &Question, step: &Step) -> Resource {
 
 /// A penalty of the source in words; terms that only repeat another one's news have none, and
 /// what hardly counted is not worth a line.
-fn problem(source: &NodeOutlook, c: &Contribution) -> Option<Factor> {
+fn problem(source: &NodeOutlook, c: &Contribution, days: f64) -> Option<Factor> {
     if c.points.0.abs() < NOTED {
         return None;
     }
     let name = &source.name;
     let (share, per_day) = (c.observed * 100.0, c.observed * 100.0);
     let factor = match c.term {
-        "cpu_current" => format!("{name} CPU is at {share:.0} % now"),
-        "cpu_spikes" => format!("{name} CPU reaches {share:.0} % in its busy hours"),
-        "cpu_trend" => format!("Guests on {name} grow by {per_day:.1} % of its CPU per day"),
-        "mem_current" => format!("{name} memory is at {share:.0} % now"),
-        "mem_sustained" => format!("{name} memory is at {share:.0} % on average"),
-        "mem_trend" => format!("Guests on {name} grow by {per_day:.1} % of its memory per day"),
-        "mem_overcommit" => {
+        Term::CpuCurrent => format!("{name} CPU is at {share:.0} % now"),
+        Term::CpuSpikes => format!("{name} CPU reaches {share:.0} % in its busy hours"),
+        Term::CpuTrend => match rise(&source.cpu_trend) {
+            Some(rise) => format!("{name} CPU is trending up {rise} over {days:.0} days"),
+            None => format!("Guests on {name} grow by {per_day:.1} % of its CPU per day"),
+        },
+        Term::MemCurrent => format!("{name} memory is at {share:.0} % now"),
+        Term::MemSustained => format!("{name} memory is at {share:.0} % on average"),
+        Term::MemTrend => match rise(&source.mem_trend) {
+            Some(rise) => format!("{name} memory is trending up {rise} over {days:.0} days"),
+            None => format!("Guests on {name} grow by {per_day:.1} % of its memory per day"),
+        },
+        Term::MemOvercommit => {
             format!("{name} has {:.2} times its memory promised to guests", c.observed)
         }
-        "iowait_sustained" => format!("{name} waits for disks {share:.0} % of the time"),
-        "stability" if c.points.0 > 0.0 => {
+        Term::IowaitSustained => format!("{name} waits for disks {share:.0} % of the time"),
+        Term::Stability if c.points.0 > 0.0 => {
             format!("{name} is hard to predict (stability {:.0}/100)", c.observed)
         }
-        "baseline" => format!("{name} CPU is {:.1} sigma above normal for this hour", c.observed),
-        "maintenance" => format!("{name} is in maintenance"),
+        Term::Baseline => {
+            format!("{name} CPU is {:.1} sigma above normal for this hour", c.observed)
+        }
+        Term::Maintenance => format!("{name} is in maintenance"),
         _ => return None,
     };
     Some(Factor { factor, weight: weight(c.points), kind: Kind::Problem })
+}
+
+/// A node's own rise, where one is claimed.
+fn rise(trend: &Trend) -> Option<String> {
+    let slope = trend.slope_per_day.filter(|_| trend.direction == Direction::SustainedIncrease)?;
+    Some(format!("{:+.1} %/day", slope * 100.0))
 }
 
 fn guest_factors(q: &Question, step: &Step) -> Vec<Factor> {
@@ -189,10 +205,16 @@ fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
         kind: Kind::Positive,
     }];
     if let Some(stability) = target.cpu_trend.stability.filter(|s| *s >= STABLE) {
-        let factor = format!("{} is stable (score {stability:.0}/100)", target.name);
+        let falling = match (target.cpu_trend.direction, target.cpu_trend.slope_per_day) {
+            (Direction::SustainedDecrease, Some(slope)) => {
+                format!(", its CPU falling {:+.1} %/day", slope * 100.0)
+            }
+            _ => String::new(),
+        };
+        let factor = format!("{} is stable (score {stability:.0}/100){falling}", target.name);
         all.push(Factor { factor, weight: Weight::Medium, kind: Kind::Positive });
     }
-    if let Some(rise) = step.target_score.iter().find(|c| c.term == "cpu_trend") {
+    if let Some(rise) = step.target_score.iter().find(|c| c.term == Term::CpuTrend) {
         let factor =
             format!("{} CPU would grow by {:.1} % per day", target.name, rise.observed * 100.0);
         all.push(Factor { factor, weight: weight(rise.points), kind: Kind::Concern });

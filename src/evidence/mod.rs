@@ -146,7 +146,7 @@ impl DataNote {
 /// A slope in points of capacity per day, as the plan writes it.
 fn rate(trend: &Trend) -> String {
     match trend.slope_per_day {
-        Some(slope) => format!("{:+.1}%/day", slope * 100.0 + 0.0),
+        Some(slope) => format!("{:+.1}%/day", round(slope * 100.0, 1)),
         None => "unknown".into(),
     }
 }

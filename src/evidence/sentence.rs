@@ -23,7 +23,7 @@ pub fn explanation(q: &Question, step: &Step, earlier: &[Step]) -> String {
     };
     format!(
         "{}{} {}; without {}{role} its busy hours fall from {:.0} % to {:.0} %. {} {} and would \
-         reach {:.0} % instead of {:.0} % {label} in its busy hours.",
+         reach {:.0} % instead of {:.0} % {label} in its busy hours{}.",
         behind(step, earlier),
         source.name,
         trouble(q, source, step, resource),
@@ -34,7 +34,18 @@ pub fn explanation(q: &Question, step: &Step, earlier: &[Step]) -> String {
         calm(target, resource),
         then_there * 100.0,
         now_there * 100.0,
+        later(q, step),
     )
+}
+
+/// When to make the move, where now is not a good time.
+fn later(q: &Question, step: &Step) -> String {
+    match &step.window {
+        Some(window) if window.start > q.outlook.now => {
+            format!("; best made from {}", window.hours())
+        }
+        _ => String::new(),
+    }
 }
 
 fn peaks(resource: Resource, p: &crate::recommend::Peaks) -> (f64, f64) {

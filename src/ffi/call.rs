@@ -110,6 +110,8 @@ pub(super) unsafe fn open(
         // SAFETY: NULL or `len` bytes, as the caller promises.
         let input = unsafe { bytes(input, len) }?;
         let opened = Box::new(Handle(verbs::open(input)?));
+        // Now, so that a child that is forked beside a call never waits for a table being made.
+        crate::store::warm();
         // SAFETY: not NULL and writable, as the caller promises.
         unsafe { engine.write(Box::into_raw(opened)) };
         Ok("{}".to_string())

@@ -205,9 +205,9 @@ pub unsafe extern "C" fn foresight_compress(
 
 /// How nodes and guests develop.
 ///
-/// Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 2160, "node"?: name | "guest"?: vmid,
-/// "settings"?: content of the settings file as a string}. Settings that cannot be read count as
-/// the defaults, with a warning in the answer.
+/// Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 2160, "node"?: name | "guest"?: vmid |
+/// "only"?: "nodes" or "guests", "settings"?: content of the settings file as a string}. Settings
+/// that cannot be read count as the defaults, with a warning in the answer.
 ///
 /// # Safety
 /// As for foresight_collect().
@@ -239,6 +239,42 @@ pub unsafe extern "C" fn foresight_recommend(
 ) -> Status {
     // SAFETY: the caller's promise above.
     unsafe { call::call(engine, input, len, text, verbs::recommend) }
+}
+
+/// A guest against every node: its score there, or what stands in the way.
+///
+/// Request: {"guest": vmid, "target"?: only this node, "now"?, "inventory_path"? | "inventory"?,
+/// "settings"?: as for foresight_recommend()}.
+///
+/// # Safety
+/// As for foresight_collect().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foresight_explain(
+    engine: *const Handle,
+    input: *const c_char,
+    len: usize,
+    text: *mut Text,
+) -> Status {
+    // SAFETY: the caller's promise above.
+    unsafe { call::call(engine, input, len, text, verbs::explain) }
+}
+
+/// An ordered plan that empties a node. Nothing is executed.
+///
+/// Request: {"node": name, "now"?, "inventory_path"? | "inventory"?, "settings"?: as for
+/// foresight_recommend()}.
+///
+/// # Safety
+/// As for foresight_collect().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn foresight_drain(
+    engine: *const Handle,
+    input: *const c_char,
+    len: usize,
+    text: *mut Text,
+) -> Status {
+    // SAFETY: the caller's promise above.
+    unsafe { call::call(engine, input, len, text, verbs::drain) }
 }
 
 /// What became of migrations: each judged after 5 minutes, an hour and a day against what would

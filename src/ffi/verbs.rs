@@ -1,18 +1,18 @@
 //! What each verb does: a request is read, the engine asked, the reply written. No pointers here.
 
 use crate::api::{
-    BacktestRequest, CollectRequest, HistoryRequest, ImportRequest, MomentRequest, OpenRequest,
-    OutcomesRequest, QualityRequest, RecommendRequest, SettingsChange, SettingsReply,
-    SettingsRequest, TrendsRequest,
+    BacktestRequest, CollectRequest, DrainRequest, ExplainRequest, HistoryRequest, ImportRequest,
+    MomentRequest, OpenRequest, OutcomesRequest, QualityRequest, RecommendRequest, SettingsChange,
+    SettingsReply, SettingsRequest, TrendsRequest,
 };
 use crate::backtest::Policy;
 use crate::engine::{self, Engine, EntityRequest, ImportSource, Report};
 use crate::error::{Error, Result};
-use crate::model::{GuestMetric, Metric, NodeMetric, UnixTime};
+use crate::model::{GuestMetric, Inventory, Metric, NodeMetric, UnixTime};
 use crate::settings::{Effective, Knob, Loaded, Stored, Table, get_effective_penalty_config, load};
 use serde::{Serialize, de::DeserializeOwned};
 use std::ops::RangeInclusive;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What warnings call the settings file, whose path only the caller knows.
 const SETTINGS: &str = "settings";
@@ -75,6 +75,7 @@ pub(super) fn trends(engine: &Engine, input: &[u8]) -> Result<String> {
         lookback_hours: hours.transpose()?.unwrap_or(usual),
         node: asked.node,
         guest: asked.guest,
+        only: asked.only,
         config: effective.config,
     })?;
     reply.warnings.splice(0..0, warnings);
@@ -83,18 +84,18 @@ pub(super) fn trends(engine: &Engine, input: &[u8]) -> Result<String> {
 
 pub(super) fn recommend(engine: &Engine, input: &[u8]) -> Result<String> {
     let asked: RecommendRequest = request(input)?;
-    let (path, inline) = (asked.inventory_path, asked.inventory);
-    one_of("inventory_path", path.is_some(), "inventory", inline.is_some())?;
-    let (effective, warnings) = settled(asked.settings.as_deref());
-    let config = effective.config;
-    let wanted = engine::RecommendRequest { now: moment(asked.now)?, inventory: path, config };
-    let mut reply = match inline {
-        None => engine.recommend(&wanted)?,
-        Some(mut inventory) => {
-            inventory.sort();
-            engine.recommend_with(&wanted, inventory)?
-        }
+    let asks = Asks {
+        now: asked.now,
+        inventory_path: asked.inventory_path,
+        inventory: asked.inventory,
+        settings: asked.settings,
     };
+    let (wanted, inventory, warnings) = asks.resolve()?;
+    let mut reply = match inventory {
+        None => engine.recommend(&wanted)?,
+        Some(inventory) => engine.recommend_with(&wanted, inventory)?,
+    };
+    reply.changes = asked.since.map(|earlier| engine::changes(&earlier, &reply));
     reply.warnings.splice(0..0, warnings);
     answer(&reply)
 }
@@ -149,6 +150,58 @@ fn all_of<T: Ord>(
 ) -> Result<Vec<T>> {
     let all: Result<std::collections::BTreeSet<T>> = names.iter().map(|name| read(name)).collect();
     Ok(all.map_err(|e| e.at(field))?.into_iter().collect())
+}
+
+pub(super) fn explain(engine: &Engine, input: &[u8]) -> Result<String> {
+    let asked: ExplainRequest = request(input)?;
+    let asks = Asks {
+        now: asked.now,
+        inventory_path: asked.inventory_path,
+        inventory: asked.inventory,
+        settings: asked.settings,
+    };
+    let (wanted, inventory, warnings) = asks.resolve()?;
+    let mut reply = engine.explain(&wanted, inventory, asked.guest, asked.target.as_deref())?;
+    reply.warnings.splice(0..0, warnings);
+    answer(&reply)
+}
+
+pub(super) fn drain(engine: &Engine, input: &[u8]) -> Result<String> {
+    let asked: DrainRequest = request(input)?;
+    let asks = Asks {
+        now: asked.now,
+        inventory_path: asked.inventory_path,
+        inventory: asked.inventory,
+        settings: asked.settings,
+    };
+    let (wanted, inventory, warnings) = asks.resolve()?;
+    let mut reply = engine.drain(&wanted, inventory, &asked.node)?;
+    reply.warnings.splice(0..0, warnings);
+    answer(&reply)
+}
+
+/// What every question about placements has in common.
+struct Asks {
+    now: Option<UnixTime>,
+    inventory_path: Option<PathBuf>,
+    inventory: Option<Inventory>,
+    settings: Option<String>,
+}
+
+impl Asks {
+    /// As the engine takes it, with what is odd about the settings.
+    fn resolve(self) -> Result<(engine::RecommendRequest, Option<Inventory>, Vec<String>)> {
+        let (path, inline) = (self.inventory_path, self.inventory);
+        one_of("inventory_path", path.is_some(), "inventory", inline.is_some())?;
+        let (effective, warnings) = settled(self.settings.as_deref());
+        let config = effective.config;
+        let wanted = engine::RecommendRequest { now: moment(self.now)?, inventory: path, config };
+        let inventory = inline.map(|mut inventory| {
+            inventory.sort();
+            inventory
+        });
+        Ok((wanted, inventory, warnings))
+    }
 }
 
 pub(super) fn history(engine: &Engine, input: &[u8]) -> Result<String> {

@@ -8,7 +8,7 @@ use crate::model::{
     Bytes, DiskSource, GuestFacts, GuestKind, GuestStatus, HaRuleKind, Inventory, NodeFacts, Vmid,
 };
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Why a guest cannot move, or not there.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -39,7 +39,7 @@ pub enum BlockerCode {
     Passthrough,
     /// A path or block device of its host is mounted in it.
     HostPath,
-    /// PVE's own scheduler balances it.
+    /// PVE's own balancer will move it, or would undo the move.
     CrsBalanced,
     /// It is there already.
     SameNode,
@@ -152,13 +152,6 @@ impl<'a> Constraints<'a> {
                 add(C::HostPath, format!("{} is {path} of its host", disk.key));
             }
         }
-        if let Some(ha) = &guest.ha
-            && ha.auto_rebalance
-            && self.inventory.crs.auto_rebalance
-        {
-            let text = "is balanced by PVE's own scheduler (HA with CRS auto-rebalance)";
-            add(C::CrsBalanced, text.into());
-        }
         found
     }
 
@@ -242,6 +235,67 @@ impl<'a> Constraints<'a> {
         }
     }
 
+    /// Why `guest` cannot go to `target` when it has to leave its node, together with the guests
+    /// `with`: a rule that only prefers its node does not hold it.
+    pub(super) fn of_leaving(
+        &self,
+        guest: &GuestFacts,
+        target: &NodeFacts,
+        placement: &Placement,
+        with: &[Vmid],
+    ) -> Vec<Blocker> {
+        use BlockerCode as C;
+        let mut found = self.of_pair(guest, target, placement);
+        found.retain(|b| !matches!(b.code, C::HaNodeAffinity | C::Together));
+        self.node_rules(guest, "", target, &mut found);
+        let elsewhere = |v: &&Vmid| {
+            !with.contains(v) && placement.get(v).is_some_and(|node| *node != target.name)
+        };
+        for group in self.groups_of(guest.vmid).filter(|g| g.together) {
+            if let Some(other) = group.members.iter().find(elsewhere) {
+                let text = format!("{} keeps it with {other}, which is not there", group.label);
+                found.push(Blocker::new(C::Together, text));
+            }
+        }
+        found
+    }
+
+    /// A guest and all that rules or tags keep on its node, directly or through others.
+    pub(super) fn together(&self, vmid: Vmid) -> BTreeSet<Vmid> {
+        let (mut found, mut open) = (BTreeSet::from([vmid]), vec![vmid]);
+        while let Some(next) = open.pop() {
+            for group in self.groups_of(next).filter(|g| g.together) {
+                open.extend(group.members.iter().filter(|v| found.insert(**v)));
+            }
+        }
+        found
+    }
+
+    fn groups_of(&self, vmid: Vmid) -> impl Iterator<Item = &Group> {
+        self.groups_of.get(&vmid).into_iter().flatten().map(|&index| &self.groups[index])
+    }
+
+    /// HA's node affinity: `source` is the node that the guest leaves by choice, empty when it must.
+    fn node_rules(
+        &self,
+        guest: &GuestFacts,
+        source: &str,
+        target: &NodeFacts,
+        found: &mut Vec<Blocker>,
+    ) {
+        for rule in &self.inventory.ha_rules {
+            let HaRuleKind::NodeAffinity { nodes, strict } = &rule.kind else { continue };
+            if !rule.guests.contains(&guest.vmid) || nodes.contains_key(&target.name) {
+                continue;
+            }
+            // A guest on a preferred node that leaves it is brought back by the HA manager.
+            if *strict || nodes.contains_key(source) {
+                let text = format!("HA rule '{}' keeps it off {}", rule.name, target.name);
+                found.push(Blocker::new(BlockerCode::HaNodeAffinity, text));
+            }
+        }
+    }
+
     fn affinities(
         &self,
         guest: &GuestFacts,
@@ -256,19 +310,8 @@ impl<'a> Constraints<'a> {
         if !pins.is_empty() && !pins.iter().any(|p| p.eq_ignore_ascii_case(&target.name)) {
             found.push(Blocker::new(C::TagPin, format!("is pinned to {}", pins.join(", "))));
         }
-        for rule in &self.inventory.ha_rules {
-            let HaRuleKind::NodeAffinity { nodes, strict } = &rule.kind else { continue };
-            if !rule.guests.contains(&guest.vmid) || nodes.contains_key(&target.name) {
-                continue;
-            }
-            // A guest on a preferred node that leaves it is brought back by the HA manager.
-            if *strict || nodes.contains_key(source) {
-                let text = format!("HA rule '{}' keeps it off {}", rule.name, target.name);
-                found.push(Blocker::new(C::HaNodeAffinity, text));
-            }
-        }
-        for &index in self.groups_of.get(&guest.vmid).into_iter().flatten() {
-            let group = &self.groups[index];
+        self.node_rules(guest, source, target, found);
+        for group in self.groups_of(guest.vmid) {
             let elsewhere = |node: &str| {
                 let others = group.members.iter().filter(|v| **v != guest.vmid);
                 others.copied().find(|v| placement.get(v).is_some_and(|n| n == node))
@@ -335,7 +378,7 @@ pub(super) fn local_disks<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Cores, Device, Disk, HaResource, HaRule, StorageFacts};
+    use crate::model::{Cores, Device, Disk, HaRule, StorageFacts};
 
     fn guest(vmid: Vmid, node: &str) -> GuestFacts {
         let disk = Disk {
@@ -407,11 +450,6 @@ mod tests {
                 let path = "/dev/sdb".into();
                 i.guests[0].disks[0].source = DiskSource::HostPath { path, shared: false };
             }),
-            (C::CrsBalanced, |i| {
-                i.crs.auto_rebalance = true;
-                let ha = HaResource { auto_rebalance: true, ..HaResource::default() };
-                i.guests[0].ha = Some(ha);
-            }),
             (C::NodeOffline, |i| i.nodes[1].online = Some(false)),
             (C::NodeMaintenance, |i| i.nodes[1].maintenance = true),
             (C::TooManyCores, |i| i.guests[0].maxcpu = Some(Cores(9.0))),
@@ -428,6 +466,11 @@ mod tests {
             (C::Apart, |i| {
                 for index in [0, 1] {
                     i.guests[index].tags.push("exclude_db".into());
+                }
+            }),
+            (C::Together, |i| {
+                for index in [0, 2] {
+                    i.guests[index].tags.push("affinity_shop".into());
                 }
             }),
             (C::Together, |i| {

@@ -1,15 +1,27 @@
 //! From expected loads to the few moves that are worth it.
 
+mod balancer;
 mod confidence;
 mod constraint;
+mod drain;
+mod explain;
+#[cfg(test)]
+mod laws;
+mod ledger;
 mod overload;
 mod plan;
+mod reserve;
 mod state;
 #[cfg(test)]
 mod tests;
+mod window;
 
+pub use balancer::{Balancer, BalancerMove, balancer};
 pub use confidence::{Confidence, Part};
 pub use constraint::{Blocker, BlockerCode, Constraints};
+pub use drain::{Drain, Leaving, Staying, drain};
+pub use explain::{Explained, Target, explain};
 pub use overload::{Limits, Overload, overload};
 pub use plan::{Considered, Cost, Peaks, Plan, Question, Skipped, Step, plan};
 pub use state::{Finding, NodeState, State, Urgency, states};
+pub use window::Window;

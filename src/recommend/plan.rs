@@ -6,14 +6,19 @@
 //! relieved, not emptied. Ties fall by name and number: the same input gives the same plan.
 //! O(steps x guests of hot nodes x nodes x cases).
 
+use super::balancer::{self, Balancer, Scales, balancer};
 use super::confidence::{Basis, Confidence};
 use super::constraint::{Blocker, BlockerCode, Constraints, Placement, local_disks, restarts};
+use super::ledger::Ledger;
 use super::overload::{Limits, Overload, levels, need, overload, risk};
+use super::reserve::Reserve;
 use super::state::{NodeState, State};
-use crate::model::{Bytes, DAY, GuestFacts, HOUR, Inventory, NodeFacts, Points, Vmid};
+use super::window::{Busy, Window};
+use crate::model::{Bytes, DAY, GuestFacts, GuestKind, HOUR, Inventory, NodeFacts, Points, Vmid};
 use crate::outcome::Experience;
 use crate::outlook::{GuestOutlook, Levels, Load, NodeOutlook, Outlook, Resource};
 use crate::score::{Candidate, Contribution, penalties, total};
+use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,6 +76,10 @@ pub struct Step {
     pub source_peaks: Peaks,
     /// Busy hours of the target.
     pub target_peaks: Peaks,
+    /// When to make it; `None` where any hour is as good.
+    pub window: Option<Window>,
+    /// What to know before making it, each in one clause.
+    pub concerns: Vec<String>,
 }
 
 /// A move that was weighed and not recommended.
@@ -104,6 +113,8 @@ pub struct Plan {
     pub before: Overload,
     /// The same with all steps.
     pub after: Overload,
+    /// What PVE's own balancer sees and will do.
+    pub balancer: Balancer,
 }
 
 /// Everything that planning reads.
@@ -121,8 +132,8 @@ pub struct Question<'a> {
     pub config: &'a PenaltyConfig,
     /// What earlier moves taught.
     pub experience: &'a Experience,
-    /// Local hour of the day, 0-23.
-    pub local_hour: u8,
+    /// Local time of the cluster.
+    pub local: &'a LocalTime,
 }
 
 /// Plans the moves that are worth it.
@@ -137,26 +148,37 @@ pub fn plan(q: &Question) -> Plan {
     let considered = planner.considered.into_values().collect();
     let skipped =
         planner.skipped.into_iter().map(|(vmid, blockers)| Skipped { vmid, blockers }).collect();
-    Plan { steps: planner.steps, considered, skipped, before, after }
+    Plan { steps: planner.steps, considered, skipped, before, after, balancer: planner.balancer }
 }
 
-struct Planner<'a> {
-    q: &'a Question<'a>,
+/// The cluster with the moves made so far, and what is known against further ones.
+pub(super) struct Planner<'a> {
+    pub(super) q: &'a Question<'a>,
     facts: BTreeMap<Vmid, &'a GuestFacts>,
     node_facts: Vec<Option<&'a NodeFacts>>,
     /// Expected loads with the steps so far.
-    loads: Vec<Load>,
+    ledger: Ledger<'a>,
     /// Host of every guest with the steps so far, by index in the outlook.
-    hosts: Vec<usize>,
-    placement: Placement,
+    pub(super) hosts: Vec<usize>,
+    pub(super) placement: Placement,
     /// Configured memory per node.
     committed: Vec<f64>,
     moved: BTreeSet<usize>,
+    /// Whether a guest may move at all, once asked; steps do not change that.
+    movable: Vec<Option<bool>>,
     /// Moves that failed a test which will not change: not tried again.
     refused: BTreeSet<(usize, usize)>,
+    /// Moves for which a node had no room, with the states of both nodes: not tried again before
+    /// one of them changes.
+    waiting: BTreeMap<(usize, usize), (u32, u32)>,
     steps: Vec<Step>,
     considered: BTreeMap<Vmid, Considered>,
     skipped: BTreeMap<Vmid, Vec<Blocker>>,
+    balancer: Balancer,
+    /// What PVE's balancer sees with the steps so far.
+    scales: Scales,
+    /// Which failures of a node the others could bear, with the steps so far.
+    reserve: Option<Reserve>,
 }
 
 /// A move before its details are worked out.
@@ -172,9 +194,11 @@ struct Draft {
 
 /// Moves that save this share of the best one's overload are as good; the cheapest of them wins.
 const AS_GOOD: f64 = 0.9;
+/// Share of a crowded source's busy hours below which a crowded target is the better place.
+const CLEARLY: f64 = 0.9;
 
 impl<'a> Planner<'a> {
-    fn new(q: &'a Question<'a>) -> Self {
+    pub(super) fn new(q: &'a Question<'a>) -> Self {
         let outlook = q.outlook;
         let mut committed = vec![0.0; outlook.nodes.len()];
         for guest in &outlook.guests {
@@ -184,39 +208,52 @@ impl<'a> Planner<'a> {
             q,
             facts: q.inventory.guests.iter().map(|g| (g.vmid, g)).collect(),
             node_facts: outlook.nodes.iter().map(|n| q.inventory.node(&n.name)).collect(),
-            loads: outlook.node_loads(),
+            ledger: Ledger::new(outlook, Limits::thresholds(q.config)),
             hosts: outlook.guests.iter().map(|g| g.host).collect(),
             placement: q.inventory.guests.iter().map(|g| (g.vmid, g.node.clone())).collect(),
             committed,
             moved: BTreeSet::new(),
+            movable: vec![None; outlook.guests.len()],
+            waiting: BTreeMap::new(),
             refused: BTreeSet::new(),
             steps: Vec::new(),
             considered: BTreeMap::new(),
             skipped: BTreeMap::new(),
+            balancer: balancer(outlook, q.inventory),
+            scales: Scales::new(outlook, q.inventory),
+            reserve: None,
         }
     }
 
-    fn limits(&self) -> Limits {
+    pub(super) fn limits(&self) -> Limits {
         Limits::thresholds(self.q.config)
     }
 
     fn total_overload(&self) -> Overload {
-        (0..self.loads.len()).map(|node| self.overload(node, None, self.limits())).sum()
+        (0..self.ledger.nodes()).map(|node| self.overload(node, None, self.limits())).sum()
     }
 
     /// Expected overload of a node with the steps so far and a change.
     fn overload(&self, node: usize, change: Option<(&Load, f64)>, limits: Limits) -> Overload {
-        overload(self.q.outlook, node, &self.loads[node], change, limits)
+        overload(self.q.outlook, node, self.ledger.load(node), change, limits)
     }
 
     /// Busy hours of a node with the steps so far and a change.
-    fn busy(&self, node: usize, change: Option<(&Load, f64)>, resource: Resource) -> f64 {
+    pub(super) fn busy(
+        &self,
+        node: usize,
+        change: Option<(&Load, f64)>,
+        resource: Resource,
+    ) -> f64 {
         self.levels(node, change, resource).high
     }
 
     /// Expected levels of a node with the steps so far and a change.
     fn levels(&self, node: usize, change: Option<(&Load, f64)>, resource: Resource) -> Levels {
-        levels(self.q.outlook, node, &self.loads[node], change, resource)
+        match change {
+            None => self.ledger.levels(node, resource),
+            Some(_) => levels(self.q.outlook, node, self.ledger.load(node), change, resource),
+        }
     }
 
     /// How full a node is in its busy hours, as a share of its thresholds: the fuller resource.
@@ -227,12 +264,12 @@ impl<'a> Planner<'a> {
 
     /// Nodes in need, worst first. Absolute need: a node that is not expected above a threshold in
     /// any hour is no source, however uneven the cluster.
-    fn sources(&self) -> Vec<usize> {
+    pub(super) fn sources(&self) -> Vec<usize> {
         let (outlook, config) = (self.q.outlook, self.q.config);
         let converged = self.converged();
         let mut hot: Vec<(f64, usize)> = Vec::new();
         for (i, node) in outlook.nodes.iter().enumerate() {
-            let need = need(outlook, i, &self.loads[i], config).filter(|_| !converged);
+            let need = need(outlook, i, self.ledger.load(i), config).filter(|_| !converged);
             if let (true, Some(risk)) = (node.online, need.or(node.maintenance.then_some(0.0))) {
                 hot.push((risk, i));
             }
@@ -244,7 +281,7 @@ impl<'a> Planner<'a> {
     /// Whether all nodes are about equally loaded and none is overloaded: moves would only shift
     /// the load around.
     fn converged(&self) -> bool {
-        let online = || (0..self.loads.len()).filter(|&n| self.q.outlook.nodes[n].online);
+        let online = || (0..self.ledger.nodes()).filter(|&n| self.q.outlook.nodes[n].online);
         let spread = |resource| {
             let means: Vec<f64> = online().map(|n| self.levels(n, None, resource).mean).collect();
             let most = means.iter().copied().fold(0.0, f64::max);
@@ -273,16 +310,15 @@ impl<'a> Planner<'a> {
     fn drafts(&mut self, source: usize) -> Vec<Draft> {
         let node = &self.q.outlook.nodes[source];
         let least = self.q.config.min_benefit.0;
-        let before = self.risk(source, None);
+        let before = self.ledger.risk(source);
         let now: Vec<(f64, f64)> =
-            (0..self.loads.len()).map(|n| (self.risk(n, None), self.fullness(n))).collect();
+            (0..self.ledger.nodes()).map(|n| (self.ledger.risk(n), self.fullness(n))).collect();
         let mut drafts = Vec::new();
         for guest in 0..self.q.outlook.guests.len() {
             if self.hosts[guest] != source || self.moved.contains(&guest) || !self.movable(guest) {
                 continue;
             }
-            let load = &self.q.outlook.guests[guest].load;
-            let relieved = before - self.risk(source, Some((load, -1.0)));
+            let relieved = before - self.ledger.risk_turned(source, guest, -1.0);
             if relieved < least && !node.maintenance {
                 continue;
             }
@@ -291,7 +327,11 @@ impl<'a> Planner<'a> {
                 if target == source || self.refused.contains(&(guest, target)) {
                     continue;
                 }
-                let saved = relieved - (self.risk(target, Some((load, 1.0))) - now);
+                let state = (self.ledger.version(source), self.ledger.version(target));
+                if self.waiting.get(&(guest, target)) == Some(&state) {
+                    continue;
+                }
+                let saved = relieved - (self.ledger.risk_turned(target, guest, 1.0) - now);
                 if saved >= least || node.maintenance {
                     drafts.push(Draft { guest, target, saved, cost, fullness });
                 }
@@ -302,7 +342,14 @@ impl<'a> Planner<'a> {
 
     /// Risk of a node with the steps so far and a change.
     fn risk(&self, node: usize, change: Option<(&Load, f64)>) -> f64 {
-        risk(self.q.outlook, node, &self.loads[node], change, self.limits())
+        risk(self.q.outlook, node, self.ledger.load(node), change, self.limits())
+    }
+
+    /// Risk that a move takes away from both nodes together, in core-hours.
+    pub(super) fn saved(&self, source: usize, guest: usize, target: usize) -> f64 {
+        let load = &self.q.outlook.guests[guest].load;
+        let less = |node, sign| self.risk(node, None) - self.risk(node, Some((load, sign)));
+        less(source, -1.0) + less(target, 1.0)
     }
 
     /// Overload that a move takes away from both nodes together.
@@ -317,17 +364,31 @@ impl<'a> Planner<'a> {
 
     /// Whether the guest can move at all; if not, remembers why.
     fn movable(&mut self, guest: usize) -> bool {
-        let outlook = &self.q.outlook.guests[guest];
-        let blockers = match self.facts.get(&outlook.vmid) {
-            Some(facts) => self.q.constraints.of_guest(facts),
-            None => vec![Blocker::new(BlockerCode::ConfigUnknown, "is not in the inventory")],
-        };
-        let blockers: Vec<Blocker> = blockers.into_iter().chain(self.cooldown(outlook)).collect();
-        if blockers.is_empty() {
-            return true;
+        if let Some(known) = self.movable[guest] {
+            return known;
         }
-        self.skipped.insert(outlook.vmid, blockers);
-        false
+        let blockers = self.of_guest(guest);
+        let movable = blockers.is_empty();
+        if !movable {
+            self.skipped.insert(self.q.outlook.guests[guest].vmid, blockers);
+        }
+        self.movable[guest] = Some(movable);
+        movable
+    }
+
+    /// Why a guest cannot move at all: rules, rest after a move, PVE's own balancer.
+    pub(super) fn of_guest(&self, guest: usize) -> Vec<Blocker> {
+        let outlook = &self.q.outlook.guests[guest];
+        let Some(facts) = self.facts.get(&outlook.vmid) else {
+            return vec![Blocker::new(BlockerCode::ConfigUnknown, "is not in the inventory")];
+        };
+        let mut found = self.q.constraints.of_guest(facts);
+        found.extend(self.cooldown(outlook));
+        if self.balancer.will_act && balancer::manages(self.q.inventory, facts) {
+            let text = format!("is HA's to move: {}", self.balancer.text);
+            found.push(Blocker::new(BlockerCode::CrsBalanced, text));
+        }
+        found
     }
 
     fn cooldown(&self, guest: &GuestOutlook) -> Option<Blocker> {
@@ -343,22 +404,25 @@ impl<'a> Planner<'a> {
         })
     }
 
-    /// What stands between a draft and its target: rules, capacity, history.
-    fn obstacles(&self, guest: usize, target: usize) -> Vec<Blocker> {
+    /// All that stands between a guest and a target: rules, capacity, history.
+    pub(super) fn obstacles(&self, guest: usize, target: usize) -> Vec<Blocker> {
         let outlook = &self.q.outlook.guests[guest];
         let node = &self.q.outlook.nodes[target];
         let mut found = Vec::new();
-        if !node.online {
-            found.push(Blocker::new(BlockerCode::NodeOffline, format!("{} is offline", node.name)));
-        }
         if let (Some(facts), Some(node)) = (self.facts.get(&outlook.vmid), self.node_facts[target])
         {
             found.extend(self.q.constraints.of_pair(facts, node, &self.placement));
         }
+        if !node.online && found.iter().all(|b| b.code != BlockerCode::NodeOffline) {
+            found.push(Blocker::new(BlockerCode::NodeOffline, format!("{} is offline", node.name)));
+        }
         found.extend(self.ping_pong(outlook, node));
         found.extend(self.failed_before(guest, node));
-        found.extend(self.capacity(outlook, target));
-        found.extend(self.n1(outlook, target));
+        found.extend(self.full_storage(outlook, target));
+        found.extend(self.memory_for(target, outlook.maxmem.0));
+        found.extend(self.overloads(outlook, target, Some(self.hosts[guest])));
+        found.extend(self.n1(guest, target));
+        found.extend(self.unbalances(guest, target));
         found
     }
 
@@ -392,84 +456,111 @@ impl<'a> Planner<'a> {
         Some(Blocker::new(BlockerCode::FailedBefore, text))
     }
 
-    /// Memory that the guest may take must be there, and no threshold may be crossed.
-    fn capacity(&self, guest: &GuestOutlook, target: usize) -> Option<Blocker> {
+    /// Disks that would be copied need room.
+    pub(super) fn full_storage(&self, guest: &GuestOutlook, target: usize) -> Option<Blocker> {
+        let node = &self.q.outlook.nodes[target];
+        let used = node.storage_usage.filter(|x| *x >= self.q.config.storage_threshold)?;
+        let copied = self.facts.get(&guest.vmid).map(|f| local_disks(f, self.q.inventory));
+        (!copied?.is_empty()).then(|| {
+            let name = &node.name;
+            let text = format!(
+                "its local disks would be copied, but a storage of {name} is {used:.0} full"
+            );
+            Blocker::new(BlockerCode::Storage, text)
+        })
+    }
+
+    /// Memory that guests may take must be there.
+    pub(super) fn memory_for(&self, target: usize, wanted: f64) -> Option<Blocker> {
         let node = &self.q.outlook.nodes[target];
         let used = self.busy(target, None, Resource::Memory) * node.memory.0;
         let full = self.q.config.target_mem_limit.0;
-        let copied = self.facts.get(&guest.vmid).map(|f| local_disks(f, self.q.inventory));
-        let fullest = node.storage_usage.filter(|x| *x >= self.q.config.storage_threshold);
-        if let (Some(used), false) = (fullest, copied.unwrap_or_default().is_empty()) {
-            let text = format!(
-                "its local disks would be copied, but a storage of {} is {used:.0} full",
-                node.name
-            );
-            return Some(Blocker::new(BlockerCode::Storage, text));
-        }
-        if used + guest.maxmem.0 > node.memory.0 * full {
+        (used + wanted > node.memory.0 * full).then(|| {
             let text = format!(
                 "{} has {} in use in its busy hours; {} more would pass {:.0} % of its {}",
                 node.name,
                 Bytes(used),
-                guest.maxmem,
+                Bytes(wanted),
                 full * 100.0,
                 node.memory
             );
-            return Some(Blocker::new(BlockerCode::MemoryCapacity, text));
-        }
-        for resource in Resource::ALL {
-            let before = self.busy(target, None, resource);
-            let after = self.busy(target, Some((&guest.load, 1.0)), resource);
+            Blocker::new(BlockerCode::MemoryCapacity, text)
+        })
+    }
+
+    /// No move may push a node over a threshold.
+    /// Where the whole cluster is crowded that would leave all as it is; so the target may pass
+    /// its threshold if it stays clearly below what `source`, if given, is left with.
+    pub(super) fn overloads(
+        &self,
+        guest: &GuestOutlook,
+        target: usize,
+        source: Option<usize>,
+    ) -> Vec<Blocker> {
+        let over = |resource: Resource| {
             let limit = self.limits().of(resource);
-            if after > limit && after > before {
+            let after = self.busy(target, Some((&guest.load, 1.0)), resource);
+            let over = after > limit && after > self.busy(target, None, resource);
+            let left = source.map(|s| self.busy(s, Some((&guest.load, -1.0)), resource));
+            let better = left.is_some_and(|left| after <= (CLEARLY * left).min(1.0));
+            (over && !better).then(|| {
                 let text = format!(
                     "{} would reach {:.0} % {} in its busy hours (threshold {:.0} %)",
-                    node.name,
+                    self.q.outlook.nodes[target].name,
                     after * 100.0,
                     resource.label(),
                     limit * 100.0
                 );
-                return Some(Blocker::new(BlockerCode::Overload, text));
-            }
-        }
-        None
+                Blocker::new(BlockerCode::Overload, text)
+            })
+        };
+        Resource::ALL.into_iter().filter_map(over).collect()
     }
 
-    /// After the move the others must be able to take over the target's guests, unless they
-    /// could not before either.
-    fn n1(&self, guest: &GuestOutlook, target: usize) -> Option<Blocker> {
-        if !self.q.config.n1_reserve {
+    /// Works the reserve out, where it is asked for and not known yet.
+    pub(super) fn know_reserve(&mut self) {
+        let outlook = self.q.outlook;
+        if self.q.config.n1_reserve && self.reserve.is_none() {
+            let room = |n| (1.0 - self.busy(n, None, Resource::Memory)) * outlook.nodes[n].memory.0;
+            let rooms = (0..self.ledger.nodes()).map(room).collect();
+            self.reserve = Some(Reserve::new(outlook, &self.hosts, rooms));
+        }
+    }
+
+    /// Every failure of a node that the others could bear before a move, they must bear after it.
+    fn n1(&self, guest: usize, target: usize) -> Option<Blocker> {
+        let reserve = self.reserve.as_ref()?;
+        let lost = reserve.lost(self.q.outlook, &self.hosts, guest, target)?;
+        let name = &self.q.outlook.nodes[lost].name;
+        let text = format!("if {name} failed, its guests would no longer find memory elsewhere");
+        Some(Blocker::new(BlockerCode::N1Reserve, text))
+    }
+
+    /// A move must not wake PVE's own balancer, which would move HA guests back.
+    fn unbalances(&self, guest: usize, target: usize) -> Option<Blocker> {
+        let known = &self.balancer;
+        if !known.auto_rebalance || known.ha_guests == 0 {
             return None;
         }
-        let nodes = &self.q.outlook.nodes;
-        let free = |i: usize| {
-            let used = self.busy(i, None, Resource::Memory);
-            (1.0 - used).max(0.0) * nodes[i].memory.0
-        };
-        let source = self.hosts[self.index_of(guest.vmid)?];
-        let others = (0..nodes.len()).filter(|&i| i != target && nodes[i].online);
-        let memory = guest.load.memory.iter().copied().fold(0.0, f64::max);
-        let room: f64 = others.map(free).sum::<f64>();
-        let guests = |extra: f64| {
-            self.busy(target, None, Resource::Memory) * nodes[target].memory.0 + extra
-                - nodes[target].base.memory.iter().copied().fold(0.0, f64::max)
-        };
-        let fits_before = guests(0.0) <= room;
-        let room_after = room + if nodes[source].online { memory } else { 0.0 };
-        (fits_before && guests(memory) > room_after).then(|| {
+        let before = self.scales.imbalance(None)?;
+        let after = self.scales.imbalance(Some((guest, self.hosts[guest], target)))?;
+        (after > known.threshold.0 && after > before).then(|| {
             let text = format!(
-                "if {} failed, the other nodes could not take over its guests",
-                nodes[target].name
+                "would raise PVE's imbalance from {:.0} % to {:.0} %, above the {:.0} % at which its \
+                 own balancer moves HA guests",
+                before * 100.0,
+                after * 100.0,
+                known.threshold.0 * 100.0
             );
-            Blocker::new(BlockerCode::N1Reserve, text)
+            Blocker::new(BlockerCode::CrsBalanced, text)
         })
     }
 
-    fn index_of(&self, vmid: Vmid) -> Option<usize> {
+    pub(super) fn index_of(&self, vmid: Vmid) -> Option<usize> {
         self.q.outlook.guests.binary_search_by_key(&vmid, |g| g.vmid).ok()
     }
 
-    fn cost(&self, guest: usize) -> Cost {
+    pub(super) fn cost(&self, guest: usize) -> Cost {
         const GIB: f64 = (1u64 << 30) as f64;
         let outlook = &self.q.outlook.guests[guest];
         let k = self.q.config;
@@ -494,6 +585,7 @@ impl<'a> Planner<'a> {
     fn judge(&mut self, source: usize, draft: &Draft) -> Option<Step> {
         let outlook = self.q.outlook;
         let guest = &outlook.guests[draft.guest];
+        self.know_reserve();
         let obstacles = self.obstacles(draft.guest, draft.target);
         if !obstacles.is_empty() {
             // Loads change with every step, so only these obstacles are for good.
@@ -502,18 +594,24 @@ impl<'a> Planner<'a> {
                     b.code,
                     BlockerCode::MemoryCapacity
                         | BlockerCode::Overload
+                        | BlockerCode::CrsBalanced
                         | BlockerCode::N1Reserve
                         | BlockerCode::Apart
                         | BlockerCode::Together
                 )
             };
+            let room =
+                |b: &Blocker| matches!(b.code, BlockerCode::MemoryCapacity | BlockerCode::Overload);
             if obstacles.iter().any(lasting) {
                 self.refused.insert((draft.guest, draft.target));
+            } else if obstacles.iter().any(room) {
+                let state = (self.ledger.version(source), self.ledger.version(draft.target));
+                self.waiting.insert((draft.guest, draft.target), state);
             }
             self.skipped.entry(guest.vmid).or_default().extend(obstacles);
             return None;
         }
-        let step = self.work_out(source, draft);
+        let step = self.work_out(source, draft.guest, draft.target);
         let reason = self.refusal(&step);
         if let Some(reason) = reason {
             self.refused.insert((draft.guest, draft.target));
@@ -523,7 +621,8 @@ impl<'a> Planner<'a> {
         Some(step)
     }
 
-    fn refusal(&self, step: &Step) -> Option<String> {
+    /// Why a possible move is not recommended.
+    pub(super) fn refusal(&self, step: &Step) -> Option<String> {
         let k = self.q.config;
         let net = step.gain - step.cost.points;
         if net < k.min_score_improvement {
@@ -547,22 +646,24 @@ impl<'a> Planner<'a> {
         let hours = &self.q.outlook.guests[guest].cpu_trend.peak_hours;
         let busy = |hour: u8| hours.contains(&hour);
         let protect = self.q.config.settings.protect_running_workloads;
-        if !protect || !busy(self.q.local_hour) {
+        let now = self.q.local.hour(self.q.outlook.now) as u8;
+        if !protect || !busy(now) {
             return None;
         }
-        let calm = (1..24).map(|h| (self.q.local_hour + h) % 24).find(|h| !busy(*h))?;
+        let calm = (1..24).map(|h| (now + h) % 24).find(|h| !busy(*h))?;
         Some(format!("is in its daily peak; put off until {calm:02}:00"))
     }
 
-    fn work_out(&self, source: usize, draft: &Draft) -> Step {
+    /// Works a move out as if it was the next step.
+    pub(super) fn work_out(&self, source: usize, index: usize, target: usize) -> Step {
         let outlook = self.q.outlook;
-        let (guest, target) = (&outlook.guests[draft.guest], draft.target);
+        let guest = &outlook.guests[index];
         let basis = Basis {
             outlook,
             source,
-            source_load: &self.loads[source],
+            source_load: self.ledger.load(source),
             target,
-            target_load: &self.loads[target],
+            target_load: self.ledger.load(target),
             guest,
             limits: self.limits(),
             experience: self.q.experience,
@@ -570,25 +671,56 @@ impl<'a> Planner<'a> {
         let source_score = self.score(source, guest, false);
         let target_score = self.score(target, guest, true);
         Step {
-            guest: draft.guest,
+            guest: index,
             source,
             target,
-            benefit: self.benefit(source, draft.guest, target),
+            benefit: self.benefit(source, index, target),
             gain: total(&source_score) - total(&target_score),
             source_score,
             target_score,
-            cost: self.cost(draft.guest),
+            cost: self.cost(index),
             confidence: Confidence::of(&basis),
-            source_load: self.loads[source].clone(),
+            source_load: self.ledger.load(source).clone(),
             source_peaks: self.peaks(source, guest, -1.0),
             target_peaks: self.peaks(target, guest, 1.0),
+            window: self.window(guest, &[source, target]),
+            concerns: self.concerns(guest.vmid),
         }
     }
 
+    /// When to move a guest: outside its busy hours and those of the nodes that have to do the work.
+    pub(super) fn window(&self, guest: &GuestOutlook, nodes: &[usize]) -> Option<Window> {
+        if !self.q.config.settings.protect_running_workloads {
+            return None;
+        }
+        let kind = match guest.kind {
+            GuestKind::Qemu => "VM",
+            GuestKind::Lxc => "CT",
+        };
+        let own: Busy = (format!("{kind} {}", guest.vmid), &guest.cpu_trend.peak_hours);
+        let node = |n: &usize| {
+            let node = &self.q.outlook.nodes[*n];
+            (node.name.clone(), node.cpu_trend.peak_hours.as_slice())
+        };
+        let all: Vec<Busy> = std::iter::once(own).chain(nodes.iter().map(node)).collect();
+        Window::next(self.q.outlook.now, self.q.local, &all)
+    }
+
+    /// What to know before a guest is moved.
+    pub(super) fn concerns(&self, vmid: Vmid) -> Vec<String> {
+        let facts = self.facts.get(&vmid).filter(|f| balancer::manages(self.q.inventory, f));
+        facts.map(|_| self.balancer.text.clone()).into_iter().collect()
+    }
+
     /// Penalties of `node` as the guest's home; `arrives` adds the guest, who is there otherwise.
-    fn score(&self, node: usize, guest: &GuestOutlook, arrives: bool) -> Vec<Contribution> {
+    pub(super) fn score(
+        &self,
+        node: usize,
+        guest: &GuestOutlook,
+        arrives: bool,
+    ) -> Vec<Contribution> {
         let outlook = &self.q.outlook.nodes[node];
-        let mut load = self.loads[node].clone();
+        let mut load = self.ledger.load(node).clone();
         let growth = |of: fn(&GuestOutlook) -> f64| -> f64 {
             let here = self.hosts.iter().enumerate().filter(|(_, host)| **host == node);
             here.map(|(i, _)| of(&self.q.outlook.guests[i])).sum()
@@ -631,7 +763,7 @@ impl<'a> Planner<'a> {
         sum
     }
 
-    fn peaks(&self, node: usize, guest: &GuestOutlook, sign: f64) -> Peaks {
+    pub(super) fn peaks(&self, node: usize, guest: &GuestOutlook, sign: f64) -> Peaks {
         let at = |change, resource| self.busy(node, change, resource);
         let change = Some((&guest.load, sign));
         Peaks {
@@ -643,17 +775,25 @@ impl<'a> Planner<'a> {
     }
 
     fn apply(&mut self, step: Step) {
-        let guest = &self.q.outlook.guests[step.guest];
-        self.loads[step.source].add(&guest.load, -1.0);
-        self.loads[step.target].add(&guest.load, 1.0);
-        self.committed[step.source] -= guest.maxmem.0;
-        self.committed[step.target] += guest.maxmem.0;
-        self.hosts[step.guest] = step.target;
-        self.placement.insert(guest.vmid, self.q.outlook.nodes[step.target].name.clone());
+        let vmid = self.q.outlook.guests[step.guest].vmid;
+        self.shift(step.guest, step.target);
         self.moved.insert(step.guest);
-        self.considered.remove(&guest.vmid);
-        self.skipped.remove(&guest.vmid);
+        self.considered.remove(&vmid);
+        self.skipped.remove(&vmid);
         self.steps.push(step);
+    }
+
+    /// Puts a guest on another node.
+    pub(super) fn shift(&mut self, index: usize, target: usize) {
+        let guest = &self.q.outlook.guests[index];
+        let source = self.hosts[index];
+        self.ledger.apply(index, source, target);
+        self.committed[source] -= guest.maxmem.0;
+        self.committed[target] += guest.maxmem.0;
+        self.scales.apply(index, source, target);
+        self.hosts[index] = target;
+        self.placement.insert(guest.vmid, self.q.outlook.nodes[target].name.clone());
+        self.reserve = None;
     }
 }
 

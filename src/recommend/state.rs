@@ -1,6 +1,6 @@
 //! Who suffers: the state of every node, from what was seen and how it develops.
 
-use super::overload::need;
+use super::overload::{Limits, need, overload};
 use crate::model::Fraction;
 use crate::outlook::{NodeOutlook, Outlook, Readings};
 use crate::settings::PenaltyConfig;
@@ -40,11 +40,13 @@ pub enum Urgency {
 }
 
 impl State {
-    /// Urgency that goes with it.
-    pub fn urgency(self) -> Urgency {
+    /// Urgency that goes with it; a hot node that is over a threshold for an hour a day and more,
+    /// if only in its busy hours or not today, cannot wait until it is convenient.
+    fn urgency(self, hours_per_day: f64) -> Urgency {
         match self {
             Self::Overloaded => Urgency::High,
             Self::TrendingTowardOverload => Urgency::Medium,
+            Self::StableButHot if hours_per_day >= 1.0 => Urgency::Medium,
             Self::StableButHot => Urgency::Low,
             Self::Healthy | Self::Offline | Self::Unknown => Urgency::None,
         }
@@ -73,6 +75,8 @@ pub struct Finding {
 pub struct NodeState {
     /// Worst state of its metrics.
     pub state: State,
+    /// How soon somebody should look.
+    pub urgency: Urgency,
     /// All metrics, the worst first.
     pub findings: Vec<Finding>,
 }
@@ -92,6 +96,13 @@ pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
         if of_node.state == State::Healthy && need(outlook, i, &loads[i], config).is_some() {
             of_node.state = State::StableButHot;
         }
+        let over = overload(outlook, i, &loads[i], None, Limits::thresholds(config)).node_hours;
+        let hours_per_day = 24.0 * over / outlook.horizon().max(f64::MIN_POSITIVE);
+        of_node.urgency = of_node.state.urgency(hours_per_day);
+        if node.maintenance && node.online {
+            // Somebody waits for it to be empty.
+            of_node.urgency = of_node.urgency.max(Urgency::Medium);
+        }
         of_node
     };
     outlook.nodes.iter().enumerate().map(with_need).collect()
@@ -99,7 +110,8 @@ pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
 
 fn of_node(node: &NodeOutlook, config: &PenaltyConfig) -> NodeState {
     if !node.online {
-        return NodeState { state: State::Offline, findings: Vec::new() };
+        let findings = Vec::new();
+        return NodeState { state: State::Offline, urgency: Urgency::None, findings };
     }
     let finding = |metric, seen: &Readings, trend: &Trend, threshold: Fraction, lasting| Finding {
         metric,
@@ -116,7 +128,7 @@ fn of_node(node: &NodeOutlook, config: &PenaltyConfig) -> NodeState {
     ];
     findings.sort_by_key(|f| std::cmp::Reverse((f.state != State::Unknown, f.state)));
     let state = findings.first().map_or(State::Unknown, |f| f.state);
-    NodeState { state, findings }
+    NodeState { state, urgency: Urgency::None, findings }
 }
 
 /// `lasting`: a projection of this metric must have stood for two days instead of being near.

@@ -13,6 +13,8 @@ use crate::settings::{Key, PenaltyConfig, Settings, map_simplified_to_penalty_co
 use crate::trend::{Params, Trend, analyze};
 
 const NOW: UnixTime = 1_790_006_400;
+/// Hour of the day that NOW is in UTC, in which trends are made.
+const NOW_HOUR: i32 = 16;
 const HOURS: i64 = 336;
 const GIB: f64 = (1u64 << 30) as f64;
 
@@ -25,6 +27,7 @@ struct Case {
     config: PenaltyConfig,
     experience: Experience,
     change: fn(&mut Outlook, &mut Inventory),
+    /// Hour of the day that NOW is.
     local_hour: u8,
 }
 
@@ -58,7 +61,7 @@ impl Case {
             constraints: &constraints,
             config: &self.config,
             experience: &self.experience,
-            local_hour: self.local_hour,
+            local: &LocalTime::fixed((i32::from(self.local_hour) - NOW_HOUR) * 3_600),
         };
         let plan = plan(&question);
         (outlook, plan)
@@ -108,7 +111,8 @@ impl Case {
             week: blend.week,
             growth: self.config.trend_share.0,
         };
-        let expected = build(&histories, &nodes, 168, weights);
+        let lookback = self.config.settings.analysis_lookback.hours().0 as usize;
+        let expected = build(&histories, &nodes, lookback, weights);
         let guests = self.guests.iter().enumerate().zip(expected.guests).map(|((i, g), load)| {
             GuestOutlook {
                 vmid: 100 + i as u32,
@@ -316,6 +320,15 @@ fn each_of_the_five_settings_flips_a_decision() {
     }
     assert_eq!(case.moves().len(), 1);
     case.config = with(|s| s.trend_weight = Fraction(0.0));
+    assert!(case.moves().is_empty());
+
+    // Analysis lookback: what hurts over a week is too little to move a guest for within a day.
+    let mut case = hot();
+    for guest in &mut case.guests[..5] {
+        guest.1 = |_| 2.6;
+    }
+    assert_eq!(case.moves().len(), 1);
+    case.config = with(|s| s.analysis_lookback = crate::settings::Days(1.0));
     assert!(case.moves().is_empty());
 
     // Minimum confidence: four days of history leave a doubt.

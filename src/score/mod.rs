@@ -12,7 +12,7 @@ use serde::Serialize;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Contribution {
     /// Term of the settings table that it belongs to.
-    pub term: &'static str,
+    pub term: Term,
     /// Expert key that weighs most in it; empty where the term has one key only.
     pub key: &'static str,
     /// What it added; negative for a bonus.
@@ -91,7 +91,7 @@ fn curve(term: Term, curve: &Curve, observed: Option<f64>) -> Option<Contributio
     let observed = observed?;
     let reading = curve.at(Fraction(observed))?;
     Some(Contribution {
-        term: term.name(),
+        term,
         key: reading.key.name(),
         points: reading.points,
         observed,
@@ -102,14 +102,14 @@ fn curve(term: Term, curve: &Curve, observed: Option<f64>) -> Option<Contributio
 /// Points for each percent of capacity per day that the load grows; falling costs nothing.
 fn rise(term: Term, per_percent: Points, growth_per_day: f64) -> Option<Contribution> {
     let points = per_percent * (growth_per_day * 100.0).max(0.0);
-    Some(Contribution { term: term.name(), key: "", points, observed: growth_per_day, limit: 0.0 })
+    Some(Contribution { term, key: "", points, observed: growth_per_day, limit: 0.0 })
 }
 
 /// A predictable node is a better home than an erratic one.
 fn stability(node: &NodeOutlook, k: &PenaltyConfig) -> Option<Contribution> {
     let observed = node.cpu_trend.stability?;
     let points = k.stability_points(observed);
-    Some(Contribution { term: Term::Stability.name(), key: "", points, observed, limit: 0.0 })
+    Some(Contribution { term: Term::Stability, key: "", points, observed, limit: 0.0 })
 }
 
 /// Points for each sigma above the node's own normal at this hour beyond what is tolerated.
@@ -117,11 +117,11 @@ fn baseline(node: &NodeOutlook, k: &PenaltyConfig) -> Option<Contribution> {
     let observed = node.cpu_trend.anomaly?.sigma;
     let limit = k.baseline_sigma_threshold.0;
     let points = k.baseline_deviation_penalty * (observed - limit).max(0.0);
-    Some(Contribution { term: Term::Baseline.name(), key: "", points, observed, limit })
+    Some(Contribution { term: Term::Baseline, key: "", points, observed, limit })
 }
 
 fn maintenance(node: &NodeOutlook, k: &PenaltyConfig) -> Option<Contribution> {
     let points = k.maintenance_score_boost;
-    let term = Term::Maintenance.name();
+    let term = Term::Maintenance;
     node.maintenance.then_some(Contribution { term, key: "", points, observed: 1.0, limit: 0.0 })
 }

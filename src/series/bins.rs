@@ -1,6 +1,6 @@
 //! A regular grid over irregular points.
 
-use super::calendar::{hour_of, weekend_of};
+use super::calendar::weekend_of;
 use super::{LocalTime, Point, stats};
 use crate::model::{DAY, HOUR, UnixTime};
 
@@ -48,25 +48,26 @@ impl Bins {
     /// profile over them is not smeared by summer time. O(n).
     pub fn of(points: &[Point], grid: Grid, now: UnixTime, local: &LocalTime) -> Self {
         let mut bins = Self::with_capacity(points.len());
-        let mut rest = points;
-        while let Some(first) = rest.first() {
-            let slot = key(first, grid, local);
-            let (mut weight, mut seconds, mut value, mut n) = (0.0, 0.0, 0.0, 0);
-            for p in rest.iter().take_while(|p| key(p, grid, local) == slot) {
+        let mut points = points.iter().peekable();
+        let Some(mut slot) = points.peek().map(|p| Slot::of(p.time, grid, local)) else {
+            return bins;
+        };
+        while let Some(first) = points.next() {
+            slot = slot.until(first.time, grid, local);
+            let days = |p: &Point| p.time.saturating_sub(now) as f64 / DAY as f64;
+            let (mut t, mut y) = (days(first), first.value);
+            let mut weight = f64::from(first.count.max(1));
+            while let Some(p) = points.next_if(|p| slot.holds(p.time, grid, local)) {
                 let w = f64::from(p.count.max(1));
                 weight += w;
-                seconds += w * (p.time - now) as f64;
-                value += w * p.value;
-                n += 1;
+                t += w / weight * (days(p) - t);
+                y += w / weight * (p.value - y);
             }
-            let seconds = seconds / weight;
-            let wall = local.wall(now + seconds.round() as i64);
-            bins.key.push(slot);
-            bins.t.push(seconds / DAY as f64);
-            bins.y.push(value / weight);
-            bins.slot.push((hour_of(wall) * grid.per_day() / 24) as u8);
-            bins.weekend.push(weekend_of(wall));
-            rest = &rest[n..];
+            bins.key.push(slot.key);
+            bins.t.push(t);
+            bins.y.push(y);
+            bins.slot.push(slot.of_day);
+            bins.weekend.push(slot.weekend);
         }
         bins
     }
@@ -117,33 +118,85 @@ impl Bins {
     }
 }
 
-/// Slot that a point is in. Hours of zones off by a fraction of an hour are shifted by that
-/// fraction; six-hour slots begin at local midnight.
-fn key(p: &Point, grid: Grid, local: &LocalTime) -> i64 {
-    let east = local.east(p.time);
-    let shift = match grid {
-        Grid::Hour => east.rem_euclid(HOUR),
-        Grid::SixHours => east,
-    };
-    p.time.saturating_add(shift).div_euclid(grid.seconds())
+/// A slot of the grid.
+#[derive(Clone, Copy)]
+struct Slot {
+    /// Its number.
+    key: i64,
+    /// First second that is in it, and first that is not, while the offset from UTC is `east`.
+    from: UnixTime,
+    end: UnixTime,
+    east: i64,
+    /// Its place in the local day.
+    of_day: u8,
+    weekend: bool,
+}
+
+impl Slot {
+    /// The slot that `time` is in. Hours of zones off by a fraction of an hour are shifted by that
+    /// fraction; six-hour slots begin at local midnight.
+    fn of(time: UnixTime, grid: Grid, local: &LocalTime) -> Self {
+        let (east, width) = (local.east(time), grid.seconds());
+        let shift = match grid {
+            Grid::Hour => east.rem_euclid(HOUR),
+            Grid::SixHours => east,
+        };
+        let shifted = time.saturating_add(shift);
+        let from = time.saturating_sub(shifted.rem_euclid(width));
+        let wall = time.saturating_add(east);
+        Self {
+            key: shifted.div_euclid(width),
+            from,
+            end: from.saturating_add(width),
+            east,
+            of_day: (wall.rem_euclid(DAY) / width) as u8,
+            weekend: weekend_of(wall),
+        }
+    }
+
+    /// Whether `time` is in the same slot: a comparison, unless the clocks have changed.
+    fn holds(&self, time: UnixTime, grid: Grid, local: &LocalTime) -> bool {
+        match local.east(time) == self.east {
+            true => (self.from..self.end).contains(&time),
+            false => Self::of(time, grid, local).key == self.key,
+        }
+    }
+
+    /// The slot that `time` is in: mostly this one or the next of the same day, which needs no division.
+    fn until(self, time: UnixTime, grid: Grid, local: &LocalTime) -> Self {
+        let near = (self.from..self.end.saturating_add(grid.seconds())).contains(&time);
+        if !near || local.east(time) != self.east {
+            return Self::of(time, grid, local);
+        }
+        let next = self.of_day + 1;
+        match time < self.end {
+            true => self,
+            false if usize::from(next) == grid.per_day() => Self::of(time, grid, local),
+            false => Self {
+                key: self.key + 1,
+                from: self.end,
+                end: self.end.saturating_add(grid.seconds()),
+                of_day: next,
+                ..self
+            },
+        }
+    }
 }
 
 /// Variance of single samples around the mean of their hour, without the largest percent of the
 /// squared deviations; 0 where fewer than 3 samples share an hour.
 pub fn within_hour_variance(points: &[Point]) -> f64 {
     let mut squares = Vec::new();
-    for hour in points.chunk_by(|a, b| a.time.div_euclid(HOUR) == b.time.div_euclid(HOUR)) {
+    let spans = points.iter().take_while(|p| i64::from(p.seconds) >= HOUR).count();
+    for hour in points[spans..].chunk_by(|a, b| a.time.div_euclid(HOUR) == b.time.div_euclid(HOUR))
+    {
         let n = hour.len() as f64;
         if hour.len() >= 3 && hour.iter().all(|p| i64::from(p.seconds) < HOUR) {
             let mean = hour.iter().map(|p| p.value).sum::<f64>() / n;
             squares.extend(hour.iter().map(|p| (p.value - mean).powi(2) * n / (n - 1.0)));
         }
     }
-    let keep = squares.len() - squares.len() / 100;
-    if keep < squares.len() {
-        squares.select_nth_unstable_by(keep, f64::total_cmp);
-    }
-    stats::mean(&squares[..keep])
+    stats::mean_without_largest(&squares, squares.len() / 100)
 }
 
 #[cfg(test)]

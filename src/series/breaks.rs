@@ -41,39 +41,92 @@ pub struct Search {
 
 /// Residual of a model and the orthonormal basis of its columns, with what the gain of every
 /// candidate needs.
-struct Path<'a> {
-    t: &'a [f64],
+#[derive(Clone)]
+struct Path {
     residual: Vec<f64>,
-    basis: Vec<Vec<f64>>,
+    /// One column after the other.
+    basis: Vec<f64>,
     /// Squared length of each candidate's part that the basis does not explain: steps, hinges.
     free: [Vec<f64>; 2],
+    /// Whether there may be a term between a row and the one before it.
+    open: Vec<bool>,
 }
 
-/// Sums over the rows from `i` to the end of x and t x.
-fn suffix_sums(t: &[f64], x: &[f64], mut each: impl FnMut(usize, f64, f64)) {
-    let (mut sum, mut moment) = (0.0, 0.0);
-    for i in (0..x.len()).rev() {
-        sum += x[i];
-        moment += t[i] * x[i];
-        each(i, sum, moment);
+/// Turns noise that remembers into noise that does not: row j of L is
+/// (x_j - phi^g x_{j-1}) / sqrt(1 - phi^2g) for a distance of g slots, so that the variance stays
+/// (Prais & Winsten 1954). Shifts are sharp and slow wander is not: this tells them apart.
+struct Whitening {
+    /// Weight of a row, and of the row before it.
+    own: Vec<f64>,
+    before: Vec<f64>,
+}
+
+impl Whitening {
+    fn of(keys: &[i64], phi: f64) -> Self {
+        let n = keys.len();
+        let (mut own, mut before) = (vec![1.0; n], vec![0.0; n]);
+        if phi > 0.0 {
+            let row = |gap: i64| {
+                let far = phi.powi(gap.clamp(1, 1_000) as i32);
+                let own = 1.0 / (1.0 - far * far).sqrt();
+                (own, far * own)
+            };
+            let next = row(1);
+            for j in 1..n {
+                let gap = keys[j] - keys[j - 1];
+                (own[j], before[j]) = if gap == 1 { next } else { row(gap) };
+            }
+        }
+        Self { own, before }
+    }
+
+    /// L x in place.
+    fn apply(&self, x: &mut [f64]) {
+        for j in (1..x.len()).rev() {
+            x[j] = self.own[j] * x[j] - self.before[j] * x[j - 1];
+        }
+    }
+
+    /// Sums over the rows from `i` to the end of L'x and t L'x: products of `x` with steps and hinges.
+    #[inline]
+    fn suffix_sums(&self, t: &[f64], x: &[f64], mut each: impl FnMut(usize, f64, f64)) {
+        let (mut sum, mut moment, mut carried) = (0.0, 0.0, 0.0);
+        let n = t.len();
+        let (t, x, own, before) = (&t[..n], &x[..n], &self.own[..n], &self.before[..n]);
+        for i in (0..n).rev() {
+            let back = own[i] * x[i] - carried;
+            carried = before[i] * x[i];
+            sum += back;
+            moment += t[i] * back;
+            each(i, sum, moment);
+        }
+    }
+
+    /// Squared lengths of L times each step and each hinge.
+    fn lengths(&self, t: &[f64]) -> [Vec<f64>; 2] {
+        let n = t.len();
+        let (mut steps, mut hinges) = (vec![0.0; n], vec![0.0; n]);
+        let (mut ones, mut cross, mut squares) = (0.0, 0.0, 0.0);
+        for i in (0..n).rev() {
+            steps[i] = self.own[i] * self.own[i] + ones;
+            hinges[i] = squares - 2.0 * t[i] * cross + t[i] * t[i] * ones;
+            if i > 0 {
+                let one = self.own[i] - self.before[i];
+                let time = self.own[i] * t[i] - self.before[i] * t[i - 1];
+                ones += one * one;
+                cross += one * time;
+                squares += time * time;
+            }
+        }
+        [steps, hinges]
     }
 }
 
-impl<'a> Path<'a> {
-    fn new(t: &'a [f64], x: &[f64]) -> Self {
-        let n = x.len();
-        let mut free = [vec![0.0; n], vec![0.0; n]];
-        suffix_sums(t, t, |i, sum, squares| {
-            let count = (n - i) as f64;
-            free[0][i] = count;
-            free[1][i] = squares - 2.0 * t[i] * sum + t[i] * t[i] * count;
-        });
-        Self { t, residual: x.to_vec(), basis: Vec::new(), free }
-    }
-
+impl Path {
     /// Adds a column: orthonormalises it, takes it out of the residual and of every candidate.
-    fn add(&mut self, mut column: Vec<f64>) {
-        for q in &self.basis {
+    fn add(&mut self, t: &[f64], white: &Whitening, mut column: Vec<f64>) {
+        white.apply(&mut column);
+        for q in self.basis.chunks_exact(t.len()) {
             let part = dot(&column, q);
             column.iter_mut().zip(q).for_each(|(c, q)| *c -= part * q);
         }
@@ -81,56 +134,34 @@ impl<'a> Path<'a> {
         if length < 1e-9 {
             return;
         }
-        column.iter_mut().for_each(|c| *c /= length);
+        let shrink = 1.0 / length;
+        column.iter_mut().for_each(|c| *c *= shrink);
         let part = dot(&self.residual, &column);
         self.residual.iter_mut().zip(&column).for_each(|(r, q)| *r -= part * q);
-        let (t, free) = (self.t, &mut self.free);
-        suffix_sums(t, &column, |i, sum, moment| {
-            free[0][i] -= sum * sum;
-            free[1][i] -= (moment - t[i] * sum).powi(2);
+        let [steps, hinges] = &mut self.free;
+        let n = t.len();
+        let (steps, hinges) = (&mut steps[..n], &mut hinges[..n]);
+        white.suffix_sums(t, &column, |i, sum, moment| {
+            let bent = moment - t[i] * sum;
+            steps[i] -= sum * sum;
+            hinges[i] -= bent * bent;
         });
-        self.basis.push(column);
+        self.basis.extend(column);
     }
 
-    fn add_term(&mut self, term: Term) {
-        self.add(self.t.iter().map(|t| term.at(*t)).collect());
+    /// Adds a term's column and closes its neighbourhood.
+    fn add_term(&mut self, t: &[f64], white: &Whitening, term: Term, apart: f64) {
+        let time = term.time();
+        let between = |i: usize| 0.5 * (t[i - 1] + t[i]);
+        let at = t.partition_point(|t| *t < time).max(1);
+        let before = (1..at).rev().take_while(|i| time - between(*i) < apart);
+        let after = (at..t.len()).take_while(|i| between(*i) - time < apart);
+        before.chain(after).for_each(|i| self.open[i] = false);
+        self.add(t, white, t.iter().map(|t| term.at(*t)).collect());
     }
 
     fn rss(&self) -> f64 {
         dot(&self.residual, &self.residual)
-    }
-
-    /// The candidate with the largest drop of the sum of squares, (z'r)² / z'(1 - QQ')z. O(n).
-    fn best(&self, search: &Search, taken: &[Term]) -> Option<(Term, f64)> {
-        let (t, n) = (self.t, self.t.len());
-        let (first, last) = (t[0] + search.apart, t[n - 1] - search.apart);
-        let mut best: Option<(Term, f64)> = None;
-        suffix_sums(t, &self.residual, |i, sum, moment| {
-            if i == 0 {
-                return;
-            }
-            let between = 0.5 * (t[i - 1] + t[i]);
-            let near = |time: f64| taken.iter().any(|x| (x.time() - time).abs() < search.apart);
-            if between < first || between > last || near(between) {
-                return;
-            }
-            let gain = |z: f64, free: f64, full: f64| {
-                if free > 1e-6 * full { z * z / free } else { 0.0 }
-            };
-            let step = gain(sum, self.free[0][i], (n - i) as f64);
-            if best.is_none_or(|(_, g)| step > g) {
-                best = Some((Term::Step(between), step));
-            }
-            if t[i] <= search.last_hinge {
-                let length = t[n - 1] - t[i];
-                let full = length * length * (n - i) as f64 / 3.0;
-                let hinge = gain(moment - t[i] * sum, self.free[1][i], full);
-                if best.is_none_or(|(_, g)| hinge > g) {
-                    best = Some((Term::Hinge(t[i]), hinge));
-                }
-            }
-        });
-        best.filter(|(_, gain)| *gain > 0.0)
     }
 }
 
@@ -154,42 +185,100 @@ pub struct Found {
     pub residual: Vec<f64>,
 }
 
-/// Adds up to `search.terms` steps and hinges to a constant, the `given` terms and (if `sloped`) t,
-/// each time the one that lowers the sum of squares most. All candidates are weighed by suffix
-/// sums: O(n (terms + given)²). Times `t` ascend.
-pub fn search(t: &[f64], x: &[f64], sloped: bool, given: &[Term], search: &Search) -> Found {
-    let mut path = Path::new(t, x);
-    path.add(vec![1.0; t.len()]);
-    if sloped {
-        path.add(t.to_vec());
-    }
-    given.iter().for_each(|term| path.add_term(*term));
-    let mut terms = given.to_vec();
-    let mut models = vec![Model { sloped, terms: terms.clone(), rss: path.rss() }];
-    for _ in 0..search.terms {
-        let Some((term, _)) = path.best(search, &terms) else { break };
-        path.add_term(term);
-        terms.push(term);
-        models.push(Model { sloped, terms: terms.clone(), rss: path.rss() });
-    }
-    Found { models, residual: path.residual }
+/// A series that is searched, with what all searches of it share.
+pub struct Ground<'a> {
+    t: &'a [f64],
+    rules: Search,
+    white: Whitening,
+    /// Candidates that explain less than this on their own are nothing but rounding: steps, hinges.
+    least: [Vec<f64>; 2],
+    /// Rows before this one may bend.
+    bendable: usize,
+    /// Fitted with a constant, and with a line.
+    level: Path,
+    line: Path,
 }
 
-/// Models one move away from `model`: t put in or taken out, a term dropped, a term moved to its best place
-/// given the others, a term added. The first `fixed` terms stay.
-pub fn neighbours(t: &[f64], x: &[f64], model: &Model, fixed: usize, rules: &Search) -> Vec<Model> {
-    let one = Search { terms: 1, ..*rules };
-    let none = Search { terms: 0, ..*rules };
-    let mut models = search(t, x, !model.sloped, &model.terms, &none).models;
-    if model.terms.len() < fixed + rules.terms {
-        models.extend(search(t, x, model.sloped, &model.terms, &one).models.into_iter().skip(1));
+impl<'a> Ground<'a> {
+    /// Prepares `x` at the ascending times `t` in the ascending slots `keys` (same length, not empty), for
+    /// noise of which the share `phi` is left a slot later.
+    pub fn of(t: &'a [f64], x: &[f64], keys: &[i64], phi: f64, rules: Search) -> Self {
+        let n = t.len();
+        let last = t.last().copied().unwrap_or(0.0);
+        let (from, to) = (t.first().map_or(0.0, |t| t + rules.apart), last - rules.apart);
+        let white = Whitening::of(keys, phi);
+        let free = white.lengths(t);
+        let least = [0, 1].map(|k| free[k].iter().map(|v| 1e-6 * v).collect());
+        let between = |i: usize| 0.5 * (t[i - 1] + t[i]);
+        let open = (0..n).map(|i| i > 0 && (from..=to).contains(&between(i))).collect();
+        let mut residual = x.to_vec();
+        white.apply(&mut residual);
+        let mut level = Path { residual, basis: Vec::new(), free, open };
+        level.add(t, &white, vec![1.0; n]);
+        let mut line = level.clone();
+        line.add(t, &white, t.to_vec());
+        let bendable = t.partition_point(|t| *t <= rules.last_hinge);
+        Self { t, rules, white, least, bendable, level, line }
     }
-    for i in fixed..model.terms.len() {
-        let mut others = model.terms.clone();
-        others.remove(i);
-        models.extend(search(t, x, model.sloped, &others, &one).models);
+
+    /// Adds up to `terms` steps and hinges to a constant, the `given` terms and (if `sloped`) t,
+    /// each time the one that lowers the sum of squares most. All candidates are weighed by suffix
+    /// sums: O(n (terms + given)²).
+    pub fn search(&self, sloped: bool, given: &[Term], terms: usize) -> Found {
+        let mut path = if sloped { self.line.clone() } else { self.level.clone() };
+        given.iter().for_each(|term| path.add_term(self.t, &self.white, *term, self.rules.apart));
+        let mut chosen = given.to_vec();
+        let mut models = vec![Model { sloped, terms: chosen.clone(), rss: path.rss() }];
+        for _ in 0..terms {
+            let Some(term) = self.best(&path) else { break };
+            path.add_term(self.t, &self.white, term, self.rules.apart);
+            chosen.push(term);
+            models.push(Model { sloped, terms: chosen.clone(), rss: path.rss() });
+        }
+        Found { models, residual: path.residual }
     }
-    models
+
+    /// The candidate with the largest drop of the sum of squares, (z'r)² / z'(1 - QQ')z. O(n).
+    fn best(&self, path: &Path) -> Option<Term> {
+        let (t, n) = (self.t, self.t.len());
+        let (t, open) = (&t[..n], &path.open[..n]);
+        let (steps, hinges) = (&path.free[0][..n], &path.free[1][..n]);
+        let (least_step, least_hinge) = (&self.least[0][..n], &self.least[1][..n]);
+        // The gain of the best so far as a fraction: products are cheaper than divisions.
+        let (mut over, mut under, mut best) = (0.0, 1.0, None);
+        self.white.suffix_sums(t, &path.residual, |i, sum, moment| {
+            if !open[i] {
+                return;
+            }
+            if sum * sum * under > over * steps[i] && steps[i] > least_step[i] {
+                (over, under, best) = (sum * sum, steps[i], Some((i, false)));
+            }
+            let bent = moment - t[i] * sum;
+            let more = bent * bent * under > over * hinges[i];
+            if more && i < self.bendable && hinges[i] > least_hinge[i] {
+                (over, under, best) = (bent * bent, hinges[i], Some((i, true)));
+            }
+        });
+        best.map(|(i, bends)| match bends {
+            true => Term::Hinge(t[i]),
+            false => Term::Step(0.5 * (t[i - 1] + t[i])),
+        })
+    }
+
+    /// Models one move away from `model`: t put in or taken out, a term dropped, a term moved to its
+    /// best place given the others, a term added. The first `fixed` terms stay.
+    pub fn neighbours(&self, model: &Model, fixed: usize) -> Vec<Model> {
+        let mut models = self.search(!model.sloped, &model.terms, 0).models;
+        if model.terms.len() < fixed + self.rules.terms {
+            models.extend(self.search(model.sloped, &model.terms, 1).models.into_iter().skip(1));
+        }
+        for i in fixed..model.terms.len() {
+            let mut others = model.terms.clone();
+            others.remove(i);
+            models.extend(self.search(model.sloped, &others, 1).models);
+        }
+        models
+    }
 }
 
 #[cfg(test)]
@@ -203,11 +292,15 @@ mod tests {
         (0..n).map(|i| (i as f64 - n as f64 + 1.0) / 24.0).collect()
     }
 
+    fn keys(n: usize) -> Vec<i64> {
+        (0..n as i64).collect()
+    }
+
     #[test]
     fn finds_a_step_where_it_is() {
         let t = days(168);
         let x: Vec<f64> = t.iter().map(|t| if *t > -3.01 { 15.0 } else { 0.0 }).collect();
-        let found = search(&t, &x, false, &[], &Search { terms: 1, ..SEARCH });
+        let found = Ground::of(&t, &x, &keys(t.len()), 0.0, SEARCH).search(false, &[], 1);
         assert!(
             matches!(found.models[1].terms[0], Term::Step(at) if (at + 3.02).abs() < 0.02),
             "{found:?}"
@@ -219,7 +312,7 @@ mod tests {
     fn finds_a_hinge_where_it_is() {
         let t = days(168);
         let x: Vec<f64> = t.iter().map(|t| 4.0 * (t + 3.0).max(0.0)).collect();
-        let found = search(&t, &x, false, &[], &Search { terms: 1, ..SEARCH });
+        let found = Ground::of(&t, &x, &keys(t.len()), 0.0, SEARCH).search(false, &[], 1);
         assert!(
             matches!(found.models[1].terms[0], Term::Hinge(at) if (at + 3.0).abs() < 0.05),
             "{found:?}"
@@ -230,7 +323,14 @@ mod tests {
     fn gains_agree_with_a_full_refit() {
         let t = days(60);
         let x: Vec<f64> = (0..60).map(|i| ((i * i * 7) % 31) as f64).collect();
-        let found = search(&t, &x, true, &[], &Search { terms: 3, apart: 0.2, last_hinge: -0.5 });
+        let found = Ground::of(
+            &t,
+            &x,
+            &keys(t.len()),
+            0.0,
+            Search { terms: 3, apart: 0.2, last_hinge: -0.5 },
+        )
+        .search(true, &[], 3);
         assert_eq!(found.models.len(), 4);
         for model in &found.models {
             let mut columns = vec![vec![1.0; 60], t.clone()];
@@ -240,6 +340,45 @@ mod tests {
             let rss: f64 = (0..60).map(|i| (x[i] - fit.estimate(&row(i))).powi(2)).sum();
             assert!((rss - model.rss).abs() < 1e-6 * rss, "{rss} {model:?}");
         }
+    }
+
+    #[test]
+    fn whitened_gains_agree_with_a_full_refit_over_gaps() {
+        let keys: Vec<i64> = (0..70).filter(|k| !(20..30).contains(k)).collect();
+        let t: Vec<f64> = keys.iter().map(|k| (*k as f64 - 69.0) / 24.0).collect();
+        let x: Vec<f64> = keys.iter().map(|i| ((i * i * 7) % 31) as f64).collect();
+        let rules = Search { terms: 3, apart: 0.2, last_hinge: -0.5 };
+        let white = Whitening::of(&keys, 0.7);
+        let whitened = |mut x: Vec<f64>| {
+            white.apply(&mut x);
+            x
+        };
+        let found = Ground::of(&t, &x, &keys, 0.7, rules).search(true, &[], 3);
+        assert_eq!(found.models.len(), 4);
+        let y = whitened(x);
+        let rss = |terms: &[Term]| -> f64 {
+            let mut columns = vec![whitened(vec![1.0; t.len()]), whitened(t.clone())];
+            let column = |c: &Term| whitened(t.iter().map(|t| c.at(*t)).collect());
+            columns.extend(terms.iter().map(column));
+            let fit = least_squares(&columns, &y);
+            let row = |i: usize| columns.iter().map(|c| c[i]).collect::<Vec<_>>();
+            (0..t.len()).map(|i| (y[i] - fit.estimate(&row(i))).powi(2)).sum()
+        };
+        for model in &found.models {
+            let full = rss(&model.terms);
+            assert!((full - model.rss).abs() < 1e-6 * full, "{full} {model:?}");
+        }
+        // The first term is the best of all candidates.
+        let steps = (1..t.len()).map(|i| Term::Step(0.5 * (t[i - 1] + t[i])));
+        let hinges = t.iter().map(|t| Term::Hinge(*t)).filter(|h| h.time() <= rules.last_hinge);
+        let open = |c: &Term| {
+            let i = t.partition_point(|t| *t < c.time()).max(1);
+            let between = 0.5 * (t[i - 1] + t[i]);
+            between - t[0] >= 0.2 && t[t.len() - 1] - between >= 0.2
+        };
+        let least =
+            steps.chain(hinges).filter(open).map(|c| rss(&[c])).fold(f64::INFINITY, f64::min);
+        assert!((least - found.models[1].rss).abs() < 1e-6 * least, "{least} {found:?}");
     }
 
     #[test]
@@ -255,9 +394,10 @@ mod tests {
             }
         };
         let x: Vec<f64> = t.iter().map(|t| level(*t)).collect();
-        let mut model = search(&t, &x, true, &[], &SEARCH).models.remove(2);
+        let ground = Ground::of(&t, &x, &keys(t.len()), 0.0, SEARCH);
+        let mut model = ground.search(true, &[], 2).models.remove(2);
         for _ in 0..4 {
-            let near = neighbours(&t, &x, &model, 0, &SEARCH).into_iter();
+            let near = ground.neighbours(&model, 0).into_iter();
             let same_size = near.filter(|m| m.terms.len() == 2);
             model =
                 same_size.chain([model.clone()]).min_by(|a, b| a.rss.total_cmp(&b.rss)).unwrap();
@@ -267,7 +407,8 @@ mod tests {
 
     #[test]
     fn too_short_a_series_has_no_candidates() {
-        let found = search(&days(3), &[1.0, 2.0, 9.0], true, &[], &SEARCH);
+        let found =
+            Ground::of(&days(3), &[1.0, 2.0, 9.0], &keys(3), 0.0, SEARCH).search(true, &[], 2);
         assert_eq!(found.models.len(), 1);
     }
 }

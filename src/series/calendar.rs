@@ -74,7 +74,7 @@ impl LocalTime {
 }
 
 /// Hour of the day of a wall-clock time.
-pub(super) fn hour_of(wall: i64) -> usize {
+fn hour_of(wall: i64) -> usize {
     (wall.rem_euclid(DAY) / HOUR) as usize
 }
 

@@ -11,38 +11,72 @@ pub struct Fit {
     pub inverse: Vec<f64>,
 }
 
-/// Least squares of `y` on `columns` by Cholesky's factorisation of the normal equations, O(n p²).
-///
-/// A column that depends on those before it (to 1e-10 of its size) gets coefficient and variance 0.
-pub fn least_squares(columns: &[Vec<f64>], y: &[f64]) -> Fit {
-    let p = columns.len();
-    let mut lower = vec![0.0; p * p];
-    let mut dependent = vec![false; p];
-    for i in 0..p {
-        for j in 0..=i {
-            let known: f64 = (0..j).map(|k| lower[i * p + k] * lower[j * p + k]).sum();
-            let full = dot(&columns[i], &columns[j]);
-            if i == j {
-                dependent[i] = full - known <= 1e-10 * full;
-                lower[i * p + i] = if dependent[i] { 1.0 } else { (full - known).sqrt() };
-            } else if !dependent[j] {
-                lower[i * p + j] = (full - known) / lower[j * p + j];
+/// Columns of a linear model, factorised once for any number of right-hand sides.
+#[derive(Clone, Debug, Default)]
+pub struct Design {
+    columns: Vec<Vec<f64>>,
+    inverse: Vec<f64>,
+}
+
+impl Design {
+    /// Factorises the normal equations by Cholesky's method, O(n p²).
+    ///
+    /// A column that depends on those before it (to 1e-10 of its size) gets coefficient and variance 0.
+    pub fn of(columns: Vec<Vec<f64>>) -> Self {
+        let p = columns.len();
+        let mut lower = vec![0.0; p * p];
+        let mut dependent = vec![false; p];
+        for i in 0..p {
+            for j in 0..=i {
+                let known: f64 = (0..j).map(|k| lower[i * p + k] * lower[j * p + k]).sum();
+                let full = dot(&columns[i], &columns[j]);
+                if i == j {
+                    dependent[i] = full - known <= 1e-10 * full;
+                    lower[i * p + i] = if dependent[i] { 1.0 } else { (full - known).sqrt() };
+                } else if !dependent[j] {
+                    lower[i * p + j] = (full - known) / lower[j * p + j];
+                }
+            }
+            if dependent[i] {
+                lower[i * p..i * p + i].fill(0.0);
             }
         }
-        if dependent[i] {
-            lower[i * p..i * p + i].fill(0.0);
+        let mut inverse = vec![0.0; p * p];
+        let mut unit = vec![0.0; p];
+        for e in (0..p).filter(|e| !dependent[*e]) {
+            unit.fill(0.0);
+            unit[e] = 1.0;
+            solve(&lower, &mut unit);
+            (0..p).filter(|r| !dependent[*r]).for_each(|r| inverse[r * p + e] = unit[r]);
+        }
+        Self { columns, inverse }
+    }
+
+    /// Coefficients of the least-squares fit of `y`, O(n p).
+    pub fn solve(&self, y: &[f64]) -> Vec<f64> {
+        let right: Vec<f64> = self.columns.iter().map(|c| dot(c, y)).collect();
+        self.inverse.chunks_exact(right.len().max(1)).map(|row| dot(row, &right)).collect()
+    }
+
+    /// Writes `y` less the model with coefficients `beta` to `residual`.
+    pub fn residual(&self, y: &[f64], beta: &[f64], residual: &mut Vec<f64>) {
+        residual.clear();
+        residual.extend_from_slice(y);
+        for (b, column) in beta.iter().zip(&self.columns) {
+            residual.iter_mut().zip(column).for_each(|(r, c)| *r -= b * c);
         }
     }
-    let mut inverse = vec![0.0; p * p];
-    for e in (0..p).filter(|e| !dependent[*e]) {
-        let mut unit = vec![0.0; p];
-        unit[e] = 1.0;
-        solve(&lower, &mut unit);
-        (0..p).filter(|r| !dependent[*r]).for_each(|r| inverse[r * p + e] = unit[r]);
+
+    /// The columns and, row by row, (Z'Z)^-1.
+    pub fn into_parts(self) -> (Vec<Vec<f64>>, Vec<f64>) {
+        (self.columns, self.inverse)
     }
-    let right: Vec<f64> = columns.iter().map(|c| dot(c, y)).collect();
-    let beta = (0..p).map(|i| dot(&inverse[i * p..(i + 1) * p], &right)).collect();
-    Fit { beta, inverse }
+}
+
+/// Least squares of `y` on `columns`, see [`Design::of`].
+pub fn least_squares(columns: &[Vec<f64>], y: &[f64]) -> Fit {
+    let design = Design::of(columns.to_vec());
+    Fit { beta: design.solve(y), inverse: design.inverse }
 }
 
 /// Solves L L' x = b in place.

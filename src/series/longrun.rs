@@ -12,6 +12,8 @@ pub struct LongRun {
     pub variance: f64,
     /// n x variance of the mean of n values, for large n.
     pub long_run: f64,
+    /// Correlation of neighbours.
+    pub lag_one: f64,
 }
 
 impl LongRun {
@@ -34,7 +36,7 @@ pub fn long_run(r: &[f64], keys: &[i64], fitted: f64, seasonal: f64) -> LongRun 
         return LongRun::default();
     }
     let g = autocovariances(r, keys).map(|g| g * n / (n - seasonal).max(0.25 * n));
-    let mut result = LongRun { variance: g[0], long_run: g[0] };
+    let mut result = LongRun { variance: g[0], long_run: g[0], lag_one: 0.0 };
     if g[0] <= 0.0 {
         return LongRun::default();
     }
@@ -52,7 +54,11 @@ pub fn long_run(r: &[f64], keys: &[i64], fitted: f64, seasonal: f64) -> LongRun 
             false => 0.0,
         };
         let sum = first + 2.0 * corrected[1].max(0.0) / (1.0 - phi);
-        result = LongRun { variance: first, long_run: sum.min(first * n / 2.5).max(first) };
+        result = LongRun {
+            variance: first,
+            long_run: sum.min(first * n / 2.5).max(first),
+            lag_one: corrected[1] / first,
+        };
     }
     result
 }

@@ -23,6 +23,8 @@ pub struct Profile {
     pub reliability: f64,
 }
 
+/// A profile that foretells unseen days this much worse than nothing after two passes needs no third.
+const HOPELESS: f64 = -0.05;
 /// Passes of clipping; more changed nothing measurable.
 const PASSES: usize = 3;
 
@@ -44,22 +46,29 @@ pub fn fit(t: &[f64], y: &[f64], group: &[u8], groups: usize) -> Option<Profile>
     let t_mean = group_means(t, group, &count);
     let inner: Vec<f64> = t.iter().zip(group).map(|(t, g)| t - t_mean[usize::from(*g)]).collect();
     let spread: f64 = inner.iter().map(|v| v * v).sum();
-    let mut work = y.to_vec();
-    let (mut residual, mut buffer) = (Vec::new(), Vec::new());
+    let (mut work, mut fitted) = (y.to_vec(), vec![0.0; n]);
+    let (mut residual, mut buffer) = (Vec::with_capacity(n), Vec::with_capacity(n));
     let (mut slope, mut level) = (0.0, Vec::new());
     for pass in 0..=PASSES {
         let y_mean = group_means(&work, group, &count);
-        let product: f64 = inner.iter().zip(&work).map(|(a, b)| a * b).sum();
-        slope = if spread > 0.0 { product / spread } else { 0.0 };
+        slope = if spread > 0.0 { stats::dot(&inner, &work) / spread } else { 0.0 };
         level = (0..groups).map(|g| y_mean[g] - slope * t_mean[g]).collect();
-        if pass < PASSES {
-            let fitted = |i: usize| level[usize::from(group[i])] + slope * t[i];
-            residual.clear();
-            residual.extend((0..n).map(|i| y[i] - fitted(i)));
-            if !stats::clip(&mut residual, 3.0, &mut buffer).1 && pass > 0 {
-                break;
-            }
-            (0..n).for_each(|i| work[i] = fitted(i) + residual[i]);
+        if pass == PASSES {
+            break;
+        }
+        let mut levels = [0.0; 256];
+        levels.iter_mut().zip(&level).for_each(|(all, level)| *all = *level);
+        for ((fitted, t), g) in fitted.iter_mut().zip(t).zip(group) {
+            *fitted = levels[usize::from(*g)] + slope * t;
+        }
+        residual.clear();
+        residual.extend(y.iter().zip(&fitted).map(|(y, f)| y - f));
+        if !stats::clip(&mut residual, 3.0, &mut buffer).1 && pass > 0 {
+            break;
+        }
+        work.iter_mut().zip(&residual).zip(&fitted).for_each(|((w, r), f)| *w = r + f);
+        if pass == 1 && unseen_strength(&work, group, &level, &count) < HOPELESS {
+            break;
         }
     }
     let detrended =
@@ -85,7 +94,8 @@ pub fn fit(t: &[f64], y: &[f64], group: &[u8], groups: usize) -> Option<Profile>
 
 /// Mean of `x` in each group; 0 of an empty one.
 fn group_means(x: &[f64], group: &[u8], count: &[u32]) -> Vec<f64> {
-    let mut sum = vec![0.0; count.len()];
+    // 256 places: whatever the group, it needs no check of bounds.
+    let mut sum = [0.0; 256];
     x.iter().zip(group).for_each(|(x, g)| sum[usize::from(*g)] += x);
     sum.iter().zip(count).map(|(s, c)| s / f64::from((*c).max(1))).collect()
 }
@@ -155,7 +165,7 @@ pub fn rss_of_line(t: &[f64], y: &[f64]) -> f64 {
     let t_mean = stats::mean(t);
     let spread: f64 = t.iter().map(|t| (t - t_mean).powi(2)).sum();
     let mut work = y.to_vec();
-    let (mut residual, mut buffer) = (Vec::new(), Vec::new());
+    let (mut residual, mut buffer) = (Vec::with_capacity(n), Vec::with_capacity(n));
     let mut rss = 0.0;
     for pass in 0..=PASSES {
         let mean = stats::mean(&work);

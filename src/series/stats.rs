@@ -29,13 +29,46 @@ pub fn quantile(x: &mut [f64], p: f64) -> Option<f64> {
     let last = x.len().checked_sub(1)?;
     let place = p.clamp(0.0, 1.0) * last as f64;
     let low = place.floor() as usize;
-    let (_, &mut a, above) = x.select_nth_unstable_by(low, ascending);
     let part = place - low as f64;
+    if low < EDGE || last - low < EDGE {
+        return Some(near_the_end(x, low, part));
+    }
+    let (_, &mut a, above) = x.select_nth_unstable_by(low, ascending);
     if part == 0.0 {
         return Some(a);
     }
     let b = above.iter().copied().fold(f64::INFINITY, f64::min);
     Some(a + part * (b - a))
+}
+
+/// Ranks this close to an end are found by keeping the few values beyond them.
+const EDGE: usize = 10;
+
+/// The value of rank `low`, moved by `part` of the way to the next, where one of the ends is less than
+/// [`EDGE`] ranks away.
+fn near_the_end(x: &[f64], low: usize, part: f64) -> f64 {
+    let (side, rank) = match low < EDGE {
+        true => (1.0, low),
+        false => (-1.0, x.len() - 1 - low),
+    };
+    // The least values (of the mirrored sample), largest first: all up to the rank and one beyond.
+    let mut least = [f64::INFINITY; EDGE + 1];
+    let least = &mut least[..=(rank + 1).min(x.len() - 1)];
+    for v in x {
+        let v = side * v;
+        if v < least[0] {
+            let place = least.iter().rposition(|l| v < *l).unwrap_or(0);
+            least[..=place].rotate_left(1);
+            least[place] = v;
+        }
+    }
+    let at = |rank: usize| side * least[least.len() - 1 - rank];
+    let next = match (part == 0.0, side > 0.0) {
+        (true, _) => rank,
+        (_, true) => rank + 1,
+        _ => rank - 1,
+    };
+    at(rank) + part * (at(next) - at(rank))
 }
 
 /// Median; reorders `x`. 0 of nothing.
@@ -63,12 +96,35 @@ pub fn center_and_scale(x: &[f64], buffer: &mut Vec<f64>) -> (f64, f64) {
 /// whether anything was clipped.
 pub fn clip(x: &mut [f64], width: f64, buffer: &mut Vec<f64>) -> (f64, bool) {
     let (center, scale) = center_and_scale(x, buffer);
-    let (low, high) = (center - width * scale, center + width * scale);
+    (scale, clip_to(x, center - width * scale, center + width * scale))
+}
+
+/// Clips `x` to `low` .. `high`; returns whether anything was outside.
+pub fn clip_to(x: &mut [f64], low: f64, high: f64) -> bool {
     let outside = x.iter().any(|v| *v < low || *v > high);
     if outside {
         x.iter_mut().for_each(|v| *v = v.clamp(low, high));
     }
-    (scale, outside)
+    outside
+}
+
+/// Mean of non-negative values without the `left_out` largest; 0 of nothing. O(n) for few left out.
+pub fn mean_without_largest(x: &[f64], left_out: usize) -> f64 {
+    let kept = x.len().saturating_sub(left_out);
+    if kept == 0 {
+        return 0.0;
+    }
+    let mut largest = vec![0.0; left_out];
+    let mut entry = if left_out > 0 { 0.0 } else { f64::INFINITY };
+    for v in x.iter() {
+        if *v > entry {
+            let place = largest.iter().rposition(|l| v > l).unwrap_or(0);
+            largest[..=place].rotate_left(1);
+            largest[place] = *v;
+            entry = largest[0];
+        }
+    }
+    (x.iter().sum::<f64>() - largest.iter().sum::<f64>()).max(0.0) / kept as f64
 }
 
 /// Median of each value and its neighbours, `width` (odd) in all, fewer at the ends. O(n width).
@@ -83,7 +139,7 @@ pub fn running_median(x: &[f64], width: usize, out: &mut Vec<f64>) {
         } else {
             window.clear();
             window.extend_from_slice(&x[i.saturating_sub(half)..(i + half + 1).min(x.len())]);
-            window.sort_unstable_by(f64::total_cmp);
+            window.sort_unstable_by(ascending);
         }
         let n = window.len();
         out.push(match n % 2 {
@@ -126,19 +182,47 @@ pub fn ranks(x: &[f64]) -> Vec<f64> {
     ranks
 }
 
+/// Buckets in which weights are counted before a selection.
+const BUCKETS: usize = 64;
+
 /// Quantile `p` of weighted values: the smallest value with at least that share of the weight at or
-/// below it; reorders `x`. `None` without weight. O(n) by weighted selection.
+/// below it; reorders `x`. `None` without weight. O(n): the weight in buckets of equal width says where
+/// to look, weighted selection finds the value there.
 pub fn weighted_quantile(x: &mut [(f64, f64)], p: f64) -> Option<f64> {
-    let total: f64 = x.iter().map(|v| v.1).sum();
+    let (mut total, mut low, mut high) = (0.0, f64::INFINITY, f64::NEG_INFINITY);
+    for (v, w) in x.iter() {
+        total += w;
+        low = if *v < low { *v } else { low };
+        high = if *v > high { *v } else { high };
+    }
     if total <= 0.0 {
         return None;
     }
     // A hair of slack: 0.95 of 20 equal weights is the 19th value, whatever the rounding.
     let mut wanted = p * total * (1.0 - 1e-12);
     let mut rest = x;
+    let scale = BUCKETS as f64 / (high - low);
+    if rest.len() > BUCKETS && scale.is_finite() {
+        let bucket = |v: f64| (((v - low) * scale) as usize).min(BUCKETS - 1);
+        let mut weights = [0.0; BUCKETS];
+        rest.iter().for_each(|(v, w)| weights[bucket(*v)] += w);
+        let (mut before, mut here) = (0.0, 0);
+        while here + 1 < BUCKETS && before + weights[here] < wanted {
+            before += weights[here];
+            here += 1;
+        }
+        let mut inside = 0;
+        for i in 0..rest.len() {
+            rest.swap(inside, i);
+            inside += usize::from(bucket(rest[inside].0) == here);
+        }
+        rest = &mut rest[..inside];
+        wanted -= before;
+    }
     while rest.len() > 1 {
         // Splits where the quantile is likely, so that the larger part falls away at once.
-        let at = ((rest.len() as f64 * (wanted / total).clamp(0.0, 1.0)) as usize)
+        let weight: f64 = rest.iter().map(|v| v.1).sum();
+        let at = ((rest.len() as f64 * (wanted / weight).clamp(0.0, 1.0)) as usize)
             .clamp(1, rest.len() - 1);
         rest.select_nth_unstable_by(at, |a, b| ascending(&a.0, &b.0));
         let (low, high) = rest.split_at_mut(at);
@@ -213,7 +297,7 @@ mod tests {
 
         #[test]
         fn weighted_quantile_agrees_with_sorting(
-            x in prop::collection::vec((0i32..9, 1i32..5), 1..40), p in 0.01f64..0.99,
+            x in prop::collection::vec((0i32..9, 1i32..5), 1..120), p in 0.01f64..0.99,
         ) {
             let mut x: Vec<(f64, f64)> = x.into_iter().map(|(v, w)| (v.into(), w.into())).collect();
             let mut sorted = x.clone();
@@ -222,6 +306,24 @@ mod tests {
             let mut sum = 0.0;
             let expected = sorted.iter().find(|v| { sum += v.1; sum >= p * total * (1.0 - 1e-12) });
             prop_assert_eq!(weighted_quantile(&mut x, p), expected.map(|v| v.0));
+        }
+
+        #[test]
+        fn quantile_agrees_with_sorting(x in prop::collection::vec(-9i32..9, 1..60), p in 0.0f64..1.0) {
+            let mut x: Vec<f64> = x.into_iter().map(f64::from).collect();
+            let told = quantile(&mut x, p).unwrap();
+            x.sort_by(f64::total_cmp);
+            let place = p * (x.len() - 1) as f64;
+            let (a, b) = (x[place.floor() as usize], x[place.ceil() as usize]);
+            prop_assert!((told - (a + place.fract() * (b - a))).abs() < 1e-12);
+        }
+
+        #[test]
+        fn the_largest_are_left_out(x in prop::collection::vec(0i32..99, 0..40), k in 0usize..5) {
+            let mut x: Vec<f64> = x.into_iter().map(f64::from).collect();
+            let told = mean_without_largest(&x, k);
+            x.sort_by(f64::total_cmp);
+            prop_assert!((told - mean(&x[..x.len().saturating_sub(k)])).abs() < 1e-9);
         }
 
         #[test]

@@ -13,6 +13,7 @@ use super::knobs::Rule::{self, History, Levels, Rest, Scale, Snapshot, Trend};
 use super::values::{CoreHours, Days, Hours, Quantity, Sensitivity, Share, Sigma, Unit};
 use crate::error::{Error, Result};
 use crate::model::{Fraction, Points};
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 /// Part of the decision that a setting feeds.
@@ -97,6 +98,12 @@ impl Term {
             Self::Repeat => "repeat",
             Self::Capacity => "capacity",
         }
+    }
+}
+
+impl Serialize for Term {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

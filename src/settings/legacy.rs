@@ -341,8 +341,11 @@ fn own_setting(name: &str, value: &Value) -> Option<(Knob, Result<f64>)> {
     Some((knob, knob.field().read(value)))
 }
 
-/// ProxBalance's 1, 2, 3 as the number of our sensitivity.
+/// ProxBalance's 1, 2, 3, or the word for it, as the number of our sensitivity.
 fn level(value: &Value) -> Result<f64> {
+    if value.as_str().is_some_and(|word| word.starts_with(char::is_alphabetic)) {
+        return Knob::migration_sensitivity.field().read(value);
+    }
     let number = Unit::Count.read(value)?;
     let wrong = || Error::invalid(format!("{number} is not one of 1, 2, 3"));
     [1.0, 2.0, 3.0].contains(&number).then_some(number - 1.0).ok_or_else(wrong)

@@ -15,7 +15,7 @@ use std::path::Path;
 pub const VERSION: u64 = 1;
 
 /// Name of the settings file in a pmxcfs tree.
-pub const FILE_NAME: &str = "foresight.json";
+pub const FILE_NAME: &str = "foresight.cfg";
 /// Largest file or request that is read. A full file has about 3 KiB; pmxcfs itself allows 1 MiB.
 pub const MAX_BYTES: usize = 64 * 1024;
 

@@ -1,6 +1,6 @@
 //! Writing to the end of a segment file; what is there is never written again.
 
-use super::frame::{FrameKind, put_frame};
+use super::frame::{FrameKind, put_frame, put_roster};
 use super::header;
 use super::roster::{Changes, Roster};
 use super::row::NewRow;
@@ -136,11 +136,11 @@ impl Appender {
                     true => (FrameKind::Change, roster.write_changes(changes)),
                     false => (FrameKind::Roster, roster.write()),
                 };
-                put_frame(kind, row.time, number, &payload, &[], &mut self.buffer);
+                put_roster(kind, row.time, number, &payload, &mut self.buffer);
                 number
             }
             None => {
-                put_frame(FrameKind::Roster, row.time, 0, &roster.write(), &[], &mut self.buffer);
+                put_roster(FrameKind::Roster, row.time, 0, &roster.write(), &mut self.buffer);
                 0
             }
         };

@@ -312,40 +312,17 @@ impl Column {
         out.resize(start + len, 0);
         let codes = &mut out[start..];
         unpack(bits, self.width, codes);
-        // A closure for each side, so that the loops over the codes are without branches.
+        let escapes = Escapes::find(codes, escape(self.width), whole)?;
+        // A loop for each side and kind of reference, so that none has a branch.
         match (base, self.side) {
-            (Ok(o), Side::Both) => self.near(whole, codes, |i, d| Side::Both.code(d, o[i])),
-            (Ok(o), Side::Above) => self.near(whole, codes, |i, d| Side::Above.code(d, o[i])),
-            (Ok(o), Side::Below) => self.near(whole, codes, |i, d| Side::Below.code(d, o[i])),
-            (Err(b), Side::Both) => self.near(whole, codes, |_, d| Side::Both.code(d, b)),
-            (Err(b), Side::Above) => self.near(whole, codes, |_, d| Side::Above.code(d, b)),
-            (Err(b), Side::Below) => self.near(whole, codes, |_, d| Side::Below.code(d, b)),
+            (Ok(other), Side::Both) => near(codes, other, |d, o| Side::Both.code(d, o)),
+            (Ok(other), Side::Above) => near(codes, other, |d, o| Side::Above.code(d, o)),
+            (Ok(other), Side::Below) => near(codes, other, |d, o| Side::Below.code(d, o)),
+            (Err(b), Side::Both) => codes.iter_mut().for_each(|c| *c = Side::Both.code(*c, b)),
+            (Err(b), Side::Above) => codes.iter_mut().for_each(|c| *c = Side::Above.code(*c, b)),
+            (Err(b), Side::Below) => codes.iter_mut().for_each(|c| *c = Side::Below.code(*c, b)),
         }
-    }
-
-    /// Turns fields into codes: `code(i, field)`, or the next of those that follow whole.
-    fn near(
-        &self,
-        whole: &[u8],
-        fields: &mut [u16],
-        code: impl Fn(usize, u16) -> u16,
-    ) -> Option<()> {
-        let escape = escape(self.width);
-        let escapes = fields.iter().filter(|&&f| f == escape).count();
-        if escapes * 2 > whole.len() {
-            return None;
-        }
-        if escapes == 0 {
-            fields.iter_mut().enumerate().for_each(|(i, field)| *field = code(i, *field));
-            return Some(());
-        }
-        let mut whole = whole.chunks_exact(2);
-        for (i, field) in fields.iter_mut().enumerate() {
-            *field = match *field == escape {
-                true => whole.next().map_or(MISSING, |p| u16::from_le_bytes([p[0], p[1]])),
-                false => code(i, *field),
-            };
-        }
+        escapes.fill(codes, whole);
         Some(())
     }
 
@@ -378,13 +355,68 @@ impl Column {
     }
 }
 
-/// Unpacks as many fields as `out` has places for.
+/// Turns fields into codes near to those of another column.
+fn near(fields: &mut [u16], other: &[u16], code: impl Fn(u16, u16) -> u16) {
+    fields.iter_mut().zip(other).for_each(|(field, &other)| *field = code(*field, other));
+}
+
+/// Where the codes that follow whole belong.
+struct Escapes {
+    places: Vec<u32>,
+}
+
+impl Escapes {
+    /// `None` when fewer codes follow than fields say so.
+    fn find(fields: &[u16], escape: u16, whole: &[u8]) -> Option<Self> {
+        if whole.is_empty() {
+            let none = fields.iter().filter(|&&f| f == escape).count() == 0;
+            return none.then_some(Self { places: Vec::new() });
+        }
+        // Without a branch: every place is written, and kept when the next one goes behind it.
+        let mut places = vec![0; fields.len() + 1];
+        let mut found = 0;
+        for (place, &field) in (0..).zip(fields) {
+            places[found] = place;
+            found += usize::from(field == escape);
+        }
+        places.truncate(found);
+        (found * 2 <= whole.len()).then_some(Self { places })
+    }
+
+    fn fill(&self, codes: &mut [u16], whole: &[u8]) {
+        for (&place, pair) in self.places.iter().zip(whole.chunks_exact(2)) {
+            codes[place as usize] = u16::from_le_bytes([pair[0], pair[1]]);
+        }
+    }
+}
+
+/// Unpacks as many fields of `width` bits, 1 to 15, as `out` has places for.
 fn unpack(bits: &[u8], width: u8, out: &mut [u16]) {
-    let step = usize::from(width);
-    let mask = u64::from(escape(width));
+    match width {
+        1 => unpack_all::<1>(bits, out),
+        2 => unpack_all::<2>(bits, out),
+        3 => unpack_all::<3>(bits, out),
+        4 => unpack_all::<4>(bits, out),
+        5 => unpack_all::<5>(bits, out),
+        6 => unpack_all::<6>(bits, out),
+        7 => unpack_all::<7>(bits, out),
+        8 => unpack_all::<8>(bits, out),
+        9 => unpack_all::<9>(bits, out),
+        10 => unpack_all::<10>(bits, out),
+        11 => unpack_all::<11>(bits, out),
+        12 => unpack_all::<12>(bits, out),
+        13 => unpack_all::<13>(bits, out),
+        14 => unpack_all::<14>(bits, out),
+        _ => unpack_all::<15>(bits, out),
+    }
+}
+
+/// For a width known to the compiler, so that every shift is a constant.
+fn unpack_all<const WIDTH: usize>(bits: &[u8], out: &mut [u16]) {
+    let mask = u64::from(escape(WIDTH as u8));
     let done = out.len() / 8 * 8;
     // Eight fields start and end with a byte.
-    for (eight, at) in out.chunks_exact_mut(8).zip((0..).step_by(step)) {
+    for (eight, at) in out.chunks_exact_mut(8).zip((0..).step_by(WIDTH)) {
         let mut word = [0; 16];
         match bits.get(at..at + 16) {
             Some(all) => word.copy_from_slice(all),
@@ -394,14 +426,14 @@ fn unpack(bits: &[u8], width: u8, out: &mut [u16]) {
             }
         }
         let word = u128::from_le_bytes(word);
-        let halves = [word as u64, (word >> (4 * step)) as u64];
-        for (four, half) in eight.chunks_exact_mut(4).zip(halves) {
-            for (i, field) in four.iter_mut().enumerate() {
-                *field = (half >> (i * step) & mask) as u16;
-            }
+        let (low, high) = (word as u64, (word >> (4 * WIDTH)) as u64);
+        for i in 0..4 {
+            eight[i] = (low >> (i * WIDTH) & mask) as u16;
+            eight[i + 4] = (high >> (i * WIDTH) & mask) as u16;
         }
     }
-    out.iter_mut().enumerate().skip(done).for_each(|(i, out)| *out = field(bits, width, i));
+    let rest = out.iter_mut().enumerate().skip(done);
+    rest.for_each(|(i, out)| *out = field(bits, WIDTH as u8, i));
 }
 
 /// Field `i` of the packed bits.

@@ -1,6 +1,7 @@
 //! All nodes and guests over a range at once.
 
 use super::header::Group;
+use super::parallel::in_parallel;
 use super::roster::{GuestEntry, NodeEntry, Roster};
 use super::segment::Row;
 use super::select::{self, Loaded};
@@ -102,6 +103,18 @@ impl Fleet {
     pub fn guest(&self, vmid: Vmid) -> Option<usize> {
         let same = self.guests.iter().enumerate().filter(|(_, g)| g.vmid == vmid);
         same.max_by_key(|(_, g)| (g.present, g.since)).map(|(entity, _)| entity)
+    }
+
+    /// Decodes these metrics now, on several cores. Others are decoded when they are first asked
+    /// for, by the thread that asks.
+    pub fn decode(&self, nodes: &[NodeMetric], guests: &[GuestMetric]) {
+        let nodes = nodes.iter().map(|&m| (Some(m), None));
+        let guests = guests.iter().map(|&m| (None, Some(m)));
+        let metrics: Vec<(Option<NodeMetric>, Option<GuestMetric>)> = guests.chain(nodes).collect();
+        in_parallel(&metrics, |&(node, guest)| {
+            node.map(|m| self.node_table.has(m));
+            guest.map(|m| self.guest_table.has(m));
+        });
     }
 
     /// Moves of all guests within the range, in order of time.

@@ -1,6 +1,7 @@
 //! Frames: how a segment file is cut into pieces that are whole or not there.
 
 use super::bytes::{Cursor, Put};
+use super::spare;
 use crate::model::UnixTime;
 
 /// First bytes of every frame.
@@ -65,6 +66,23 @@ impl Head {
         };
         (cursor.u32()? == crc32fast::hash(&bytes[..HEAD - 4])).then_some(head)
     }
+}
+
+/// Appends a frame with a roster or a change of one, and what a damaged stretch of it can be mended
+/// from.
+pub(super) fn put_roster(
+    kind: FrameKind,
+    time: UnixTime,
+    roster: u32,
+    meta: &[u8],
+    out: &mut Vec<u8>,
+) {
+    let start = out.len();
+    let spare = vec![0; spare::len(meta.len())];
+    put_frame(kind, time, roster, meta, &spare, out);
+    let spare = spare::of(&out[start..start + HEAD], meta);
+    let blocks = out.len() - spare.len();
+    out[blocks..].copy_from_slice(&spare);
 }
 
 /// Appends a frame. Lengths are those of what was built in memory, far below 4 GiB.

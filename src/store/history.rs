@@ -1,6 +1,7 @@
 //! One node or guest over a range of time.
 
 use super::header::{Found, Group, Statistic};
+use super::parallel::{in_parallel, threads};
 use super::roster::Roster;
 use super::row::BLOCK;
 use super::scale::{MISSING, Stored};
@@ -87,21 +88,26 @@ impl<M: Stored> History<M> {
     }
 }
 
-/// The rows in which `place_in` finds an entity and `state` says that it occurs.
+/// The rows in which `place_in` finds an entity, given its place in the row before, and `state` says
+/// that it occurs.
 fn history<M: Stored>(
     loaded: &Loaded,
     range: &Range<UnixTime>,
     group: Group,
-    place_in: impl Fn(&Roster) -> Option<usize>,
+    place_in: impl Fn(&Roster, Option<usize>) -> Option<usize> + Sync,
     state: impl Fn(&Roster, usize) -> Option<State>,
 ) -> History<M> {
     let mut rows: Vec<(&Arc<Segment>, &Row)> = Vec::new();
     let mut states = Vec::new();
     let mut known: Option<(&Arc<Roster>, Option<State>)> = None;
+    let mut place = None;
     for (segment, row) in loaded.rows(range) {
         let now = match known.take() {
             Some((roster, now)) if Arc::ptr_eq(roster, &row.roster) => now,
-            _ => place_in(&row.roster).and_then(|place| state(&row.roster, place)),
+            _ => {
+                place = place_in(&row.roster, place);
+                place.and_then(|place| state(&row.roster, place))
+            }
         };
         if let Some(now) = now.clone() {
             rows.push((segment, row));
@@ -110,8 +116,31 @@ fn history<M: Stored>(
         known = Some((&row.roster, now));
     }
     let windows = rows.iter().map(|(segment, row)| select::window(segment, row)).collect();
-    let codes = codes_of_one::<M>(&rows, group, place_in);
+    let parts: Vec<_> = rows.chunks(rows.len().div_ceil(threads(rows.len())).max(1)).collect();
+    let codes = in_parallel(&parts, |part| codes_of_one::<M>(part, group, &place_in));
+    let codes = joined(&parts, codes);
     History { states, warnings: loaded.warnings.clone(), table: Table::of_one(windows, codes) }
+}
+
+/// Codes by metric and statistic; empty where there are none.
+type Codes = Vec<[Vec<u16>; 5]>;
+
+/// The codes of parts of the rows, one after the other.
+fn joined(parts: &[&[(&Arc<Segment>, &Row)]], codes: Vec<Codes>) -> Codes {
+    let metrics = codes.first().map_or(0, Vec::len);
+    let mut all: Codes = vec![Default::default(); metrics];
+    let mut before = 0;
+    for (part, codes) in parts.iter().zip(codes) {
+        for (all, codes) in all.iter_mut().flatten().zip(codes.iter().flatten()) {
+            if !codes.is_empty() || !all.is_empty() {
+                all.resize(before, MISSING);
+                all.extend_from_slice(codes);
+                all.resize(before + part.len(), MISSING);
+            }
+        }
+        before += part.len();
+    }
+    all
 }
 
 /// Where the columns of our metrics are in a segment, by metric and statistic.
@@ -121,16 +150,16 @@ type Columns = Vec<[Option<Found>; 5]>;
 fn codes_of_one<M: Stored>(
     rows: &[(&Arc<Segment>, &Row)],
     group: Group,
-    place_in: impl Fn(&Roster) -> Option<usize>,
-) -> Vec<[Vec<u16>; 5]> {
-    let mut codes: Vec<[Vec<u16>; 5]> = vec![Default::default(); M::ALL.len()];
+    place_in: impl Fn(&Roster, Option<usize>) -> Option<usize>,
+) -> Codes {
+    let mut codes: Codes = vec![Default::default(); M::ALL.len()];
     let mut known: Option<(&Arc<Roster>, Option<usize>)> = None;
     let mut meanings: Option<(&Arc<Segment>, Columns)> = None;
     let mut buffer = Vec::new();
     for (position, (segment, row)) in rows.iter().enumerate() {
         let place = match known {
             Some((roster, place)) if Arc::ptr_eq(roster, &row.roster) => place,
-            _ => place_in(&row.roster),
+            before => place_in(&row.roster, before.and_then(|(_, place)| place)),
         };
         known = Some((&row.roster, place));
         let found = match &meanings {
@@ -173,7 +202,7 @@ pub(super) fn of_node(loaded: &Loaded, range: &Range<UnixTime>, name: &str) -> H
         let status = if node.online { GuestStatus::Running } else { GuestStatus::Unknown };
         Some(State { present: true, host: Arc::clone(&shared), status })
     };
-    history(loaded, range, Group::Node, |roster| roster.node(name), state)
+    history(loaded, range, Group::Node, |roster, _| roster.node(name), state)
 }
 
 /// History of the incarnation that the newest row in the range knows under this number.
@@ -187,7 +216,7 @@ pub(super) fn of_guest(
         .iter()
         .rev()
         .find_map(|(_, row)| row.roster.newest(vmid).map(|place| row.roster.guests[place].since));
-    let place = |roster: &Roster| newest.and_then(|since| roster.guest(vmid, since));
+    let place = |roster: &Roster, near: Option<usize>| roster.guest(vmid, newest?, near);
     let state = |roster: &Roster, place: usize| {
         let guest = roster.guests.get(place).filter(|guest| guest.occurs())?;
         let host = roster.host(guest.node).into();

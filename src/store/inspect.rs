@@ -198,6 +198,7 @@ impl Verification {
         for row in &segment.rows {
             damage.extend(segment.damaged_blocks(row));
         }
+        damage.extend(segment.damaged_spares());
         damage.sort_by_key(|d| d.offset);
         self.frames += segment.frames.len().saturating_sub(damage.len());
         self.findings.extend(damage.into_iter().map(|d| Finding {

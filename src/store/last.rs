@@ -51,9 +51,9 @@ pub(super) fn tick(segment: &Segment, row: &Row) -> Option<Tick> {
     each::<GuestMetric>(segment, row, Group::Guest, |place, metric, value| {
         set_guest(&mut guests[place], metric, value);
     })?;
-    let present = nodes.into_iter().zip(&roster.nodes).filter(|(_, entry)| entry.present);
+    let present = nodes.into_iter().zip(roster.nodes.iter()).filter(|(_, entry)| entry.present);
     let nodes = present.map(|(node, _)| node).collect();
-    let present = guests.into_iter().zip(&roster.guests).filter(|(_, entry)| entry.present);
+    let present = guests.into_iter().zip(roster.guests.iter()).filter(|(_, entry)| entry.present);
     let guests = present.map(|(guest, _)| guest).collect();
     Some(Tick { ts: row.time, nodes, guests })
 }

@@ -8,6 +8,7 @@ use super::roster::{Changes, GuestEntry, Missed, NodeEntry, Roster};
 use super::row::{Codes, Move, NewRow};
 use super::scale::{MISSING, Scale, scales};
 use super::segment::{Row, Segment};
+use super::shared::Shared;
 use super::sheet::{Map, Sheet};
 use super::tier::Tier;
 use crate::model::{UnixTime, Vmid};
@@ -88,7 +89,7 @@ impl Union {
         let nodes = base.nodes.iter().enumerate().map(|(i, n)| (n.name.clone(), i)).collect();
         let guests = base.guests.iter().enumerate().map(|(i, g)| ((g.vmid, g.since), i)).collect();
         let mut roster = base.clone();
-        roster.storages.clear();
+        roster.storages = Shared::default();
         Self {
             roster,
             changes: Changes::default(),
@@ -102,23 +103,33 @@ impl Union {
     /// Where the places of each sample's roster go, by group.
     fn maps(&mut self, samples: &[Source<'_>]) -> Vec<[Map; 2]> {
         let mut maps: Vec<[Map; 2]> = Vec::with_capacity(samples.len());
-        let mut last: Option<&Arc<Roster>> = None;
+        let mut last: Option<&Roster> = None;
         for (_, row) in samples {
-            match (last, maps.last().cloned()) {
-                (Some(before), Some(same)) if Arc::ptr_eq(before, &row.roster) => maps.push(same),
-                _ => maps.push(self.map(&row.roster)),
-            }
+            let before = last.zip(maps.last().cloned());
+            maps.push(match before {
+                Some((roster, maps)) if std::ptr::eq(roster, row.roster.as_ref()) => maps,
+                before => self.map(&row.roster, before),
+            });
             last = Some(&row.roster);
         }
         maps
     }
 
-    fn map(&mut self, roster: &Roster) -> [Map; 2] {
+    /// Where the places of a roster go; `before` is the roster before it with its maps.
+    fn map(&mut self, roster: &Roster, before: Option<(&Roster, [Map; 2])>) -> [Map; 2] {
         let nodes: Vec<usize> = roster.nodes.iter().map(|n| self.node(n)).collect();
-        let guest = |g: &GuestEntry| self.guest(g, nodes.get(g.node).copied().unwrap_or(0));
-        let guests: Map = roster.guests.iter().map(guest).collect();
+        let mut guests: Vec<Option<u32>> = vec![None; roster.guests.len()];
+        let nobody = Shared::default();
+        let mut known = &nobody;
+        if let Some((roster, [_, map])) = &before {
+            guests.iter_mut().zip(map.iter()).for_each(|(place, &known)| *place = known);
+            known = &roster.guests;
+        }
+        for (place, entry) in roster.guests.beside(known) {
+            guests[place] = self.guest(entry, nodes.get(entry.node).copied().unwrap_or(0));
+        }
         let index = |place: &usize| u32::try_from(*place).ok();
-        [nodes.iter().map(index).collect(), guests]
+        [nodes.iter().map(index).collect(), guests.into()]
     }
 
     fn node(&mut self, entry: &NodeEntry) -> usize {
@@ -157,7 +168,7 @@ impl Union {
     fn finish(&mut self, last: &Roster) {
         let nodes: HashMap<&str, &NodeEntry> =
             last.nodes.iter().map(|n| (n.name.as_str(), n)).collect();
-        for node in &mut self.roster.nodes {
+        for node in self.roster.nodes.iter_mut() {
             match nodes.get(node.name.as_str()) {
                 Some(now) => *node = (*now).clone(),
                 None => (node.present, node.online) = (false, false),
@@ -209,7 +220,7 @@ pub(super) fn moved<'a>(
 ) -> Vec<(Vmid, UnixTime, &'a str, &'a str)> {
     let mut moves = Vec::new();
     let mut others: Option<HashMap<(Vmid, UnixTime), &GuestEntry>> = None;
-    for (place, guest) in after.guests.iter().enumerate().filter(|(_, g)| g.present) {
+    for (place, guest) in after.guests.beside(&before.guests).filter(|(_, g)| g.present) {
         let key = |g: &GuestEntry| (g.vmid, g.since);
         let same_place = before.guests.get(place).filter(|g| key(g) == key(guest));
         let old = same_place.or_else(|| {

@@ -5,6 +5,7 @@
 
 use super::bytes::{Cursor, Put};
 use super::header::Group;
+use super::shared::Shared;
 use crate::model::{Bytes, Cores, GuestKind, GuestStatus, UnixTime, Vmid};
 
 /// A node.
@@ -77,9 +78,9 @@ pub(super) struct StorageEntry {
 /// All of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Roster {
-    pub(super) nodes: Vec<NodeEntry>,
-    pub(super) guests: Vec<GuestEntry>,
-    pub(super) storages: Vec<StorageEntry>,
+    pub(super) nodes: Shared<NodeEntry>,
+    pub(super) guests: Shared<GuestEntry>,
+    pub(super) storages: Shared<StorageEntry>,
 }
 
 /// Places whose entries are new or differ, by group.
@@ -130,9 +131,12 @@ impl Roster {
         self.nodes.iter().position(|n| n.name == name)
     }
 
-    /// Place of a guest of a certain incarnation.
-    pub(super) fn guest(&self, vmid: Vmid, since: UnixTime) -> Option<usize> {
-        self.guests.iter().position(|g| g.vmid == vmid && g.since == since)
+    /// Place of a guest of a certain incarnation; looked for first at `near`, where it was in
+    /// another roster.
+    pub(super) fn guest(&self, vmid: Vmid, since: UnixTime, near: Option<usize>) -> Option<usize> {
+        let same = |g: &GuestEntry| g.vmid == vmid && g.since == since;
+        let near = near.filter(|&place| self.guests.get(place).is_some_and(same));
+        near.or_else(|| self.guests.iter().position(same))
     }
 
     /// Place of the newest incarnation of a guest.
@@ -176,13 +180,11 @@ impl Roster {
         let mut cursor = Cursor::new(payload);
         for group in Group::ALL {
             let count: usize = cursor.number()?;
-            // An entry has at least four bytes: a hostile count reserves nothing.
-            roster.reserve(group, count.min(cursor.left() / 4));
             for place in 0..count {
                 roster.set(group, place, &mut cursor)?;
             }
         }
-        (cursor.left() == 0 && roster.is_consistent()).then_some(roster)
+        (cursor.left() == 0).then_some(roster)
     }
 
     /// The roster with a change frame applied; `None` where the bytes are none.
@@ -195,24 +197,7 @@ impl Roster {
                 roster.set(group, place, &mut cursor)?;
             }
         }
-        (cursor.left() == 0 && roster.is_consistent()).then_some(roster)
-    }
-
-    fn is_consistent(&self) -> bool {
-        self.guests
-            .iter()
-            .map(|g| g.node)
-            .chain(self.storages.iter().map(|s| s.node))
-            .max()
-            .is_none_or(|last| last < self.nodes.len())
-    }
-
-    fn reserve(&mut self, group: Group, count: usize) {
-        match group {
-            Group::Node => self.nodes.reserve(count),
-            Group::Guest => self.guests.reserve(count),
-            Group::Storage => self.storages.reserve(count),
-        }
+        (cursor.left() == 0).then_some(roster)
     }
 
     /// Entries carry their length, so that later revisions can add to them.
@@ -227,9 +212,10 @@ impl Roster {
         out.bytes(&entry);
     }
 
-    /// Reads the entry of `place`, which exists or is the next one.
+    /// Reads the entry of `place`, which exists or is the next one. Nodes come first in a frame, so
+    /// the host of a guest or storage is known by then.
     fn set(&mut self, group: Group, place: usize, cursor: &mut Cursor<'_>) -> Option<()> {
-        fn put<T>(list: &mut Vec<T>, place: usize, entry: T) -> Option<()> {
+        fn put<T: Clone>(list: &mut Shared<T>, place: usize, entry: T) -> Option<()> {
             match place.cmp(&list.len()) {
                 std::cmp::Ordering::Less => list[place] = entry,
                 std::cmp::Ordering::Equal => list.push(entry),
@@ -239,10 +225,17 @@ impl Roster {
         }
         let len = cursor.number()?;
         let mut entry = Cursor::new(cursor.take(len)?);
+        let nodes = self.nodes.len();
         match group {
             Group::Node => put(&mut self.nodes, place, NodeEntry::parse(&mut entry)?),
-            Group::Guest => put(&mut self.guests, place, GuestEntry::parse(&mut entry)?),
-            Group::Storage => put(&mut self.storages, place, StorageEntry::parse(&mut entry)?),
+            Group::Guest => {
+                let guest = GuestEntry::parse(&mut entry).filter(|g| g.node < nodes)?;
+                put(&mut self.guests, place, guest)
+            }
+            Group::Storage => {
+                let storage = StorageEntry::parse(&mut entry).filter(|s| s.node < nodes)?;
+                put(&mut self.storages, place, storage)
+            }
         }
     }
 }
@@ -388,13 +381,15 @@ pub(super) mod tests {
             missed: if present { Missed::default() } else { Missed { rows: 3, seconds: 180 } },
         };
         Roster {
-            nodes: vec![node("a"), node("b")],
-            guests: vec![
+            nodes: [node("a"), node("b")].into_iter().collect(),
+            guests: [
                 guest(100, 0, GuestKind::Qemu, true),
                 guest(101, 1, GuestKind::Lxc, true),
                 guest(u32::MAX, 1, GuestKind::Lxc, false),
-            ],
-            storages: vec![StorageEntry { node: 1, id: "local-lvm".into() }],
+            ]
+            .into_iter()
+            .collect(),
+            storages: std::iter::once(StorageEntry { node: 1, id: "local-lvm".into() }).collect(),
         }
     }
 

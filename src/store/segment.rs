@@ -5,7 +5,8 @@ use super::header::{Group, Header};
 use super::roster::Roster;
 use super::row::{BLOCK, Block, Layout, RowMeta};
 pub(super) use super::source::Access;
-use super::source::{Seen, Source};
+use super::source::{Meta, Seen, Source};
+use super::spare;
 use super::tier::Tier;
 use crate::error::{Error, Result, Warning};
 use crate::model::UnixTime;
@@ -15,6 +16,11 @@ use std::sync::Arc;
 
 /// What is said of a frame whose content does not match its checksum.
 pub(super) const CHECKSUM: &str = "wrong checksum";
+/// What is said of a roster that was damaged and rebuilt.
+const MENDED: &str = "damaged, and rebuilt from its spare part";
+/// What is said of a roster that could not be rebuilt.
+const ROSTER_LOST: &str = "damaged roster; what follows cannot be read up to the next whole one";
+
 /// Something in a segment that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Damage {
@@ -29,10 +35,18 @@ impl Damage {
         Self { offset: block.offset, bytes: block.len as u64, what: CHECKSUM }
     }
 
+    /// Whether nothing is lost by it.
+    pub(super) fn is_mended(&self) -> bool {
+        self.what == MENDED
+    }
+
     /// The same for people.
     pub(super) fn warning(&self, file: &Path) -> Warning {
         let Self { offset, bytes, what } = self;
-        let message = format!("{what} at offset {offset}; left out {bytes} bytes");
+        let message = match self.is_mended() {
+            true => format!("{what} at offset {offset}; nothing is lost"),
+            false => format!("{what} at offset {offset}; left out {bytes} bytes"),
+        };
         Warning { file: file.to_path_buf(), line: 0, message }
     }
 }
@@ -108,9 +122,18 @@ impl Segment {
                 Seen::Nothing(bytes) => self.damaged(at, bytes, "no frame"),
                 Seen::Frame(head, meta) => {
                     self.frames.push((at, head.time));
-                    let content = meta.ok_or(CHECKSUM);
                     let roster = self.roster.as_ref();
-                    let content = content.and_then(|m| content_of(&head, m, at, roster, last));
+                    let is_row = head.kind == FrameKind::Row;
+                    let content = match meta {
+                        Meta::Intact(meta) => content_of(&head, meta, at, roster, last),
+                        Meta::Mended(meta) => {
+                            self.damaged(at, head.frame_len(), MENDED);
+                            let roster = self.roster.as_ref();
+                            content_of(&head, meta, at, roster, last)
+                        }
+                        Meta::Damaged if is_row => Err(CHECKSUM),
+                        Meta::Damaged | Meta::Unread => Err(ROSTER_LOST),
+                    };
                     self.take(content, at, head.frame_len());
                 }
             },
@@ -174,7 +197,8 @@ impl Segment {
     pub(super) fn drop_torn_rows(&mut self) -> u64 {
         while let Some(&(start, _)) = self.frames.last() {
             let row = self.rows.last().filter(|row| row.start == start);
-            let torn = self.damage.last().is_some_and(|d| (d.offset, d.what) == (start, CHECKSUM));
+            let damaged = self.damage.last().filter(|d| d.offset == start);
+            let torn = damaged.is_some_and(|d| [CHECKSUM, ROSTER_LOST].contains(&d.what));
             if torn {
                 self.damage.pop();
             } else if row.is_some_and(|row| !self.damaged_blocks(row).is_empty()) {
@@ -193,6 +217,26 @@ impl Segment {
         let mut buffer = Vec::new();
         let blocks = row.meta.all_blocks().iter();
         blocks.filter(|b| self.block(b, &mut buffer).is_none()).map(Damage::of).collect()
+    }
+
+    /// Spare parts of rosters that are not as they were written.
+    pub(super) fn damaged_spares(&self) -> Vec<Damage> {
+        let mut damage = Vec::new();
+        self.source.walk(
+            self.header.len,
+            |_| false,
+            |at, seen| {
+                let Seen::Frame(head, _) = seen else { return };
+                let mut buffer = Vec::new();
+                let intact = |bytes: &[u8]| spare::is_intact(&head, bytes);
+                if !self.source.spare(at, &head, &mut buffer).is_none_or(intact) {
+                    let offset = at + HEAD as u64 + u64::from(head.meta_len);
+                    let bytes = u64::from(head.blocks_len);
+                    damage.push(Damage { offset, bytes, what: CHECKSUM });
+                }
+            },
+        );
+        damage
     }
 
     /// Rows by time; a later row for the same time replaces an earlier one.

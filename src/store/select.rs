@@ -1,5 +1,6 @@
 //! Which rows answer a question: the finest ones that are complete.
 
+use super::parallel::{in_parallel, threads};
 use super::segment::{self, Access, LastRoster, Row, Segment};
 use super::table::Window;
 use super::tier::Tier;
@@ -47,21 +48,28 @@ impl Loaded {
         store: &Path,
         range: &Range<UnixTime>,
         resolution: Resolution,
-        access: impl Fn(Tier) -> Access,
+        access: impl Fn(Tier) -> Access + Sync,
     ) -> Result<Self> {
-        let mut loaded = Self { segments: Vec::new(), warnings: Vec::new() };
-        let mut last: LastRoster = None;
         // A six-hourly row is compared with all that is finer within it.
         let widest = Tier::SixHourly;
         let from = widest.window_of(range.start);
         let to = widest.window_of(range.end.saturating_sub(1)).saturating_add(widest.step());
+        let mut wanted: Vec<(Tier, UnixTime)> = Vec::new();
         for &tier in resolution.tiers() {
-            for start in segment::list(store, tier)? {
-                if start < to && start.saturating_add(tier.segment()) > from {
-                    loaded.add(Segment::read(store, tier, start, access(tier), &mut last));
-                }
-            }
+            let starts = segment::list(store, tier)?.into_iter();
+            let within = starts.filter(|&s| s < to && s.saturating_add(tier.segment()) > from);
+            wanted.extend(within.map(|start| (tier, start)));
         }
+        // Neighbours stay together: they often share their roster.
+        let together = wanted.len().div_ceil(threads(wanted.len()));
+        let parts: Vec<&[(Tier, UnixTime)]> = wanted.chunks(together.max(1)).collect();
+        let read = in_parallel(&parts, |part| {
+            let mut last: LastRoster = None;
+            let one = |&(tier, start)| Segment::read(store, tier, start, access(tier), &mut last);
+            part.iter().map(one).collect::<Vec<_>>()
+        });
+        let mut loaded = Self { segments: Vec::new(), warnings: Vec::new() };
+        read.into_iter().flatten().for_each(|segment| loaded.add(segment));
         Ok(loaded)
     }
 

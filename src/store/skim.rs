@@ -4,7 +4,7 @@
 use super::frame::{FrameKind, HEAD};
 use super::row::RowMeta;
 use super::segment;
-use super::source::{Access, Seen, Source};
+use super::source::{Access, Meta, Seen, Source};
 use super::tier::Tier;
 use crate::error::{Kind, Result};
 use crate::model::UnixTime;
@@ -68,13 +68,17 @@ impl Skimmed {
                     skimmed.frames.push((head.time, head.frame_len()));
                     let blocks_at = at + HEAD as u64 + u64::from(head.meta_len);
                     let blocks = u64::from(head.blocks_len);
-                    let row = meta.and_then(|m| RowMeta::parse(m, head.time, blocks_at, blocks));
+                    let row = match meta {
+                        Meta::Intact(meta) => RowMeta::parse(meta, head.time, blocks_at, blocks),
+                        Meta::Unread => return,
+                        Meta::Mended(_) | Meta::Damaged => None,
+                    };
                     match row {
                         Some(row) => {
                             let glimpse = Glimpse { ticks: row.ticks, expected: row.expected };
                             skimmed.rows.insert(head.time, glimpse);
                         }
-                        None => skimmed.damaged += usize::from(head.kind == FrameKind::Row),
+                        None => skimmed.damaged += 1,
                     }
                 }
             },

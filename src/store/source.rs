@@ -2,6 +2,7 @@
 
 use super::frame::{self, FrameKind, HEAD, Head};
 use super::header::{self, Header};
+use super::spare;
 use super::tier::Tier;
 use crate::error::{Error, Kind, Result};
 use crate::model::UnixTime;
@@ -14,8 +15,10 @@ use std::path::Path;
 const MAX_FILE: u64 = 2 << 30;
 /// Files up to this size are read at once in any case: cheaper than two reads for each frame.
 const SMALL_FILE: u64 = 256 << 10;
-/// Bytes read to get a head with its meta part at once.
+/// Bytes read to get a head with its meta part at once, until a row has shown how many it takes.
 const SPECULATION: usize = 512;
+/// Bytes by which the next row may exceed the one before without another read.
+const GROWTH: usize = 32;
 
 /// How much of a segment is read at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +38,19 @@ pub(super) enum Source {
 
 /// What is found on the way through a segment.
 pub(super) enum Seen<'a> {
-    /// A frame with its meta part; `None` where that does not match its checksum or was not
-    /// asked for.
-    Frame(Head, Option<&'a [u8]>),
+    /// A frame.
+    Frame(Head, Meta<'a>),
     /// That many bytes which are no frame.
     Nothing(u64),
+}
+
+/// The meta part of a frame.
+pub(super) enum Meta<'a> {
+    Intact(&'a [u8]),
+    /// Rebuilt, or behind a head that was rebuilt.
+    Mended(&'a [u8]),
+    Damaged,
+    Unread,
 }
 
 impl Source {
@@ -123,27 +134,72 @@ impl Source {
     ) -> u64 {
         let (mut buffer, mut large) = (Vec::new(), Vec::new());
         let mut end = at;
+        let mut expected = SPECULATION;
         while at < self.len() {
-            let ahead = usize::try_from(self.len() - at).unwrap_or(usize::MAX).min(SPECULATION);
+            let ahead = usize::try_from(self.len() - at).unwrap_or(usize::MAX).min(expected);
             let start = self.get(at, ahead, &mut buffer).unwrap_or_default();
-            let Some(head) = Head::parse(start).filter(|h| at + h.frame_len() <= self.len()) else {
-                let Some(next) = self.next_frame(at + 1) else { break };
-                see(at, Seen::Nothing(next - at));
-                at = next;
-                continue;
+            let head = Head::parse(start).filter(|h| at + h.frame_len() <= self.len());
+            let (head, mended) = match head {
+                Some(head) => (head, false),
+                None => {
+                    let Some(next) = self.next_frame(at + 1) else { break };
+                    match self.lost_head(at, next) {
+                        Some(head) => (head, true),
+                        None => {
+                            see(at, Seen::Nothing(next - at));
+                            at = next;
+                            continue;
+                        }
+                    }
+                }
             };
             let len = head.meta_len as usize;
-            let meta = match wants(head.kind) {
-                true => start
-                    .get(HEAD..HEAD + len)
-                    .or_else(|| self.get(at + HEAD as u64, len, &mut large)),
-                false => None,
-            };
-            see(at, Seen::Frame(head, meta.filter(|m| crc32fast::hash(m) == head.meta_crc)));
+            if head.kind == FrameKind::Row {
+                expected = HEAD + len + GROWTH;
+            }
+            if !wants(head.kind) {
+                see(at, Seen::Frame(head, Meta::Unread));
+            } else {
+                let near = start.get(HEAD..HEAD + len);
+                let meta = near.or_else(|| self.get(at + HEAD as u64, len, &mut large));
+                let meta = meta.unwrap_or_default();
+                match crc32fast::hash(meta) == head.meta_crc {
+                    true if mended => see(at, Seen::Frame(head, Meta::Mended(meta))),
+                    true => see(at, Seen::Frame(head, Meta::Intact(meta))),
+                    false => match self.mend(at, &head, meta) {
+                        Some(meta) => see(at, Seen::Frame(head, Meta::Mended(&meta))),
+                        None => see(at, Seen::Frame(head, Meta::Damaged)),
+                    },
+                }
+            }
             at += head.frame_len();
             end = at;
         }
         end
+    }
+
+    /// The spare part of the roster frame at `at`; `None` for other frames, and without one.
+    pub(super) fn spare<'a>(
+        &'a self,
+        at: u64,
+        head: &Head,
+        buffer: &'a mut Vec<u8>,
+    ) -> Option<&'a [u8]> {
+        let is_roster = matches!(head.kind, FrameKind::Roster | FrameKind::Change);
+        let len = head.blocks_len as usize;
+        let from = at + HEAD as u64 + u64::from(head.meta_len);
+        (is_roster && len > 0).then(|| self.get(from, len, buffer))?
+    }
+
+    fn mend(&self, at: u64, head: &Head, damaged: &[u8]) -> Option<Vec<u8>> {
+        let mut buffer = Vec::new();
+        spare::mend(head, damaged, self.spare(at, head, &mut buffer)?)
+    }
+
+    /// The head of a roster frame from `at` to `next` that lacks it.
+    fn lost_head(&self, at: u64, next: u64) -> Option<Head> {
+        let mut buffer = Vec::new();
+        spare::lost_head(self.get(at, usize::try_from(next - at).ok()?, &mut buffer)?)
     }
 
     /// The next whole frame from `from` on, found by its head.

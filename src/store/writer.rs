@@ -1,6 +1,7 @@
 //! The one writer: appends ticks, rolls windows that are over, drops what is too old.
 
 use super::append::{Appender, sync_folder};
+use super::owner::AsOwner;
 use super::roll::{self, Rolled};
 use super::roster::{Changes, Roster};
 use super::row::NewRow;
@@ -32,6 +33,7 @@ pub struct Writer {
     /// Samples of raw segments as counted before, with the length of the file then.
     counted: BTreeMap<UnixTime, (u64, Span)>,
     warnings: Vec<Warning>,
+    _owner: AsOwner,
 }
 
 /// The raw segment that ticks go to.
@@ -81,11 +83,13 @@ pub struct Compressed {
 }
 
 impl Writer {
-    /// Opens the store in `dir`, which is made (mode 0750) if need be, and takes its lock.
+    /// Opens the store in `dir`, which is made (mode 0750) if need be, and takes its lock. Root
+    /// writes as the owner of `dir`.
     ///
     /// [`Kind::Busy`] when another writer has it.
     pub fn open(dir: &Path, retention: Retention) -> Result<Self> {
         retention.check()?;
+        let owner = AsOwner::of(dir);
         let mut folders = DirBuilder::new();
         folders.recursive(true).mode(0o750);
         for folder in Tier::ALL.map(|t| dir.join(t.folder())) {
@@ -101,6 +105,7 @@ impl Writer {
             batch: None,
             counted: BTreeMap::new(),
             warnings: Vec::new(),
+            _owner: owner,
         })
     }
 

@@ -74,21 +74,22 @@ pub(super) fn now(
     let news: f64 = s.steps().filter(|(t, _, known)| *t > -NEWS && !known).map(|step| step.1).sum();
     let model = s.at((at - time) as f64 / DAY as f64) - news;
     let expected = model + effect + offset;
-    let spread = spread(old, bins, local.hour(at) * season.per_day / 24, season.per_day, expected);
+    let slot = (local.hour(at) * season.per_day / 24, season.per_day);
+    let spread = spread(old, bins, slot, expected);
     Some(Now { current, expected, spread })
 }
 
 /// Robust scale of the past residuals, widened where they have heavy tails and where this hour is
 /// known to vary more; never below half a point or a percent of the level.
-fn spread(residual: &[f64], bins: &Bins, slot: usize, per_day: usize, expected: f64) -> f64 {
+fn spread(residual: &[f64], bins: &Bins, (slot, per_day): (usize, usize), expected: f64) -> f64 {
     let mut buffer = Vec::new();
     let largest = residual.iter().map(|r| r.abs()).fold(0.0, f64::max);
     let least = LEAST_SPREAD.max(0.01 * expected.abs());
-    if largest <= least / 3.0 {
-        // The robust scale is at most 1.5, the local factor 2 times the largest: the floor rules.
+    if largest <= least {
+        // Where nothing ever strays further than the floor, the floor rules.
         return least;
     }
-    let (_, mad) = stats::center_and_scale(residual, &mut buffer);
+    let (_, scale) = stats::center_and_scale(residual, &mut buffer);
     buffer.clear();
     buffer.extend_from_slice(residual);
     let low = stats::quantile(&mut buffer, 0.02).unwrap_or(0.0);
@@ -99,15 +100,17 @@ fn spread(residual: &[f64], bins: &Bins, slot: usize, per_day: usize, expected: 
     buffer.extend(residual.iter().map(|r| r.abs()));
     let everywhere = stats::mean(&buffer);
     let tail = stats::quantile(&mut buffer, 0.95).unwrap_or(0.0) / 1.96;
-    let near = |i: usize| {
-        let apart = (usize::from(bins.slot[i]) + per_day - slot) % per_day;
-        apart.min(per_day - apart) * 24 <= 2 * per_day
-    };
+    let mut near = [false; 256];
+    for (i, near) in near.iter_mut().enumerate().take(per_day) {
+        let apart = (i + per_day - slot) % per_day;
+        *near = apart.min(per_day - apart) * 24 <= 2 * per_day;
+    }
     let (mut sum, mut count) = (15.0 * everywhere, 15.0);
-    for (_, r) in residual.iter().enumerate().filter(|(i, _)| near(*i)) {
-        sum += r.abs();
-        count += 1.0;
+    for (r, slot) in residual.iter().zip(&bins.slot) {
+        let here = f64::from(u8::from(near[usize::from(*slot)]));
+        sum += here * r.abs();
+        count += here;
     }
     let local = if everywhere > 0.0 { (sum / count / everywhere).clamp(0.6, 2.0) } else { 1.0 };
-    (mad.max(body) * local).max(tail).max(least)
+    (scale.max(body) * local).max(tail).max(least)
 }

@@ -171,6 +171,10 @@ mod tests {
             let guests: Vec<&[Point]> = guests.iter().map(Vec::as_slice).collect();
             let node = sum(&guests, |d| 1.0 + host * d);
             let a = attribute(&node, &guests, &Params::share(NOW, 100.0, &local)).unwrap();
+            let reversed: Vec<&[Point]> = guests.iter().rev().copied().collect();
+            let again = attribute(&node, &reversed, &Params::share(NOW, 100.0, &local)).unwrap();
+            let mirrored: Vec<f64> = again.guests.iter().rev().copied().collect();
+            prop_assert_eq!(&mirrored, &a.guests, "the order of guests does not matter");
             let parts = a.guests.iter().sum::<f64>() + a.moves + a.rest;
             prop_assert!((parts - a.slope_per_day).abs() < 1e-9);
             prop_assert!((a.rest - host).abs() < 1e-6, "{a:?}");

@@ -33,12 +33,13 @@ pub(super) fn clean(points: &[Point], params: &Params<'_>) -> Clean {
     let from = params.now.saturating_sub(history(params));
     let until = params.now.saturating_add(AHEAD);
     let mut kept: Vec<Point> = Vec::with_capacity(points.len());
-    kept.extend(
-        points
-            .iter()
-            .filter(|p| (from..=until).contains(&p.time))
-            .filter_map(|p| believe(p, params.scale)),
-    );
+    for p in points {
+        if (from..=until).contains(&p.time)
+            && let Some(p) = believe(p, params.scale)
+        {
+            kept.push(p);
+        }
+    }
     if !kept.is_sorted_by(|a, b| a.time < b.time) {
         kept.sort_by_key(|p| p.time);
         keep_last_of_each_time(&mut kept);
@@ -71,7 +72,7 @@ fn believe(p: &Point, scale: Scale) -> Option<Point> {
         Scale::Share { whole } => (1.05 * whole, whole),
         Scale::Relative { .. } => (IMPOSSIBLE_RATE, IMPOSSIBLE_RATE),
     };
-    let possible = |v: f64| v.is_finite() && (0.0..=limit).contains(&v);
+    let possible = |v: f64| (0.0..=limit).contains(&v);
     let p95 = p.p95.filter(|v| possible(*v)).map(|v| v.min(cap));
     possible(p.value).then(|| Point { value: p.value.min(cap), p95, ..*p })
 }
@@ -80,6 +81,9 @@ fn believe(p: &Point, scale: Scale) -> Option<Point> {
 /// [`WRAP`] times larger than all its four neighbours. The last two points have no such neighbours and stay.
 fn drop_glitches(points: &mut Vec<Point>, unit: f64) {
     let load = IDLE_POINTS * unit;
+    if !points.iter().any(|p| p.value == 0.0 || p.value > WRAP * load) {
+        return;
+    }
     let glitch = |w: &[Point]| {
         let others = [w[0].value, w[1].value, w[3].value, w[4].value];
         let least = others.iter().copied().fold(f64::INFINITY, f64::min);

@@ -15,9 +15,9 @@ const ALPHA: f64 = 0.01;
 const RULES: f64 = 0.40;
 /// Each step or hinge that was searched for divides the significance asked for by this: noise that
 /// may choose its own breaks shows slopes that its variance does not foretell.
-const ALPHA_PER_TERM: f64 = 30.0;
+const ALPHA_PER_TERM: f64 = 20.0;
 /// Least span of a window that can show a trend, days.
-const LEAST_SPAN: f64 = 46.0 / 24.0;
+pub(super) const LEAST_SPAN: f64 = 46.0 / 24.0;
 /// Unpredictable spread in points from which a series is volatile.
 const VOLATILE: f64 = 7.5;
 
@@ -63,18 +63,19 @@ fn is_trend(case: &Case<'_>) -> bool {
         && moved >= 0.75 * structure.scale
 }
 
-/// Growth that is taken back again and again: two or more steps of 5 points or more against the
-/// slope, together at least half of what the slope moved.
+/// Growth that is taken back again and again: two or more steps of 5 points or more against the slope,
+/// which, less the steps along it, undo at least half of what the slope moved.
 fn is_sawtooth(case: &Case<'_>) -> bool {
     let slope = case.slope;
-    let against: Vec<f64> = case
+    let back: Vec<f64> = case
         .structure
         .steps()
         .map(|(_, size, _)| -size * slope.average.signum())
-        .filter(|size| *size >= 5.0)
+        .filter(|size| size.abs() >= 5.0)
         .collect();
-    let back: f64 = against.iter().sum();
-    against.len() >= 2 && back >= 0.5 * (slope.average * slope.segment).abs() && slope.p < ALPHA
+    let against = back.iter().filter(|size| **size > 0.0).count();
+    let net: f64 = back.iter().sum();
+    against >= 2 && net >= 0.5 * (slope.average * slope.segment).abs() && slope.p < ALPHA
 }
 
 /// A daily or weekly profile that rules the variance, or a cycle of another period.

@@ -13,6 +13,7 @@ mod label;
 mod many;
 mod outlook;
 mod params;
+mod plot;
 mod projection;
 mod rhythm;
 mod season;
@@ -33,6 +34,7 @@ pub use finding::{
 pub use many::{Job, analyze_many, in_parallel};
 pub use outlook::Forecast;
 pub use params::{Nature, Params, Scale};
+pub use plot::{Expected, Plot, plot};
 pub use projection::{Crossing, Projection};
 
 use crate::model::{DAY, HOUR, UnixTime};
@@ -40,6 +42,9 @@ use crate::series::{Bins, Grid, Point, stats};
 use clean::Clean;
 use label::Case;
 use outlook::Outlook;
+
+/// Hours of history from which a trend may be claimed.
+pub const TREND_HOURS: f64 = label::LEAST_SPAN * 24.0;
 
 /// Fewer points than this, or a shorter span in hours, tell nothing.
 const LEAST: (usize, i64) = (6, 3);
@@ -107,7 +112,8 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     let idle = rhythm::is_idle(p95, params.scale, unit);
     let behaviour = rhythm::behaviour(direction, noise, structure, &explained.adjusted, idle);
     let confidence = label::confidence(&case, direction);
-    let outlook = Outlook::of(&explained, &slope, level, unit, params);
+    let fills = params.nature == Nature::Fill && direction.is_trend();
+    let outlook = Outlook::of(&explained, &slope, level, fills, unit, params);
     let Explained { season, structure, saturated, .. } = explained;
     Trend {
         direction,

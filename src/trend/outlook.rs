@@ -16,10 +16,10 @@ const HORIZONS: [f64; 3] = [6.0, 24.0, 72.0];
 /// interval would leave 10 %; one week sees too little of what a week can bring, the more so the further
 /// ahead (calibrated by rolling origin on real guests, docs/trend.md).
 const TAILS: [f64; 3] = [0.07, 0.05, 0.03];
-/// Share of the latest day in the level, beside the whole window, far ahead.
-const LATEST_DAY: f64 = 0.6;
-/// Hours in which the latest day's level fades to that share.
-const FADE: f64 = 48.0;
+/// Share of the latest day in the level, beside the whole window: now, and far ahead.
+const LATEST_DAY: [f64; 2] = [0.6, 0.2];
+/// Hours in which the one fades to the other.
+const FADE: f64 = 24.0;
 
 /// Model of the near future, in the unit of the input.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +74,7 @@ impl Trend {
     pub fn forecast(&self, hours_ahead: f64) -> Option<Forecast> {
         let o = self.outlook.as_deref()?;
         let h = hours_ahead.clamp(0.0, 24.0 * 366.0);
-        let latest = LATEST_DAY + (1.0 - LATEST_DAY) * (-h / FADE).exp();
+        let latest = LATEST_DAY[1] + (LATEST_DAY[0] - LATEST_DAY[1]) * (-h / FADE).exp();
         let level = latest * o.day + (1.0 - latest) * o.window;
         let expected = level + o.season.reliability * o.effect(h) + o.deviation * o.memory.powf(h);
         let [low, high] = o.error(h);
@@ -90,11 +90,13 @@ impl Trend {
 const WIDER: f64 = 1.08;
 
 impl Outlook {
-    /// The outlook of an explained window; `level` in points, `unit` the value of a point.
+    /// The outlook of an explained window; `level` in points, `unit` the value of a point. What `fills` does
+    /// not return to where it was in the window.
     pub(super) fn of(
         explained: &Explained,
         slope: &Slope,
         level: f64,
+        fills: bool,
         unit: f64,
         params: &Params<'_>,
     ) -> Self {
@@ -120,7 +122,7 @@ impl Outlook {
             wall: params.local.wall(params.now),
             season,
             day: recent.day * unit,
-            window: recent.window * unit,
+            window: if fills { recent.day } else { recent.window } * unit,
             deviation: recent.deviation * unit,
             memory: recent.memory,
             errors: recent.errors.map(|e| e.map(|v| v * unit)),
@@ -185,7 +187,10 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
     let steps: Vec<(f64, f64)> = s.steps().map(|(time, size, _)| (time, size)).collect();
     let level =
         |t: f64| steps.iter().filter(|(from, _)| t >= *from).map(|(_, size)| size).sum::<f64>();
-    let x: Vec<f64> = (0..n).map(|i| adjusted[i] - level(bins.t[i])).collect();
+    let x: Vec<f64> = match steps.is_empty() {
+        true => adjusted.to_vec(),
+        false => (0..n).map(|i| adjusted[i] - level(bins.t[i])).collect(),
+    };
     let (low, high) =
         x.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
     if high - low < FLAT {
@@ -195,6 +200,7 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
     let mut sums = Vec::with_capacity(n + 1);
     sums.push(0.0);
     x.iter().for_each(|v| sums.push(sums[sums.len() - 1] + v));
+    let few = 5.min(n / 8);
     let mut buffer = Vec::with_capacity(n);
     let mut previous: Option<[f64; 2]> = None;
     [0, 1, 2].map(|k| {
@@ -203,16 +209,17 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
         let (mut first, mut last) = (0, 0);
         // Neighbouring errors say the same: every other one is enough.
         let stride = if n > 100 { 2 } else { 1 };
-        for (i, value) in x.iter().enumerate().step_by(stride) {
-            let until = bins.t[i] - h / 24.0;
-            while bins.t[last] <= until && last < i {
+        let t = &bins.t[..n];
+        for i in (0..n).step_by(stride) {
+            let until = t[i] - h / 24.0;
+            while last < i && t[last] <= until {
                 last += 1;
             }
-            while bins.t[first] <= until - 1.0 {
+            while first < last && t[first] <= until - 1.0 {
                 first += 1;
             }
-            if last > first + 5.min(n / 8) {
-                buffer.push(value - (sums[last] - sums[first]) / (last - first) as f64);
+            if last > first + few {
+                buffer.push(x[i] - (sums[last] - sums[first]) / (last - first) as f64);
             }
         }
         let learnt = match (buffer.len() < 24, previous) {

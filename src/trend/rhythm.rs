@@ -28,12 +28,8 @@ pub(super) fn noise(structure: &Structure, bins: &Bins, window: &[Point]) -> f64
         squares.iter_mut().for_each(|r| *r -= mean);
     }
     squares.iter_mut().for_each(|r| *r *= *r);
-    let keep =
-        squares.len() - (squares.len() as f64 * 0.012).ceil().min(squares.len() as f64) as usize;
-    if keep > 0 && keep < squares.len() {
-        squares.select_nth_unstable_by(keep, f64::total_cmp);
-    }
-    (stats::mean(&squares[..keep]) + bins::within_hour_variance(window)).sqrt()
+    let spikes = (squares.len() as f64 * 0.012).ceil() as usize;
+    (stats::mean_without_largest(&squares, spikes) + bins::within_hour_variance(window)).sqrt()
 }
 
 /// Whether steps up and down take turns three times, or twice with a stay below half a day.
@@ -118,8 +114,8 @@ pub(super) fn p95(points: &[Point], params: &Params<'_>) -> Option<f64> {
     let week = &points[points.partition_point(|p| p.time < from)..];
     let mut weighted: Vec<(f64, f64)> = Vec::with_capacity(2 * week.len());
     for (i, p) in week.iter().enumerate() {
-        let gap = week.get(i + 1).map_or(0, |next| next.time - p.time);
-        let seconds = if p.seconds > 0 { f64::from(p.seconds) } else { gap.clamp(60, HOUR) as f64 };
+        let gap = || week.get(i + 1).map_or(0, |next| next.time - p.time).clamp(60, HOUR);
+        let seconds = if p.seconds > 0 { f64::from(p.seconds) } else { gap() as f64 };
         match p.p95.filter(|p95| p.seconds > 0 && *p95 > p.value) {
             Some(p95) => {
                 weighted.push((p95, 0.1 * seconds));

@@ -53,6 +53,9 @@ impl Season {
 
     /// Values of `bins` without the season.
     pub(super) fn taken_out(&self, bins: &Bins) -> Vec<f64> {
+        if !self.is_some() {
+            return bins.y.clone();
+        }
         (0..bins.len())
             .map(|i| bins.y[i] - self.at(usize::from(bins.slot[i]), bins.weekend[i]))
             .collect()

@@ -1,12 +1,19 @@
 //! Step 4: slope, level shifts and slope breaks of the adjusted window.
 
-use crate::series::breaks::{Model, Search, Term, neighbours, search};
-use crate::series::fit::{Fit, least_squares};
+use super::range;
+use crate::series::breaks::{Found, Ground, Model, Search, Term};
+use crate::series::fit::{Design, Fit};
 use crate::series::longrun::{LongRun, long_run};
 use crate::series::{Bins, Grid, stats};
 
 /// Unknown terms that are searched for.
 const TERMS: usize = 4;
+/// Terms after which a search that finds nothing ends, and the score that it may be short of a find.
+const FIRST_LOOK: usize = 2;
+const HOPE: f64 = 6.0;
+/// Correlation of neighbours up to which noise is taken as white, and the most that is believed.
+const WHITE: f64 = 0.15;
+const LONGEST: f64 = 0.95;
 /// Moves by which the best greedy model is improved at most.
 const MOVES: usize = 6;
 /// Known shifts that are considered.
@@ -85,10 +92,10 @@ pub(super) fn structure(
         true => Vec::new(),
         false => choose(bins, x, grid, shifts, seasonal),
     };
-    let mut fitted = refit(bins, x, &chosen, seasonal);
+    let mut fitted = refit(bins, x, &chosen, seasonal, flat);
     while let Some(worst) = smallest_step(&fitted) {
         chosen.remove(worst);
-        fitted = refit(bins, x, &chosen, seasonal);
+        fitted = refit(bins, x, &chosen, seasonal, flat);
     }
     fitted
 }
@@ -130,30 +137,47 @@ fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> 
     };
     let rules = Search { apart, last_hinge: t[n - 1] - 0.2 * span, terms: TERMS };
     let known = known_steps(t, shifts);
-    let line = search(t, &x, true, &known, &rules);
-    let fitted = 2.0 + (known.len() + TERMS) as f64;
-    let n_eff = n as f64 / long_run(&line.residual, &bins.key, fitted, seasonal).inflation();
-    let score = |m: &Model| score(m, known.len(), n as f64, n_eff);
+    if known.is_empty() && range(&x) < SMALLEST_STEP.0 {
+        return Vec::new();
+    }
+    let given = known.len();
+    let memory = |found: &Found| {
+        let fitted = (2 + found.models[found.models.len() - 1].terms.len()) as f64;
+        long_run(&found.residual, &bins.key, fitted, seasonal)
+    };
+    let mut ground = Ground::of(t, &x, &bins.key, 0.0, rules);
+    let phi = memory(&ground.search(true, &known, FIRST_LOOK)).lag_one;
+    if phi > WHITE {
+        ground = Ground::of(t, &x, &bins.key, phi.min(LONGEST), rules);
+    }
+    let mut line = ground.search(true, &known, FIRST_LOOK);
+    let mut n_eff = n as f64 / memory(&line).inflation();
+    let worth = |m: &Model| score(m, given, n as f64, n_eff);
+    let plain = worth(&line.models[0]);
+    if line.models.iter().skip(1).any(|m| worth(m) < plain + HOPE) {
+        line = ground.search(true, &known, TERMS);
+        n_eff = n as f64 / memory(&line).inflation();
+    }
+    let score = |m: &Model| score(m, given, n as f64, n_eff);
     let least =
         |models: Vec<Model>| models.into_iter().min_by(|a, b| score(a).total_cmp(&score(b)));
-    let plain = Search { terms: 0, ..rules };
-    let level = search(t, &x, false, &known, &plain).models;
+    let level = ground.search(false, &known, 0).models;
     let Some(mut best) = least([line.models, level].concat()) else { return Vec::new() };
-    if best.sloped || best.terms.len() > known.len() {
+    if best.sloped || best.terms.len() > given {
         // Where a line says nothing at all, a level with steps is not going to.
-        let level = search(t, &x, false, &known, &rules).models;
+        let level = ground.search(false, &known, TERMS).models;
         best = least([level, vec![best.clone()]].concat()).unwrap_or(best);
     }
     for _ in 0..MOVES {
-        if best.terms.len() == known.len() {
+        if best.terms.len() == given {
             break;
         }
-        match least(neighbours(t, &x, &best, known.len(), &rules)) {
+        match least(ground.neighbours(&best, given)) {
             Some(better) if score(&better) < score(&best) - 1e-9 => best = better,
             _ => break,
         }
     }
-    best.terms.into_iter().enumerate().map(|(i, term)| (term, i < known.len())).collect()
+    best.terms.into_iter().enumerate().map(|(i, term)| (term, i < given)).collect()
 }
 
 /// BIC with the sample size corrected for autocorrelation.
@@ -179,35 +203,39 @@ fn known_steps(t: &[f64], shifts: &[f64]) -> Vec<Term> {
     steps.into_iter().map(Term::Step).collect()
 }
 
-/// Least squares with the residuals clipped twice (pseudo-values, Huber 1964).
-fn refit(bins: &Bins, x: &[f64], terms: &[(Term, bool)], seasonal: f64) -> Structure {
+/// Least squares with the residuals clipped twice (pseudo-values, Huber 1964). What is `flat` has no
+/// spikes worth a clip.
+fn refit(bins: &Bins, x: &[f64], terms: &[(Term, bool)], seasonal: f64, flat: bool) -> Structure {
     let n = x.len();
     let column = |term: &(Term, bool)| bins.t.iter().map(|t| term.0.at(*t)).collect();
     let mut columns = vec![vec![1.0; n], bins.t.clone()];
     columns.extend(terms.iter().map(column));
-    let fitted =
-        |fit: &Fit, i: usize| fit.beta.iter().zip(&columns).map(|(b, c)| b * c[i]).sum::<f64>();
-    let mut fit = least_squares(&columns, x);
-    let mut clipped = vec![0.0; n];
-    let mut scale = 0.0;
-    let mut buffer = Vec::new();
-    for pass in 0..3 {
-        for i in 0..n {
-            clipped[i] = x[i] - fitted(&fit, i);
+    let design = Design::of(columns);
+    let mut beta = design.solve(x);
+    let (mut residual, mut buffer) = (Vec::with_capacity(n), Vec::with_capacity(n));
+    design.residual(x, &beta, &mut residual);
+    let mut clipped = residual.clone();
+    let scale = match flat {
+        true => stats::variance(&residual).sqrt(),
+        false => {
+            let mut pseudo = Vec::with_capacity(n);
+            let (mut scale, mut outside) = stats::clip(&mut clipped, 3.0, &mut buffer);
+            for _ in 0..2 {
+                if !outside {
+                    break;
+                }
+                pseudo.clear();
+                pseudo.extend((0..n).map(|i| x[i] - residual[i] + clipped[i]));
+                beta = design.solve(&pseudo);
+                design.residual(x, &beta, &mut residual);
+                clipped.copy_from_slice(&residual);
+                (scale, outside) = stats::clip(&mut clipped, 3.0, &mut buffer);
+            }
+            scale
         }
-        let outside;
-        (scale, outside) = stats::clip(&mut clipped, 3.0, &mut buffer);
-        if !outside && pass == 0 {
-            break;
-        }
-        if pass < 2 {
-            let pseudo: Vec<f64> = (0..n).map(|i| fitted(&fit, i) + clipped[i]).collect();
-            fit = least_squares(&columns, &pseudo);
-        }
-    }
-    let residual = (0..n).map(|i| x[i] - fitted(&fit, i)).collect();
-    widen_for_hinges(&mut fit, columns.clone(), &bins.t, terms);
-    let long_run = long_run(&clipped, &bins.key, columns.len() as f64, seasonal);
+    };
+    let long_run = long_run(&clipped, &bins.key, beta.len() as f64, seasonal);
+    let fit = Fit { beta, inverse: widened_for_hinges(design, &bins.t, terms) };
     Structure {
         terms: terms.iter().map(|t| t.0).collect(),
         known: terms.iter().map(|t| t.1).collect(),
@@ -221,15 +249,18 @@ fn refit(bins: &Bins, x: &[f64], terms: &[(Term, bool)], seasonal: f64) -> Struc
 
 /// Where a slope breaks is estimated too: to first order that adds a step at each hinge to the design
 /// (Muggeo 2003), which widens the covariance of the coefficients.
-fn widen_for_hinges(fit: &mut Fit, mut columns: Vec<Vec<f64>>, t: &[f64], terms: &[(Term, bool)]) {
+fn widened_for_hinges(design: Design, t: &[f64], terms: &[(Term, bool)]) -> Vec<f64> {
+    let (mut columns, inverse) = design.into_parts();
     let p = columns.len();
     for (term, _) in terms {
         if let Term::Hinge(time) = term {
             columns.push(t.iter().map(|t| Term::Step(*time).at(*t)).collect());
         }
     }
-    if columns.len() > p {
-        let wide = least_squares(&columns, t).inverse;
-        fit.inverse = (0..p * p).map(|i| wide[i / p * columns.len() + i % p]).collect();
+    if columns.len() == p {
+        return inverse;
     }
+    let wide = columns.len();
+    let (_, inverse) = Design::of(columns).into_parts();
+    inverse.chunks_exact(wide).take(p).flat_map(|row| row[..p].iter().copied()).collect()
 }

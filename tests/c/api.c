@@ -48,8 +48,9 @@ static const struct {
     {"compress", foresight_compress},   {"trends", foresight_trends},
     {"recommend", foresight_recommend}, {"history", foresight_history},
     {"quality", foresight_quality},     {"settings", foresight_settings},
-    {"status", foresight_status},       {"backtest", foresight_backtest},
-    {"outcomes", foresight_outcomes},
+    {"status", foresight_status},       {"explain", foresight_explain},
+    {"drain", foresight_drain},         {"outcomes", foresight_outcomes},
+    {"backtest", foresight_backtest},
 };
 #define VERB_COUNT (sizeof VERBS / sizeof VERBS[0])
 
@@ -182,11 +183,16 @@ static void happy(const foresight_engine *engine)
     EXPECT(foresight_trends, "{\"now\":1790000000,\"node\":\"pve1\",\"settings\":\"{\"}", OK, "settings: ");
     EXPECT(foresight_recommend, now_only, OK, "inventory");
     EXPECT(foresight_recommend, recommend_request, OK, "\"recommendations\":[{\"order\":1,\"vmid\":10");
+    EXPECT(foresight_explain, "{\"now\":1790000000,\"guest\":103}", OK, "\"targets\":[{\"node\":\"pve");
+    EXPECT(foresight_drain, "{\"now\":1790000000,\"node\":\"pve1\"}", OK, "\"steps\":[{\"order\":1,");
     EXPECT(foresight_backtest, now_only, OK, "\"outcomes\":[{\"policy\":\"as-it-was\"");
     EXPECT(foresight_backtest, "{\"now\":1790000000,\"days\":3,\"policies\":[\"ours\"],\"sensitivities\":[\"aggressive\"]}", OK,
            "\"policy\":\"ours\",\"sensitivity\":\"aggressive\"");
     EXPECT(foresight_history, "{\"now\":1790000000,\"node\":\"pve1\",\"hours\":192,\"points\":24}", OK, "\"metric\":\"cpu\"");
     EXPECT(foresight_history, "{\"now\":1790000000,\"guest\":100,\"metrics\":[\"memory\"]}", OK, "\"metric\":\"memory\"");
+    EXPECT(foresight_trends, "{\"now\":1790000000,\"only\":\"nodes\"}", OK, "\"guests\":[]");
+    EXPECT(foresight_trends, "{\"now\":1790000000,\"only\":\"guests\"}", OK, "\"nodes\":[]");
+    EXPECT(foresight_outcomes, "{\"now\":1790000000,\"guest\":100,\"settings\":\"{\"}", OK, "\"outcomes\":[]");
     EXPECT(foresight_quality, "{\"now\":1790000000,\"guest\":100}", OK, "\"coverage\":");
     EXPECT(foresight_outcomes, now_only, OK, "\"calibration\":[{\"from\":0,\"to\":10,\"moves\":0");
     EXPECT(foresight_settings, "{}", OK, "\"trend-weight\":");
@@ -282,6 +288,7 @@ static void refusals(const foresight_engine *engine)
     EXPECT(foresight_trends, "{\"nodes\":\"pve1\"}", INVALID, "`nodes`");
     EXPECT(foresight_trends, "{\"node\":\"pve1\",\"guest\":100}", INVALID, "node: ");
     EXPECT(foresight_trends, "{\"now\":1790000000,\"node\":\"pve9\"}", NOT_FOUND, "pve9");
+    EXPECT(foresight_trends, "{\"only\":\"storages\"}", INVALID, "storages");
     EXPECT(foresight_history, "{\"now\":1790000000}", INVALID, "node");
     EXPECT(foresight_outcomes, "{\"vmid\":100}", INVALID, "`vmid`");
     EXPECT(foresight_history, "{\"now\":1790000000,\"guest\":4}", NOT_FOUND, "guest 4");
@@ -289,6 +296,10 @@ static void refusals(const foresight_engine *engine)
     EXPECT(foresight_history, "{\"node\":\"pve1\",\"points\":1000000}", INVALID, "points: ");
     EXPECT(foresight_recommend, "{\"inventory_path\":\"/x\",\"inventory\":{}}", INVALID, "inventory_path: ");
     EXPECT(foresight_recommend, "{\"now\":1790000000,\"inventory_path\":\"/nonexistent\"}", NOT_FOUND, "/nonexistent");
+    EXPECT(foresight_explain, "{\"now\":1790000000}", INVALID, "`guest`");
+    EXPECT(foresight_explain, "{\"now\":1790000000,\"guest\":4}", NOT_FOUND, "guest 4");
+    EXPECT(foresight_explain, "{\"now\":1790000000,\"guest\":103,\"target\":\"pve9\"}", NOT_FOUND, "pve9");
+    EXPECT(foresight_drain, "{\"now\":1790000000,\"node\":\"pve9\"}", NOT_FOUND, "pve9");
     EXPECT(foresight_backtest, "{\"policies\":[\"theirs\"]}", INVALID, "policies: ");
     EXPECT(foresight_backtest, "{\"sensitivities\":[\"brave\"]}", INVALID, "sensitivities: ");
     EXPECT(foresight_backtest, "{\"days\":91}", INVALID, "days: ");

@@ -77,7 +77,8 @@ of L<PVE::API2::Foresight>.
 
 =head2 ask($verb, \%request)
 
-Asks the engine: C<append>, C<collect>, C<compress>, C<history>, C<quality>, C<recommend>, C<settings>,
+Asks the engine: C<append>, C<backtest>, C<collect>, C<compress>, C<drain>,
+C<explain>, C<history>, C<outcomes>, C<quality>, C<recommend>, C<settings>,
 C<status>, C<trends>. Dies with a L<PVE::Foresight::Error>.
 
 =head2 import_history(\%request, sub ($what, $done, $total) { ... })

@@ -56,13 +56,20 @@ my sub node($i) {
     };
 }
 
-# Guests live on pve1, pve2, pve3 in turn; two on pve1 keep it busy.
-my sub guest($i) {
+# Guests live on pve1, pve2, pve3 in turn, but one moved four days ago.
+my $MOVED = 5;
+
+my sub host($i, $hours_ago = 0) {
+    return $i == $MOVED && $hours_ago < 96 ? 'pve2' : 'pve' . (1 + $i % 3);
+}
+
+# Two guests keep pve1 busy.
+my sub guest($i, $hours_ago) {
     return {
         vmid => 100 + $i,
         type => 'qemu',
         name => $NAMES[$i],
-        node => 'pve' . (1 + $i % 3),
+        node => host($i, $hours_ago),
         status => 'running',
         maxcpu => 8,
         cpu => { 0 => 0.9, 3 => 0.7 }->{$i} // 0.004,
@@ -71,14 +78,14 @@ my sub guest($i) {
     };
 }
 
-sub tick($time, $guests) {
+sub tick($time, $guests, $hours_ago = 0) {
     my @nodes = map { node($_) } 1 .. 3;
-    my @guests = map { guest($_) } 0 .. $guests - 1;
+    my @guests = map { guest($_, $hours_ago) } 0 .. $guests - 1;
     return encode_json({ ts => $time, nodes => \@nodes, guests => \@guests }) . "\n";
 }
 
 my sub tree($dir, $guests) {
-    my %ids = map { (100 + $_ => { node => 'pve' . (1 + $_ % 3), type => 'qemu', version => 1 }) } 0 .. $guests - 1;
+    my %ids = map { (100 + $_ => { node => host($_), type => 'qemu', version => 1 }) } 0 .. $guests - 1;
     my %nodes = map { ("pve$_" => { id => $_, online => 1, ip => "192.0.2.$_" }) } 1 .. 3;
     write_file("$dir/.vmlist", encode_json({ version => 1, ids => \%ids }));
     write_file("$dir/.members", encode_json({
@@ -91,7 +98,7 @@ my sub tree($dir, $guests) {
         # 102 lives on the one, 100 and 103 on the other node: they must stay apart.
         my $tags = (grep { $i == $_ } 0, 2, 3) ? "tags: exclude_db\n" : '';
         write_file(
-            "$dir/nodes/pve" . (1 + $i % 3) . "/qemu-server/" . (100 + $i) . ".conf",
+            "$dir/nodes/" . host($i) . "/qemu-server/" . (100 + $i) . ".conf",
             "name: $NAMES[$i]\ncores: 8\nmemory: 1024\nscsi0: ceph:vm-disk-0,size=8G\n$tags",
         );
     }
@@ -133,7 +140,7 @@ sub cluster(%options) {
     state $environment = PVE::RPCEnvironment->init('cli');
     $environment->init_request(userconfig => "$DIR/user.cfg");
     my $last = time() - 30;
-    append(join('', map { tick($last - 3600 * $_, $guests) } reverse 0 .. $hours - 1)) if $hours;
+    append(join('', map { tick($last - 3600 * $_, $guests, $_) } reverse 0 .. $hours - 1)) if $hours;
     return $last;
 }
 

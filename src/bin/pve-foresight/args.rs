@@ -28,7 +28,7 @@ pub(crate) struct Args {
 }
 
 const AFTER: &str = "Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but some input was \
-    refused.\nTry it without a cluster: pve-foresight demo";
+    refused or a check failed.\nTry it without a cluster: pve-foresight demo";
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
@@ -48,6 +48,12 @@ pub(crate) enum Command {
     Recommend(Recommend),
     /// Show what became of migrations, and how good the advice was
     Outcomes(Outcomes),
+    /// Show every node as the target of a guest: its score, or what stands in the way
+    Explain(Explain),
+    /// Plan how to empty a node, for maintenance; nothing is executed
+    Drain(Drain),
+    /// Write nodes, trends, advice and data quality as one HTML file for offline reading
+    Report(Report),
     /// Replay recorded demand under our advice and other policies, and compare the overload
     Backtest(Backtest),
     /// Take over history that others recorded: PVE's RRD files, ProxBalance
@@ -58,8 +64,12 @@ pub(crate) enum Command {
     Verify,
     /// Show how large the store is
     Stats,
+    /// Show how the collector and its data are
+    Status,
     /// Show, check or migrate settings
     Settings(Settings),
+    /// Check the installation and say what to do
+    Doctor(Doctor),
     /// Write the ticks of a simulated cluster
     Simulate(Simulate),
     /// Simulate a small cluster with a node heading for trouble and advise on it
@@ -104,6 +114,9 @@ pub(crate) struct History {
     /// Metric to plot [default: cpu]
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub(crate) metric: String,
+    /// Most values per metric: neighbours are merged, peaks and gaps stay [default: all]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(2..=2000))]
+    pub(crate) points: Option<u16>,
 }
 
 #[derive(Options, Debug)]
@@ -124,6 +137,9 @@ pub(crate) struct Trend {
     /// Only this guest
     #[arg(long, value_name = "VMID", conflicts_with = "series")]
     pub(crate) guest: Option<Vmid>,
+    /// Compare the stability of the node with that of another
+    #[arg(long, value_name = "NODE", requires = "node")]
+    pub(crate) compare: Option<String>,
     /// Window of the trend
     #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=2160))]
     pub(crate) lookback: Option<u32>,
@@ -144,6 +160,39 @@ pub(crate) struct Recommend {
     /// Show also what was considered and skipped, with the reasons
     #[arg(long)]
     pub(crate) all: bool,
+    /// Show the score of source and target by term, and what the confidence consists of
+    #[arg(long, short = 'v', visible_alias = "explain")]
+    pub(crate) verbose: bool,
+    /// Tell what changed since an earlier answer, kept from `recommend --json`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) since: Option<PathBuf>,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Explain {
+    /// A guest by number
+    #[arg(long, value_name = "VMID")]
+    pub(crate) guest: Vmid,
+    /// Only this target
+    #[arg(long, value_name = "NODE")]
+    pub(crate) target: Option<String>,
+    /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Drain {
+    /// Node to empty
+    #[arg(long, value_name = "NODE")]
+    pub(crate) node: String,
+    /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub(crate) inventory: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
 }
 
 #[derive(Options, Debug)]
@@ -154,6 +203,18 @@ pub(crate) struct Outcomes {
     /// Compare stated confidence with what came
     #[arg(long)]
     pub(crate) calibration: bool,
+    #[command(flatten)]
+    pub(crate) settings: SettingsSource,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Report {
+    /// File to write [default: standard output]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
+    #[arg(long, value_name = "DIR|FILE")]
+    pub(crate) inventory: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) settings: SettingsSource,
 }
@@ -233,7 +294,7 @@ pub(crate) enum Format {
 
 #[derive(Options, Debug)]
 pub(crate) struct SettingsSource {
-    /// Settings file [default: foresight.json beside the inventory, else the defaults]
+    /// Settings file [default: foresight.cfg beside the inventory, else the defaults]
     #[arg(long = "settings", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// Set one setting for this run, e.g. trend-weight=80 (may be repeated)
@@ -248,6 +309,13 @@ pub(crate) struct Settings {
     /// Convert a ProxBalance config.json and print it as our settings file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "set"])]
     pub(crate) migrate: Option<PathBuf>,
+}
+
+#[derive(Options, Debug)]
+pub(crate) struct Doctor {
+    /// Look at the system whose file tree is below DIR; its daemons are not asked then
+    #[arg(long, value_name = "DIR", default_value = "/")]
+    pub(crate) prefix: PathBuf,
 }
 
 #[derive(Options, Debug)]

@@ -5,13 +5,15 @@ use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, note, styled, table};
 use crate::traces::{Run, of_traces};
 use crate::{settings, usage};
 use pve_foresight::api::BacktestReply;
-use pve_foresight::backtest::{Day, Outcome, Policy, Report};
+use pve_foresight::backtest::{Day, Judged, Outcome, Policy, Report};
 use pve_foresight::engine::{BacktestRequest, Engine};
 use pve_foresight::error::Result;
 use pve_foresight::settings::Sensitivity;
 
 /// Days judged of the store unless told otherwise.
 const DAYS: u16 = 30;
+/// Core-hours that make a difference.
+const NOTICED: f64 = 1.0;
 /// Most days that a store can hold.
 const MOST_DAYS: u16 = 90;
 
@@ -49,6 +51,8 @@ pub(crate) fn run(args: &Args, command: &Backtest, out: &mut Out) -> Result<bool
     if runs.len() > 1 {
         all(&runs, out)?;
     }
+    let outcomes = runs.iter().flat_map(|run| &run.report.outcomes);
+    claims(&outcomes.flat_map(|o| &o.judged).collect::<Vec<_>>(), out)?;
     Ok(true)
 }
 
@@ -61,6 +65,8 @@ fn stored(reply: &BacktestReply, out: &mut Out) -> Result<()> {
         note(format!("{} {warning}", styled(WARN, "note:")));
     }
     show(&reply.report, "", out)?;
+    let outcomes = reply.report.outcomes.iter();
+    claims(&outcomes.flat_map(|o| &o.judged).collect::<Vec<_>>(), out)?;
     out.line(styled(HEAD, &reply.summary))
 }
 
@@ -156,6 +162,56 @@ fn plot(days: &[Day], most: f64) -> String {
         some => BARS[((some / most.max(1e-9) * 8.0).ceil() as usize).clamp(1, 8) - 1],
     };
     days.iter().map(bar).collect()
+}
+
+/// Stated confidence of our moves against what came of each, by itself.
+fn claims(judged: &[&Judged], out: &mut Out) -> Result<()> {
+    if judged.is_empty() {
+        return Ok(());
+    }
+    out.line(styled(HEAD, "Each of our moves by itself, over the horizon it spoke of"))?;
+    let mut rows = table(&[
+        "confidence",
+        "moves",
+        "helped",
+        "made no difference",
+        "did harm",
+        "core-hours expected to be saved",
+        "saved",
+    ]);
+    for low in [0.0, 60.0, 70.0, 75.0, 80.0, 85.0, 90.0, 95.0] {
+        let width = if low < 60.0 {
+            60.0
+        } else if low < 70.0 {
+            10.0
+        } else {
+            5.0
+        };
+        let stated = |j: &&&Judged| (low..low + width).contains(&j.claim.confidence);
+        let within: Vec<&&Judged> = judged.iter().filter(stated).collect();
+        if within.is_empty() {
+            continue;
+        }
+        let saved = |j: &Judged| j.without - j.with;
+        let share = |of: fn(f64) -> bool| {
+            let count = within.iter().filter(|j| of(saved(j))).count();
+            format!("{:.0} %", 100.0 * count as f64 / within.len() as f64)
+        };
+        let mean = |of: &dyn Fn(&Judged) -> f64| {
+            format!("{:.0}", within.iter().map(|j| of(j)).sum::<f64>() / within.len() as f64)
+        };
+        rows.add_row([
+            format!("{low:.0} to {:.0} %", low + width),
+            within.len().to_string(),
+            share(|saved| saved >= NOTICED),
+            share(|saved| saved.abs() < NOTICED),
+            share(|saved| saved <= -NOTICED),
+            mean(&|j| j.claim.core_hours),
+            mean(&saved),
+        ]);
+    }
+    out.line(rows)?;
+    out.line("")
 }
 
 /// Sums over the clusters of a campaign.

@@ -2,7 +2,7 @@
 
 use crate::args::{Args, Demo};
 use crate::out::{DIM, HEAD, Out, note, styled};
-use crate::recommend::show;
+use crate::recommend::{Detail, show};
 use pve_foresight::engine::{Engine, RecommendRequest};
 use pve_foresight::error::{Error, Kind, Result};
 use pve_foresight::settings::PenaltyConfig;
@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args, command: &Demo, out: &mut Out) -> Result<bool> {
         return Ok(true);
     }
     note(styled(DIM, format!("{} ticks stored and analysed", stored.stored)));
-    show(&reply, false, out)?;
+    show(&reply, Detail::default(), out)?;
     next(args, command, out)?;
     Ok(true)
 }

@@ -17,7 +17,11 @@ pub(crate) fn history(args: &Args, command: &History, out: &mut Out) -> Result<b
         node: command.entity.node.clone(),
         guest: command.entity.guest,
     };
-    let reply = Engine::new(&args.state).history(&request, command.hours)?;
+    let engine = Engine::new(&args.state);
+    let reply = match command.points {
+        None => engine.history(&request, command.hours)?,
+        Some(points) => engine.history_thinned(&request, command.hours, usize::from(points))?,
+    };
     if out.is_json() {
         out.value(&reply)?;
         return Ok(true);

@@ -5,15 +5,20 @@ mod args;
 mod backtest;
 mod collect;
 mod demo;
+mod doctor;
+mod drain;
+mod explain;
 mod export;
 mod history;
 mod import;
 mod out;
 mod outcomes;
 mod recommend;
+mod report;
 mod settings;
 mod simulate;
 mod stats;
+mod status;
 mod traces;
 mod trend;
 mod verify;
@@ -52,13 +57,18 @@ fn run(args: &Args, out: &mut Out) -> Result<bool> {
         Command::Quality(c) => history::quality(args, c, out),
         Command::Trend(c) => trend::run(args, c, out),
         Command::Recommend(c) => recommend::run(args, c, out),
+        Command::Report(c) => report::run(args, c, out),
         Command::Outcomes(c) => outcomes::run(args, c, out),
         Command::Backtest(c) => backtest::run(args, c, out),
+        Command::Explain(c) => explain::run(args, c, out),
+        Command::Drain(c) => drain::run(args, c, out),
         Command::Import(c) => import::run(args, c, out),
         Command::Export(c) => export::run(args, c),
         Command::Verify => verify::run(args, out),
         Command::Stats => stats::run(args, out),
+        Command::Status => status::run(args, out),
         Command::Settings(c) => settings::run(args, c, out),
+        Command::Doctor(c) => doctor::run(args, c, out),
         Command::Simulate(c) => simulate::run(args, c, out),
         Command::Demo(c) => demo::run(args, c, out),
     }

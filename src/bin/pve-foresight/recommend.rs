@@ -1,48 +1,91 @@
 //! `recommend`: the advice, as text made for people or as JSON.
 
-use crate::args::{Args, Recommend};
+use crate::args::{Args, Recommend, SettingsSource};
 use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, note, styled, table};
-use crate::settings;
+use crate::{settings, usage};
 use anstyle::Style;
-use pve_foresight::api::{NodeReply, RecommendReply, Recommendation};
-use pve_foresight::engine::{Engine, RecommendRequest};
+use pve_foresight::api::{
+    Changes, Earlier, EarlierMove, NodeReply, RecommendReply, Recommendation,
+};
+use pve_foresight::engine::{Engine, RecommendRequest, changes};
 use pve_foresight::error::Result;
-use pve_foresight::model::Fraction;
+use pve_foresight::model::{Fraction, UnixTime};
 use pve_foresight::recommend::{State, Urgency};
+use pve_foresight::score::{Contribution, total};
+use pve_foresight::settings::Term;
 use pve_foresight::trend::Direction;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// Largest earlier answer that is read: of 10,000 guests it has about 5 MiB.
+const MAX_EARLIER: usize = 64 << 20;
 
 pub(crate) fn run(args: &Args, command: &Recommend, out: &mut Out) -> Result<bool> {
-    let beside = command.inventory.as_deref().filter(|path| path.is_dir());
-    let (effective, warnings) = settings::effective(&command.settings, beside)?;
-    let engine = Engine::new(&args.state);
-    let request = RecommendRequest {
-        now: args.now,
-        inventory: command.inventory.clone(),
-        config: effective.config,
-    };
-    let mut reply = engine.recommend(&request)?;
+    let (request, warnings) = request(args, command.inventory.as_deref(), &command.settings)?;
+    let earlier = command.since.as_deref().map(earlier).transpose()?;
+    let mut reply = Engine::new(&args.state).recommend(&request)?;
+    reply.changes = earlier.map(|earlier| changes(&earlier, &reply));
     reply.warnings.splice(0..0, warnings);
     if out.is_json() {
         out.value(&reply)?;
     } else {
-        show(&reply, command.all, out)?;
+        show(&reply, Detail { all: command.all, verbose: command.verbose }, out)?;
     }
     Ok(true)
 }
 
+/// What to decide from, with what is odd about the settings.
+pub(crate) fn request(
+    args: &Args,
+    inventory: Option<&Path>,
+    source: &SettingsSource,
+) -> Result<(RecommendRequest, Vec<String>)> {
+    let beside = inventory.filter(|path| path.is_dir());
+    let (effective, warnings) = settings::effective(source, beside)?;
+    let inventory = inventory.map(Path::to_path_buf);
+    Ok((RecommendRequest { now: args.now, inventory, config: effective.config }, warnings))
+}
+
+/// An earlier answer from a file.
+fn earlier(file: &Path) -> Result<Earlier> {
+    let bytes = settings::read(file, MAX_EARLIER)?;
+    serde_json::from_slice(&bytes).map_err(|e| {
+        let message = format!("is not an answer of `recommend --json`: {e}");
+        usage(message).at(file.display())
+    })
+}
+
+/// How much of the advice to show.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Detail {
+    /// What was considered and skipped.
+    all: bool,
+    /// Scores by term and the parts of the confidence.
+    verbose: bool,
+}
+
 /// The advice for people.
-pub(crate) fn show(reply: &RecommendReply, all: bool, out: &mut Out) -> Result<()> {
+pub(crate) fn show(reply: &RecommendReply, detail: Detail, out: &mut Out) -> Result<()> {
     for warning in &reply.warnings {
         note(format!("{} {warning}", styled(WARN, "note:")));
     }
     nodes(&reply.nodes, out)?;
     out.line("")?;
     out.line(styled(HEAD, &reply.summary))?;
+    if reply.crs.auto_rebalance && !reply.crs.will_act {
+        out.line(format!("{}.", reply.crs.text))?;
+    }
+    if let Some(changes) = &reply.changes {
+        changed(changes, out)?;
+    }
     for recommendation in &reply.recommendations {
         out.line("")?;
-        card(recommendation, out)?;
+        card(recommendation, reply.now, out)?;
+        if detail.verbose {
+            breakdown(recommendation, out)?;
+        }
     }
-    if all {
+    if detail.all {
         considered(reply, out)?;
         skipped(reply, out)?;
     } else if !(reply.considered.is_empty() && reply.skipped.is_empty()) {
@@ -117,7 +160,7 @@ fn urgency(urgency: Urgency) -> Style {
     }
 }
 
-fn card(r: &Recommendation, out: &mut Out) -> Result<()> {
+fn card(r: &Recommendation, now: UnixTime, out: &mut Out) -> Result<()> {
     let name = if r.name.is_empty() { String::new() } else { format!(" '{}'", r.name) };
     let style = urgency(r.urgency);
     let word = format!("{:?} urgency", r.urgency).to_lowercase();
@@ -154,7 +197,74 @@ fn card(r: &Recommendation, out: &mut Out) -> Result<()> {
             r.weighing.cost.points.0
         ),
     ))?;
+    if let Some(window) = &r.weighing.window {
+        let when = match window.start > now {
+            true => format!("Best made from {}", window.hours()),
+            false => format!("A good time is now, until {:02}:00", window.end_hour),
+        };
+        out.line(format!("   {when}: {}.", window.why))?;
+    }
+    for concern in &r.concerns {
+        out.line(format!("   {} {concern}", styled(WARN, "-")))?;
+    }
     out.line(format!("   $ {}", r.command))
+}
+
+/// What changed since an earlier answer.
+fn changed(changes: &Changes, out: &mut Out) -> Result<()> {
+    let moved = |m: &EarlierMove| {
+        let name = if m.name.is_empty() { String::new() } else { format!(" '{}'", m.name) };
+        format!("{}{name}: {} → {}", m.vmid, m.source, m.target)
+    };
+    let Changes { new, gone, other_target, unchanged, .. } = changes;
+    if new.len() + gone.len() + other_target.len() == 0 {
+        return out
+            .line(format!("Nothing changed since the earlier advice ({unchanged} as before)."));
+    }
+    out.line(styled(HEAD, "\nSince the earlier advice"))?;
+    for m in new {
+        out.line(format!("   {} {}", styled(BAD, "new "), moved(m)))?;
+    }
+    for m in other_target {
+        let text = format!("{} (was {})", moved(&m.now), m.earlier_target);
+        out.line(format!("   {} {text}", styled(WARN, "else")))?;
+    }
+    for m in gone {
+        out.line(format!("   {} {}: {}", styled(GOOD, "gone"), moved(&m.was), m.why))?;
+    }
+    out.line(styled(DIM, format!("   {unchanged} as before")))
+}
+
+/// The score by term, source against target, and the parts of the confidence.
+fn breakdown(r: &Recommendation, out: &mut Out) -> Result<()> {
+    scores(&r.weighing.source_score, &r.weighing.target_score, (&r.source, &r.target), out)?;
+    let mut parts = table(&["   confidence", "value", "weight", "rests on"]);
+    for part in &r.confidence_parts.parts {
+        let share = |x: f64| format!("{:.0} %", x * 100.0);
+        let name = format!("   {}", part.name);
+        parts.add_row([name, share(part.value), share(part.weight), part.why.clone()]);
+    }
+    out.line(parts)
+}
+
+/// Penalty points by term, of the source and of the target with the guest.
+pub(crate) fn scores(
+    source: &[Contribution],
+    target: &[Contribution],
+    (from, to): (&str, &str),
+    out: &mut Out,
+) -> Result<()> {
+    let terms: BTreeSet<Term> = source.iter().chain(target).map(|c| c.term).collect();
+    let mut rows = table(&["   points by term", from, to]);
+    let find = |all: &[Contribution], term| all.iter().find(|c| c.term == term).copied();
+    let told = |c: Option<Contribution>| c.map_or("-".into(), |c| format!("{:+.1}", c.points.0));
+    for term in terms {
+        let name = format!("   {}", term.name());
+        rows.add_row([name, told(find(source, term)), told(find(target, term))]);
+    }
+    let sum = |all: &[Contribution]| format!("{:+.1}", total(all).0);
+    rows.add_row(["   sum".to_string(), sum(source), sum(target)]);
+    out.line(rows)
 }
 
 fn considered(reply: &RecommendReply, out: &mut Out) -> Result<()> {

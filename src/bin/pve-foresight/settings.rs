@@ -101,7 +101,7 @@ fn show(effective: &Effective, out: &mut Out) -> Result<()> {
     out.line(keys)
 }
 
-/// Prints our settings file; the report goes to stderr, so that `> foresight.json` just works.
+/// Prints our settings file; the report goes to stderr, so that `> foresight.cfg` just works.
 fn migrate(file: &Path, out: &mut Out) -> Result<bool> {
     let config = strict(&read(file, MAX_LEGACY_BYTES)?, MAX_LEGACY_BYTES)
         .map_err(|e| e.at(file.display()))?;

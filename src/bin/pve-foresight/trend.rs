@@ -4,14 +4,17 @@ use crate::args::{Args, Trend};
 use crate::out::{BAD, DIM, HEAD, Out, WARN, note, styled, table};
 use crate::recommend::arrow;
 use crate::settings;
-use pve_foresight::api::{MetricTrend, TrendsReply};
+use pve_foresight::api::{MetricTrend, NodeGrowth, StabilityReply, TrendsReply};
 use pve_foresight::engine::{Engine, TrendsRequest};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::model::Unit;
-use pve_foresight::trend::{Crossing, Side};
+use pve_foresight::trend::{Crossing, Side, Steadier};
 use std::fs::File;
 use std::io::{BufReader, stdin};
 use std::path::Path;
+
+/// Guests that are named as reasons of a node's growth.
+const MOST_GUESTS: usize = 5;
 
 pub(crate) fn run(args: &Args, command: &Trend, out: &mut Out) -> Result<bool> {
     if let Some(file) = &command.series {
@@ -26,7 +29,12 @@ pub(crate) fn run(args: &Args, command: &Trend, out: &mut Out) -> Result<bool> {
         config: effective.config,
         node: command.node.clone(),
         guest: command.guest,
+        only: None,
     };
+    if let (Some(node), Some(other)) = (&command.node, &command.compare) {
+        let reply = Engine::new(&args.state).compare_node_stability(&request, [node, other])?;
+        return steadier(&reply, out).map(|()| true);
+    }
     let reply = Engine::new(&args.state).trends(&request)?;
     if out.is_json() {
         out.value(&reply)?;
@@ -68,6 +76,7 @@ fn show(reply: &TrendsReply, out: &mut Out) -> Result<()> {
         let title = format!("node {}", node.node);
         out.line(format!("{}  stability {stability}", styled(HEAD, title)))?;
         metrics(&node.metrics, out)?;
+        node.growth.iter().try_for_each(|g| growth(g, out))?;
     }
     for guest in &reply.guests {
         let behaviour = guest.behavior.map_or("-".into(), |b| format!("{b:?}").to_lowercase());
@@ -84,11 +93,55 @@ fn show(reply: &TrendsReply, out: &mut Out) -> Result<()> {
         ))?;
         metrics(&guest.metrics, out)?;
         for m in &guest.migrations {
+            let effect = guest.effects.iter().find(|e| e.time == m.time);
+            let effect = effect.and_then(|e| e.cpu).map_or(String::new(), |cpu| {
+                let share = |v| Unit::Fraction.text(v);
+                format!(
+                    ", CPU {} the day before, {} the day after",
+                    share(cpu.before),
+                    share(cpu.after)
+                )
+            });
             let when = when(m.time);
-            out.line(styled(DIM, format!("  moved {} → {} at {when}", m.from, m.to)))?;
+            out.line(styled(DIM, format!("  moved {} → {} at {when}{effect}", m.from, m.to)))?;
         }
     }
     Ok(())
+}
+
+/// Whose growth a node's growth is, in one line.
+fn growth(g: &NodeGrowth, out: &mut Out) -> Result<()> {
+    let (size, unit) = match g.unit {
+        "bytes" => (f64::from(1u32 << 30), "GiB"),
+        unit => (1.0, unit),
+    };
+    let per_day = |v: f64| format!("{:+.2}", v / size);
+    let telling = g.guests.iter().filter(|guest| guest.slope_per_day.abs() >= 0.005 * size);
+    let mut parts: Vec<String> = telling
+        .take(MOST_GUESTS)
+        .map(|guest| format!("guest {} {}", guest.vmid, per_day(guest.slope_per_day)))
+        .collect();
+    let named: f64 = g.guests.iter().take(parts.len()).map(|guest| guest.slope_per_day).sum();
+    let others = g.guests.iter().map(|guest| guest.slope_per_day).sum::<f64>() - named;
+    parts.push(format!("other guests {}", per_day(others)));
+    parts.push(format!("arrivals and departures {}", per_day(g.moves)));
+    parts.push(format!("host {}", per_day(g.rest)));
+    let whole = per_day(g.slope_per_day);
+    out.line(styled(DIM, format!("{} {whole} {unit} a day: {}", g.metric, parts.join(", "))))
+}
+
+fn steadier(reply: &StabilityReply, out: &mut Out) -> Result<()> {
+    if out.is_json() {
+        return out.value(reply);
+    }
+    let c = &reply.comparison;
+    let verdict = match c.steadier {
+        Steadier::First => format!("{} is steadier", reply.nodes[0]),
+        Steadier::Second => format!("{} is steadier", reply.nodes[1]),
+        Steadier::Alike => "alike".into(),
+    };
+    let [first, second] = &reply.nodes;
+    out.line(format!("{first} {:.0}/100, {second} {:.0}/100: {verdict}", c.first, c.second))
 }
 
 /// Date and time in the local time zone.

@@ -20,6 +20,14 @@ const BLOCK: usize = 16 << 20;
 /// Data sources of a file, about.
 const SOURCES: usize = 19;
 
+/// A file that can be read.
+struct Source {
+    subject: Subject,
+    path: PathBuf,
+    /// Rows that end later are in a newer file of the subject.
+    until: UnixTime,
+}
+
 /// A row that is wanted.
 #[derive(Clone, Copy)]
 struct Row {
@@ -61,25 +69,31 @@ impl Import<'_> {
         self.reply.notes.extend(NOTES.map(String::from));
         let mut times = BTreeSet::new();
         let known = files.into_iter().filter(|(subject, _)| self.exists(subject));
-        let known: Vec<(Subject, PathBuf)> = known.collect();
-        let total = known.len();
-        let mut usable = Vec::new();
-        for (done, (subject, path)) in known.into_iter().enumerate() {
-            (self.progress)(Progress { what: "files looked at", done: done + 1, total })?;
-            let rows = history_bytes(&path).and_then(|bytes| {
-                let file = parse::rrd_file(&bytes).map_err(|e| e.at(path.display()))?;
-                Ok(self.rows(&file, &subject))
-            });
-            match rows {
-                Ok((rows, left_out)) => {
-                    self.reply.files += 1;
-                    self.reply.left_out += left_out;
-                    times.extend(rows.iter().map(Row::middle));
-                    usable.push((subject, path));
-                }
-                Err(e) => {
-                    self.reply.refused += 1;
-                    self.reply.warnings.push(format!("{e}; left out"));
+        let known: Vec<(Subject, Vec<PathBuf>)> = known.collect();
+        let total = known.iter().map(|(_, paths)| paths.len()).sum();
+        let (mut usable, mut done) = (Vec::new(), 0);
+        for (subject, paths) in known {
+            let mut until = UnixTime::MAX;
+            for path in paths {
+                done += 1;
+                (self.progress)(Progress { what: "files looked at", done, total })?;
+                let source = Source { subject: subject.clone(), path, until };
+                let found = history_bytes(&source.path).and_then(|bytes| {
+                    let file = source.parse(&bytes)?;
+                    Ok(self.rows(&file, &source))
+                });
+                match found {
+                    Ok(found) => {
+                        self.reply.files += 1;
+                        self.reply.left_out += found.left_out;
+                        until = until.min(found.oldest.unwrap_or(until));
+                        times.extend(found.rows.iter().map(Row::middle));
+                        usable.push(source);
+                    }
+                    Err(e) => {
+                        self.reply.refused += 1;
+                        self.reply.warnings.push(format!("{e}; left out"));
+                    }
                 }
             }
         }
@@ -102,16 +116,16 @@ impl Import<'_> {
     }
 
     /// Stores the ticks at `times`.
-    fn block(&mut self, files: &[(Subject, PathBuf)], times: &[UnixTime]) -> Result<()> {
+    fn block(&mut self, files: &[Source], times: &[UnixTime]) -> Result<()> {
         let (Some(&first), Some(&last)) = (times.first(), times.last()) else { return Ok(()) };
         let mut tracks = Vec::new();
-        for (subject, path) in files {
-            let track = history_bytes(path).and_then(|bytes| {
-                let file = parse::rrd_file(&bytes).map_err(|e| e.at(path.display()))?;
-                let (mut rows, _) = self.rows(&file, subject);
+        for source in files {
+            let track = history_bytes(&source.path).and_then(|bytes| {
+                let file = source.parse(&bytes)?;
+                let mut rows = self.rows(&file, source).rows;
                 rows.retain(|row| row.end() > first && row.start <= last);
                 rows.shrink_to_fit();
-                Ok(Track::new(subject, &file, rows))
+                Ok(Track::new(&source.subject, &file, rows))
             });
             match track {
                 Ok(track) => tracks.push(track),
@@ -121,10 +135,9 @@ impl Import<'_> {
         self.store(times.iter().map(|&ts| tick(ts, &mut tracks)))
     }
 
-    /// Rows of a file that are wanted, oldest first: of each time the finest that are known. Also
-    /// how many known rows are not wanted.
-    fn rows(&mut self, file: &RrdFile<'_>, subject: &Subject) -> (Vec<Row>, u64) {
-        let created = match subject {
+    /// Rows of a file that are wanted: of each time the finest that are known.
+    fn rows(&mut self, file: &RrdFile<'_>, source: &Source) -> Found {
+        let created = match &source.subject {
             Subject::Guest(vmid) => self.roster.guest(*vmid).and_then(|guest| guest.created),
             _ => None,
         };
@@ -133,7 +146,7 @@ impl Import<'_> {
             .filter(|(_, a)| a.function == Function::Average && a.seconds <= LONGEST)
             .collect();
         averages.sort_by_key(|(_, archive)| archive.seconds);
-        let mut until = UnixTime::MAX;
+        let mut until = source.until;
         let mut rows: Vec<Row> = Vec::new();
         for (archive, average) in averages {
             let seconds = average.seconds;
@@ -149,13 +162,30 @@ impl Import<'_> {
             rows.extend(of.into_iter().rev());
         }
         rows.reverse();
+        let oldest = rows.first().map(|row| row.start);
         // What was recorded before a guest was created is about another one.
         rows.retain(|row| created.is_none_or(|created| row.end() > created));
         let found = rows.len();
         rows.retain(|row| self.wants(row.start, row.end()));
         let left_out = (found - rows.len()) as u64;
-        (rows, left_out)
+        Found { rows, left_out, oldest }
     }
+}
+
+impl Source {
+    fn parse<'a>(&self, bytes: &'a [u8]) -> Result<RrdFile<'a>> {
+        parse::rrd_file(bytes).map_err(|e| e.at(self.path.display()))
+    }
+}
+
+/// Rows of a file.
+struct Found {
+    /// Those that are wanted, oldest first.
+    rows: Vec<Row>,
+    /// How many more are known.
+    left_out: u64,
+    /// Start of the first one that is known.
+    oldest: Option<UnixTime>,
 }
 
 /// What an admin should know of such an import.

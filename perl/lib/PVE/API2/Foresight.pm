@@ -13,7 +13,9 @@ use PVE::Foresight::Reply;
 use PVE::Foresight::Settings;
 
 use PVE::API2::Foresight::Backfill;
+use PVE::API2::Foresight::Backtest;
 use PVE::API2::Foresight::MigrationSettings;
+use PVE::API2::Foresight::Outcomes;
 use PVE::API2::Foresight::PenaltyConfig;
 use PVE::API2::Foresight::Recommendations;
 use PVE::API2::Foresight::Trends;
@@ -22,7 +24,9 @@ use base qw(PVE::RESTHandler);
 
 my %SUBTREES = (
     backfill => 'PVE::API2::Foresight::Backfill',
+    backtest => 'PVE::API2::Foresight::Backtest',
     'migration-settings' => 'PVE::API2::Foresight::MigrationSettings',
+    outcomes => 'PVE::API2::Foresight::Outcomes',
     'penalty-config' => 'PVE::API2::Foresight::PenaltyConfig',
     recommendations => 'PVE::API2::Foresight::Recommendations',
     trends => 'PVE::API2::Foresight::Trends',

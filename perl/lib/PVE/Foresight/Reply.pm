@@ -39,6 +39,26 @@ my sub crossing($description) {
     );
 }
 
+my sub expected($description) {
+    return list($description, object(
+        "A moment.",
+        time => time_of("When"),
+        expected => number("Expected value."),
+        low => number("Lower end."),
+        high => number("Upper end."),
+    ));
+}
+
+my sub moves($description) {
+    return list($description, object(
+        "A move.",
+        time => time_of("When it was first seen on the new host"),
+        vmid => vmid(),
+        from => node_name("Host before."),
+        to => node_name("Host after."),
+    ));
+}
+
 my sub trend() {
     return object(
         "Trend of one metric.",
@@ -88,6 +108,11 @@ my sub trend() {
         )),
         seasonal_strength => number("Share of the variance that the daily or weekly rhythm foretells."),
         p95_7d => maybe(number("95th percentile of the last 7 days.")),
+        plot => maybe(object(
+            "Curves for a plot; of one node or guest only.",
+            baseline => expected("What was normal over the window, with two standard deviations."),
+            forecast => expected("The next three days, with the 80 % interval."),
+        )),
     );
 }
 
@@ -111,23 +136,21 @@ my sub history() {
 }
 
 my sub quality() {
-    return maybe(object(
-        "How complete the stored data is.",
-        entity => string("Whose data."),
+    return (
         total_samples => integer("Samples behind what is stored."),
         oldest_sample_age => maybe(integer("Seconds since the first of them.")),
         last_sample_age => maybe(integer("Seconds since the last of them.")),
         largest_gap => maybe(integer("Longest stretch without samples, in seconds.")),
         interval => maybe(integer("Seconds usually between two samples.")),
         coverage => list("Share of the time that has samples, by tier, finest first.", number("Share.")),
-    ));
+    );
 }
 
 my sub detail() {
     return (
         now => time_of("Moment of the analysis"),
         history => history(),
-        quality => quality(),
+        quality => maybe(object("How complete its data is.", entity => string("Whose data."), quality())),
     );
 }
 
@@ -138,6 +161,7 @@ sub node_trends(%more) {
         lookback_hours => integer("Window that was analysed."),
         metrics => list("By metric; what the node does not give is absent.", trend()),
         stability_score => maybe(number("0 (erratic) to 100 (predictable), from the CPU.")),
+        migrations => maybe(moves("Guests that came or went; of one node only, those you may audit.")),
         %more,
     );
 }
@@ -154,13 +178,7 @@ sub guest_trends(%more) {
         metrics => list("By metric; what the guest does not give is absent.", trend()),
         behavior => maybe(word("How it behaves, from the CPU.", qw(growing bursty cyclical stable idle))),
         peak_hours => list("Busy hours of the day, local time.", integer("Hour, 0 to 23.")),
-        migrations => list("Its moves within retention.", object(
-            "A move.",
-            time => time_of("When it was first seen on the new host"),
-            vmid => vmid(),
-            from => node_name("Host before."),
-            to => node_name("Host after."),
-        )),
+        migrations => moves("Its moves within retention."),
         %more,
     );
 }
@@ -224,6 +242,14 @@ my sub weighing() {
         ),
         source_peaks => peaks("Busy hours of the source."),
         target_peaks => peaks("Busy hours of the target."),
+        window => maybe(object(
+            "When it disturbs least; null where any hour is as good.",
+            start => time_of("Next beginning"),
+            end => time_of("Next end"),
+            start_hour => integer("Local hour, 0 to 23."),
+            end_hour => integer("Local hour, exclusive."),
+            why => string("Why then."),
+        )),
     );
 }
 
@@ -337,6 +363,7 @@ sub recommend() {
             ),
             decision_explanation => string("Why, in two sentences."),
             trend_evidence => evidence(),
+            concerns => maybe(texts("What to look at before; left out where something is withheld.")),
             command => string("Command for a shell on the source node; nothing runs it for you."),
         )),
         considered => list("Moves that were weighed and rejected.", object(
@@ -359,9 +386,173 @@ sub recommend() {
         overload_before => overload("Expected overload without the moves."),
         overload_after => overload("Expected overload with them."),
         horizon_hours => number("Hours ahead that 'expected' looks."),
+        trend_hours => number("Hours of history from which a trend may be claimed."),
+        crs => object(
+            "PVE's own balancer.",
+            scheduler => string("How it counts: basic, static or dynamic."),
+            auto_rebalance => boolean("Whether it moves HA guests by itself."),
+            threshold => number("Imbalance at which it acts."),
+            hold_duration => integer("How long the imbalance must last."),
+            margin => number("What a move must gain."),
+            method => string("How it chooses."),
+            imbalance => maybe(number("Imbalance now.")),
+            will_act => boolean("Whether it is about to act."),
+            ha_guests => maybe(integer("Guests that it may move; left out where something is withheld.")),
+            next_move => maybe(object(
+                "The move that it would make.",
+                vmid => vmid(),
+                source => node_name("Node that the guest leaves."),
+                target => node_name("Node that it goes to."),
+                imbalance_after => number("Imbalance after it."),
+            )),
+            text => maybe(string("One sentence.")),
+        ),
         summary => string("What to do, or why there is nothing to do."),
         warnings => texts("What was odd or not known."),
         withheld => integer("Entries that are left out because you may not audit their guest or node."),
+    );
+}
+
+my sub effect($description) {
+    return maybe(object(
+        $description,
+        measured => number("Mean of the window."),
+        expected => number("The same without the move."),
+        low => number("Lower end of its 90 % interval."),
+        high => number("Upper end."),
+        difference => number("Measured less expected."),
+        basis => word("What the expectation rests on.", qw(guest_load forecast both)),
+    ));
+}
+
+my @VERDICTS = qw(pending improved no_effect worse interrupted unknown);
+
+my sub window_outcome() {
+    return object(
+        "A window after the move.",
+        window => word("Which one.", qw(5min 1h 24h)),
+        due => time_of("When it is over"),
+        judged => maybe(time_of("When it was judged")),
+        result => word("The verdict.", @VERDICTS),
+        reason => string("Why, in one clause."),
+        resource => maybe(word("The one that was nearest to its threshold.", qw(cpu memory))),
+        predicted => maybe(number("Relief of the fuller node in its busy quarter, as forecast; a share.")),
+        actual => maybe(number("The same as it came.")),
+        uncertainty => maybe(number("Half width of its 90 % interval.")),
+        source => object("The node that the guest left.", cpu => effect("CPU."), memory => effect("Memory.")),
+        target => object("The node that it went to.", cpu => effect("CPU."), memory => effect("Memory.")),
+        guest => object("The guest.", cpu => effect("CPU."), pressure => effect("Time it had to wait.")),
+        controls => integer("Nodes that showed the common swing."),
+        common_swing => maybe(number("What they did beyond their own forecasts.")),
+    );
+}
+
+my sub accuracy() {
+    my @of = map {
+        ($_ => maybe(object(
+            "After that time.",
+            moves => integer("Moves that count."),
+            bias => maybe(number("Mean of actual less predicted relief.")),
+            mean_abs_error => maybe(number("Mean of their distance.")),
+            hit_rate => maybe(number("Share whose predicted result came.")),
+        )))
+    } '1h', '24h';
+    return object("Predicted against actual relief.", @of);
+}
+
+sub outcomes() {
+    return object(
+        "What became of migrations.",
+        now => time_of("Moment of the question"),
+        outcomes => list("Newest move first.", object(
+            "A move.",
+            vmid => vmid(),
+            name => string("Its name then."),
+            since => time_of("First sample of this guest"),
+            source => node_name("Node that it left."),
+            target => node_name("Node that it went to."),
+            time => time_of("First sample on the new host"),
+            seen => time_of("When it was taken note of"),
+            limits => of('object', "Thresholds that held then.", properties => {}),
+            result => word("Verdict of the longest window that is judged.", @VERDICTS),
+            summary => string("Why, in one clause."),
+            advice => maybe(object(
+                "Our advice before the move.",
+                recommended => boolean("Whether it named this guest, source and target."),
+                as_of => time_of("Its moment"),
+                confidence => maybe(number("What was stated then, 0 to 100.")),
+                decision_explanation => maybe(string("Why, in two sentences.")),
+                trend_evidence => maybe(of('object', "The evidence.", properties => {})),
+                settings => of('object', "The five settings that held.", properties => {}),
+            )),
+            windows => list("The three windows, shortest first.", window_outcome()),
+        )),
+        guests => list("Guests that moved.", object(
+            "A guest.",
+            vmid => vmid(),
+            name => string("Its newest name."),
+            previous_migrations => integer("Moves within retention."),
+            judged => integer("Those that are judged."),
+            improved => integer("Those that helped."),
+            no_effect => integer("Those that changed nothing."),
+            worse => integer("Those that did harm."),
+            success_rate => maybe(number("Share of the judged that helped.")),
+            last_outcome => maybe(word("Verdict on the last judged.", @VERDICTS)),
+            accuracy => accuracy(),
+        )),
+        accuracy => accuracy(),
+        calibration => list("Stated confidence against what came, ten deciles.", object(
+            "A decile.",
+            from => number("Lower end of the stated confidence."),
+            to => number("Upper end."),
+            moves => integer("Moves in it."),
+            stated => maybe(number("Mean of the stated confidence.")),
+            improved => maybe(number("Share that helped.")),
+        )),
+        warnings => texts("What was odd."),
+        withheld => integer("Entries that are left out because you may not audit their guest or node."),
+    );
+}
+
+my @REPLAYED = (
+    node_hours => number("Hours that nodes were above a threshold."),
+    core_hours => number("Core-hours above the CPU threshold: the main figure."),
+    unmet_core_hours => number("Core-hours that guests wanted and their nodes did not have."),
+    gib_hours => number("GiB-hours above the memory threshold."),
+    moves => integer("Migrations made."),
+);
+
+sub backtest() {
+    return object(
+        "What other moves, or none, would have made of the stored time.",
+        now => time_of("End of the time that was asked for"),
+        summary => string("One sentence."),
+        nodes => integer("Nodes of the cluster."),
+        guests => integer("Its guests."),
+        cores => number("All its cores."),
+        threshold => number("CPU load at which overload begins, as a share."),
+        memory_threshold => number("Memory use at which overload begins, as a share."),
+        judged_from => time_of("First second that was judged"),
+        judged_until => time_of("End of what was judged"),
+        judged_hours => integer("Hours judged."),
+        warm_up_hours => integer("Hours before the first decision."),
+        every_hours => integer("Hours between decisions."),
+        coarse_hours => integer("Judged hours of which only the mean of six hours is known."),
+        mean_demand => number("Mean demand of all guests, as a share of all cores."),
+        unavoidable_core_hours => number("Overload that no placement could avoid."),
+        outcomes => list("What really happened, then what came of each policy.", object(
+            "A policy.",
+            policy => string("Its name."),
+            sensitivity => maybe(string("Sensitivity it decided by, where several are compared.")),
+            @REPLAYED,
+            gib_moved => number("Memory moved."),
+            returns_24h => integer("Moves back to a node left less than a day before."),
+            returns_7d => integer("Moves back to a node left less than a week before."),
+            days => list("Day by day.", object("A day.", start => time_of("When it began"), @REPLAYED)),
+            migrations => moves("Its moves."),
+        )),
+        warnings => texts("What makes the figures less than they seem, and what was odd."),
+        withheld => integer("Moves that are left out because you may not audit their guest."),
     );
 }
 
@@ -417,6 +608,16 @@ sub status() {
             bytes_per_entity => maybe(number("Bytes for each node or guest.")),
             bytes_written_today => integer("Bytes written since midnight UTC."),
         )),
+        quality => maybe(object("How complete the collector's work is, whoever was in its runs.", quality())),
+        collector => maybe(object(
+            "How the collector does.",
+            last_run => time_of("Newest run that stored something"),
+            interval => maybe(integer("Seconds usually between two runs.")),
+            runs_last_hour => integer("Runs in the last hour."),
+            missed_last_hour => maybe(integer("Runs that it lacks.")),
+            late => boolean("Whether the next run is overdue."),
+        )),
+        warnings => texts("What an admin should know, each with its remedy."),
         settings => object(
             "The settings file.",
             refused => maybe(string("Why it could not be used: the defaults hold.")),

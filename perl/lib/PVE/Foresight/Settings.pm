@@ -38,10 +38,15 @@ my sub current() {
     return { digest => sha1_hex($bytes), content => characters($bytes) };
 }
 
-# For requests that decide by the settings: their content, and warnings about the file.
+# For requests that decide by the settings: the file's content, of which the engine says what is wrong.
 sub request() {
     my $current = current();
     return defined($current->{content}) ? { settings => $current->{content} } : {};
+}
+
+# Why the file could not even be read, if that is so.
+sub unreadable() {
+    return current()->{refused} // ();
 }
 
 # What holds, and where it comes from. A file that cannot be used gives the defaults and says so.

@@ -7,11 +7,11 @@ use v5.36;
 use PVE::RESTHandler;
 
 use PVE::Foresight;
-use PVE::Foresight::Advice;
 use PVE::Foresight::Error;
 use PVE::Foresight::Reply;
 use PVE::Foresight::Rights;
 use PVE::Foresight::Settings;
+use PVE::Foresight::Visible;
 
 use base qw(PVE::RESTHandler);
 
@@ -36,7 +36,8 @@ __PACKAGE__->register_method({
                 PVE::Foresight::Settings::request()->%*,
                 inventory_path => $PVE::Foresight::CLUSTER_DIR,
             });
-            return PVE::Foresight::Advice::visible($reply, $rights);
+            unshift $reply->{warnings}->@*, PVE::Foresight::Settings::unreadable();
+            return PVE::Foresight::Visible::advice($reply, $rights);
         });
     },
 });

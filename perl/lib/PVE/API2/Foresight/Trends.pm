@@ -104,7 +104,7 @@ __PACKAGE__->register_method({
     code => sub ($param) {
         my $rights = PVE::Foresight::Rights->of_caller();
         return PVE::Foresight::Error::translate(sub {
-            my @nodes = grep { $rights->node($_->{node}) } trends($param)->{nodes}->@*;
+            my @nodes = grep { $rights->node($_->{node}) } trends($param, only => 'nodes')->{nodes}->@*;
             $rights->prune(\@nodes);
             return \@nodes;
         });
@@ -156,7 +156,7 @@ __PACKAGE__->register_method({
     code => sub ($param) {
         my $rights = PVE::Foresight::Rights->of_caller();
         return PVE::Foresight::Error::translate(sub {
-            my $guests = trends($param)->{guests};
+            my $guests = trends($param, only => 'guests')->{guests};
             $rights->prune($guests);
             return $guests;
         });

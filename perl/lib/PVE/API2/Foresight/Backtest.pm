@@ -1,0 +1,56 @@
+package PVE::API2::Foresight::Backtest;
+
+# What following the advice would have made of the stored time.
+
+use v5.36;
+
+use PVE::RESTHandler;
+
+use PVE::Foresight;
+use PVE::Foresight::Error;
+use PVE::Foresight::Reply;
+use PVE::Foresight::Rights;
+use PVE::Foresight::Settings;
+use PVE::Foresight::Visible;
+
+use base qw(PVE::RESTHandler);
+
+__PACKAGE__->register_method({
+    name => 'backtest',
+    path => '',
+    method => 'GET',
+    protected => 1,
+    description => "Replays the stored time: what really happened, what would have without any migration, and what"
+        . " with those that the advice of each moment named. Takes a while on a large cluster.",
+    permissions => {
+        description => "Moves of guests without 'VM.Audit' (/vms/<vmid>) are withheld; figures are of all moves.",
+        check => ['perm', '/', ['Sys.Audit']],
+    },
+    parameters => {
+        additionalProperties => 0,
+        properties => {
+            days => {
+                type => 'integer',
+                description => "Days that are judged, up to now.",
+                minimum => 1,
+                maximum => 90,
+                default => 30,
+                optional => 1,
+            },
+        },
+    },
+    returns => PVE::Foresight::Reply::backtest(),
+    code => sub ($param) {
+        my $rights = PVE::Foresight::Rights->of_caller();
+        return PVE::Foresight::Error::translate(sub {
+            my $reply = PVE::Foresight::ask(backtest => {
+                PVE::Foresight::Settings::request()->%*,
+                inventory_path => $PVE::Foresight::CLUSTER_DIR,
+                days => int($param->{days} // 30),
+            });
+            return PVE::Foresight::Visible::backtest($reply, $rights);
+        });
+    },
+});
+
+1;

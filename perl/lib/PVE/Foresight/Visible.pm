@@ -1,0 +1,130 @@
+package PVE::Foresight::Visible;
+
+# Advice, outcomes and replays as a caller may see them. Entries about a guest or node that the caller may not
+# audit go as a whole. Once something is withheld, sentences about the whole cluster go, too, and of the
+# remaining entries only what is known to speak of nothing but the entry itself stays: a field that the
+# engine learns to give later is withheld until it is listed here.
+
+use v5.36;
+
+my @WEIGHING = qw(score_improvement source_score target_score benefit cost source_peaks target_peaks);
+my @MOVE = (qw(vmid name source target confidence window), @WEIGHING);
+
+# By reply: what remains of the whole, and of the entries of its lists.
+my %ADVICE = (
+    whole => [qw(now data_until overload_before overload_after horizon_hours trend_hours)],
+    lists => {
+        recommendations => [
+            @MOVE, qw(order type urgency confidence_parts decision_explanation trend_evidence command),
+        ],
+        considered => [@MOVE, 'reason'],
+        skipped => [qw(vmid name node reason blockers)],
+        # Without `guests`: how many there are.
+        nodes => [qw(
+            name state urgency findings maxcpu maxmem cpu memory iowait
+            cpu_trend_per_day cpu_direction mem_trend_per_day mem_direction
+            stability_score overload history_days
+        )],
+    },
+);
+my %OUTCOMES = (
+    whole => [qw(now accuracy calibration)],
+    lists => {
+        outcomes => [qw(vmid name since source target time seen limits result summary advice windows)],
+        guests => [qw(
+            vmid name previous_migrations judged improved no_effect worse success_rate last_outcome accuracy
+        )],
+    },
+);
+
+# In place of warnings.
+my @UNTOLD = ("warnings may name what you may not audit, and are left out");
+
+# Of what is told about PVE's own balancer: nothing about the guests that it may move.
+my @BALANCER = qw(scheduler auto_rebalance threshold margin hold_duration method imbalance will_act);
+
+# Obstacles that consist in another guest, whose number is in their text.
+my %OTHERS = map { $_ => "is bound to other guests by a rule or tag" } qw(together apart);
+
+my sub may($rights, $entry) {
+    return 0 if defined($entry->{vmid}) && !$rights->guest($entry->{vmid});
+    my @nodes = map { $entry->{$_} // () } qw(source target node);
+    push @nodes, $entry->{name} if !defined($entry->{vmid});
+    return !grep { !$rights->node($_) } @nodes;
+}
+
+my sub only($entry, @fields) {
+    return { map { $_ => $entry->{$_} } grep { exists($entry->{$_}) } @fields };
+}
+
+my sub without_others($entry) {
+    my $blockers = $entry->{blockers} or return $entry;
+    for my $blocker (@$blockers) {
+        my $said = $OTHERS{$blocker->{code}} // next;
+        $entry->{reason} = $said if $entry->{reason} eq $blocker->{text};
+        $blocker->{text} = $said;
+    }
+    return $entry;
+}
+
+# A last check on free text, that is, on what has more than one word: does it mention somebody who is
+# withheld after all?
+my sub mentions($withheld) {
+    my @names = grep { length } map { $_->{name} } @$withheld;
+    my $names = join('|', map { quotemeta } @names) || '(?!)';
+    my $numbers = join('|', map { $_->{vmid} // () } @$withheld) || '(?!)';
+    return qr/(?<![\w.-])(?:$names)(?![\w-])|\b(?:VM|CT|guest|vm|ct)[ :](?:$numbers)\b/;
+}
+
+my sub censored($data, $mentions) {
+    if (ref($data) eq 'HASH') {
+        $data->{$_} = __SUB__->($data->{$_}, $mentions) for keys %$data;
+    } elsif (ref($data) eq 'ARRAY') {
+        $_ = __SUB__->($_, $mentions) for @$data;
+    } elsif (defined($data) && !ref($data) && $data =~ m/\s/ && $data =~ $mentions) {
+        return 'withheld';
+    }
+    return $data;
+}
+
+# The reply, and how many entries are withheld from it.
+my sub filtered($reply, $rights, $kind) {
+    my (%kept, @withheld);
+    for my $list (keys $kind->{lists}->%*) {
+        push $kept{$list}->@*, grep { may($rights, $_) } $reply->{$list}->@*;
+        push @withheld, grep { !may($rights, $_) } $reply->{$list}->@*;
+    }
+    return ({ %$reply, withheld => 0 }, 0) if !@withheld;
+    my $visible = only($reply, $kind->{whole}->@*);
+    my $mentions = mentions(\@withheld);
+    for my $list (keys $kind->{lists}->%*) {
+        my @entries = map { without_others(only($_, $kind->{lists}->{$list}->@*)) } $kept{$list}->@*;
+        $visible->{$list} = censored(\@entries, $mentions);
+    }
+    $visible->{withheld} = scalar(@withheld);
+    $visible->{warnings} = [@UNTOLD];
+    return ($visible, scalar(@withheld));
+}
+
+sub advice($reply, $rights) {
+    my ($visible, $withheld) = filtered($reply, $rights, \%ADVICE);
+    return $visible if !$withheld;
+    my $moves = $visible->{recommendations}->@*;
+    my $s = $moves == 1 ? '' : 's';
+    $visible->{summary} = "$moves recommended migration$s may be shown to you; $withheld entries about guests or"
+        . " nodes that you may not audit are withheld.";
+    $visible->{crs} = only($reply->{crs}, @BALANCER) if $reply->{crs};
+    return $visible;
+}
+
+# A replay has no sentences about single guests but its warnings; figures are those of all moves.
+sub backtest($reply, $rights) {
+    my $withheld = $rights->prune($reply);
+    return { %$reply, withheld => $withheld, $withheld ? (warnings => [@UNTOLD]) : () };
+}
+
+sub outcomes($reply, $rights) {
+    return (filtered($reply, $rights, \%OUTCOMES))[0];
+}
+
+1;

@@ -1,0 +1,92 @@
+//! `explain`: why a guest goes where, and why not elsewhere.
+
+use crate::args::{Args, Explain};
+use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, note, styled, table};
+use crate::recommend::{request, scores};
+use pve_foresight::api::{ExplainReply, ExplainTarget};
+use pve_foresight::engine::Engine;
+use pve_foresight::error::Result;
+
+pub(crate) fn run(args: &Args, command: &Explain, out: &mut Out) -> Result<bool> {
+    let (request, warnings) = request(args, command.inventory.as_deref(), &command.settings)?;
+    let engine = Engine::new(&args.state);
+    let target = command.target.as_deref();
+    let mut reply = engine.explain(&request, None, command.guest, target)?;
+    reply.warnings.splice(0..0, warnings);
+    if out.is_json() {
+        out.value(&reply)?;
+    } else {
+        show(&reply, target.is_some(), out)?;
+    }
+    Ok(true)
+}
+
+fn show(reply: &ExplainReply, in_full: bool, out: &mut Out) -> Result<()> {
+    for warning in &reply.warnings {
+        note(format!("{} {warning}", styled(WARN, "note:")));
+    }
+    out.line(styled(HEAD, &reply.summary))?;
+    for blocker in &reply.blockers {
+        out.line(format!("   {} it {}", styled(BAD, "!"), blocker.text))?;
+    }
+    for concern in &reply.concerns {
+        out.line(format!("   {} {concern}", styled(WARN, "-")))?;
+    }
+    if let Some(window) = &reply.window {
+        out.line(format!("   Best moved from {}: {}.", window.hours(), window.why))?;
+    }
+    if reply.targets.is_empty() {
+        return out.line("There is no other node.");
+    }
+    out.line("")?;
+    targets(reply, out)?;
+    if let (true, Some(source)) = (in_full, &reply.source) {
+        for target in reply.targets.iter().filter(|t| t.score.is_some()) {
+            out.line("")?;
+            scores(&source.terms, &target.terms, (&source.node, &target.node), out)?;
+        }
+    }
+    let commands = reply.targets.iter().filter_map(|t| t.command.as_ref());
+    if let (true, Some(command)) = (in_full, commands.into_iter().next()) {
+        out.line(format!("\n   $ {command}"))?;
+    }
+    if !in_full {
+        out.line(styled(DIM, "\n--target NODE shows the score by term and the command"))?;
+    }
+    Ok(())
+}
+
+fn targets(reply: &ExplainReply, out: &mut Out) -> Result<()> {
+    let mut rows = table(&["target", "possible", "points", "gain", "cost", "confidence", "why"]);
+    let number = |x: Option<f64>| x.map_or("-".into(), |x| format!("{x:.0}"));
+    if let Some(source) = &reply.source {
+        let score = format!("{:.0}", source.score);
+        let here = [source.node.as_str(), "is there", &score, "", "", "", ""];
+        rows.add_row(here.map(|cell| styled(DIM, cell)));
+    }
+    for target in &reply.targets {
+        let brings = target.weighing.as_ref();
+        rows.add_row([
+            target.node.clone(),
+            if target.feasible { styled(GOOD, "yes") } else { styled(BAD, "no") },
+            number(target.score),
+            number(brings.map(|m| m.score_improvement)),
+            number(brings.map(|m| m.cost.points.0)),
+            brings.map_or("-".into(), |m| format!("{:.0} %", m.confidence)),
+            why(target, !reply.blockers.is_empty()),
+        ]);
+    }
+    out.line(rows)
+}
+
+/// `stays`: the guest cannot move at all.
+fn why(target: &ExplainTarget, stays: bool) -> String {
+    let blockers: Vec<&str> = target.blockers.iter().map(|b| b.text.as_str()).collect();
+    match (&target.reason, blockers.is_empty()) {
+        (_, false) => blockers.join("; "),
+        (Some(reason), true) => reason.clone(),
+        (None, true) if target.worth => "worth it".into(),
+        (None, true) if stays => "nothing here, but the guest itself stays".into(),
+        (None, true) => String::new(),
+    }
+}

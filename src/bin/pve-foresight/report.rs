@@ -1,0 +1,101 @@
+//! `report`: the whole story as one HTML file for offline use.
+
+use crate::args::{Args, Report};
+use crate::out::{Out, note};
+use crate::settings;
+use pve_foresight::backtest::Policy;
+use pve_foresight::engine::{
+    BacktestRequest, Engine, EntityRequest, OutcomesRequest, RecommendRequest, TrendsRequest,
+};
+use pve_foresight::error::{Error, Result};
+use pve_foresight::model::UnixTime;
+use pve_foresight::report::{NodeStory, Story, html};
+use pve_foresight::settings::PenaltyConfig;
+use std::io::Write;
+use std::path::Path;
+
+/// Days that are replayed, and hours between the decisions in them.
+const REPLAY: (u32, usize) = (30, 6);
+/// Values per plot: what a page can show.
+const POINTS: usize = 300;
+
+pub(crate) fn run(args: &Args, command: &Report, out: &mut Out) -> Result<bool> {
+    let beside = command.inventory.as_deref().filter(|path| path.is_dir());
+    let (effective, warnings) = settings::effective(&command.settings, beside)?;
+    let engine = Engine::new(&args.state);
+    let request = RecommendRequest {
+        now: args.now,
+        inventory: command.inventory.clone(),
+        config: effective.config,
+    };
+    let mut advice = engine.recommend(&request)?;
+    advice.warnings.splice(0..0, warnings);
+    let config = &request.config;
+    let lookback = config.settings.analysis_lookback.hours().0 as u32;
+    let trends = engine.trends(&asked(advice.now, None, lookback, config))?;
+    let nodes: Result<Vec<NodeStory>> =
+        trends.nodes.iter().map(|n| node(&engine, &n.node, advice.now, lookback, config)).collect();
+    let entity = EntityRequest { now: Some(advice.now), node: None, guest: None };
+    let quality = engine.quality(&entity)?;
+    let asked = OutcomesRequest { now: Some(advice.now), guest: None, config: *config };
+    let outcomes = engine.outcomes(&asked)?;
+    let asked = BacktestRequest {
+        now: Some(advice.now),
+        days: REPLAY.0,
+        every: REPLAY.1,
+        policies: vec![Policy::None, Policy::Ours],
+        sensitivities: Vec::new(),
+        inventory: command.inventory.clone(),
+        settings: effective,
+    };
+    let backtest = engine.backtest(&asked);
+    let page = html(&Story {
+        advice: &advice,
+        trends: &trends,
+        nodes: &nodes?,
+        outcomes: &outcomes,
+        backtest: backtest.as_ref().map_err(ToString::to_string),
+        quality: &quality,
+    });
+    match &command.output {
+        Some(path) => {
+            write(path, &page)?;
+            note(format!("{} written, {} KiB", path.display(), page.len() / 1024));
+            Ok(true)
+        }
+        None => out.line(page).map(|()| true),
+    }
+}
+
+fn asked(
+    now: UnixTime,
+    node: Option<String>,
+    lookback_hours: u32,
+    config: &PenaltyConfig,
+) -> TrendsRequest {
+    TrendsRequest { now: Some(now), lookback_hours, node, guest: None, only: None, config: *config }
+}
+
+fn node(
+    engine: &Engine,
+    name: &str,
+    now: UnixTime,
+    lookback: u32,
+    config: &PenaltyConfig,
+) -> Result<NodeStory> {
+    let mut reply = engine.trends(&asked(now, Some(name.to_string()), lookback, config))?;
+    let entity = EntityRequest { now: Some(now), node: Some(name.to_string()), guest: None };
+    let history = engine.history_thinned(&entity, lookback, POINTS)?;
+    Ok(NodeStory { trends: reply.nodes.swap_remove(0), history })
+}
+
+/// Writes beside the file and renames: a reader sees the old report or the new one.
+fn write(path: &Path, page: &str) -> Result<()> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".new");
+    let beside = Path::new(&beside);
+    let written = std::fs::File::create(beside)
+        .and_then(|mut file| file.write_all(page.as_bytes()))
+        .and_then(|()| std::fs::rename(beside, path));
+    written.map_err(|e| Error::io(path, &e))
+}

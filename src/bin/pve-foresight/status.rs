@@ -1,0 +1,43 @@
+//! `status`: how the store and its collector are.
+
+use crate::args::Args;
+use crate::out::{GOOD, Out, WARN, note, styled};
+use crate::trend::when;
+use pve_foresight::engine::Engine;
+use pve_foresight::error::Result;
+
+pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
+    let reply = Engine::new(&args.state).status(args.now)?;
+    if out.is_json() {
+        out.value(&reply)?;
+        return Ok(true);
+    }
+    for warning in &reply.warnings {
+        note(format!("{} {warning}", styled(WARN, "note:")));
+    }
+    out.line(format!("pve-foresight {}", reply.version))?;
+    match reply.last_sample {
+        None => out.line("no samples yet")?,
+        Some(time) => out.line(format!("newest sample {}", when(time)))?,
+    }
+    if let Some(health) = &reply.collector {
+        let state = match health.late {
+            true => styled(WARN, "overdue"),
+            false => styled(GOOD, "runs"),
+        };
+        let missed = health.missed_last_hour.map_or_else(|| "-".into(), |n| n.to_string());
+        out.line(format!(
+            "collector {state}: {} runs in the last hour, {missed} missed",
+            health.runs_last_hour
+        ))?;
+    }
+    if let Some(quality) = &reply.quality {
+        let [recent, fortnight, quarter] = quality.coverage.map(|c| c * 100.0);
+        out.line(format!(
+            "{} samples; covered: {recent:.0} % of 48 hours, {fortnight:.0} % of 14 days, {quarter:.0} % \
+             of 90 days",
+            quality.total_samples
+        ))?;
+    }
+    Ok(true)
+}

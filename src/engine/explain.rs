@@ -1,0 +1,297 @@
+//! `explain` and `drain`: indices become names, obstacles become sentences.
+
+use super::Engine;
+use super::RecommendRequest;
+use super::advise::unknown;
+use super::command::{command, runs};
+use crate::api::{
+    DrainBlocker, DrainNode, DrainReply, DrainStay, DrainStep, ExplainMove, ExplainReply,
+    ExplainTarget, Place, Standing,
+};
+use crate::error::{Error, Kind, Result};
+use crate::evidence::guest_label;
+use crate::model::{GuestFacts, Inventory, UnixTime, Vmid};
+use crate::recommend::{
+    Drain, Explained, Leaving, Plan, Question, Staying, Step, Target, balancer, drain, explain,
+    plan,
+};
+use crate::score::total;
+
+impl Engine {
+    /// A guest against every node, or against `target` alone: scores, or what stands in the way.
+    ///
+    /// # Errors
+    /// `NotFound` where the cluster has no such guest or node.
+    pub fn explain(
+        &self,
+        request: &RecommendRequest,
+        inventory: Option<Inventory>,
+        vmid: Vmid,
+        target: Option<&str>,
+    ) -> Result<ExplainReply> {
+        self.ask(request, inventory, |q, data_until, warnings| {
+            let guest =
+                q.inventory.guest(vmid).ok_or_else(|| no_such("guest", &vmid.to_string()))?;
+            if let Some(name) = target.filter(|name| q.outlook.node_index(name).is_none()) {
+                return Err(no_such("node", name));
+            }
+            let explained = explain(q, guest);
+            let mut reply = explain_reply(q, guest, &explained, data_until, warnings);
+            reply.targets.retain(|t| target.is_none_or(|name| t.node == name));
+            Ok(reply)
+        })
+    }
+
+    /// An ordered plan that empties a node. Nothing is executed.
+    ///
+    /// # Errors
+    /// `NotFound` where the cluster has no such node.
+    pub fn drain(
+        &self,
+        request: &RecommendRequest,
+        inventory: Option<Inventory>,
+        node: &str,
+    ) -> Result<DrainReply> {
+        self.ask(request, inventory, |q, data_until, warnings| {
+            let index = q.outlook.node_index(node).ok_or_else(|| no_such("node", node))?;
+            Ok(drain_reply(q, index, &drain(q, index), data_until, warnings))
+        })
+    }
+}
+
+fn no_such(what: &str, name: &str) -> Error {
+    Error::new(Kind::NotFound, format!("there is no {what} {name} in this cluster"))
+}
+
+fn explain_reply(
+    q: &Question,
+    guest: &GuestFacts,
+    explained: &Explained,
+    data_until: UnixTime,
+    mut warnings: Vec<String>,
+) -> ExplainReply {
+    warnings.extend(unknown(q));
+    let plan = plan(q);
+    let targets: Vec<ExplainTarget> =
+        explained.targets.iter().map(|t| target(q, guest, explained, t)).collect();
+    let (verdict, summary) = verdict(q, guest, explained, &plan, &targets);
+    let source = explained.guest.map(|_| Place {
+        node: guest.node.clone(),
+        score: total(&explained.source_score).0,
+        terms: explained.source_score.clone(),
+    });
+    let best = explained.targets.iter().find_map(|t| t.step.as_ref());
+    ExplainReply {
+        now: q.outlook.now,
+        data_until,
+        vmid: guest.vmid,
+        name: guest.name.clone(),
+        kind: guest.kind,
+        node: guest.node.clone(),
+        status: guest.status,
+        verdict,
+        summary,
+        blockers: explained.blockers.clone(),
+        source,
+        targets,
+        window: best.and_then(|step| step.window.clone()),
+        concerns: explained.concerns.clone(),
+        crs: balancer(q.outlook, q.inventory),
+        warnings,
+    }
+}
+
+fn target(q: &Question, guest: &GuestFacts, all: &Explained, t: &Target) -> ExplainTarget {
+    let node = &q.outlook.nodes[t.node].name;
+    let feasible = t.blockers.is_empty() && all.blockers.is_empty();
+    let cost = t.step.as_ref().map(|s| &s.cost);
+    ExplainTarget {
+        node: node.clone(),
+        feasible,
+        blockers: t.blockers.clone(),
+        score: t.step.as_ref().map(|s| total(&s.target_score).0),
+        terms: t.step.as_ref().map(|s| s.target_score.clone()).unwrap_or_default(),
+        weighing: t.step.as_ref().map(brings),
+        worth: feasible && t.step.is_some() && t.reason.is_none(),
+        reason: t.reason.clone(),
+        command: feasible.then(|| command(q, guest.vmid, cost, node)),
+    }
+}
+
+fn brings(step: &Step) -> ExplainMove {
+    ExplainMove {
+        score_improvement: step.gain.0,
+        benefit: step.benefit,
+        cost: step.cost,
+        confidence: step.confidence.percent,
+        source_peaks: step.source_peaks,
+        target_peaks: step.target_peaks,
+    }
+}
+
+fn verdict(
+    q: &Question,
+    guest: &GuestFacts,
+    explained: &Explained,
+    plan: &Plan,
+    targets: &[ExplainTarget],
+) -> (Standing, String) {
+    let label = label(q, guest);
+    let own = |step: &Step| q.outlook.guests[step.guest].vmid == guest.vmid;
+    let name = |node: usize| &q.outlook.nodes[node].name;
+    if let Some((i, step)) = plan.steps.iter().enumerate().find(|(_, s)| own(s)) {
+        let (source, target) = (name(step.source), name(step.target));
+        let text = format!("The plan moves {label} from {source} to {target} (step {}).", i + 1);
+        return (Standing::Recommended, text);
+    }
+    if let Some(weighed) = plan.considered.iter().find(|c| own(&c.step)) {
+        let target = name(weighed.step.target);
+        let text = format!(
+            "A move of {label} to {target} was weighed and rejected: it {}.",
+            weighed.reason
+        );
+        return (Standing::Weighed, text);
+    }
+    if let Some(first) = explained.blockers.first() {
+        return (Standing::Stays, format!("{label} stays on {}: it {}.", guest.node, first.text));
+    }
+    let possible: Vec<&ExplainTarget> = targets.iter().filter(|t| t.feasible).collect();
+    let Some(best) = possible.first() else {
+        let text = format!("{label} stays on {}: no other node can take it.", guest.node);
+        return (Standing::Stays, text);
+    };
+    let instead: Vec<String> = plan
+        .steps
+        .iter()
+        .filter(|s| *name(s.source) == guest.node)
+        .map(|s| q.outlook.guests[s.guest].vmid.to_string())
+        .collect();
+    let why = match (&best.reason, instead.is_empty()) {
+        (_, false) => format!("the plan relieves {} by moving {}", guest.node, instead.join(", ")),
+        (Some(reason), true) => format!("nothing asks for it: {reason}"),
+        (None, true) => "nothing asks for it".into(),
+    };
+    let text = format!(
+        "{label} could go to {} of {} other nodes, best to {}; {why}.",
+        possible.len(),
+        targets.len(),
+        best.node
+    );
+    (Standing::Possible, text)
+}
+
+fn label(q: &Question, guest: &GuestFacts) -> String {
+    match q.outlook.guests.binary_search_by_key(&guest.vmid, |g| g.vmid) {
+        Ok(index) => guest_label(&q.outlook.guests[index]),
+        Err(_) => format!("guest {} '{}'", guest.vmid, guest.name),
+    }
+}
+
+fn drain_reply(
+    q: &Question,
+    node: usize,
+    drain: &Drain,
+    data_until: UnixTime,
+    mut warnings: Vec<String>,
+) -> DrainReply {
+    warnings.extend(unknown(q));
+    let outlook = &q.outlook.nodes[node];
+    let others = drain.peaks.iter().enumerate().filter(|(n, _)| *n != node);
+    let arrivals = |n: usize| drain.steps.iter().filter(|s| s.target == n).count();
+    DrainReply {
+        now: q.outlook.now,
+        data_until,
+        node: outlook.name.clone(),
+        online: outlook.online,
+        maintenance: outlook.maintenance,
+        complete: drain.stays.is_empty(),
+        summary: drain_summary(q, node, drain),
+        steps: drain.steps.iter().enumerate().map(|(i, s)| drain_step(q, i, s)).collect(),
+        stays: drain.stays.iter().map(|s| drain_stay(q, s)).collect(),
+        nodes: others
+            .map(|(n, peaks)| DrainNode {
+                name: q.outlook.nodes[n].name.clone(),
+                arrivals: arrivals(n),
+                peaks: *peaks,
+            })
+            .collect(),
+        notes: drain_notes(q, node, drain),
+        warnings,
+    }
+}
+
+fn drain_step(q: &Question, index: usize, leaving: &Leaving) -> DrainStep {
+    let facts = q.inventory.guest(leaving.vmid);
+    let target = &q.outlook.nodes[leaving.target].name;
+    DrainStep {
+        order: index + 1,
+        vmid: leaving.vmid,
+        name: facts.map(|f| f.name.clone()).unwrap_or_default(),
+        kind: facts.map(|f| f.kind).unwrap_or_default(),
+        running: facts.is_some_and(runs),
+        target: target.clone(),
+        together: leaving.together.clone(),
+        cost: leaving.cost,
+        command: command(q, leaving.vmid, leaving.cost.as_ref(), target),
+        concerns: leaving.concerns.clone(),
+    }
+}
+
+fn drain_stay(q: &Question, staying: &Staying) -> DrainStay {
+    let facts = q.inventory.guest(staying.vmid);
+    let blocker = |(node, b): &(Option<usize>, crate::recommend::Blocker)| DrainBlocker {
+        node: node.map(|n| q.outlook.nodes[n].name.clone()),
+        code: b.code,
+        text: b.text.clone(),
+    };
+    DrainStay {
+        vmid: staying.vmid,
+        name: facts.map(|f| f.name.clone()).unwrap_or_default(),
+        kind: facts.map(|f| f.kind).unwrap_or_default(),
+        running: facts.is_some_and(runs),
+        blockers: staying.blockers.iter().map(blocker).collect(),
+    }
+}
+
+fn drain_summary(q: &Question, node: usize, drain: &Drain) -> String {
+    let name = &q.outlook.nodes[node].name;
+    let (moves, stays) = (drain.steps.len(), drain.stays.len());
+    let guests = |n: usize| if n == 1 { "1 guest".to_string() } else { format!("{n} guests") };
+    if moves + stays == 0 {
+        return format!("{name} is empty already.");
+    }
+    let above = drain.peaks.iter().enumerate().filter(|(n, p)| {
+        let limits = crate::recommend::Limits::thresholds(q.config);
+        let over = p.cpu_after > limits.cpu || p.memory_after > limits.memory;
+        *n != node && over && (p.cpu_after > p.cpu_before || p.memory_after > p.memory_before)
+    });
+    let above: Vec<&str> = above.map(|(n, _)| q.outlook.nodes[n].name.as_str()).collect();
+    let load = match above.as_slice() {
+        [] => "no other node comes over a threshold in its busy hours".to_string(),
+        names => format!("{} would be over a threshold in busy hours", names.join(", ")),
+    };
+    match (moves, stays) {
+        (0, _) => format!("{name} cannot be emptied: none of its {} can leave.", guests(stays)),
+        (_, 0) => format!("{} leave {name} in {moves} steps; {load}.", guests(moves)),
+        _ => format!("{} can leave {name}, {} must stay; {load}.", guests(moves), guests(stays)),
+    }
+}
+
+fn drain_notes(q: &Question, node: usize, drain: &Drain) -> Vec<String> {
+    let outlook = &q.outlook.nodes[node];
+    let managed =
+        |s: &&Leaving| q.inventory.guest(s.vmid).is_some_and(|g| g.ha.is_some() && runs(g));
+    let ha = drain.steps.iter().filter(managed).count();
+    let mut notes = Vec::new();
+    if outlook.maintenance {
+        let text = "is in maintenance: the HA manager moves its HA guests by itself";
+        notes.push(format!("{} {text}", outlook.name));
+    } else if ha > 0 {
+        let name = &outlook.name;
+        notes.push(format!(
+            "{ha} of them are HA resources: `ha-manager crm-command node-maintenance enable {name}` \
+             makes HA move them by itself, to nodes of its own choice, and bring them back afterwards"
+        ));
+    }
+    notes
+}

@@ -1,0 +1,299 @@
+//! Emptying a node: a place for every guest of it, spread so that no other node suffers.
+//!
+//! Unlike the plan, which moves the least, everybody leaves: what would only make a move not worth
+//! it (rest after a move, daily peaks, the present need) is said and does not stand in the way.
+//! Rules, storage and memory do. Guests that belong together go together. Largest memory first,
+//! each to the node that stays the least full; where that leaves somebody without a place, the
+//! tightest fit is tried as well. O(guests x nodes x cases).
+
+use super::constraint::{Blocker, BlockerCode, restarts};
+use super::plan::{Cost, Peaks, Planner, Question};
+use crate::model::{GuestFacts, GuestStatus, HOUR, Vmid};
+use crate::outlook::Resource;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A way to empty a node.
+#[derive(Clone, Debug, Default)]
+pub struct Drain {
+    /// Moves in the order in which to make them; running guests first.
+    pub steps: Vec<Leaving>,
+    /// Guests without a place.
+    pub stays: Vec<Staying>,
+    /// Busy hours of every node, before and after all steps.
+    pub peaks: Vec<Peaks>,
+}
+
+/// A guest that leaves.
+#[derive(Clone, Debug)]
+pub struct Leaving {
+    /// Its number.
+    pub vmid: Vmid,
+    /// Index in the outlook; `None`: it does not run.
+    pub guest: Option<usize>,
+    /// Index of the node it goes to.
+    pub target: usize,
+    /// Guests that must go with it, to the same node.
+    pub together: Vec<Vmid>,
+    /// What it costs; nothing to weigh when it does not run.
+    pub cost: Option<Cost>,
+    /// What to know, each in one clause.
+    pub concerns: Vec<String>,
+}
+
+/// A guest without a place.
+#[derive(Clone, Debug)]
+pub struct Staying {
+    /// Its number.
+    pub vmid: Vmid,
+    /// Why, with the node where it is about one.
+    pub blockers: Vec<(Option<usize>, Blocker)>,
+}
+
+/// How to choose among the nodes that have room.
+#[derive(Clone, Copy)]
+enum Choice {
+    /// The one that stays the least full.
+    Emptiest,
+    /// The one that is the fullest with it.
+    Tightest,
+}
+
+/// Guests that move as one, with what they need.
+struct Unit<'a> {
+    guests: Vec<&'a GuestFacts>,
+    memory: f64,
+}
+
+/// Finds a place for every guest of node number `node`.
+pub fn drain(q: &Question, node: usize) -> Drain {
+    let spread = attempt(q, node, Choice::Emptiest);
+    if spread.stays.is_empty() {
+        return spread;
+    }
+    let tight = attempt(q, node, Choice::Tightest);
+    if tight.stays.len() < spread.stays.len() { tight } else { spread }
+}
+
+fn attempt(q: &Question, node: usize, choice: Choice) -> Drain {
+    let mut planner = Planner::new(q);
+    let before = peaks(&planner);
+    let mut drain = Drain::default();
+    for unit in units(q, node) {
+        let blockers: Vec<Vec<(Option<usize>, Blocker)>> =
+            unit.guests.iter().map(|g| own(q, node, g)).collect();
+        let places = match blockers.iter().all(Vec::is_empty) {
+            true => places(&planner, &unit, node),
+            false => Places { free: Vec::new(), blocked: BTreeMap::new() },
+        };
+        match places.best(&planner, &unit, choice) {
+            Some(target) => drain.steps.extend(leave(&mut planner, &unit, target)),
+            None => drain.stays.extend(stay(&unit, &blockers, &places)),
+        }
+    }
+    let after = peaks(&planner);
+    drain.peaks = before.into_iter().zip(after).map(|(b, a)| between(b, a)).collect();
+    // Who does not run is moved when the others are safe.
+    drain.steps.sort_by_key(|s| s.guest.is_none());
+    drain.stays.sort_by_key(|s| s.vmid);
+    drain
+}
+
+/// Busy hours of all nodes: CPU and memory.
+fn peaks(planner: &Planner) -> Vec<[f64; 2]> {
+    let of = |n| Resource::ALL.map(|r| planner.busy(n, None, r));
+    (0..planner.q.outlook.nodes.len()).map(of).collect()
+}
+
+fn between(before: [f64; 2], after: [f64; 2]) -> Peaks {
+    Peaks {
+        cpu_before: before[0],
+        cpu_after: after[0],
+        memory_before: before[1],
+        memory_after: after[1],
+    }
+}
+
+/// Guests of the node in units that move as one; running ones first, then the largest.
+fn units<'a>(q: &'a Question, node: usize) -> Vec<Unit<'a>> {
+    let name = &q.outlook.nodes[node].name;
+    let mut told: BTreeSet<Vmid> = BTreeSet::new();
+    let mut units: Vec<Unit> = Vec::new();
+    for guest in q.inventory.guests.iter().filter(|g| g.node == *name) {
+        if told.contains(&guest.vmid) {
+            continue;
+        }
+        let members = q.constraints.together(guest.vmid);
+        let facts = |v: &Vmid| q.inventory.guest(*v).filter(|g| g.node == *name);
+        let guests: Vec<&GuestFacts> = members.iter().filter_map(facts).collect();
+        told.extend(guests.iter().map(|g| g.vmid));
+        let memory = guests.iter().filter(|g| runs(g)).filter_map(|g| g.maxmem).map(|m| m.0).sum();
+        units.push(Unit { guests, memory });
+    }
+    let idle = |u: &Unit| !u.guests.iter().any(|g| runs(g));
+    units.sort_by(|a, b| idle(a).cmp(&idle(b)).then(b.memory.total_cmp(&a.memory)));
+    units
+}
+
+fn runs(guest: &GuestFacts) -> bool {
+    matches!(guest.status, GuestStatus::Running | GuestStatus::Paused)
+}
+
+/// What keeps a guest on the node wherever it would go. That it does not run is no reason to stay.
+fn own(q: &Question, node: usize, guest: &GuestFacts) -> Vec<(Option<usize>, Blocker)> {
+    let mut found = q.constraints.of_guest(guest);
+    found.retain(|b| b.code != BlockerCode::NotRunning);
+    if !q.outlook.nodes[node].online {
+        let text =
+            format!("{} is offline: nothing can be moved off it", q.outlook.nodes[node].name);
+        found.push(Blocker::new(BlockerCode::NodeOffline, text));
+    }
+    found.into_iter().map(|b| (None, b)).collect()
+}
+
+/// Where a unit can go, and what stands in the way elsewhere.
+struct Places {
+    free: Vec<usize>,
+    /// By guest.
+    blocked: BTreeMap<Vmid, Vec<(Option<usize>, Blocker)>>,
+}
+
+fn places(planner: &Planner, unit: &Unit, node: usize) -> Places {
+    let outlook = planner.q.outlook;
+    let mut places = Places { free: Vec::new(), blocked: BTreeMap::new() };
+    for target in (0..outlook.nodes.len()).filter(|t| *t != node) {
+        let mut free = true;
+        for guest in &unit.guests {
+            let found = obstacles(planner, unit, guest, target);
+            free &= found.is_empty();
+            let told = places.blocked.entry(guest.vmid).or_default();
+            told.extend(found.into_iter().map(|b| (Some(target), b)));
+        }
+        if free {
+            places.free.push(target);
+        }
+    }
+    places
+}
+
+fn obstacles(planner: &Planner, unit: &Unit, guest: &GuestFacts, target: usize) -> Vec<Blocker> {
+    let q = planner.q;
+    let node = &q.outlook.nodes[target];
+    let mut found = Vec::new();
+    if let Some(facts) = q.inventory.node(&node.name) {
+        let with: Vec<Vmid> = unit.guests.iter().map(|g| g.vmid).collect();
+        found.extend(q.constraints.of_leaving(guest, facts, &planner.placement, &with));
+    }
+    if !node.online && found.iter().all(|b| b.code != BlockerCode::NodeOffline) {
+        found.push(Blocker::new(BlockerCode::NodeOffline, format!("{} is offline", node.name)));
+    }
+    if let Some(index) = planner.index_of(guest.vmid) {
+        let guest = &q.outlook.guests[index];
+        found.extend(planner.full_storage(guest, target));
+        // The whole unit must find its memory there.
+        found.extend(planner.memory_for(target, unit.memory.max(guest.maxmem.0)));
+    }
+    found
+}
+
+impl Places {
+    /// The best free place: first those that stay below their thresholds.
+    fn best(&self, planner: &Planner, unit: &Unit, choice: Choice) -> Option<usize> {
+        let fullness = |target: usize| -> f64 {
+            let outlook = planner.q.outlook;
+            let mut sum = crate::outlook::Load::default();
+            for guest in unit.guests.iter().filter_map(|g| planner.index_of(g.vmid)) {
+                let load = &outlook.guests[guest].load;
+                match sum.cpu.is_empty() {
+                    true => sum = load.clone(),
+                    false => sum.add(load, 1.0),
+                }
+            }
+            let change = (!sum.cpu.is_empty()).then_some((&sum, 1.0));
+            let of = |r| planner.busy(target, change, r) / planner.limits().of(r).max(1e-9);
+            Resource::ALL.into_iter().map(of).fold(0.0, f64::max)
+        };
+        let mut ranked: Vec<(bool, f64, usize)> = self
+            .free
+            .iter()
+            .map(|&target| {
+                let full = fullness(target);
+                let rank = match choice {
+                    Choice::Emptiest => full,
+                    Choice::Tightest => -full,
+                };
+                (full > 1.0, rank, target)
+            })
+            .collect();
+        ranked.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
+        ranked.first().map(|(_, _, target)| *target)
+    }
+}
+
+/// Moves a unit, one guest after the other.
+fn leave(planner: &mut Planner, unit: &Unit, target: usize) -> Vec<Leaving> {
+    let mut steps = Vec::new();
+    for guest in &unit.guests {
+        let index = planner.index_of(guest.vmid);
+        let others = unit.guests.iter().map(|g| g.vmid).filter(|v| *v != guest.vmid);
+        steps.push(Leaving {
+            vmid: guest.vmid,
+            guest: index,
+            target,
+            together: others.collect(),
+            cost: index.map(|i| planner.cost(i)),
+            concerns: concerns(planner, guest, target),
+        });
+        match index {
+            Some(index) => planner.shift(index, target),
+            None => {
+                let name = planner.q.outlook.nodes[target].name.clone();
+                planner.placement.insert(guest.vmid, name);
+            }
+        }
+    }
+    steps
+}
+
+/// What would be against the move if there was a choice.
+fn concerns(planner: &Planner, guest: &GuestFacts, target: usize) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Some(index) = planner.index_of(guest.vmid) {
+        let outlook = &planner.q.outlook.guests[index];
+        found.extend(planner.overloads(outlook, target, None).into_iter().map(|b| b.text));
+        let now = planner.q.outlook.now;
+        if let Some(last) = outlook.moves.last().filter(|m| now - m.time < 24 * HOUR) {
+            let hours = (now - last.time) as f64 / HOUR as f64;
+            found.push(format!("moved from {} only {hours:.0} h ago", last.from));
+        }
+        let hour = planner.q.local.hour(now) as u8;
+        if outlook.cpu_trend.peak_hours.contains(&hour) {
+            found.push("is in its daily peak now".into());
+        }
+    }
+    if restarts(guest) {
+        found.push("the container restarts: it is down for the time of the move".into());
+    }
+    found.extend(planner.concerns(guest.vmid));
+    found
+}
+
+/// Why each guest of a unit stays; those that could go alone are kept by the others.
+fn stay(unit: &Unit, own: &[Vec<(Option<usize>, Blocker)>], places: &Places) -> Vec<Staying> {
+    let held: Vec<Vmid> =
+        unit.guests.iter().zip(own).filter(|(_, b)| !b.is_empty()).map(|(g, _)| g.vmid).collect();
+    let staying = |(guest, own): (&&GuestFacts, &Vec<(Option<usize>, Blocker)>)| {
+        let mut blockers = own.clone();
+        blockers.extend(places.blocked.get(&guest.vmid).cloned().unwrap_or_default());
+        if blockers.is_empty() {
+            let others: Vec<String> =
+                held.iter().filter(|v| **v != guest.vmid).map(ToString::to_string).collect();
+            let text = match others.is_empty() {
+                true => "no node has room for all the guests that belong with it".to_string(),
+                false => format!("belongs with {}, which must stay", others.join(", ")),
+            };
+            blockers.push((None, Blocker::new(BlockerCode::Together, text)));
+        }
+        Staying { vmid: guest.vmid, blockers }
+    };
+    unit.guests.iter().zip(own).map(staying).collect()
+}

@@ -1,0 +1,108 @@
+//! Why, and why not: a guest against every node, each with its score or its obstacles.
+
+use super::constraint::{Blocker, BlockerCode};
+use super::overload::need;
+use super::plan::{Planner, Question, Step};
+use crate::model::GuestFacts;
+use crate::score::Contribution;
+
+/// A guest against every node.
+#[derive(Clone, Debug)]
+pub struct Explained {
+    /// Index in the outlook; `None`: it does not run, so it has no load to weigh.
+    pub guest: Option<usize>,
+    /// Why it cannot move at all.
+    pub blockers: Vec<Blocker>,
+    /// Penalties of the node it is on.
+    pub source_score: Vec<Contribution>,
+    /// The other nodes: possible ones first, by the penalty points that the guest's place loses.
+    pub targets: Vec<Target>,
+    /// What to know before it is moved.
+    pub concerns: Vec<String>,
+}
+
+/// A node as the target of a guest.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Index in [`crate::outlook::Outlook::nodes`].
+    pub node: usize,
+    /// What stands between the two.
+    pub blockers: Vec<Blocker>,
+    /// The move worked out as if it was the only one; `None` where one of the two has no load.
+    pub step: Option<Step>,
+    /// Why a possible move is not worth it by itself; `None`: it is.
+    pub reason: Option<String>,
+}
+
+/// Weighs `guest` against every node but its own, as if it was the only one to move.
+/// O(nodes x cases).
+pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
+    let mut planner = Planner::new(q);
+    planner.know_reserve();
+    let index = planner.index_of(guest.vmid);
+    let blockers = match index {
+        Some(index) => planner.of_guest(index),
+        None => q.constraints.of_guest(guest),
+    };
+    let host = index.map(|i| planner.hosts[i]).or_else(|| q.outlook.node_index(&guest.node));
+    let others = (0..q.outlook.nodes.len()).filter(|n| Some(*n) != host);
+    let mut targets: Vec<Target> = others
+        .map(|node| match index {
+            Some(index) => running(&planner, index, node, &blockers),
+            None => stopped(&planner, guest, node),
+        })
+        .collect();
+    let gain = |t: &Target| t.step.as_ref().map_or(f64::MIN, |s| s.gain.0);
+    targets.sort_by(|a, b| {
+        let blocked = |t: &Target| !t.blockers.is_empty();
+        blocked(a).cmp(&blocked(b)).then(gain(b).total_cmp(&gain(a))).then(a.node.cmp(&b.node))
+    });
+    let source_score = match (index, host) {
+        (Some(index), Some(host)) => planner.score(host, &q.outlook.guests[index], false),
+        _ => Vec::new(),
+    };
+    // What stands in the way already need not be told as a concern as well.
+    let told = blockers.iter().any(|b| b.code == BlockerCode::CrsBalanced);
+    let concerns = if told { Vec::new() } else { planner.concerns(guest.vmid) };
+    Explained { guest: index, blockers, source_score, targets, concerns }
+}
+
+fn running(planner: &Planner, guest: usize, node: usize, own: &[Blocker]) -> Target {
+    let blockers = planner.obstacles(guest, node);
+    let source = planner.hosts[guest];
+    let step = planner.work_out(source, guest, node);
+    let stands = blockers.is_empty() && own.is_empty();
+    let reason = stands.then(|| not_worth(planner, &step)).flatten();
+    let known = planner.q.outlook.nodes[node].online;
+    Target { node, blockers, step: known.then_some(step), reason }
+}
+
+fn stopped(planner: &Planner, guest: &GuestFacts, node: usize) -> Target {
+    let facts = planner.q.inventory.node(&planner.q.outlook.nodes[node].name);
+    let of_pair = |target| planner.q.constraints.of_pair(guest, target, &planner.placement);
+    Target { node, blockers: facts.map(of_pair).unwrap_or_default(), step: None, reason: None }
+}
+
+/// Why the settings would not take a possible move by itself, in the order in which the plan asks.
+fn not_worth(planner: &Planner, step: &Step) -> Option<String> {
+    let q = planner.q;
+    let source = &q.outlook.nodes[step.source];
+    if !planner.sources().contains(&step.source) {
+        let loads = q.outlook.node_loads();
+        return Some(match need(q.outlook, step.source, &loads[step.source], q.config) {
+            None => format!(
+                "{} needs no relief: it is not expected above a threshold for long enough to matter",
+                source.name
+            ),
+            Some(_) => "the nodes are loaded about evenly: moves would only shift it around".into(),
+        });
+    }
+    let saved = planner.saved(step.source, step.guest, step.target);
+    let asked = q.config.min_benefit.0;
+    if saved < asked && !source.maintenance {
+        return Some(format!(
+            "takes {saved:.1} core-hours of risk away, less than the {asked:.0} asked for"
+        ));
+    }
+    planner.refusal(step)
+}

@@ -1,0 +1,92 @@
+//! The nodes' expected loads with the steps so far, and the figures that planning asks for over and
+//! over: a step changes two nodes, so all others keep theirs.
+
+use super::overload::{Limits, levels, risk};
+use crate::outlook::{Levels, Load, Outlook, Resource};
+
+/// Expected loads of all nodes, kept up to date step by step.
+#[derive(Debug)]
+pub(super) struct Ledger<'a> {
+    outlook: &'a Outlook,
+    limits: Limits,
+    loads: Vec<Load>,
+    /// Of each node: how often it changed.
+    versions: Vec<u32>,
+    /// Of each node: levels of CPU and memory.
+    levels: Vec<[Levels; 2]>,
+    /// Of each node: its risk.
+    risks: Vec<f64>,
+    /// Of each node and guest: the node's risk if the guest left it, or came; once asked for.
+    turned: Vec<Vec<Option<f64>>>,
+}
+
+impl<'a> Ledger<'a> {
+    /// Everybody where they are. O(guests x cases).
+    pub(super) fn new(outlook: &'a Outlook, limits: Limits) -> Self {
+        let mut ledger = Self {
+            outlook,
+            limits,
+            loads: outlook.node_loads(),
+            versions: vec![0; outlook.nodes.len()],
+            levels: vec![[Levels::default(); 2]; outlook.nodes.len()],
+            risks: vec![0.0; outlook.nodes.len()],
+            turned: vec![vec![None; outlook.guests.len()]; outlook.nodes.len()],
+        };
+        (0..outlook.nodes.len()).for_each(|node| ledger.refresh(node));
+        ledger
+    }
+
+    fn refresh(&mut self, node: usize) {
+        let of = |r| levels(self.outlook, node, &self.loads[node], None, r);
+        self.levels[node] = Resource::ALL.map(of);
+        self.risks[node] = risk(self.outlook, node, &self.loads[node], None, self.limits);
+        self.turned[node].fill(None);
+        self.versions[node] += 1;
+    }
+
+    /// Expected load of a node.
+    pub(super) fn load(&self, node: usize) -> &Load {
+        &self.loads[node]
+    }
+
+    /// Number of nodes.
+    pub(super) fn nodes(&self) -> usize {
+        self.loads.len()
+    }
+
+    /// A number that changes whenever the node's load does.
+    pub(super) fn version(&self, node: usize) -> u32 {
+        self.versions[node]
+    }
+
+    /// Expected levels of a node.
+    pub(super) fn levels(&self, node: usize, resource: Resource) -> Levels {
+        let index = Resource::ALL.iter().position(|r| *r == resource).unwrap_or_default();
+        self.levels[node][index]
+    }
+
+    /// Risk of a node.
+    pub(super) fn risk(&self, node: usize) -> f64 {
+        self.risks[node]
+    }
+
+    /// Risk of a node without a guest that is there (`sign` -1), or with one that is not (1).
+    pub(super) fn risk_turned(&mut self, node: usize, guest: usize, sign: f64) -> f64 {
+        if let Some(known) = self.turned[node][guest] {
+            return known;
+        }
+        let change = Some((&self.outlook.guests[guest].load, sign));
+        let found = risk(self.outlook, node, &self.loads[node], change, self.limits);
+        self.turned[node][guest] = Some(found);
+        found
+    }
+
+    /// A guest goes from `source` to `target`.
+    pub(super) fn apply(&mut self, guest: usize, source: usize, target: usize) {
+        let load = &self.outlook.guests[guest].load;
+        self.loads[source].add(load, -1.0);
+        self.loads[target].add(load, 1.0);
+        self.refresh(source);
+        self.refresh(target);
+    }
+}

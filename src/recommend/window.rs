@@ -1,0 +1,161 @@
+//! When to make a move: the next stretch of hours in which nobody concerned is in a daily peak.
+
+use crate::model::{HOUR, UnixTime};
+use crate::series::LocalTime;
+use serde::Serialize;
+use std::ops::Range;
+
+/// A suggested time for a move.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Window {
+    /// From here on; the moment of the analysis when it is a good one already.
+    pub start: UnixTime,
+    /// Until here.
+    pub end: UnixTime,
+    /// Local hour of the day in which it starts, 0-23.
+    pub start_hour: u8,
+    /// Local hour of the day at which it is over, 0-23.
+    pub end_hour: u8,
+    /// Whose busy hours it avoids, in one clause.
+    pub why: String,
+}
+
+/// Somebody with the local hours of a daily peak.
+pub(super) type Busy<'a> = (String, &'a [u8]);
+
+/// A shorter stretch is no time to plan a move in, unless there is no other.
+const ENOUGH: usize = 2;
+/// Hours in which a stretch is looked for.
+const AHEAD: usize = 24;
+
+impl Window {
+    /// The next calm stretch within a day of `now`; `None` when nobody has a daily peak, so that any
+    /// hour is as good, or when somebody always has one. The first of `all` is the one to be spared
+    /// where not everybody can be.
+    pub(super) fn next(now: UnixTime, local: &LocalTime, all: &[Busy]) -> Option<Self> {
+        let all: Vec<&Busy> = all.iter().filter(|(_, hours)| !hours.is_empty()).collect();
+        let everybody = Self::sparing(now, local, &all);
+        everybody.or_else(|| Self::sparing(now, local, all.get(..1)?))
+    }
+
+    fn sparing(now: UnixTime, local: &LocalTime, all: &[&Busy]) -> Option<Self> {
+        let hour = now - local.wall(now).rem_euclid(HOUR);
+        let start_of = |ahead: usize| hour + ahead as i64 * HOUR;
+        let name = |ahead: usize| local.hour(start_of(ahead)) as u8;
+        let calm = |ahead: usize| !all.iter().any(|(_, hours)| hours.contains(&name(ahead)));
+        if all.is_empty() {
+            return None;
+        }
+        let runs = runs((0..AHEAD).map(calm));
+        let run = runs.iter().find(|r| r.len() >= ENOUGH).or(runs.first())?;
+        let names: Vec<String> =
+            all.iter().map(|(who, hours)| format!("{who} ({})", spans(hours))).collect();
+        Some(Self {
+            start: start_of(run.start).max(now),
+            end: start_of(run.end),
+            start_hour: name(run.start),
+            end_hour: name(run.end),
+            why: format!("outside the busy hours of {}", joined(&names)),
+        })
+    }
+
+    /// `22:00 to 06:00`.
+    pub fn hours(&self) -> String {
+        format!("{:02}:00 to {:02}:00", self.start_hour, self.end_hour)
+    }
+}
+
+/// Stretches of `true`.
+fn runs(all: impl Iterator<Item = bool>) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for (i, _) in all.enumerate().filter(|(_, calm)| *calm) {
+        match found.last_mut() {
+            Some(last) if last.end == i => last.end = i + 1,
+            _ => found.push(i..i + 1),
+        }
+    }
+    found
+}
+
+/// Hours of the day as `09-12, 14-18`; the end of a span is the hour at which it is over.
+fn spans(hours: &[u8]) -> String {
+    let busy = |h: usize| hours.contains(&((h % 24) as u8));
+    // Begins after a calm hour, so that a span over midnight stays whole.
+    let Some(first) = (0..24).find(|&h| !busy(h)) else { return "all day".into() };
+    let runs = runs((first..first + 24).map(busy));
+    let mut named: Vec<String> = runs
+        .iter()
+        .map(|r| format!("{:02}-{:02}", (first + r.start) % 24, (first + r.end) % 24))
+        .collect();
+    named.sort();
+    named.join(", ")
+}
+
+/// `a, b and c`.
+fn joined(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Midnight UTC.
+    const MIDNIGHT: UnixTime = 1_790_035_200;
+
+    fn window(hour: i64, all: &[(&str, &[u8])]) -> Option<Window> {
+        let all: Vec<Busy> = all.iter().map(|(who, hours)| (who.to_string(), *hours)).collect();
+        Window::next(MIDNIGHT + hour * HOUR + 600, &LocalTime::utc(), &all)
+    }
+
+    #[test]
+    fn it_avoids_everybody_s_busy_hours() {
+        assert_eq!(MIDNIGHT % 86_400, 0);
+        let day: &[u8] = &[9, 10, 11, 12, 13, 14, 15, 16];
+        let evening: &[u8] = &[17, 18, 19];
+        let now = window(12, &[("VM 1", day), ("pve1", evening), ("pve2", &[])]).unwrap();
+        assert_eq!((now.start_hour, now.end_hour), (20, 9));
+        assert_eq!((now.start - MIDNIGHT) / HOUR, 20);
+        assert_eq!((now.end - MIDNIGHT) / HOUR, 33);
+        assert_eq!(now.why, "outside the busy hours of VM 1 (09-17) and pve1 (17-20)");
+    }
+
+    #[test]
+    fn a_calm_moment_is_a_start() {
+        let now = window(3, &[("VM 1", &[9, 10])]).unwrap();
+        assert_eq!((now.start, now.start_hour, now.end_hour), (MIDNIGHT + 3 * HOUR + 600, 3, 9));
+    }
+
+    #[test]
+    fn a_short_gap_is_left_for_a_real_break() {
+        let gapped: &[u8] = &[8, 9, 10, 11, 13, 14, 15];
+        assert_eq!(window(9, &[("VM 1", gapped)]).unwrap().start_hour, 16);
+    }
+
+    #[test]
+    fn without_a_peak_or_a_calm_hour_nothing_is_said() {
+        let always: Vec<u8> = (0..24).collect();
+        assert_eq!(window(9, &[("VM 1", &[]), ("pve1", &[])]), None);
+        assert_eq!(window(9, &[("VM 1", &always)]), None);
+        // The guest at least can be spared.
+        assert_eq!(window(9, &[("VM 1", &[9]), ("pve1", &always)]).unwrap().start_hour, 10);
+    }
+
+    #[test]
+    fn a_zone_half_an_hour_off_has_its_own_hours() {
+        let local = LocalTime::fixed(19_800);
+        let all: Vec<Busy> = vec![("VM 1".into(), &[10, 11])];
+        let found = Window::next(MIDNIGHT + 5 * HOUR, &local, &all).unwrap();
+        assert_eq!((found.start_hour, found.start), (12, MIDNIGHT + 6 * HOUR + 1_800));
+    }
+
+    #[test]
+    fn spans_are_told_over_midnight() {
+        assert_eq!(spans(&[22, 23, 0, 1, 5]), "05-06, 22-02");
+        assert_eq!(spans(&(0..24).collect::<Vec<u8>>()), "all day");
+    }
+}

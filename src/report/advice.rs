@@ -1,0 +1,131 @@
+//! What to do, and what was looked at beside it.
+
+use super::html::{escape, section, table};
+use crate::api::{RecommendReply, Recommendation};
+use crate::evidence::{Factor, Kind, NodeEvidence, Weight};
+use crate::recommend::Urgency;
+
+/// Most rows of the tables of what was not recommended.
+const MOST: usize = 200;
+
+/// The recommended moves with their evidence.
+pub(super) fn recommendations(advice: &RecommendReply) -> String {
+    let cards: String = advice.recommendations.iter().map(card).collect();
+    let body = match cards.as_str() {
+        "" => format!("<p>{}</p>\n", escape(&advice.summary)),
+        _ => cards,
+    };
+    section("Recommended migrations", &body)
+}
+
+fn card(r: &Recommendation) -> String {
+    let evidence = &r.trend_evidence;
+    let factors: String = evidence.decision_factors.iter().map(factor).collect();
+    let quality = &evidence.data_quality;
+    format!(
+        "<article>\n<h3>{}. {} {}: {} → {} <span class=\"badge {}\">{} urgency</span> \
+         <span class=\"badge\">confidence {:.0} %</span></h3>\n<p>{}</p>\n<ul>\n{factors}</ul>\n{}\
+         <p class=\"dim\">{}: {:.0} days of nodes, {:.0} of the guest. Score improves by {:.0} points, \
+         the move costs {:.0}.</p>\n<pre>{}</pre>\n</article>\n",
+        r.order,
+        r.vmid,
+        escape(&r.name),
+        escape(&r.source),
+        escape(&r.target),
+        tone(r.urgency),
+        format!("{:?}", r.urgency).to_lowercase(),
+        r.confidence,
+        escape(&r.decision_explanation),
+        nodes(r),
+        escape(quality.confidence_note),
+        quality.node_history_days,
+        quality.guest_history_days,
+        r.weighing.score_improvement,
+        r.weighing.cost.points.0,
+        escape(&r.command)
+    )
+}
+
+fn tone(urgency: Urgency) -> &'static str {
+    match urgency {
+        Urgency::High => "bad",
+        Urgency::Medium => "warn",
+        Urgency::Low | Urgency::None => "dim",
+    }
+}
+
+fn factor(f: &Factor) -> String {
+    let (class, sign) = match f.kind {
+        Kind::Problem => ("bad", "!"),
+        Kind::Positive => ("good", "+"),
+        Kind::Concern => ("warn", "−"),
+        Kind::Info => ("dim", "i"),
+    };
+    let weight = match f.weight {
+        Weight::High => "high",
+        Weight::Medium => "medium",
+        Weight::Low => "low",
+    };
+    format!(
+        "<li><span class=\"sign {class}\">{sign}</span> {} <span class=\"badge\">{weight}</span></li>\n",
+        escape(&f.factor)
+    )
+}
+
+/// Source and target side by side.
+fn nodes(r: &Recommendation) -> String {
+    let (from, to) = (&r.trend_evidence.source_node_trend, &r.trend_evidence.target_node_trend);
+    let score = |n: &NodeEvidence| n.stability_score.map_or("–".into(), |s| s.to_string());
+    let change =
+        |before: f64, after: f64| format!("{:.0} % → {:.0} %", before * 100.0, after * 100.0);
+    let (s, t) = (&r.weighing.source_peaks, &r.weighing.target_peaks);
+    let row = |label: &str, a: String, b: String| vec![escape(label), escape(&a), escape(&b)];
+    let source = format!("source {}", r.source);
+    let target = format!("target {}", r.target);
+    table(
+        &["", &source, &target],
+        &[
+            row("CPU trend", from.cpu_trend.clone(), to.cpu_trend.clone()),
+            row("Memory trend", from.mem_trend.clone(), to.mem_trend.clone()),
+            row("Stability", score(from), score(to)),
+            row(
+                "CPU in busy hours",
+                change(s.cpu_before, s.cpu_after),
+                change(t.cpu_before, t.cpu_after),
+            ),
+            row(
+                "Memory in busy hours",
+                change(s.memory_before, s.memory_after),
+                change(t.memory_before, t.memory_after),
+            ),
+        ],
+    )
+}
+
+/// Moves that were rejected and guests that were no candidates.
+pub(super) fn others(advice: &RecommendReply) -> String {
+    let considered = advice.considered.iter().map(|c| {
+        let guest = format!("{} {}", c.vmid, c.name);
+        let route = format!("{} → {}", c.source, c.target);
+        vec![escape(&guest), escape(&route), escape(&c.reason)]
+    });
+    let skipped = advice.skipped.iter().map(|s| {
+        let blockers: Vec<&str> = s.blockers.iter().map(|b| b.text.as_str()).collect();
+        let reason = match blockers.is_empty() {
+            true => s.reason.clone(),
+            false => format!("{}: {}", s.reason, blockers.join("; ")),
+        };
+        vec![escape(&format!("{} {}", s.vmid, s.name)), escape(&s.node), escape(&reason)]
+    });
+    let rows: Vec<Vec<String>> = considered.chain(skipped).collect();
+    if rows.is_empty() {
+        return String::new();
+    }
+    let more = match rows.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!("<p class=\"dim\">and {more} more</p>\n"),
+    };
+    let shown = &rows[..rows.len().min(MOST)];
+    let body = format!("{}{more}", table(&["Guest", "Where", "Why not"], shown));
+    section("Not recommended", &body)
+}

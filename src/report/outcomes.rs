@@ -1,0 +1,54 @@
+//! What earlier migrations brought, and how right the predictions were.
+
+use super::html::{self, date, escape, percent, table};
+use crate::api::{OutcomeEntry, OutcomesReply};
+use crate::outcome::{Accuracy, Verdict};
+
+/// Most rows, newest first.
+const MOST: usize = 100;
+
+/// Accuracy, and every move with its verdict.
+pub(super) fn section(reply: &OutcomesReply) -> String {
+    if reply.outcomes.is_empty() {
+        return html::section("Earlier migrations", "<p>No migration was seen yet.</p>\n");
+    }
+    let accuracy: String = reply.accuracy.iter().filter_map(|(w, a)| told(w, a)).collect();
+    let rows: Vec<Vec<String>> = reply.outcomes.iter().take(MOST).map(row).collect();
+    let head = ["Moved", "Guest", "From", "To", "Advised", "Result", "Why"];
+    html::section("Earlier migrations", &format!("{accuracy}{}", table(&head, &rows)))
+}
+
+fn told(window: &str, accuracy: &Accuracy) -> Option<String> {
+    let hits = accuracy.hit_rate?;
+    Some(format!(
+        "<p>After {}: {} of {} predictions came true, mean error {} of a node.</p>\n",
+        escape(window),
+        percent(Some(hits)),
+        accuracy.moves,
+        accuracy.mean_abs_error.map_or("–".into(), |e| format!("{:.1} %", e * 100.0))
+    ))
+}
+
+fn row(entry: &OutcomeEntry) -> Vec<String> {
+    let o = &entry.outcome;
+    let advised = match &o.advice {
+        Some(advice) if advice.recommended => "yes",
+        Some(_) => "no",
+        None => "–",
+    };
+    let class = match entry.result {
+        Verdict::Improved => "good",
+        Verdict::Worse => "bad",
+        Verdict::NoEffect => "warn",
+        Verdict::Pending | Verdict::Interrupted | Verdict::Unknown => "dim",
+    };
+    vec![
+        date(o.time),
+        escape(&format!("{} {}", o.vmid, o.name)),
+        escape(&o.source),
+        escape(&o.target),
+        advised.into(),
+        format!("<span class=\"{class}\">{}</span>", entry.result.label()),
+        escape(&entry.summary),
+    ]
+}

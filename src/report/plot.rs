@@ -1,0 +1,168 @@
+//! Plots as inline SVG: history with its range, the usual band, the forecast, the threshold.
+
+use super::html::{date, escape};
+use crate::api::{MetricHistory, MetricTrend};
+use crate::model::{DAY, Migration, UnixTime};
+use crate::trend::Plot;
+use std::fmt::Write;
+
+/// Size of a plot, and the room around it for labels.
+const SIZE: (f64, f64) = (640.0, 190.0);
+const MARGIN: Margin = Margin { left: 48.0, right: 10.0, top: 10.0, bottom: 22.0 };
+/// More seconds than so many usual distances between two values are a gap.
+const GAP: i64 = 3;
+
+struct Margin {
+    left: f64,
+    right: f64,
+    top: f64,
+    bottom: f64,
+}
+
+/// Where values are on the paper.
+struct Frame {
+    from: UnixTime,
+    until: UnixTime,
+    top: f64,
+}
+
+impl Frame {
+    fn x(&self, time: UnixTime) -> f64 {
+        let span = (self.until - self.from).max(1) as f64;
+        MARGIN.left + (time - self.from) as f64 / span * (SIZE.0 - MARGIN.left - MARGIN.right)
+    }
+
+    fn y(&self, value: f64) -> f64 {
+        let height = SIZE.1 - MARGIN.top - MARGIN.bottom;
+        MARGIN.top + height * (1.0 - (value / self.top).clamp(0.0, 1.0))
+    }
+}
+
+/// The plot of a share between 0 and 1; empty without values.
+pub(super) fn share(
+    label: &str,
+    now: UnixTime,
+    history: &MetricHistory,
+    trend: Option<&MetricTrend>,
+    moves: &[Migration],
+) -> String {
+    let Some(first) = history.buckets.first() else { return String::new() };
+    let plot = trend.and_then(|t| t.plot.as_ref());
+    let threshold = trend.and_then(|t| t.trend.projection).map(|p| p.threshold);
+    let end = plot.and_then(|p| p.forecast.last()).map_or(now, |f| f.time);
+    let frame =
+        Frame { from: first.start, until: end.max(now), top: top(history, plot, threshold) };
+    let (width, height) = SIZE;
+    let label = escape(label);
+    let mut svg = format!(
+        "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{label}\"><title>{label}</title>\n"
+    );
+    svg.push_str(&axes(&frame));
+    if let Some(plot) = plot {
+        let usual = plot.baseline.iter().map(|e| (e.time, e.low, e.high));
+        svg.push_str(&band("usual", usual.collect(), &frame));
+        let ahead = plot.forecast.iter().map(|e| (e.time, e.low, e.high));
+        svg.push_str(&band("ahead", ahead.collect(), &frame));
+        let expected: Vec<_> = plot.forecast.iter().map(|e| (e.time, e.expected)).collect();
+        svg.push_str(&line("forecast", &expected, i64::MAX, &frame));
+    }
+    let range = history.buckets.iter().map(|b| (b.middle(), b.min, b.max));
+    svg.push_str(&band("range", range.collect(), &frame));
+    let measured: Vec<_> = history.buckets.iter().map(|b| (b.middle(), b.avg)).collect();
+    svg.push_str(&line("measured", &measured, gap(&measured), &frame));
+    if let Some(threshold) = threshold.filter(|t| *t <= frame.top) {
+        svg.push_str(&level("limit", frame.y(threshold)));
+    }
+    svg.push_str(&upright("now", frame.x(now), ""));
+    for m in moves.iter().filter(|m| m.time > frame.from && m.time <= now) {
+        let text = format!("{}: guest {} from {} to {}", date(m.time), m.vmid, m.from, m.to);
+        svg.push_str(&upright("move", frame.x(m.time), &text));
+    }
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// Top of the scale: what is plotted and a little more, and the threshold where it is not far.
+fn top(history: &MetricHistory, plot: Option<&Plot>, threshold: Option<f64>) -> f64 {
+    let seen = history.buckets.iter().map(|b| b.max);
+    let ahead = plot.into_iter().flat_map(|p| p.forecast.iter().map(|e| e.high));
+    let usual = plot.into_iter().flat_map(|p| p.baseline.iter().map(|e| e.high));
+    let top = seen.chain(ahead).chain(usual).fold(0.02, f64::max);
+    let top = threshold.filter(|t| top > t / 2.0).map_or(top, |t| top.max(t));
+    (top * 1.06).min(1.0f64.max(top))
+}
+
+/// The usual distance of two values times [`GAP`].
+fn gap(values: &[(UnixTime, f64)]) -> i64 {
+    let mut steps: Vec<i64> = values.windows(2).map(|w| w[1].0 - w[0].0).collect();
+    steps.sort_unstable();
+    steps.get(steps.len() / 2).map_or(i64::MAX, |s| s.saturating_mul(GAP))
+}
+
+fn axes(frame: &Frame) -> String {
+    let mut svg = String::new();
+    for quarter in 0..=4 {
+        let value = frame.top * f64::from(quarter) / 4.0;
+        let y = frame.y(value);
+        svg.push_str(&level("grid", y));
+        let digits = usize::from(frame.top < 0.1);
+        let _ = writeln!(
+            svg,
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{:.digits$} %</text>",
+            MARGIN.left - 5.0,
+            y + 4.0,
+            value * 100.0
+        );
+    }
+    let days = ((frame.until - frame.from) / DAY / 8).max(1);
+    let mut day = frame.from.div_euclid(DAY) * DAY + DAY;
+    while day < frame.until {
+        svg.push_str(&upright("grid", frame.x(day), ""));
+        let text: String = date(day).chars().skip(5).take(5).collect();
+        let _ = writeln!(
+            svg,
+            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{text}</text>",
+            frame.x(day),
+            SIZE.1 - 6.0
+        );
+        day += days * DAY;
+    }
+    svg
+}
+
+fn level(class: &str, y: f64) -> String {
+    let (left, right) = (MARGIN.left, SIZE.0 - MARGIN.right);
+    format!("<path class=\"{class}\" d=\"M{left:.1} {y:.1}H{right:.1}\"/>\n")
+}
+
+fn upright(class: &str, x: f64, title: &str) -> String {
+    let (top, bottom) = (MARGIN.top, SIZE.1 - MARGIN.bottom);
+    let title = match title {
+        "" => String::new(),
+        title => format!("<title>{}</title>", escape(title)),
+    };
+    format!("<path class=\"{class}\" d=\"M{x:.1} {top:.1}V{bottom:.1}\">{title}</path>\n")
+}
+
+fn line(class: &str, values: &[(UnixTime, f64)], gap: i64, frame: &Frame) -> String {
+    let mut path = String::new();
+    let mut last: Option<UnixTime> = None;
+    for &(time, value) in values {
+        let pen = if last.is_some_and(|l| time - l <= gap) { 'L' } else { 'M' };
+        let _ = write!(path, "{pen}{:.1} {:.1}", frame.x(time), frame.y(value));
+        last = Some(time);
+    }
+    format!("<path class=\"{class}\" d=\"{path}\"/>\n")
+}
+
+/// The area between lower and upper ends.
+fn band(class: &str, rows: Vec<(UnixTime, f64, f64)>, frame: &Frame) -> String {
+    if rows.len() < 2 {
+        return String::new();
+    }
+    let upper = rows.iter().map(|(t, _, high)| (*t, *high));
+    let lower = rows.iter().rev().map(|(t, low, _)| (*t, *low));
+    let points: Vec<String> =
+        upper.chain(lower).map(|(t, v)| format!("{:.1} {:.1}", frame.x(t), frame.y(v))).collect();
+    format!("<path class=\"{class}\" d=\"M{}Z\"/>\n", points.join("L"))
+}

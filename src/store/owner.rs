@@ -1,0 +1,97 @@
+//! Root writes as the owner of the store.
+
+use std::fs;
+use std::marker::PhantomData;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+/// While this lives, the thread's file access is that of the owner of a folder.
+///
+/// The collector has a user of its own; an admin's command or the API's backfill runs as root.
+/// Files that root made would lock the collector out, and names that the collector's user could
+/// plant as links would lead root astray. Neither happens to one who is that user to the kernel.
+/// Only root changes: for everybody else, and in a folder of root's, this does nothing.
+pub(super) struct AsOwner {
+    changed: bool,
+    /// The identity is the thread's, so that this must not leave it.
+    stays: PhantomData<*const ()>,
+}
+
+impl AsOwner {
+    /// Becomes the owner of `dir`, if it is there.
+    pub(super) fn of(dir: &Path) -> Self {
+        let same = Self { changed: false, stays: PhantomData };
+        // SAFETY: takes and changes nothing.
+        let is_root = unsafe { libc::geteuid() } == 0;
+        let Some(found) = fs::metadata(dir).ok().filter(|found| is_root && found.uid() != 0) else {
+            return same;
+        };
+        set_identity(found.uid(), found.gid());
+        let other = Self { changed: true, stays: PhantomData };
+        // A copy in a place that its owner cannot get to, such as root's home: root stays root.
+        if fs::metadata(dir).is_ok() { other } else { same }
+    }
+}
+
+impl Drop for AsOwner {
+    fn drop(&mut self) {
+        if self.changed {
+            set_identity(0, 0);
+        }
+    }
+}
+
+/// The identity of this thread's file access; nothing else of the process changes.
+fn set_identity(uid: libc::uid_t, gid: libc::gid_t) {
+    // SAFETY: both take numbers and return numbers.
+    unsafe {
+        libc::setfsgid(gid);
+        libc::setfsuid(uid);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{PermissionsExt, chown};
+
+    #[test]
+    fn root_makes_files_of_the_folders_owner_and_is_root_again() {
+        // SAFETY: takes and changes nothing.
+        if unsafe { libc::geteuid() } != 0 {
+            return; // only root can become somebody else
+        }
+        let top = tempfile::tempdir().unwrap();
+        fs::set_permissions(top.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let dir = top.path().join("state");
+        fs::create_dir(&dir).unwrap();
+        chown(&dir, Some(4321), Some(4322)).unwrap();
+        let root = top.path().join("of-root");
+        {
+            let _owner = AsOwner::of(&dir);
+            fs::write(dir.join("file"), "").unwrap();
+            assert!(fs::write(&root, "").is_err(), "writes where the owner may not");
+        }
+        let file = fs::metadata(dir.join("file")).unwrap();
+        assert_eq!((file.uid(), file.gid()), (4321, 4322));
+        fs::write(&root, "").unwrap();
+        let root = fs::metadata(&root).unwrap();
+        assert_eq!((root.uid(), root.gid()), (0, 0));
+    }
+
+    #[test]
+    fn root_stays_root_where_the_owner_cannot_go() {
+        // SAFETY: takes and changes nothing.
+        if unsafe { libc::geteuid() } != 0 {
+            return; // only root can become somebody else
+        }
+        let top = tempfile::tempdir().unwrap();
+        fs::set_permissions(top.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let dir = top.path().join("state");
+        fs::create_dir(&dir).unwrap();
+        chown(&dir, Some(4321), Some(4322)).unwrap();
+        let _owner = AsOwner::of(&dir);
+        fs::write(dir.join("file"), "").unwrap();
+        assert_eq!(fs::metadata(dir.join("file")).unwrap().uid(), 0);
+    }
+}

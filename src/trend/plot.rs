@@ -1,0 +1,131 @@
+//! What a chart shows of a trend beside the samples: what was usual, and what is expected.
+
+use super::clean::{self, Clean};
+use super::{Params, analyze, explain, too_little};
+use crate::model::{DAY, HOUR, UnixTime};
+use crate::series::{Bins, Point};
+use serde::Serialize;
+
+/// Hours ahead of the forecast: as far as its intervals were calibrated ([`super::Forecast`]).
+const AHEAD: i64 = 72;
+/// Most values of the baseline.
+const MOST: i64 = 240;
+/// Half width of the baseline's band in standard deviations.
+const WIDTH: f64 = 2.0;
+
+/// A value with its interval at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Expected {
+    /// Unix seconds.
+    pub time: UnixTime,
+    /// Expected hourly mean.
+    pub expected: f64,
+    /// Lower end.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// Curves of a chart, in the unit of the input.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plot {
+    /// What the fitted level and the daily or weekly profile say over the window, oldest first;
+    /// low and high are two standard deviations of the hour before now away.
+    pub baseline: Vec<Expected>,
+    /// What is expected over the next three days at most, with 80 % intervals.
+    pub forecast: Vec<Expected>,
+}
+
+/// The curves of one series; `None` where [`analyze`] says that too little is known. Runs the
+/// analysis twice: meant for the one series that somebody looks at.
+pub fn plot(points: &[Point], params: &Params<'_>) -> Option<Plot> {
+    let trend = analyze(points, params);
+    let spread = trend.baseline.map_or(0.0, |b| b.spread);
+    let forecast = (0..=AHEAD.min(i64::from(params.lookback_hours))).filter_map(|hours| {
+        let f = trend.forecast(hours as f64)?;
+        let time = params.now.saturating_add(hours * HOUR);
+        Some(Expected { time, expected: f.expected, low: f.low, high: f.high })
+    });
+    Some(Plot { baseline: baseline(points, params, spread)?, forecast: forecast.collect() })
+}
+
+fn baseline(points: &[Point], params: &Params<'_>, spread: f64) -> Option<Vec<Expected>> {
+    let Clean { points, unit, grid } = clean::clean(points, params);
+    let start = params.now.saturating_sub((params.lookback_days() * DAY as f64) as i64);
+    let window = &points[points.partition_point(|p| p.time < start)..];
+    if too_little(window).is_some() {
+        return None;
+    }
+    let first = window.first()?.time;
+    let bins = Bins::of(&points, grid, params.now, params.local);
+    let from = bins.t.partition_point(|t| *t < -params.lookback_days());
+    let days = |time: UnixTime| time.saturating_sub(params.now) as f64 / DAY as f64;
+    let shifts: Vec<f64> = params.shifts.iter().map(|&time| days(time)).collect();
+    let model = explain(bins, from, grid, params.scale, &shifts);
+    let step = ((params.now - first) / MOST).max(HOUR);
+    let at = |time: UnixTime| {
+        let local = params.local;
+        let effect = model.season.at_hour(local.hour(time), local.weekend(time));
+        let expected = (model.structure.at(days(time)) + effect) * unit;
+        let half = WIDTH * spread;
+        Expected { time, expected, low: (expected - half).max(0.0), high: expected + half }
+    };
+    let times = std::iter::successors(Some(first), |t| Some(t + step));
+    Some(times.take_while(|t| *t <= params.now).map(at).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Worse;
+    use crate::series::LocalTime;
+    use crate::trend::{Nature, Scale};
+
+    const NOW: UnixTime = 1_700_000_000;
+
+    fn params<'a>(local: &'a LocalTime) -> Params<'a> {
+        Params {
+            now: NOW,
+            lookback_hours: 168,
+            threshold: Some(0.8),
+            worse: Worse::High,
+            scale: Scale::Share { whole: 1.0 },
+            nature: Nature::Work,
+            shifts: &[],
+            local,
+        }
+    }
+
+    fn rising(hours: i64) -> Vec<Point> {
+        let point = |h: i64| Point {
+            time: NOW - h * HOUR,
+            value: 0.5 - 0.001 * h as f64 + 0.002 * ((h * 7 % 5) as f64 - 2.0),
+            seconds: 3600,
+            count: 60,
+            p95: None,
+        };
+        (0..hours).rev().map(point).collect()
+    }
+
+    #[test]
+    fn the_baseline_follows_what_was_and_the_forecast_starts_now() {
+        let local = LocalTime::utc();
+        let plot = plot(&rising(168), &params(&local)).expect("enough data");
+        assert!(plot.baseline.len() <= 241 && plot.baseline.len() > 100);
+        let first = plot.baseline[0];
+        assert!((first.expected - 0.333).abs() < 0.02, "{first:?}");
+        let last = plot.baseline[plot.baseline.len() - 1];
+        assert!((last.expected - 0.5).abs() < 0.02, "{last:?}");
+        assert!(plot.baseline.iter().all(|e| e.low <= e.expected && e.expected <= e.high));
+        assert_eq!(plot.forecast[0].time, NOW);
+        assert_eq!(plot.forecast.len(), 73);
+        assert!(plot.forecast.iter().all(|e| e.low <= e.expected && e.expected <= e.high));
+    }
+
+    #[test]
+    fn too_little_data_has_no_curves() {
+        let local = LocalTime::utc();
+        assert_eq!(plot(&rising(2), &params(&local)), None);
+        assert_eq!(plot(&[], &params(&local)), None);
+    }
+}

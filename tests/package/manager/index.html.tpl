@@ -1,0 +1,7 @@
+<!DOCTYPE html>
+<html>
+  <head>
+    <title>[% nodename %] - stand-in</title>
+  </head>
+  <body></body>
+</html>

@@ -1,0 +1,249 @@
+// All keys of the decision, for experts: filter, changed only, edit, reset of one key.
+Ext.define('PVE.foresight.grid.Expert', {
+    extend: 'Ext.grid.Panel',
+    xtype: 'pveForesightExpert',
+
+    height: 420,
+    cls: 'foresight-block',
+    enableColumnMove: false,
+    emptyText: gettext('No key matches.'),
+
+    editable: true,
+
+    initComponent: function () {
+        let me = this;
+        let u = PVE.foresight.Utils;
+        me.editing = Ext.create('Ext.grid.plugin.CellEditing', {
+            clicksToEdit: 1,
+            listeners: {
+                beforeedit: (editor, context) => me.editable && context.field === 'value',
+                validateedit: (editor, context) => me.accept(context),
+            },
+        });
+        me.plugins = [me.editing];
+        me.viewConfig = {
+            stripeRows: true,
+            deferEmptyText: false,
+            getRowClass: (record) => (me.isChanged(record) ? 'foresight-row-changed' : ''),
+        };
+        me.store = Ext.create('Ext.data.Store', {
+            fields: ['key', 'value', 'saved', 'origin', 'reset', 'default', 'unit', 'term'],
+            idProperty: 'key',
+            proxy: { type: 'memory' },
+            listeners: { update: () => me.fireEvent('edited', me) },
+        });
+        me.tbar = me.toolbar();
+        let number = (v, record) =>
+            u.encode(record.data.unit ? `${v}\u00a0${record.data.unit}` : String(v));
+        me.columns = [
+            {
+                text: gettext('Key'),
+                dataIndex: 'key',
+                flex: 2,
+                minWidth: 200,
+                renderer: (key, meta) => {
+                    let text = me.describe(key);
+                    meta.tdAttr = `data-qtip="${u.encode(u.encode(text))}"`;
+                    return `<code>${u.encode(key)}</code>`;
+                },
+            },
+            {
+                text: gettext('Value'),
+                dataIndex: 'value',
+                width: 110,
+                align: 'right',
+                tdCls: 'foresight-editable',
+                editor: {
+                    xtype: 'numberfield',
+                    allowBlank: false,
+                    decimalPrecision: 4,
+                    hideTrigger: true,
+                },
+                renderer: (v, meta, record) => number(v, record),
+            },
+            {
+                text: gettext('Comes from'),
+                dataIndex: 'origin',
+                width: 160,
+                renderer: (origin, meta, record) => me.originHtml(origin, record),
+            },
+            {
+                text: gettext('Automatic'),
+                dataIndex: 'reset',
+                width: 100,
+                align: 'right',
+                renderer: (v, meta, record) => number(v, record),
+            },
+            {
+                text: gettext('Description'),
+                dataIndex: 'key',
+                flex: 4,
+                sortable: false,
+                renderer: (key) => u.encode(me.describe(key)),
+            },
+            {
+                xtype: 'actioncolumn',
+                width: 40,
+                menuDisabled: true,
+                sortable: false,
+                items: [
+                    {
+                        iconCls: 'fa fa-undo',
+                        tooltip: gettext('Reset to the automatic value'),
+                        altText: gettext('Reset'),
+                        // ExtJS 6.2 and 7.0 have different names for it.
+                        isDisabled: (...args) => me.isUntouched(args[4]),
+                        isActionDisabled: (...args) => me.isUntouched(args[4]),
+                        handler: (view, row, col, item, event, record) => me.resetKey(record),
+                    },
+                ],
+            },
+        ];
+        me.callParent();
+    },
+
+    toolbar: function () {
+        let me = this;
+        return [
+            {
+                xtype: 'textfield',
+                itemId: 'filter',
+                emptyText: gettext('Filter'),
+                ariaLabel: gettext('Filter'),
+                width: 220,
+                enableKeyEvents: true,
+                listeners: { change: { fn: () => me.applyFilter(), buffer: 150 } },
+            },
+            {
+                xtype: 'checkbox',
+                itemId: 'changedOnly',
+                boxLabel: gettext('Changed only'),
+                margin: '0 0 0 10',
+                listeners: { change: () => me.applyFilter() },
+            },
+            '->',
+            {
+                text: gettext('Reset all'),
+                iconCls: 'fa fa-undo',
+                itemId: 'resetAll',
+                handler: () => me.all().each((record) => me.resetKey(record)),
+            },
+        ];
+    },
+
+    describe: (key) => SCHEMA['penalty-config'].properties[key]?.description ?? '',
+
+    isChanged: (record) => record.data.value !== record.data.saved || record.data.forget === true,
+
+    isUntouched: function (record) {
+        return !this.editable || (record.data.origin !== 'expert' && !this.isChanged(record));
+    },
+
+    originHtml: function (origin, record) {
+        let u = PVE.foresight.Utils;
+        if (record.data.forget) {
+            return u.badge(gettext('reset on save'), 'warn');
+        }
+        if (record.data.value !== record.data.saved) {
+            return u.badge(gettext('not saved'), 'warn');
+        }
+        switch (origin) {
+            case 'expert':
+                return u.badge(gettext('expert'), 'info');
+            case 'knob':
+                return u.badge(gettext('settings above'), 'plain');
+            default:
+                return `<span class="foresight-dim">${u.encode(gettext('default'))}</span>`;
+        }
+    },
+
+    // Only what the schema allows.
+    accept: function (context) {
+        let schema = SCHEMA['penalty-config'].properties[context.record.data.key] ?? {};
+        let value = Number(context.value);
+        let ok =
+            isFinite(value) &&
+            (schema.minimum === undefined || value >= schema.minimum) &&
+            (schema.maximum === undefined || value <= schema.maximum);
+        if (!ok) {
+            Ext.Msg.alert(
+                gettext('Invalid value'),
+                Ext.String.format(
+                    gettext('{0} must be between {1} and {2}.'),
+                    Ext.htmlEncode(context.record.data.key),
+                    schema.minimum,
+                    schema.maximum,
+                ),
+            );
+            context.cancel = true;
+            return false;
+        }
+        context.record.set('forget', false);
+        return true;
+    },
+
+    resetKey: function (record) {
+        if (record.data.origin === 'expert') {
+            record.set({ value: record.data.reset, forget: true });
+        } else if (this.isChanged(record)) {
+            record.set('value', record.data.saved);
+        }
+    },
+
+    applyFilter: function () {
+        let me = this;
+        let text = (me.down('#filter').getValue() ?? '').trim().toLowerCase();
+        let changed = me.down('#changedOnly').getValue();
+        me.store.clearFilter(true);
+        me.store.filterBy(
+            (record) =>
+                (!changed || record.data.origin === 'expert' || me.isChanged(record)) &&
+                (!text ||
+                    record.data.key.includes(text) ||
+                    record.data.term.includes(text) ||
+                    me.describe(record.data.key).toLowerCase().includes(text)),
+        );
+    },
+
+    setEntries: function (entries) {
+        this.store.loadData(entries.map((e) => ({ ...e, saved: e.value, forget: false })));
+        this.applyFilter();
+    },
+
+    // All rows: one that the filter hides is changed all the same.
+    all: function () {
+        let data = this.store.getData();
+        return data.getSource() ?? data;
+    },
+
+    // What to send: { set: {key: value}, forget: [key] }
+    changes: function () {
+        let set = {};
+        let forget = [];
+        this.all().each(({ data }) => {
+            if (data.forget) {
+                forget.push(data.key);
+            } else if (data.value !== data.saved) {
+                set[data.key] = data.value;
+            }
+        });
+        return { set, forget };
+    },
+
+    // The reverse of changes().
+    edit: function ({ set, forget }) {
+        this.all().each((record) => {
+            let key = record.data.key;
+            if (forget.includes(key)) {
+                this.resetKey(record);
+            } else if (key in set) {
+                record.set('value', set[key]);
+            }
+        });
+    },
+
+    isDirty: function () {
+        let { set, forget } = this.changes();
+        return forget.length > 0 || Object.keys(set).length > 0;
+    },
+});

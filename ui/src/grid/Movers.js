@@ -1,0 +1,109 @@
+// Nodes or guests with their trends, those that change most on top.
+Ext.define('PVE.foresight.grid.Movers', {
+    extend: 'Ext.grid.Panel',
+    xtype: 'pveForesightMovers',
+
+    border: false,
+    enableColumnMove: false,
+    emptyText: gettext('No trends yet.'),
+    viewConfig: { deferEmptyText: false },
+    plugins: ['bufferedrenderer'],
+
+    initComponent: function () {
+        let me = this;
+        let u = PVE.foresight.Utils;
+        me.store = Ext.create('Ext.data.Store', {
+            fields: ['id', 'label', 'cpu', 'memory', 'change', 'stability'],
+            sorters: [{ property: 'change', direction: 'DESC' }, { property: 'label' }],
+            proxy: { type: 'memory' },
+        });
+        let trend = (name) => ({
+            text: u.metricLabel(name),
+            dataIndex: name,
+            width: 118,
+            align: 'right',
+            renderer: (value, meta, record) => me.renderTrend(name, record),
+        });
+        me.columns = [
+            {
+                text: gettext('Name'),
+                dataIndex: 'label',
+                flex: 1,
+                renderer: (label, meta, record) =>
+                    `${record.data.vmid === undefined ? u.icon('fa-building') : u.icon('fa-desktop')} ${u.encode(label)}`,
+            },
+            trend('cpu'),
+            trend('memory'),
+            {
+                text: gettext('Stability'),
+                dataIndex: 'stability',
+                width: 90,
+                renderer: (score, meta, record) =>
+                    u.stabilityPill(score, u.metric(record.data.trends, 'cpu')?.direction),
+            },
+        ];
+        me.callParent();
+        me.on('selectionchange', (model, [record]) => {
+            if (record) {
+                me.fireEvent('pick', me.entityOf(record));
+            }
+        });
+    },
+
+    entityOf: ({ data }) =>
+        data.vmid === undefined ? { node: data.trends.node } : { vmid: data.vmid },
+
+    renderTrend: function (name, record) {
+        let u = PVE.foresight.Utils;
+        let metric = u.metric(record.data.trends, name);
+        if (!metric) {
+            return '–';
+        }
+        let tip = u.trendSentence(metric, record.data.trends.lookback_hours);
+        let text = this.moves(metric)
+            ? u.rate(metric.slope_per_day, metric.unit)
+            : u.quantity(metric.current ?? metric.level, metric.unit);
+        return `${u.encode(text)} ${u.arrow(metric.direction, undefined, tip)}`;
+    },
+
+    moves: (metric) =>
+        metric.direction === 'sustained_increase' || metric.direction === 'sustained_decrease',
+
+    // How much it changes per day: only what the API claims to be a trend counts.
+    changeOf: function (trends) {
+        let u = PVE.foresight.Utils;
+        let of = (name) => {
+            let metric = u.metric(trends, name);
+            return metric && this.moves(metric) ? Math.abs(metric.slope_per_day) : 0;
+        };
+        return Math.max(of('cpu'), of('memory'));
+    },
+
+    setRows: function (list) {
+        let u = PVE.foresight.Utils;
+        let selected = this.getSelection()[0]?.getId();
+        this.store.loadData(
+            list.map((trends) => ({
+                id: trends.vmid === undefined ? `node/${trends.node}` : `guest/${trends.vmid}`,
+                vmid: trends.vmid,
+                label: trends.vmid === undefined ? trends.node : u.guestLabel(trends),
+                cpu: u.metric(trends, 'cpu')?.slope_per_day ?? 0,
+                memory: u.metric(trends, 'memory')?.slope_per_day ?? 0,
+                change: this.changeOf(trends),
+                stability: trends.stability_score ?? u.metric(trends, 'cpu')?.stability,
+                trends,
+            })),
+        );
+        let again = selected && this.store.getById(selected);
+        if (again) {
+            this.getSelectionModel().select(again, false, true);
+        }
+    },
+
+    pickFirst: function () {
+        let first = this.store.getAt(0);
+        if (first) {
+            this.getSelectionModel().select(first);
+        }
+    },
+});

@@ -1,0 +1,110 @@
+// The nodes: load with arrows, tooltips and stability.
+Ext.define('PVE.foresight.grid.Nodes', {
+    extend: 'Ext.grid.Panel',
+    xtype: 'pveForesightNodes',
+
+    title: gettext('Nodes'),
+    iconCls: 'fa fa-building',
+    cls: 'foresight-block',
+    emptyText: gettext('No node that you may see.'),
+    viewConfig: { trackOver: true, stripeRows: true, deferEmptyText: false },
+    enableColumnMove: false,
+
+    initComponent: function () {
+        let me = this;
+        let u = PVE.foresight.Utils;
+        me.store = Ext.create('Ext.data.Store', {
+            fields: ['name', 'state', 'guests', 'cpu', 'memory', 'iowait', 'storage', 'stability'],
+            sorters: [{ property: 'name', direction: 'ASC' }],
+            proxy: { type: 'memory' },
+        });
+        let load = (name, dataIndex, width) => ({
+            text: u.metricLabel(name),
+            dataIndex,
+            minWidth: width,
+            flex: 1,
+            align: 'right',
+            renderer: (value, meta, record) => me.renderLoad(name, value, record),
+        });
+        me.columns = [
+            {
+                text: gettext('Node'),
+                dataIndex: 'name',
+                flex: 2,
+                minWidth: 90,
+                renderer: (name) => `${u.icon('fa-building')} ${u.encode(name)}`,
+            },
+            {
+                text: gettext('State'),
+                dataIndex: 'state',
+                flex: 2,
+                minWidth: 145,
+                renderer: (state) =>
+                    `${u.stateIcon(state)} ${u.encode(u.word(u.stateLabels, state))}`,
+            },
+            { text: gettext('Guests'), dataIndex: 'guests', width: 75, align: 'right' },
+            load('cpu', 'cpu', 85),
+            load('memory', 'memory', 85),
+            load('iowait', 'iowait', 85),
+            load('storage_usage', 'storage', 85),
+            {
+                text: gettext('CPU, 7-day high'),
+                tooltip: gettext('95th percentile of the hourly means of the last 7 days'),
+                dataIndex: 'high',
+                flex: 1,
+                minWidth: 130,
+                align: 'right',
+                renderer: (value) => u.encode(u.percent(value)),
+            },
+            {
+                text: gettext('Stability'),
+                dataIndex: 'stability',
+                width: 100,
+                renderer: (score, meta, record) =>
+                    u.stabilityPill(score, u.metric(record.data.trends, 'cpu')?.direction),
+            },
+        ];
+        me.callParent();
+        me.on('resize', (grid, width) => me.down('[dataIndex=high]').setVisible(width > 900));
+    },
+
+    renderLoad: function (name, value, record) {
+        let u = PVE.foresight.Utils;
+        let metric = u.metric(record.data.trends, name);
+        if (!metric) {
+            return u.encode(u.percent(value));
+        }
+        let tip = u.trendSentence(metric, record.data.trends.lookback_hours);
+        let state = record.data.states[name];
+        let digits = value < 0.1 && value > 0 ? 1 : 0;
+        return `${u.encode(u.percent(value, digits))} ${u.arrow(metric.direction, state, tip)}`;
+    },
+
+    // Advice says how the nodes are, trends where they go.
+    setNodes: function (nodes, trends) {
+        let u = PVE.foresight.Utils;
+        let labels = { CPU: 'cpu', memory: 'memory', 'IO wait': 'iowait' };
+        let rows = nodes.map((node) => {
+            let found = trends?.find((t) => t.node === node.name);
+            let storage = u.metric(found, 'storage_usage');
+            let states = {};
+            for (const finding of node.findings ?? []) {
+                states[labels[finding.metric] ?? finding.metric] = finding.state;
+            }
+            return {
+                name: node.name,
+                state: node.state,
+                guests: node.guests,
+                cpu: node.cpu?.current,
+                memory: node.memory?.current,
+                iowait: node.iowait?.current,
+                storage: storage?.current ?? storage?.level,
+                high: node.cpu?.high_7d,
+                stability: node.stability_score,
+                trends: found,
+                states,
+            };
+        });
+        this.store.loadData(rows);
+    },
+});

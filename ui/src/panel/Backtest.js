@@ -1,0 +1,183 @@
+// Had the advice been followed: a replay of the stored history, asked for by hand since it takes a while.
+Ext.define('PVE.foresight.panel.Backtest', {
+    extend: 'PVE.foresight.panel.View',
+    xtype: 'pveForesightBacktest',
+
+    title: gettext('Backtest'),
+    iconCls: 'fa fa-fast-backward',
+    interval: 0,
+
+    sources: { status: { path: '/status' } },
+
+    initComponent: function () {
+        let me = this;
+        me.tbar = [
+            {
+                xtype: 'combobox',
+                itemId: 'days',
+                fieldLabel: gettext('Time'),
+                labelWidth: 50,
+                width: 180,
+                editable: false,
+                queryMode: 'local',
+                valueField: 'days',
+                displayField: 'label',
+                value: 30,
+                store: {
+                    fields: ['days', 'label'],
+                    data: [7, 14, 30, 60].map((days) => ({
+                        days,
+                        label: Ext.String.format(gettext('{0} days'), days),
+                    })),
+                },
+            },
+            {
+                xtype: 'button',
+                itemId: 'run',
+                text: gettext('Run backtest'),
+                iconCls: 'fa fa-play',
+                handler: () => me.run(),
+            },
+        ];
+        me.items = [{ xtype: 'component', itemId: 'result' }];
+        me.callParent();
+    },
+
+    draw: function () {
+        if (!this.result) {
+            this.notice({
+                icon: 'fa-fast-backward',
+                title: gettext('What would the advice have brought?'),
+                text: gettext(
+                    'The backtest replays the stored demand of all guests twice: as it was, and with the advice followed. Both are compared by the hours above the thresholds.',
+                ),
+            });
+        }
+    },
+
+    run: function () {
+        let me = this;
+        me.down('#run').disable();
+        me.notice({
+            icon: 'fa-spinner fa-pulse',
+            title: gettext('Replaying the stored history...'),
+            text: gettext('This may take a minute on large clusters.'),
+        });
+        PVE.foresight.Api.request('/backtest', {
+            params: { days: me.down('#days').getValue() },
+            timeout: 300000,
+            success: (reply) => !me.destroyed && me.drawResult(reply),
+            failure: (kind, html) => !me.destroyed && me.failed(kind, html),
+        });
+    },
+
+    failed: function (kind, html) {
+        this.down('#run').enable();
+        this.notice({ ...this.failureNotice({ kind, html }), retry: false });
+    },
+
+    drawResult: function (reply) {
+        let me = this;
+        me.result = reply;
+        me.down('#run').enable();
+        me.down('#notice').hide();
+        me.down('#content').show();
+        me.down('#result').update(me.resultHtml(reply));
+        me.updateLayout();
+    },
+
+    policyLabels: {
+        'as-it-was': () => gettext('As it was'),
+        none: () => gettext('Without any migration'),
+        snapshot: () => gettext('By the load of the moment'),
+        'pve-crs': () => gettext("Proxmox VE's own balancer (CRS)"),
+        relief: () => gettext('Relief of the fullest node'),
+        ours: () => gettext('Advice followed'),
+    },
+
+    policyLabel: function (outcome) {
+        let label = PVE.foresight.Utils.word(this.policyLabels, outcome.policy);
+        return outcome.sensitivity ? `${label} (${outcome.sensitivity})` : label;
+    },
+
+    resultHtml: function (reply) {
+        let u = PVE.foresight.Utils;
+        let number = (v) => (u.isNumber(v) ? v.toFixed(v < 10 ? 1 : 0) : '–');
+        let head = [
+            gettext('Policy'),
+            gettext('Node-hours above a threshold'),
+            gettext('CPU above the threshold (core-hours)'),
+            gettext('Memory above the threshold (GiB-hours)'),
+            gettext('CPU not served (core-hours)'),
+            gettext('Migrations'),
+            gettext('GiB moved'),
+            gettext('Returned within 7 days'),
+        ];
+        let most = Math.max(...reply.outcomes.map((o) => o.core_hours), 1e-9);
+        let rows = reply.outcomes.map((o) => {
+            let cells = [
+                `<span class="foresight-bar" style="width:${((o.core_hours / most) * 48).toFixed(0)}px"></span> ${number(o.core_hours)}`,
+                number(o.gib_hours),
+                number(o.unmet_core_hours),
+                u.count(o.moves),
+                number(o.gib_moved),
+                u.count(o.returns_7d),
+            ];
+            let cls = o.policy === 'ours' ? ' class="foresight-row-ours"' : '';
+            return `<tr${cls}><th scope="row">${u.encode(this.policyLabel(o))}</th><td>${number(o.node_hours)}</td>${cells.map((c) => `<td>${c}</td>`).join('')}</tr>`;
+        });
+        let note = Ext.String.format(
+            gettext(
+                '{0} hours judged, from {1} to {2}; {3} nodes, {4} guests; hours between decisions: {5}.',
+            ),
+            reply.judged_hours,
+            u.date(reply.judged_from),
+            u.date(reply.judged_until),
+            reply.nodes,
+            reply.guests,
+            reply.every_hours,
+        );
+        let warnings = (reply.warnings ?? []).map(
+            (w) =>
+                `<p>${u.icon('fa-exclamation-triangle foresight-warn', gettext('Warning'))} ${u.encode(w)}</p>`,
+        );
+        return (
+            `<div class="foresight-summary"><h2>${u.icon('fa-lightbulb-o foresight-warn')} ${u.encode(reply.summary)}</h2>` +
+            `<p class="foresight-dim">${u.encode(note)}</p>${warnings.join('')}</div>` +
+            `<table class="foresight-table"><thead><tr>${head.map((h) => `<th scope="col">${u.encode(h)}</th>`).join('')}</tr></thead>` +
+            `<tbody>${rows.join('')}</tbody></table>${this.daysHtml(reply)}`
+        );
+    },
+
+    // Overload by day: as it was and with the advice.
+    daysHtml: function (reply) {
+        let u = PVE.foresight.Utils;
+        let was = reply.outcomes.find((o) => o.policy === 'as-it-was') ?? reply.outcomes[0];
+        let ours = reply.outcomes.find((o) => o.policy === 'ours');
+        if (!was?.days?.length || !ours?.days?.length) {
+            return '';
+        }
+        let top = Math.max(...was.days.concat(ours.days).map((d) => d.core_hours), 1e-9);
+        let width = Math.max(8, Math.min(28, Math.floor(900 / was.days.length)));
+        let bar = (day, i, offset, cls) => {
+            let height = (day.core_hours / top) * 110;
+            let x = i * width + offset;
+            return `<rect class="${cls}" x="${x}" y="${(120 - height).toFixed(1)}" width="${width * 0.4}" height="${height.toFixed(1)}"/>`;
+        };
+        let bars = was.days.map((day, i) => {
+            let other = ours.days[i];
+            let tip = Ext.String.format(
+                gettext('{0}: {1} core-hours as it was, {2} with the advice'),
+                u.date(day.start),
+                day.core_hours.toFixed(1),
+                other ? other.core_hours.toFixed(1) : '–',
+            );
+            return `<g><title>${u.encode(tip)}</title><rect class="foresight-hit" x="${i * width}" y="0" width="${width}" height="120"/>${bar(day, i, 1, 'foresight-bar-was')}${other ? bar(other, i, 1 + width * 0.4, 'foresight-bar-ours') : ''}</g>`;
+        });
+        return (
+            `<div class="foresight-summary"><h2>${u.encode(gettext('CPU above the threshold, by day'))}</h2>` +
+            `<svg class="foresight-bars" width="${was.days.length * width}" height="122" role="img" aria-label="${u.encode(gettext('CPU above the threshold, by day'))}">${bars.join('')}<line class="foresight-grid" x1="0" x2="${was.days.length * width}" y1="120.5" y2="120.5"/></svg>` +
+            `<div class="foresight-legend"><span><i class="foresight-key foresight-bar-was"></i>${u.encode(gettext('As it was'))}</span><span><i class="foresight-key foresight-bar-ours"></i>${u.encode(gettext('Advice followed'))}</span></div></div>`
+        );
+    },
+});

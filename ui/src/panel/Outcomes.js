@@ -1,0 +1,189 @@
+// What earlier migrations brought, and how right the predictions were.
+Ext.define('PVE.foresight.panel.Outcomes', {
+    extend: 'PVE.foresight.panel.View',
+    xtype: 'pveForesightOutcomes',
+
+    title: gettext('Outcomes'),
+    iconCls: 'fa fa-history',
+    fill: true,
+    bodyCls: '',
+
+    sources: { outcomes: { path: '/outcomes' } },
+
+    initComponent: function () {
+        let me = this;
+        let u = PVE.foresight.Utils;
+        let shares = (v) => u.encode(u.percent(v, 1));
+        let window = (name, text) => ({
+            text,
+            dataIndex: name,
+            width: 100,
+            renderer: (w) =>
+                w
+                    ? u.badge(u.word(u.resultLabels, w.result), u.resultTones[w.result], w.reason)
+                    : '–',
+        });
+        me.items = [
+            {
+                xtype: 'panel',
+                border: false,
+                layout: { type: 'vbox', align: 'stretch' },
+                items: [
+                    { xtype: 'component', itemId: 'accuracy', cls: 'foresight-tiles' },
+                    {
+                        xtype: 'grid',
+                        itemId: 'moves',
+                        flex: 1,
+                        border: false,
+                        title: gettext('Migrations'),
+                        plugins: ['bufferedrenderer'],
+                        viewConfig: { stripeRows: true },
+                        store: {
+                            fields: [
+                                'time',
+                                'vmid',
+                                'name',
+                                'result',
+                                'recommended',
+                                'predicted',
+                                'actual',
+                            ],
+                            sorters: [{ property: 'time', direction: 'DESC' }],
+                            proxy: { type: 'memory' },
+                        },
+                        columns: [
+                            {
+                                text: gettext('Time'),
+                                dataIndex: 'time',
+                                width: 130,
+                                renderer: (t) => u.encode(u.date(t)),
+                            },
+                            {
+                                text: gettext('Guest'),
+                                dataIndex: 'vmid',
+                                width: 150,
+                                renderer: (v, meta, record) => u.encode(u.guestLabel(record.data)),
+                            },
+                            {
+                                text: gettext('Route'),
+                                dataIndex: 'source',
+                                width: 130,
+                                renderer: (source, meta, { data }) =>
+                                    `${u.encode(source)} ${u.icon('fa-angle-right', gettext('to'))} ${u.encode(data.target)}`,
+                            },
+                            {
+                                text: gettext('Advised'),
+                                dataIndex: 'recommended',
+                                width: 80,
+                                renderer: (v) =>
+                                    v === true ? gettext('Yes') : v === false ? gettext('No') : '–',
+                            },
+                            window('w5', gettext('5 minutes')),
+                            window('w1', gettext('1 hour')),
+                            window('w24', gettext('24 hours')),
+                            {
+                                text: gettext('Predicted'),
+                                dataIndex: 'predicted',
+                                tooltip: gettext('Relief of the fuller node in its busy hours'),
+                                width: 85,
+                                align: 'right',
+                                renderer: shares,
+                            },
+                            {
+                                text: gettext('Actual'),
+                                dataIndex: 'actual',
+                                tooltip: gettext('Relief of the fuller node in its busy hours'),
+                                width: 85,
+                                align: 'right',
+                                renderer: shares,
+                            },
+                            {
+                                text: gettext('Summary'),
+                                dataIndex: 'summary',
+                                flex: 1,
+                                minWidth: 200,
+                                renderer: (text, meta) => {
+                                    meta.tdAttr = `data-qtip="${u.encode(u.encode(text))}"`;
+                                    return u.encode(text);
+                                },
+                            },
+                        ],
+                    },
+                ],
+            },
+        ];
+        me.callParent();
+        me.on('resize', (view, width) =>
+            ['w5', 'predicted', 'actual'].forEach((name) =>
+                me.down(`[dataIndex=${name}]`).setVisible(width > 1050),
+            ),
+        );
+    },
+
+    blank: ({ outcomes }) =>
+        outcomes.outcomes.length
+            ? null
+            : {
+                  icon: 'fa-history',
+                  title: gettext('No migration seen yet'),
+                  text: gettext(
+                      'Every migration is judged 5 minutes, 1 hour and 24 hours after it happened, whoever started it.',
+                  ),
+              },
+
+    draw: function ({ outcomes }) {
+        let rows = outcomes.outcomes.map((o) => {
+            let [w5, w1, w24] = o.windows ?? [];
+            let judged = [w24, w1].find((w) => PVE.foresight.Utils.isNumber(w?.actual)) ?? {};
+            return {
+                id: `${o.vmid}-${o.time}`,
+                time: o.time,
+                vmid: o.vmid,
+                name: o.name,
+                source: o.source,
+                target: o.target,
+                recommended: o.advice?.recommended,
+                w5,
+                w1,
+                w24,
+                predicted: judged.predicted,
+                actual: judged.actual,
+                summary: o.summary,
+            };
+        });
+        this.down('#accuracy').update(this.tilesHtml(outcomes));
+        this.down('#moves').getStore().loadData(rows);
+    },
+
+    tilesHtml: function ({ accuracy, outcomes }) {
+        let u = PVE.foresight.Utils;
+        let counted = (result) => outcomes.filter((o) => o.result === result).length;
+        let tile = (value, label, tip) =>
+            `<div class="foresight-tile" data-qtip="${u.encode(u.encode(tip ?? ''))}"><b>${u.encode(value)}</b><span>${u.encode(label)}</span></div>`;
+        let about = (name, label) => {
+            let a = accuracy?.[name];
+            if (!a?.moves) {
+                return tile('–', Ext.String.format(gettext('Predictions right, {0}'), label));
+            }
+            let tip = Ext.String.format(
+                gettext('{0} moves; mean error {1}, bias {2}'),
+                a.moves,
+                u.percent(a.mean_abs_error, 1),
+                u.percent(a.bias, 1),
+            );
+            return tile(
+                u.percent(a.hit_rate),
+                Ext.String.format(gettext('Predictions right, {0}'), label),
+                tip,
+            );
+        };
+        return (
+            tile(u.count(outcomes.length), gettext('Migrations')) +
+            tile(u.count(counted('improved')), gettext('Improved')) +
+            tile(u.count(counted('no_effect')), gettext('No effect')) +
+            tile(u.count(counted('worse')), gettext('Worse')) +
+            about('1h', gettext('1 hour')) +
+            about('24h', gettext('24 hours'))
+        );
+    },
+});

@@ -1,0 +1,203 @@
+// Base of all views: loads its sources, shows one of the states (loading, error, no permission,
+// nothing yet, content) and keeps itself fresh only while somebody can see it.
+//
+// A view declares `sources: { name: { path, params, optional } }` and implements `draw(data)`, where
+// data holds the replies by name; an optional source that fails is null. `blank(data)` may return
+// a notice { icon, title, text } for "nothing to show".
+Ext.define('PVE.foresight.panel.View', {
+    extend: 'Ext.panel.Panel',
+    xtype: 'pveForesightView',
+
+    border: false,
+    scrollable: 'y',
+    bodyCls: 'foresight-view',
+    layout: 'anchor',
+    defaults: { anchor: '100%' },
+
+    // A view that fills its place instead of scrolling.
+    fill: false,
+
+    sources: {},
+    interval: 60000,
+
+    initComponent: function () {
+        let me = this;
+        let content = {
+            xtype: 'container',
+            itemId: 'content',
+            hidden: true,
+            layout: 'anchor',
+            defaults: { anchor: '100%' },
+            items: me.items ?? [],
+        };
+        if (me.fill) {
+            me.layout = { type: 'vbox', align: 'stretch' };
+            me.scrollable = false;
+            Ext.apply(content, { layout: 'fit', defaults: {}, flex: 1 });
+        }
+        me.items = [
+            { xtype: 'component', itemId: 'notice', cls: 'foresight-notice', hidden: true },
+            content,
+        ];
+        me.callParent();
+        me.task = new Ext.util.DelayedTask(me.reload, me);
+        me.on({
+            scope: me,
+            activate: me.wake,
+            show: me.wake,
+            deactivate: me.sleep,
+            hide: me.sleep,
+        });
+        me.onVisibility = () => (document.hidden ? me.sleep() : me.wake());
+        document.addEventListener('visibilitychange', me.onVisibility);
+        me.on('afterrender', me.wake, me, { single: true });
+        me.on('beforedestroy', () => {
+            me.sleep();
+            document.removeEventListener('visibilitychange', me.onVisibility);
+        });
+    },
+
+    wake: function () {
+        if (this.rendered && this.isVisible(true) && !document.hidden && !this.isAwake) {
+            this.isAwake = true;
+            this.reload();
+            this.query('pveForesightView').forEach((inner) => inner.wake());
+        }
+    },
+
+    sleep: function () {
+        this.isAwake = false;
+        this.task.cancel();
+        this.query('pveForesightView').forEach((inner) => inner.sleep());
+    },
+
+    getSources: function () {
+        return this.sources;
+    },
+
+    // Loads all sources; the answer of an earlier round that comes late is dropped.
+    reload: function () {
+        let me = this;
+        let sources = me.getSources();
+        let names = Object.keys(sources);
+        let round = (me.round = (me.round ?? 0) + 1);
+        let data = {};
+        let waiting = names.length;
+        let failed = null;
+        if (!me.isLoaded) {
+            me.notice(me.loadingNotice());
+        }
+        let done = () => {
+            waiting -= 1;
+            if (waiting > 0 || me.destroyed || round !== me.round) {
+                return;
+            }
+            me.settle(data, failed);
+            if (me.isAwake && me.interval) {
+                me.task.delay(me.interval);
+            }
+        };
+        for (const name of names) {
+            let source = sources[name];
+            PVE.foresight.Api.request(source.path, {
+                params: source.params,
+                success: (reply) => {
+                    data[name] = reply;
+                    done();
+                },
+                failure: (kind, html) => {
+                    data[name] = null;
+                    failed = source.optional ? failed : { kind, html };
+                    done();
+                },
+            });
+        }
+    },
+
+    settle: function (data, failed) {
+        let me = this;
+        if (failed) {
+            me.notice(me.failureNotice(failed));
+            return;
+        }
+        let blank = me.blank(data);
+        if (blank) {
+            me.notice(blank);
+            return;
+        }
+        me.isLoaded = true;
+        me.down('#notice').hide();
+        me.down('#content').show();
+        me.replies = data;
+        me.draw(data);
+    },
+
+    // Draws the replies.
+    draw: Ext.emptyFn,
+
+    blank: () => null,
+
+    loadingNotice: () => ({ icon: 'fa-spinner fa-pulse', title: gettext('Loading...'), text: '' }),
+
+    failureNotice: function ({ kind, html }) {
+        if (kind === 'permission') {
+            return {
+                icon: 'fa-lock',
+                title: gettext('Permission denied'),
+                text: gettext("This view needs the privilege 'Sys.Audit' on '/'."),
+            };
+        }
+        if (kind === 'missing') {
+            return {
+                icon: 'fa-hourglass-start',
+                title: gettext('Nothing stored yet'),
+                html,
+                retry: true,
+            };
+        }
+        if (kind === 'absent') {
+            return {
+                icon: 'fa-puzzle-piece',
+                title: gettext('Not available'),
+                text: gettext('The installed version of pve-foresight does not offer this view.'),
+            };
+        }
+        return {
+            icon: 'fa-exclamation-triangle critical',
+            title: gettext('Could not load'),
+            html,
+            retry: true,
+        };
+    },
+
+    // No sample yet: what happens next, and how to have trends at once.
+    firstHourNotice: function () {
+        return {
+            icon: 'fa-hourglass-start',
+            title: gettext('Collecting the first samples'),
+            text: gettext(
+                'The collector writes one sample per minute. Trends need about two days of them; the history that Proxmox VE already has can be taken over at once on the tab Status.',
+            ),
+        };
+    },
+
+    // notice: { icon, title, text (plain) or html (already encoded), retry }
+    notice: function (notice) {
+        let me = this;
+        let u = PVE.foresight.Utils;
+        let box = me.down('#notice');
+        let retry = notice.retry
+            ? `<button type="button" class="foresight-link" data-action="retry">${u.encode(gettext('Try again'))}</button>`
+            : '';
+        box.update(
+            `<div role="status">${u.icon(`${notice.icon} foresight-notice-icon`)}` +
+                `<h2>${u.encode(notice.title)}</h2><p>${notice.html ?? u.encode(notice.text)}</p>${retry}</div>`,
+        );
+        me.isLoaded = false;
+        me.down('#content').hide();
+        box.show();
+        box.getEl()
+            ?.down('[data-action=retry]')
+            ?.on('click', () => me.reload());
+    },
+});

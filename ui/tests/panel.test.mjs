@@ -1,0 +1,404 @@
+// The panel in a browser, on the engine's own replies.
+import assert from 'node:assert/strict';
+import { after, before, beforeEach, test } from 'node:test';
+import { launch, open, tab } from './browser.mjs';
+import { Api, Engine, serve } from './server.mjs';
+
+const HOSTILE = '<img src=x onerror="window.injected=1">';
+
+let engine, api, site, browser, page;
+
+before(async () => {
+    engine = new Engine();
+    api = new Api(engine);
+    // The engine answers each question once; the pages then wait for no analysis.
+    for (const path of ['recommendations', 'trends/nodes', 'trends/guests', 'outcomes', 'status']) {
+        api.answer('GET', `/${path}`, {});
+    }
+    site = await serve(api);
+    browser = await launch();
+});
+
+after(async () => {
+    await browser?.close();
+    await site?.close();
+    engine?.close();
+});
+
+beforeEach(async () => {
+    await page?.close();
+    Object.assign(api, { change: (path, reply) => reply, denied: false, calls: [] });
+    api.stored = { knobs: {}, expert: {} };
+});
+
+const show = async (query, viewport) =>
+    (page = await open(browser.context, site.url, query, viewport));
+const overview = async (query) => {
+    await show(query);
+    await page.locator('.foresight-card').first().waitFor();
+};
+const calm = () => assert.deepEqual(page.troubles, []);
+const text = (selector) => page.locator(selector).first().innerText();
+
+test('the overview shows the advice, its confidence and the nodes with arrows', async () => {
+    await overview();
+    const card = await text('.foresight-card');
+    const [move] = engine.demo.recommendations;
+    for (const wanted of [String(move.vmid), move.source, move.target, 'Confidence', 'urgency']) {
+        assert.ok(card.includes(wanted), `${wanted} in ${card}`);
+    }
+    assert.ok(card.includes(move.decision_explanation));
+    for (const node of engine.demo.nodes) {
+        assert.equal(
+            await page.locator('.foresight-block .x-grid-row', { hasText: node.name }).count(),
+            1,
+        );
+    }
+    const tip = await page
+        .locator('.foresight-block .x-grid-row', { hasText: 'pve1' })
+        .locator('[data-qtip]')
+        .first();
+    assert.match(
+        await tip.getAttribute('data-qtip'),
+        /^CPU: \+[\d.]+.*over 7 days, projected to reach/,
+    );
+    calm();
+});
+
+test('a card opens and says why, with sparklines of source and target', async () => {
+    await overview();
+    const why = page.getByRole('button', { name: 'Why this migration?' }).first();
+    assert.equal(await why.getAttribute('aria-expanded'), 'false');
+    await why.click();
+    await page.locator('.foresight-spark path').nth(3).waitFor();
+    assert.equal(await why.getAttribute('aria-expanded'), 'true');
+    const evidence = await text('.foresight-evidence');
+    const [move] = engine.demo.recommendations;
+    for (const factor of move.trend_evidence.decision_factors) {
+        assert.ok(evidence.includes(factor.factor), factor.factor);
+    }
+    assert.match(evidence, /Based on 14 days of node history/);
+    await why.click();
+    assert.ok(!(await page.locator('.foresight-evidence').first().isVisible()));
+    calm();
+});
+
+test('the migrate button opens the dialog of Proxmox VE, prefilled, and starts nothing', async () => {
+    await overview();
+    await page
+        .getByRole('button', { name: /Migrate$/ })
+        .first()
+        .click();
+    const dialog = page.locator('.x-window');
+    await dialog.waitFor();
+    const [move] = engine.demo.recommendations;
+    await page.waitForFunction(
+        (target) => document.querySelector('.x-window input[name=target]')?.value === target,
+        move.target,
+    );
+    assert.ok((await dialog.innerText()).includes(String(move.vmid)));
+    assert.ok(api.calls.every((c) => c.method === 'GET'));
+    calm();
+});
+
+test('every tab can be opened', async () => {
+    await overview();
+    for (const name of ['Trends', 'Outcomes', 'Backtest', 'Settings', 'Status', 'Overview']) {
+        await tab(page, name);
+        await page.waitForFunction(() => !document.querySelector('.x-mask-loading'));
+        await page.waitForTimeout(150);
+    }
+    calm();
+});
+
+test('the trend chart has history, usual range, forecast and threshold', async () => {
+    await overview();
+    await tab(page, 'Trends');
+    const chart = page.locator('svg.foresight-chart');
+    await chart.waitFor();
+    for (const part of ['line', 'range', 'baseline', 'forecast', 'interval']) {
+        const path = await chart.locator(`path.foresight-${part}`).getAttribute('d');
+        assert.ok(path.length > 20 && !path.includes('NaN'), part);
+    }
+    assert.equal(await chart.locator('line.foresight-limit').count(), 1);
+    const box = await chart.boundingBox();
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    assert.match(await text('.foresight-readout'), /^\d{4}-\d{2}-\d{2}/);
+    await page.locator('.x-grid-row', { hasText: '103 (' }).first().click();
+    await page.waitForFunction(() =>
+        document.querySelector('.foresight-sentence')?.textContent.startsWith('103'),
+    );
+    calm();
+});
+
+test('settings are saved as the API wants them, and shown as they then are', async () => {
+    await overview();
+    await tab(page, 'Settings');
+    const save = page.getByRole('button', { name: 'Save' });
+    await page.getByText('Protect running workloads').first().waitFor();
+    assert.equal(await save.getAttribute('aria-disabled'), 'true');
+    const thumb = page.getByRole('slider').nth(1);
+    await thumb.focus();
+    await page.keyboard.press('ArrowRight');
+    await page.getByText('65\u00a0%').waitFor();
+    await save.click();
+    await page.waitForFunction(() => document.body.innerText.includes('65\u00a0%'));
+    await page.waitForTimeout(300);
+    const put = api.calls.find((c) => c.method === 'PUT');
+    assert.equal(put.path, '/migration-settings');
+    assert.equal(put.params['trend-weight'], '65');
+    assert.ok(put.params.digest);
+    assert.equal(await save.getAttribute('aria-disabled'), 'true');
+    calm();
+});
+
+test('expert keys: filter, edit, refuse what is out of range, save, changed only, reset', async () => {
+    await overview();
+    await tab(page, 'Settings');
+    await page.getByText('Expert mode').first().click();
+    const row = (key) => page.locator('.x-grid-row', { hasText: key });
+    await row('cpu_threshold').first().waitFor();
+    await page.getByRole('textbox', { name: 'Filter' }).fill('cpu_threshold');
+    await page.waitForFunction(
+        () => document.querySelectorAll('.foresight-editable.x-grid-cell').length === 3,
+    );
+    const edit = async (value) => {
+        await row('cpu_threshold').first().locator('.foresight-editable').click();
+        const field = page.locator('.x-grid-editor input');
+        await field.fill(value);
+        await field.press('Enter');
+    };
+    await edit('70');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.locator('.foresight-badge', { hasText: 'expert' }).first().waitFor();
+    const put = api.calls.find((c) => c.method === 'PUT');
+    assert.deepEqual([put.path, put.params.cpu_threshold], ['/penalty-config', '70']);
+    await page.getByRole('textbox', { name: 'Filter' }).fill('');
+    await page.getByText('Changed only').click();
+    await page.waitForFunction(
+        () => document.querySelectorAll('.foresight-editable.x-grid-cell').length === 1,
+    );
+    await page.locator('.x-action-col-icon').first().click();
+    await page.locator('.foresight-badge', { hasText: 'reset on save' }).waitFor();
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.waitForFunction(
+        () => document.querySelectorAll('.foresight-editable.x-grid-cell').length === 0,
+    );
+    const forget = api.calls.filter((c) => c.method === 'PUT').pop();
+    assert.equal(forget.params.delete, 'cpu_threshold');
+    calm();
+});
+
+test('unsaved settings are asked about before they are lost', async () => {
+    await overview();
+    await tab(page, 'Settings');
+    await page.getByRole('slider').first().waitFor();
+    await page.getByRole('slider').first().focus();
+    await page.keyboard.press('ArrowRight');
+    await page.getByText('Aggressive', { exact: true }).last().waitFor();
+    await tab(page, 'Overview');
+    await page.getByText('Discard the changes?').waitFor();
+    await page.getByRole('button', { name: 'No' }).click();
+    assert.ok(await page.getByText('Trend weight').first().isVisible());
+    await page.locator('.x-treelist-item-text', { hasText: 'Summary' }).click();
+    await page.getByText('Discard the changes?').waitFor();
+    await page.getByRole('button', { name: 'Yes' }).click();
+    await page.locator('.foresight-knob').first().waitFor({ state: 'detached' });
+    calm();
+});
+
+test('settings that nobody could be asked about are kept for the next time', async () => {
+    await overview();
+    await tab(page, 'Settings');
+    const thumb = page.getByRole('slider').nth(1);
+    await thumb.focus();
+    await page.keyboard.press('ArrowRight');
+    await page.getByText('65\u00a0%').waitFor();
+    await page.evaluate(() => {
+        const panel = Ext.ComponentQuery.query('pveForesight')[0];
+        const place = panel.up('container');
+        place.remove(panel, true);
+        place.add({ xtype: 'pveForesight', activeTab: 'settings' });
+        place.setActiveItem(place.items.last());
+    });
+    await page.getByText('Changes that were not saved were kept.').waitFor();
+    await page.getByText('65\u00a0%').waitFor();
+    const save = page.getByRole('button', { name: 'Save' });
+    assert.notEqual(await save.getAttribute('aria-disabled'), 'true');
+    calm();
+});
+
+test('hostile names stay text in every view', async () => {
+    const poison = (value) => {
+        if (Array.isArray(value)) {
+            return value.map(poison);
+        }
+        if (value && typeof value === 'object') {
+            const texts = [
+                'name',
+                'reason',
+                'decision_explanation',
+                'factor',
+                'command',
+                'summary',
+                'why',
+                'text',
+                'label',
+            ];
+            return Object.fromEntries(
+                Object.entries(value).map(([k, v]) => [
+                    k,
+                    texts.includes(k) && typeof v === 'string' ? v + HOSTILE : poison(v),
+                ]),
+            );
+        }
+        return value;
+    };
+    api.change = (path, reply) => {
+        const told = poison(reply);
+        if (told?.warnings) {
+            told.warnings.push(HOSTILE);
+        }
+        return told;
+    };
+    await overview();
+    await page.getByRole('button', { name: 'Why this migration?' }).first().click();
+    await page.locator('.foresight-evidence').waitFor();
+    await page.getByText('Not recommended').first().click();
+    for (const name of ['Trends', 'Outcomes', 'Settings', 'Status', 'Overview']) {
+        await tab(page, name);
+        await page.waitForTimeout(250);
+    }
+    await page.locator('.foresight-badge').first().hover();
+    await page.waitForTimeout(600);
+    assert.equal(await page.locator('img[src=x]').count(), 0);
+    assert.equal(await page.evaluate(() => window.injected), undefined);
+    calm();
+});
+
+test('no permission, an error and the first hour have their own pages', async () => {
+    api.denied = true;
+    await show();
+    await page.getByText('Permission denied').waitFor();
+    api.denied = false;
+    api.change = (path, reply) => {
+        if (path === '/recommendations') {
+            throw new Error('store is locked <b>');
+        }
+        return reply;
+    };
+    await page.reload();
+    await page.getByText('Could not load').waitFor();
+    assert.ok((await text('.foresight-notice')).includes('store is locked <b>'));
+    api.change = (path, reply) => (path === '/status' ? { ...reply, last_sample: null } : reply);
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await page.getByText('Collecting the first samples').waitFor();
+    api.change = (path, reply) => reply;
+    calm();
+});
+
+test('the first hours say how much there is and how much is needed', async () => {
+    api.change = (path, reply) => {
+        if (path === '/recommendations') {
+            reply.trend_hours = 46;
+            reply.nodes.forEach((n) => (n.history_days = 0.52));
+        }
+        return reply;
+    };
+    await overview();
+    assert.match(await text('.foresight-summary'), /Collecting: 12 of 46 hours/);
+    calm();
+});
+
+test('a calm cluster is told so', async () => {
+    api.change = (path, reply) =>
+        path === '/recommendations'
+            ? { ...reply, recommendations: [], summary: 'Nothing to do.' }
+            : reply;
+    await show();
+    await page.getByText('Nothing to do.').waitFor();
+    assert.equal(await page.locator('.foresight-card').count(), 0);
+    calm();
+});
+
+test('backfill starts a task and shows its progress', async () => {
+    await overview();
+    await tab(page, 'Status');
+    await page.getByRole('button', { name: "Take over Proxmox VE's history" }).click();
+    await page.locator('.x-window', { hasText: 'Task' }).waitFor();
+    assert.ok(api.calls.some((c) => c.method === 'POST' && c.path === '/backfill'));
+    calm();
+});
+
+test('nothing is asked while nobody looks', async () => {
+    await overview();
+    await page.evaluate(() => {
+        PVE.foresight.panel.View.prototype.interval = 200;
+    });
+    await tab(page, 'Settings');
+    await page.getByText('Trend weight').first().waitFor();
+    await page.waitForTimeout(300);
+    const before = api.calls.length;
+    await page.waitForTimeout(1000);
+    assert.equal(api.calls.length, before);
+    await tab(page, 'Overview');
+    for (let i = 0; i < 50 && api.calls.length <= before + 4; i++) {
+        await page.waitForTimeout(200);
+    }
+    assert.ok(api.calls.length > before + 4, 'it goes on when somebody looks again');
+    calm();
+});
+
+test('the panel can be used with the keyboard alone', async () => {
+    await overview();
+    await page.locator('.x-tab').first().focus();
+    for (let i = 0; i < 12; i++) {
+        const name = await page.evaluate(() => document.activeElement.textContent.trim());
+        if (name.startsWith('Why this migration?')) {
+            break;
+        }
+        await page.keyboard.press('Tab');
+    }
+    await page.keyboard.press('Enter');
+    await page.locator('.foresight-evidence').waitFor();
+    calm();
+});
+
+test('nodes and guests have their trends in their own panels', async () => {
+    await show({ panel: 'PVE.node.Config', node: 'pve2' });
+    await page.locator('svg.foresight-chart').waitFor();
+    assert.match(await text('.foresight-sentence'), /^pve2/);
+    calm();
+    await page.close();
+    await show({ panel: 'PVE.qemu.Config', vmid: '103' });
+    await page.locator('svg.foresight-chart').waitFor();
+    assert.match(await text('.foresight-sentence'), /^103 /);
+    calm();
+});
+
+test('an interface that is not as expected stays as it is', async () => {
+    page = await browser.context.newPage();
+    const told = [];
+    page.on('console', (m) => told.push(m.text()));
+    page.on('pageerror', (e) => told.push(`error: ${e}`));
+    await page.route('**/stubs.js', async (route) => {
+        const response = await route.fetch();
+        const body = (await response.text())
+            .replaceAll('insertNodes', 'putNodes')
+            .replace("'PVE.lxc.Config': [", "'PVE.lxc.Other': [");
+        await route.fulfill({ response, body });
+    });
+    await page.goto(`${site.url}?item=foresight`);
+    await page.locator('.x-treelist-item-text', { hasText: 'Summary' }).waitFor();
+    assert.equal(await page.locator('.x-treelist-item-text', { hasText: 'Foresight' }).count(), 0);
+    assert.ok(told.some((t) => t.includes('PVE.dc.Config is not as expected')));
+    assert.ok(!told.some((t) => t.startsWith('error')), told.join('\n'));
+});
+
+test('the dark theme is seen and taken up', async () => {
+    await overview({ theme: 'dark' });
+    assert.ok(
+        await page.evaluate(() => document.documentElement.classList.contains('foresight-dark')),
+    );
+    calm();
+});

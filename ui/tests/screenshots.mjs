@@ -1,0 +1,71 @@
+// Pictures of every tab for docs/screenshots, in both themes: node tests/screenshots.mjs [FOLDER]
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { launch, open, tab } from './browser.mjs';
+import { Api, Engine, serve } from './server.mjs';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const out = process.argv[2] ?? join(here, '../../docs/screenshots');
+mkdirSync(out, { recursive: true });
+
+const engine = new Engine();
+const site = await serve(new Api(engine));
+const { context, close } = await launch();
+
+// What to do before each picture, in this order.
+const STEPS = {
+    overview: (page) => page.locator('.foresight-card').first().waitFor(),
+    why: async (page) => {
+        await page.getByRole('button', { name: 'Why this migration?' }).first().click();
+        await page.locator('.foresight-spark path').nth(3).waitFor();
+    },
+    trends: async (page) => {
+        await tab(page, 'Trends');
+        await page.locator('svg.foresight-chart').waitFor();
+    },
+    outcomes: async (page) => {
+        await tab(page, 'Outcomes');
+        await page.locator('.foresight-tile:visible, .foresight-notice:visible').first().waitFor();
+    },
+    backtest: async (page) => {
+        await tab(page, 'Backtest');
+        await page.getByRole('button', { name: 'Run backtest' }).click();
+        await page.locator('.foresight-row-ours').waitFor({ timeout: 120000 });
+    },
+    settings: async (page) => {
+        await tab(page, 'Settings');
+        await page.getByText('Trend weight').first().waitFor();
+    },
+    status: async (page) => {
+        await tab(page, 'Status');
+        await page.locator('.foresight-status section').first().waitFor();
+    },
+};
+
+async function shots(theme, suffix, viewport, names) {
+    const page = await open(context, site.url, { theme }, viewport);
+    for (const name of names) {
+        await STEPS[name](page);
+        await page.mouse.move(0, 0);
+        await page.waitForTimeout(500);
+        await page.screenshot({ path: join(out, `${name}-${suffix}.png`) });
+    }
+    await page.close();
+    if (page.troubles.length) {
+        console.error(page.troubles.join('\n'));
+        process.exitCode = 1;
+    }
+}
+
+const small = { width: 1280, height: 720 };
+const wide = { width: 1920, height: 1080 };
+try {
+    await shots('light', 'light', small, Object.keys(STEPS));
+    await shots('dark', 'dark', small, Object.keys(STEPS));
+    await shots('light', 'wide', wide, ['overview', 'why', 'trends']);
+} finally {
+    await close();
+    await site.close();
+    engine.close();
+}

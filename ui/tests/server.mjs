@@ -1,0 +1,250 @@
+// The API of a cluster, answered from the engine: every reply is the command line's JSON about the
+// demo cluster. Only what the engine does not know (permissions, tasks, PVE's resources) is made up.
+import { execFileSync } from 'node:child_process';
+import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { dirname, extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const ui = join(here, '..');
+const repository = join(ui, '..');
+
+const TYPES = {
+    '.html': 'text/html; charset=utf-8',
+    '.js': 'text/javascript; charset=utf-8',
+    '.css': 'text/css; charset=utf-8',
+    '.png': 'image/png',
+    '.gif': 'image/gif',
+    '.svg': 'image/svg+xml',
+    '.woff': 'font/woff',
+    '.woff2': 'font/woff2',
+    '.ttf': 'font/ttf',
+};
+
+export function binary() {
+    const candidates = [process.env.FORESIGHT_BIN];
+    for (const kind of ['release', 'debug']) {
+        candidates.push(join(repository, 'target', kind, 'pve-foresight'));
+    }
+    const found = candidates.filter((c) => c && existsSync(c));
+    if (!found.length) {
+        throw new Error('no pve-foresight binary: run `cargo build` or set FORESIGHT_BIN');
+    }
+    return found.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
+}
+
+// An engine with its own state directory, filled by the demo.
+export class Engine {
+    constructor() {
+        this.bin = binary();
+        this.dir = mkdtempSync(join(tmpdir(), 'foresight-ui-'));
+        this.state = join(this.dir, 'state');
+        this.cache = new Map();
+        this.demo = this.json(['demo', '--keep']);
+        this.now = this.demo.now;
+    }
+
+    json(args) {
+        const key = args.join(' ');
+        if (!this.cache.has(key)) {
+            const all = ['--state', this.state, '--json', ...args];
+            if (this.now) {
+                all.unshift('--now', String(this.now));
+            }
+            const text = execFileSync(this.bin, all, {
+                encoding: 'utf8',
+                maxBuffer: 1 << 28,
+                stdio: ['ignore', 'pipe', 'pipe'],
+            });
+            this.cache.set(key, JSON.parse(text));
+        }
+        return structuredClone(this.cache.get(key));
+    }
+
+    // A verb that this binary may not have yet.
+    optional(args, otherwise) {
+        try {
+            return this.json(args);
+        } catch {
+            return otherwise;
+        }
+    }
+
+    close() {
+        rmSync(this.dir, { recursive: true, force: true });
+    }
+}
+
+class Refusal extends Error {
+    constructor(status, message) {
+        super(message);
+        this.status = status;
+    }
+}
+
+// The replies below /cluster/foresight. `change(path, reply)` may alter one: hostile names, many guests.
+export class Api {
+    constructor(engine) {
+        this.engine = engine;
+        this.change = (path, reply) => reply;
+        this.denied = false;
+        this.stored = { knobs: {}, expert: {} };
+        this.calls = [];
+    }
+
+    settings() {
+        const args = Object.entries({ ...this.stored.knobs, ...this.stored.expert }).flatMap(
+            ([k, v]) => [
+                '--set',
+                `${k}=${k === 'protect-running-workloads' ? Boolean(Number(v)) : v}`,
+            ],
+        );
+        return { ...this.engine.json(['settings', ...args]), digest: this.digest() };
+    }
+
+    digest() {
+        return Buffer.from(JSON.stringify(this.stored)).toString('base64url').slice(-40);
+    }
+
+    put(kind, params) {
+        if (params.digest && params.digest !== this.digest()) {
+            throw new Refusal(
+                500,
+                'detected modified configuration - file changed by other user? Try again.',
+            );
+        }
+        const { digest, delete: forget, ...values } = params;
+        Object.assign(this.stored[kind], values);
+        for (const key of (forget ?? '').split(',').filter((k) => k)) {
+            delete this.stored[kind][key];
+        }
+        return null;
+    }
+
+    status() {
+        return { ...this.engine.json(['status']), settings: { refused: null, warnings: [] } };
+    }
+
+    detail(kind, name, params) {
+        const hours = params['lookback-hours'] ?? 168;
+        const trends = this.engine.json(['trend', `--${kind}`, name, '--lookback', String(hours)]);
+        const history = this.engine.json([
+            'history',
+            `--${kind}`,
+            name,
+            '--hours',
+            String(hours),
+            '--points',
+            String(params.points ?? 300),
+        ]);
+        const quality = this.engine.json(['quality', `--${kind}`, name]);
+        const [entity] = kind === 'node' ? trends.nodes : trends.guests;
+        return {
+            ...entity,
+            history: history.metrics,
+            quality: quality.entities[0],
+            now: trends.now,
+        };
+    }
+
+    reply(method, path, params) {
+        const { engine } = this;
+        if (this.denied) {
+            throw new Refusal(403, 'Permission check failed (/, Sys.Audit)');
+        }
+        const [, first, second, third] = path.split('/');
+        switch (`${method} ${first}${third ? `/${second}/X` : second ? `/${second}` : ''}`) {
+            case 'GET status':
+                return this.status();
+            case 'GET recommendations':
+                return structuredClone(engine.demo);
+            case 'GET trends/nodes':
+                return engine.json(['trend']).nodes;
+            case 'GET trends/guests':
+                return engine.json(['trend']).guests;
+            case 'GET trends/nodes/X':
+                return this.detail('node', third, params);
+            case 'GET trends/guests/X':
+                return this.detail('guest', third, params);
+            case 'GET outcomes':
+                return engine.optional(['outcomes'], null) ?? missing();
+            case 'GET backtest':
+                return (
+                    engine.optional(['backtest', '--days', String(params.days ?? 30)], null) ??
+                    missing()
+                );
+            case 'GET migration-settings':
+            case 'GET penalty-config':
+                return this.settings();
+            case 'PUT migration-settings':
+                return this.put('knobs', params);
+            case 'PUT penalty-config':
+                return this.put('expert', params);
+            case 'POST backfill':
+                return 'UPID:pve1:00000001:00000001:6ADF0000:foresightbackfill::root@pam:';
+            default:
+                throw new Refusal(501, `Method '${method} ${path}' not implemented`);
+        }
+        function missing() {
+            throw new Refusal(501, `Method '${method} ${path}' not implemented`);
+        }
+    }
+
+    answer(method, path, params) {
+        this.calls.push({ method, path, params });
+        try {
+            const data = this.change(path, this.reply(method, path, params));
+            return { success: 1, data };
+        } catch (error) {
+            return {
+                success: 0,
+                status: error.status ?? 500,
+                message: String(error.message),
+                data: null,
+            };
+        }
+    }
+}
+
+const PREFIX = /^\/api2\/(?:extjs|json)\/cluster\/foresight/;
+
+// Serves the page, the packages and the API; resolves to { url, close }.
+export function serve(api) {
+    const server = createServer(async (request, response) => {
+        const url = new URL(request.url, 'http://localhost');
+        const path = decodeURIComponent(url.pathname);
+        if (PREFIX.test(path)) {
+            let body = '';
+            for await (const chunk of request) {
+                body += chunk;
+            }
+            const given = [...url.searchParams, ...new URLSearchParams(body)];
+            const params = Object.fromEntries(given.filter(([k]) => k !== '_dc'));
+            const answer = api.answer(request.method, path.replace(PREFIX, '') || '/', params);
+            response.writeHead(200, { 'content-type': 'application/json' });
+            response.end(JSON.stringify(answer));
+            return;
+        }
+        const file = normalize(join(ui, path === '/' ? 'tests/page/index.html' : path));
+        if (!file.startsWith(ui) || !existsSync(file) || statSync(file).isDirectory()) {
+            response.writeHead(404).end();
+            return;
+        }
+        response.writeHead(200, {
+            'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+        });
+        createReadStream(file).pipe(response);
+    });
+    return new Promise((resolve) => {
+        server.listen(0, '127.0.0.1', () => {
+            resolve({
+                url: `http://127.0.0.1:${server.address().port}/`,
+                close: () => new Promise((done) => server.close(done)),
+            });
+        });
+    });
+}
+
+export const schema = JSON.parse(readFileSync(join(repository, 'share/settings.json'), 'utf8'));

@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { load } from './load.mjs';
+
+const { Utils, Plot, Theme } = load('Utils.js', 'Plot.js', 'Theme.js');
+const plain = (text) => text.replaceAll('\u00a0', ' ');
+
+const rising = {
+    metric: 'cpu',
+    unit: 'fraction',
+    direction: 'sustained_increase',
+    slope_per_day: 0.021,
+    not_enough: null,
+    projection: { threshold: 0.8, level: { answer: 'in', hours: 120 }, peak: { answer: 'never' } },
+};
+
+test('a trend is told as in the plan', () => {
+    assert.equal(
+        plain(Utils.trendSentence(rising, 168)),
+        'CPU: +2.1 %/day over 7 days, projected to reach 80 % in 5 days',
+    );
+});
+
+test('trends without a crossing, with one behind, and with too little data have their own words', () => {
+    const told = (change) => plain(Utils.trendSentence({ ...rising, ...change }, 24));
+    assert.equal(told({ direction: 'stable', projection: null }), 'CPU: stable over 24 hours');
+    assert.equal(
+        told({ projection: { threshold: 0.8, level: { answer: 'already' }, peak: {} } }),
+        'CPU: +2.1 %/day over 24 hours, already above 80 %',
+    );
+    assert.match(
+        told({ not_enough: { reason: '4 points', needed: '6 points' } }),
+        /not enough data, 4 points/,
+    );
+    assert.equal(
+        told({
+            projection: {
+                threshold: 0.8,
+                level: { answer: 'never' },
+                peak: { answer: 'in', hours: 15 },
+            },
+        }),
+        'CPU: +2.1 %/day over 24 hours, busy hours reach 80 % in 15 hours',
+    );
+});
+
+test('arrows have four levels and each says what it means', () => {
+    const arrow = (direction, state) => Utils.arrow(direction, state);
+    assert.match(arrow('sustained_increase', 'overloaded'), /double-up critical/);
+    assert.match(arrow('sustained_increase', 'healthy'), /arrow-up foresight-warn/);
+    assert.match(arrow('stable'), /arrow-right foresight-dim/);
+    assert.match(arrow('sustained_decrease'), /arrow-down good/);
+    for (const direction of ['sustained_increase', 'cyclical', 'volatile', 'unknown', 'new-word']) {
+        assert.match(arrow(direction), /role="img" aria-label="[^"]+"/);
+    }
+});
+
+test('numbers: unknown is a dash, never 0 or NaN', () => {
+    for (const unknown of [null, undefined, NaN, Infinity, 'x']) {
+        assert.equal(Utils.percent(unknown), '–');
+        assert.equal(Utils.quantity(unknown, 'bytes_per_second'), '–');
+        assert.equal(Utils.date(unknown), '–');
+        assert.equal(Utils.hours(unknown), '–');
+    }
+    assert.equal(plain(Utils.perDay(-0.0001)), '0.0 %/day');
+    assert.equal(plain(Utils.quantity(1536, 'bytes_per_second')), '1.5 KiB/s');
+    assert.equal(plain(Utils.quantity(0.004, 'fraction')), '0.4 %');
+});
+
+test('hours of the day become ranges', () => {
+    assert.equal(Utils.peakHours([9, 10, 11, 14]), '9–12, 14–15');
+    assert.equal(Utils.peakHours([]), '');
+});
+
+test('values are encoded wherever they enter markup', () => {
+    const hostile = '<img src=x onerror=alert(1)>"\'&';
+    const pieces = [
+        Utils.badge(hostile, 'info', hostile),
+        Utils.arrow('stable', null, hostile),
+        Utils.icon('fa-x', hostile),
+        Plot.sparkline(
+            [
+                [0, 1],
+                [1, 2],
+            ],
+            { width: 10, height: 10, label: hostile },
+        ),
+        Plot.marks(
+            { from: 0, until: 9, height: 50, marks: [{ time: 1, text: hostile }] },
+            {
+                margin: { top: 0, bottom: 0 },
+                x: () => 0,
+            },
+        ),
+    ];
+    for (const piece of pieces) {
+        assert.ok(!piece.includes('<img'), piece);
+    }
+});
+
+test('outcome badges count, and take the colour of the last outcome', () => {
+    assert.equal(Utils.outcomeBadge(null), '');
+    const badge = Utils.outcomeBadge({
+        previous_migrations: 3,
+        improved: 2,
+        last_outcome: 'improved',
+    });
+    assert.match(badge, /foresight-good.*Migrated 3x, 2 successful/);
+    assert.match(
+        Utils.outcomeBadge({ previous_migrations: 1, improved: 0, last_outcome: 'worse' }),
+        /foresight-bad/,
+    );
+});
+
+test('a gap in the samples breaks the line', () => {
+    const x = (v) => v;
+    assert.equal(
+        Plot.line(
+            [
+                [0, 1],
+                [10, 1],
+                [100, 1],
+            ],
+            x,
+            x,
+            30,
+        ),
+        'M0.0 1.0L10.0 1.0M100.0 1.0',
+    );
+});
+
+test('a chart of nothing, of one sample and of zeros has no NaN', () => {
+    const bucket = (start, v) => ({ start, seconds: 0, min: v, max: v, avg: v });
+    for (const history of [[], [bucket(5, 0)], [bucket(5, 0), bucket(65, 0)]]) {
+        const chart = {
+            width: 400,
+            height: 200,
+            from: 0,
+            until: 100,
+            now: 50,
+            unit: 'fraction',
+            history,
+        };
+        const svg = Plot.chart({ ...chart, baseline: [], forecast: [], marks: [], label: '' });
+        assert.ok(!svg.includes('NaN') && !svg.includes('undefined'), svg);
+    }
+});
+
+test('axis steps are round and few', () => {
+    assert.deepEqual(
+        Plot.ticks(0, 1, 5).map((v) => v.toFixed(1)),
+        ['0.0', '0.2', '0.4', '0.6', '0.8', '1.0'],
+    );
+    assert.ok(Plot.ticks(0, 0.037, 4).length <= 5);
+});
+
+test('a theme is dark when its panels are', () => {
+    assert.equal(Theme.isDark(''), false);
+    assert.equal(Theme.isDark('#ffffff'), false);
+    assert.equal(Theme.isDark('#262626'), true);
+    assert.equal(Theme.isDark('hsl(0deg, 0%, 15%)'), true);
+});
