@@ -3,7 +3,7 @@
 CARGO ?= cargo
 PREFIX ?= /usr/local
 
-.PHONY: help build check lint fmt test header trend-score bench demo valgrind install clean
+.PHONY: help build check lint fmt test header trend-score bench demo valgrind fuzz install clean
 
 help: ## list the verbs
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,6 +28,17 @@ header: ## rewrite generated files: C header, settings schema and table
 
 valgrind: ## the C test program under valgrind
 	$(CARGO) test --test c -- --ignored --nocapture valgrind
+
+FUZZ_SECONDS ?= 60
+FUZZ_DOORS ?= $(patsubst fuzz/targets/%.rs,%,$(wildcard fuzz/targets/*.rs))
+
+# The flags of coverage are unstable ones, which a stable compiler takes when told so.
+fuzz: ## fuzz every door for FUZZ_SECONDS each (cargo install cargo-fuzz)
+	for door in $(FUZZ_DOORS); do \
+		mkdir -p fuzz/corpus/$$door; \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run -s none $$door fuzz/corpus/$$door fuzz/seeds/$$door -- \
+			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20 -max_len=65536 -print_final_stats=1 || exit 1; \
+	done
 
 trend-score: ## score the trend engine on the labelled series
 	$(CARGO) run --release --example trend-score
