@@ -8,7 +8,7 @@ LIBDIR ?= $(PREFIX)/lib/$(MULTIARCH)/pve-foresight
 RELEASE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release)
 TESTED := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/deps)
 
-.PHONY: help build check lint fmt test perl perl-check header trend-score bench demo valgrind ui test-ui screenshots \
+.PHONY: help build gate check lint fmt test perl perl-check header trend-score bench demo valgrind fuzz ui test-ui screenshots \
 	install deb package-test copyright clean
 
 help: ## list the verbs
@@ -16,6 +16,9 @@ help: ## list the verbs
 
 build: ## build library and command line, optimised
 	$(CARGO) build --release --locked
+
+gate: check test-ui package-test ## everything that a change must pass; package-test needs root
+	shellcheck -x tests/package/build tests/package/run tests/package/system debian/pve-foresight.preinst debian/pve-foresight.postrm .ci/run
 
 check: lint test ## everything that must pass before a commit
 
@@ -43,6 +46,17 @@ header: ## rewrite generated files: C header, settings schema and table, man pag
 
 valgrind: ## the C test program under valgrind
 	$(CARGO) test --test c -- --ignored --nocapture valgrind
+
+FUZZ_SECONDS ?= 60
+FUZZ_DOORS ?= $(patsubst fuzz/targets/%.rs,%,$(wildcard fuzz/targets/*.rs))
+
+# The flags of coverage are unstable ones, which a stable compiler takes when told so.
+fuzz: ## fuzz every door for FUZZ_SECONDS each (cargo install cargo-fuzz)
+	for door in $(FUZZ_DOORS); do \
+		mkdir -p fuzz/corpus/$$door; \
+		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run -s none $$door fuzz/corpus/$$door fuzz/seeds/$$door -- \
+			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20 -max_len=65536 -print_final_stats=1 || exit 1; \
+	done
 
 trend-score: ## score the trend engine on the labelled series
 	$(CARGO) run --release --example trend-score
