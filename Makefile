@@ -8,7 +8,7 @@ LIBDIR ?= $(PREFIX)/lib/$(MULTIARCH)/pve-foresight
 RELEASE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release)
 TESTED := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/deps)
 
-.PHONY: help build gate check lint fmt test perl perl-check header trend-score bench demo valgrind fuzz ui test-ui screenshots \
+.PHONY: help build gate scripts check lint fmt test perl perl-check header trend-score bench demo valgrind fuzz ui test-ui screenshots \
 	install deb package-test copyright clean
 
 help: ## list the verbs
@@ -17,8 +17,11 @@ help: ## list the verbs
 build: ## build library and command line, optimised
 	$(CARGO) build --release --locked
 
-gate: check test-ui package-test ## everything that a change must pass; package-test needs root
-	shellcheck -x tests/package/build tests/package/run tests/package/system debian/pve-foresight.preinst debian/pve-foresight.postrm .ci/run
+gate: scripts check test-ui package-test ## all that a change must pass; package-test needs root
+
+scripts: ## lints of the shell scripts
+	shellcheck -x -S warning tests/package/build tests/package/run tests/package/system tests/package/booted \
+		debian/pve-foresight.preinst debian/pve-foresight.postrm ui/build.sh .ci/run
 
 check: lint test ## everything that must pass before a commit
 
