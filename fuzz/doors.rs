@@ -1,6 +1,12 @@
 //! The doors through which foreign bytes come, each as a function that must hold its promises for
 //! any input: no panic, no runaway, and what was read makes sense.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic, reason = "a broken promise must be loud")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a broken promise must be loud"
+)]
 
 use pve_foresight::collect::{Counters, guest_history, node_history, parse, proxbalance_history};
 use pve_foresight::engine::{Engine, EntityRequest, RecommendRequest};
@@ -128,7 +134,11 @@ pub fn settings(data: &[u8]) {
     drop(effective.entries());
     if let Ok(stored) = settings::parse(data) {
         let text = stored.serialise();
-        assert_eq!(settings::parse(text.as_bytes()).unwrap(), stored, "what was written reads back");
+        assert_eq!(
+            settings::parse(text.as_bytes()).unwrap(),
+            stored,
+            "what was written reads back"
+        );
     }
     if let Ok(value) = settings::strict(data, settings::MAX_BYTES) {
         let migrated = migrate_legacy_config(&value).stored();
