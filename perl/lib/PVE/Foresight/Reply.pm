@@ -154,6 +154,12 @@ my sub detail() {
     );
 }
 
+my sub before_after($what) {
+    return object(
+        "$what, medians of a day.", before => number("Before the move."), after => number("After it."),
+    );
+}
+
 sub node_trends(%more) {
     return object(
         "How a node develops.",
@@ -162,6 +168,20 @@ sub node_trends(%more) {
         metrics => list("By metric; what the node does not give is absent.", trend()),
         stability_score => maybe(number("0 (erratic) to 100 (predictable), from the CPU.")),
         migrations => maybe(moves("Guests that came or went; of one node only, those you may audit.")),
+        growth => maybe(list("Whose growth its growth is; of one node only.", object(
+            "Growth of a load over the window, in parts that sum to it.",
+            metric => string("Name of the metric."),
+            unit => word("Of the figures, per day.", qw(cores bytes)),
+            slope_per_day => number("Growth of the whole."),
+            guests => list("The guests' own growth, largest first; those you may audit.", object(
+                "A guest.",
+                vmid => vmid(),
+                name => string("Its name."),
+                slope_per_day => number("Its growth."),
+            )),
+            moves => number("What arrivals and departures add."),
+            rest => number("What no guest explains: the host itself."),
+        ))),
         %more,
     );
 }
@@ -179,6 +199,12 @@ sub guest_trends(%more) {
         behavior => maybe(word("How it behaves, from the CPU.", qw(growing bursty cyclical stable idle))),
         peak_hours => list("Busy hours of the day, local time.", integer("Hour, 0 to 23.")),
         migrations => moves("Its moves within retention."),
+        effects => maybe(list("What the moves of the last 14 days did to it; of one guest only.", object(
+            "A move.",
+            time => time_of("When it moved"),
+            cpu => maybe(before_after("Share of its cores")),
+            memory => maybe(before_after("Share of its memory")),
+        ))),
         %more,
     );
 }

@@ -117,8 +117,10 @@ sub advice($reply, $rights) {
     return $visible;
 }
 
-# A replay has no sentences about single guests but its warnings; figures are those of all moves.
+# A replay has no sentences about single guests but its warnings; figures are those of all moves. What each move
+# claimed and brought is for the command line's table of confidence.
 sub backtest($reply, $rights) {
+    delete $_->{judged} for $reply->{outcomes}->@*;
     my $withheld = $rights->prune($reply);
     return { %$reply, withheld => $withheld, $withheld ? (warnings => [@UNTOLD]) : () };
 }
