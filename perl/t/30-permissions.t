@@ -109,6 +109,22 @@ subtest 'outcomes for who may not see everything' => sub {
     is_deeply(as('hidden@pve', 'GET', 'outcomes')->{outcomes}, [], 'no move to a hidden node');
 };
 
+subtest 'a guest may be named without an entry of its own' => sub {
+    require PVE::Foresight::Visible;
+    my $told = sub ($user) {
+        PVE::RPCEnvironment::get()->set_user($user);
+        my $reply = {
+            now => 1, summary => 'zz-secret-1 holds it', warnings => ['101.conf is odd'], nodes => [], skipped => [],
+            recommendations => [], considered => [{ vmid => 100, name => 'zz-secret-0', reason => 'stays with VM 101' }],
+        };
+        return PVE::Foresight::Visible::advice($reply, PVE::Foresight::Rights->of_caller());
+    };
+    is_deeply(told($told->('mixed@pve')), [100], 'not to who may not see it');
+    is($told->('auditor@pve')->{summary}, 'zz-secret-1 holds it', 'but to who may');
+    local $PVE::Foresight::CLUSTER_DIR = '/nonexistent';
+    isnt($told->('auditor@pve')->{summary}, 'zz-secret-1 holds it', 'nor to anybody while it is not known who there is');
+};
+
 subtest 'what an engine of tomorrow adds stays in until it is known to be harmless' => sub {
     require PVE::Foresight::Visible;
     PVE::RPCEnvironment::get()->set_user('mixed@pve');

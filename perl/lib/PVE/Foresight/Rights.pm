@@ -5,7 +5,12 @@ package PVE::Foresight::Rights;
 
 use v5.36;
 
+use JSON;
+
 use PVE::RPCEnvironment;
+use PVE::Tools qw(file_get_contents);
+
+use PVE::Foresight;
 
 sub of_caller($class) {
     my $rpcenv = PVE::RPCEnvironment::get();
@@ -20,6 +25,14 @@ sub node($self, $node) {
 sub guest($self, $vmid) {
     return $self->{guest}->{$vmid} //=
         $self->{rpcenv}->check($self->{user}, "/vms/$vmid", ['VM.Audit'], 1) ? 1 : 0;
+}
+
+# Numbers of the cluster's guests that may not be seen. Sentences about the whole cluster may name any of them; who
+# there is is pmxcfs' to say, and when it does not say, that is not known.
+sub hidden_guests($self) {
+    my $list = eval { decode_json(file_get_contents("$PVE::Foresight::CLUSTER_DIR/.vmlist", 8 << 20)) };
+    return undef if ref($list) ne 'HASH';
+    return [grep { !$self->guest($_) } keys(($list->{ids} // {})->%*)];
 }
 
 # Takes out of lists, at any depth, whatever is about a guest that the caller may not see. Returns how

@@ -70,7 +70,7 @@ my sub without_others($entry) {
 # A last check on free text, that is, on what has more than one word: does it mention somebody who is
 # withheld after all?
 my sub mentions($withheld) {
-    my @names = grep { length } map { $_->{name} } @$withheld;
+    my @names = grep { length } map { $_->{name} // '' } @$withheld;
     my $names = join('|', map { quotemeta } @names) || '(?!)';
     my $numbers = join('|', map { $_->{vmid} // () } @$withheld) || '(?!)';
     return qr/(?<![\w.-])(?:$names)(?![\w-])|\b(?:VM|CT|guest|vm|ct)[ :](?:$numbers)\b/;
@@ -87,28 +87,30 @@ my sub censored($data, $mentions) {
     return $data;
 }
 
-# The reply, and how many entries are withheld from it.
+# The reply, and whether anything is withheld from it: entries, or what could name a guest without one.
 my sub filtered($reply, $rights, $kind) {
     my (%kept, @withheld);
     for my $list (keys $kind->{lists}->%*) {
         push $kept{$list}->@*, grep { may($rights, $_) } $reply->{$list}->@*;
         push @withheld, grep { !may($rights, $_) } $reply->{$list}->@*;
     }
-    return ({ %$reply, withheld => 0 }, 0) if !@withheld;
+    my $hidden = $rights->hidden_guests();
+    return ({ %$reply, withheld => 0 }, 0) if !@withheld && $hidden && !@$hidden;
     my $visible = only($reply, $kind->{whole}->@*);
-    my $mentions = mentions(\@withheld);
+    my $mentions = mentions([@withheld, map { +{ vmid => $_ } } ($hidden // [])->@*]);
     for my $list (keys $kind->{lists}->%*) {
         my @entries = map { without_others(only($_, $kind->{lists}->{$list}->@*)) } $kept{$list}->@*;
         $visible->{$list} = censored(\@entries, $mentions);
     }
     $visible->{withheld} = scalar(@withheld);
     $visible->{warnings} = [@UNTOLD];
-    return ($visible, scalar(@withheld));
+    return ($visible, 1);
 }
 
 sub advice($reply, $rights) {
-    my ($visible, $withheld) = filtered($reply, $rights, \%ADVICE);
-    return $visible if !$withheld;
+    my ($visible, $limited) = filtered($reply, $rights, \%ADVICE);
+    return $visible if !$limited;
+    my $withheld = $visible->{withheld};
     my $moves = $visible->{recommendations}->@*;
     my $s = $moves == 1 ? '' : 's';
     $visible->{summary} = "$moves recommended migration$s may be shown to you; $withheld entries about guests or"
@@ -122,7 +124,9 @@ sub advice($reply, $rights) {
 sub backtest($reply, $rights) {
     delete $_->{judged} for $reply->{outcomes}->@*;
     my $withheld = $rights->prune($reply);
-    return { %$reply, withheld => $withheld, $withheld ? (warnings => [@UNTOLD]) : () };
+    my $hidden = $rights->hidden_guests();
+    my $limited = $withheld || !$hidden || @$hidden;
+    return { %$reply, withheld => $withheld, $limited ? (warnings => [@UNTOLD]) : () };
 }
 
 sub outcomes($reply, $rights) {
