@@ -96,6 +96,7 @@ deb: ## build the package into target/debian; SUITE=trixie does it in a clean sy
 	tests/package/build $(SUITE)
 
 package-test: deb ## try the package in a clean system (root); SUITE as above
+	$(if $(SUITE),,lintian --allow-root --fail-on error,warning target/debian/$$(. /etc/os-release; echo $$VERSION_CODENAME)/*.deb)
 	tests/package/run $(SUITE)
 
 copyright: ## rewrite debian/copyright from the licences of all crates
