@@ -2,9 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use pve_foresight::api::OutcomesReply;
+use pve_foresight::api::{OutcomesReply, Recommendation};
 use pve_foresight::engine::{Engine, OutcomesRequest, RecommendRequest};
 use pve_foresight::error::Kind;
+use pve_foresight::evidence::GuestEvidence;
 use pve_foresight::model::{DAY, GuestKind, HOUR, Migration, Tick, UnixTime, Vmid};
 use pve_foresight::outcome::{
     LEDGER_FILE, Ledger, Limits, MAX_OUTCOME_ENTRIES, Outcome, Span, Verdict,
@@ -236,6 +237,44 @@ fn reading_judges_what_no_collector_did_and_writes_nothing() {
     assert!(cluster.engine().outcomes(&none).unwrap().outcomes.is_empty());
 }
 
+/// Advice three days after a move from one full node to another, by either door.
+fn advice_after(with_collector: bool) -> Recommendation {
+    let mut scenario = scenario();
+    let full = scenario.guests.iter_mut().find(|g| g.vmid == Some(300)).unwrap();
+    // One guest that fits beside nobody else.
+    (full.count, full.cores, full.level) = (1, Some(16), Some(0.70));
+    scenario.days = DAY_OF_MOVE + 4.0;
+    let mut cluster = Cluster::before_the_move(&scenario);
+    let moved = cluster.moved;
+    if with_collector {
+        for after in [0, 300, HOUR, DAY] {
+            cluster.collect_at(moved + STEP + after);
+        }
+    }
+    cluster.append_until(moved + 3 * DAY);
+    assert_eq!(cluster.state.join(LEDGER_FILE).exists(), with_collector);
+    let now = Some(cluster.time());
+    let request = RecommendRequest { now, inventory: None, config: PenaltyConfig::default() };
+    let advice = cluster.engine().recommend_with(&request, cluster.simulation.inventory()).unwrap();
+    let found = advice.recommendations.iter().find(|r| r.vmid == MOVED);
+    found.unwrap_or_else(|| panic!("guest {MOVED} should leave pve2: {}", advice.summary)).clone()
+}
+
+#[test]
+fn advice_knows_what_came_of_a_guests_moves_with_and_without_a_collector() {
+    let [appended, collected] = [false, true].map(advice_after);
+    let guest = &appended.trend_evidence.guest_trend;
+    assert_eq!(guest.previous_migrations, 1);
+    assert_eq!(guest.success_rate, Some(0.0), "from one full node to another");
+    assert!(guest.last_outcome.is_some());
+    let learnt = appended.confidence_parts.parts.iter().find(|p| p.name == "outcome").unwrap();
+    assert!(learnt.why.contains("0 of 1 earlier moves"), "{learnt:?}");
+    let known = &collected.trend_evidence.guest_trend;
+    let of = |g: &GuestEvidence| (g.previous_migrations, g.success_rate, g.last_outcome.clone());
+    assert_eq!(of(guest), of(known));
+    assert_eq!((appended.vmid, &appended.target), (collected.vmid, &collected.target));
+}
+
 #[test]
 fn a_clock_that_steps_back_does_not_make_a_second_move() {
     let mut cluster = Cluster::before_the_move(&scenario());
@@ -247,6 +286,18 @@ fn a_clock_that_steps_back_does_not_make_a_second_move() {
     cluster.collect_at(moved + HOUR + STEP);
     assert_eq!(cluster.kept().len(), 1, "{:?}", cluster.kept());
     assert_eq!(cluster.told().outcomes.len(), 1);
+}
+
+#[test]
+fn a_clock_that_had_run_ahead_hides_no_move() {
+    let mut cluster = Cluster::before_the_move(&scenario());
+    let ahead = cluster.time() + 30 * DAY;
+    let writer = Writer::open(&cluster.state, Retention::default()).unwrap();
+    Ledger { searched: Some(ahead), ..Ledger::default() }.save(&cluster.state, &writer).unwrap();
+    drop(writer);
+    cluster.collect();
+    assert_eq!(cluster.results(), [[Pending; 3]]);
+    assert!(Ledger::header(&cluster.state).unwrap().unwrap().searched <= cluster.time());
 }
 
 #[test]
@@ -428,9 +479,10 @@ fn a_file_cut_anywhere_or_with_a_flipped_bit_is_damaged_not_believed() {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x10;
         fs::write(&file, &bytes).unwrap();
-        match Ledger::load(folder.path()) {
-            Ok(read) => assert_eq!(read.outcomes, one.outcomes, "{at}: only the header changed"),
-            Err(e) => assert!(matches!(e.kind, Kind::Corrupt | Kind::Unsupported), "{at}: {e}"),
-        }
+        let error = Ledger::load(folder.path()).unwrap_err();
+        assert!(matches!(error.kind, Kind::Corrupt | Kind::Unsupported), "{at}: {error}");
+        let found = Engine::new(folder.path()).verify().unwrap().verification;
+        assert_eq!((found.files, found.findings.len()), (1, 1), "{at}");
+        assert_eq!(found.findings[0].file, file);
     }
 }

@@ -26,6 +26,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::{
     GuestMetric, GuestSample, HOUR, Inventory, Metric, NodeSample, Tick, UnixTime, Vmid,
 };
+use crate::outcome::Ledger;
 use crate::recommend::{Constraints, Question, states};
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
@@ -248,7 +249,8 @@ impl Engine {
 
     /// Reads every byte and tells what is not as it was written.
     pub fn verify(&self) -> Result<VerifyReply> {
-        let verification = Reader::open(&self.state)?.verify()?;
+        let mut verification = Reader::open(&self.state)?.verify()?;
+        Ledger::verify(&self.state, &mut verification)?;
         Ok(VerifyReply { clean: verification.is_clean(), verification })
     }
 
@@ -317,7 +319,7 @@ impl Engine {
         let inventory = current(inventory, &tick);
         let outlook = prepare::outlook(&history, &inventory, &request.config, &local);
         let states = states(&outlook, &request.config);
-        let (experience, odd) = self.experience(&history);
+        let (experience, odd) = self.experience(&reader, &history, &request.config);
         let question = Question {
             outlook: &outlook,
             states: &states,

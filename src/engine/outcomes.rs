@@ -68,10 +68,7 @@ impl Engine {
     pub fn outcomes(&self, request: &OutcomesRequest) -> Result<OutcomesReply> {
         let reader = Reader::open(&self.state)?;
         let (now, _) = self.moment(&reader, request.now)?;
-        let (mut ledger, warnings) = self.ledger(now)?;
-        let study = Study::new(&reader, now, limits(&request.config))?;
-        study.take_note(&mut ledger, ALL.moments)?;
-        study.judge_due(&mut ledger, ALL.windows)?;
+        let (ledger, warnings) = self.judged(&reader, now, limits(&request.config))?;
         let mut outcomes = ledger.outcomes;
         outcomes.sort_by_key(|o| (o.time, o.vmid));
         outcomes.retain(|o| request.guest.is_none_or(|vmid| o.vmid == vmid));
@@ -85,9 +82,15 @@ impl Engine {
         })
     }
 
-    /// What earlier moves taught about the guests that are there, as of the history's moment.
-    pub(super) fn experience(&self, history: &History) -> (Experience, Vec<String>) {
-        let (ledger, warnings) = match self.ledger(history.now) {
+    /// What earlier moves taught about the guests that are there, as of the history's moment. Advice
+    /// can do without: trouble is told, not returned.
+    pub(super) fn experience(
+        &self,
+        reader: &Reader,
+        history: &History,
+        config: &PenaltyConfig,
+    ) -> (Experience, Vec<String>) {
+        let (ledger, warnings) = match self.judged(reader, history.now, limits(config)) {
             Ok(read) => read,
             Err(e) => (Ledger::default(), vec![e.to_string()]),
         };
@@ -95,6 +98,21 @@ impl Engine {
             history.guest_tracks().iter().map(|g| (g.vmid, g.since)).collect();
         let same = |o: &&Outcome| there.contains(&(o.vmid, o.since));
         (Experience::of(ledger.outcomes.iter().filter(same)), warnings)
+    }
+
+    /// What is on file, and what no run of the collector has noted or judged yet: of the last minute
+    /// where there is a collector, of all days in a state that `append` filled.
+    fn judged(
+        &self,
+        reader: &Reader,
+        now: UnixTime,
+        limits: Limits,
+    ) -> Result<(Ledger, Vec<String>)> {
+        let (mut ledger, warnings) = self.ledger(now)?;
+        let study = Study::new(reader, now, limits)?;
+        study.take_note(&mut ledger, ALL.moments)?;
+        study.judge_due(&mut ledger, ALL.windows)?;
+        Ok((ledger, warnings))
     }
 
     /// What is on file, as it was at `now`. A file that cannot be read is no reason to say nothing.

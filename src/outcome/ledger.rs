@@ -10,7 +10,7 @@
 use super::record::Outcome;
 use crate::error::{Error, Kind, Result, Warning};
 use crate::model::UnixTime;
-use crate::store::Writer;
+use crate::store::{Verification, Writer};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -40,6 +40,7 @@ pub struct Header {
     /// Up to when the store was searched for moves.
     pub searched: UnixTime,
     bytes: u64,
+    /// Of the whole file, with 0 in this place.
     crc32: u32,
 }
 
@@ -122,11 +123,33 @@ impl Ledger {
             next_due: self.outcomes.iter().filter_map(Outcome::next_due).min(),
             searched: self.searched.unwrap_or(0),
             bytes: body.len() as u64,
-            crc32: crc32fast::hash(&body),
+            crc32: 0,
         };
-        let mut text = serde_json::to_vec(&header).map_err(odd)?;
+        let crc32 = crc32fast::hash(&header.before(&body)?);
+        Header { crc32, ..header }.before(&body)
+    }
+
+    /// Reads the file for [`Verification`]: whether it is as it was written, and what was set aside.
+    pub fn verify(state: &Path, found: &mut Verification) -> Result<()> {
+        let path = state.join(LEDGER_FILE);
+        match Self::load(state) {
+            Ok(_) => found.read(&path),
+            Err(e) if matches!(e.kind, Kind::Corrupt | Kind::Unsupported) => {
+                found.unreadable(&path, &e);
+            }
+            Err(e) => return Err(e),
+        }
+        found.set_aside(state)
+    }
+}
+
+impl Header {
+    /// The whole file: this header as its first line, the outcomes behind it.
+    fn before(&self, body: &[u8]) -> Result<Vec<u8>> {
+        let odd = |e: serde_json::Error| Error::invalid(format!("cannot be written: {e}"));
+        let mut text = serde_json::to_vec(self).map_err(odd)?;
         text.push(b'\n');
-        text.extend_from_slice(&body);
+        text.extend_from_slice(body);
         Ok(text)
     }
 }
@@ -179,7 +202,8 @@ fn parse(bytes: &[u8]) -> Result<Ledger> {
     if body.len() as u64 != header.bytes {
         return Err(damaged(&format!("{} bytes of {} are there", body.len(), header.bytes)));
     }
-    if crc32fast::hash(body) != header.crc32 {
+    let summed = Header { crc32: 0, ..header.clone() }.before(body)?;
+    if crc32fast::hash(&summed) != header.crc32 {
         return Err(damaged("its checksum does not match"));
     }
     let outcomes: Vec<Outcome> =

@@ -47,7 +47,7 @@ pub struct TierStats {
 /// What reading every byte showed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Verification {
-    /// Segment files read.
+    /// Files read.
     pub files: usize,
     /// Frames that are as they were written.
     pub frames: usize,
@@ -219,10 +219,17 @@ impl Verification {
         }
     }
 
-    fn unreadable(&mut self, path: &Path, error: &Error) {
+    /// A file that is not the store's was read, and is as it was written; nothing where it is absent.
+    pub(crate) fn read(&mut self, path: &Path) {
         let Ok(file) = fs::metadata(path) else { return };
         self.files += 1;
         self.bytes += file.len();
+    }
+
+    /// A file cannot be read as a whole; nothing where it is absent.
+    pub(crate) fn unreadable(&mut self, path: &Path, error: &Error) {
+        let Ok(file) = fs::metadata(path) else { return };
+        self.read(path);
         let kind = match error.kind {
             Kind::Unsupported => FindingKind::Unsupported,
             Kind::NotFound => FindingKind::Unfinished,
@@ -233,14 +240,15 @@ impl Verification {
         self.findings.push(Finding { file, offset: 0, bytes, kind, what });
     }
 
-    fn set_aside(&mut self, folder: &Path) -> Result<()> {
+    /// Damaged files of a folder that a writer set aside.
+    pub(crate) fn set_aside(&mut self, folder: &Path) -> Result<()> {
         let entries = fs::read_dir(folder).map_err(|e| Error::io(folder, &e))?;
         let mut files: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
         files.retain(|path| path.extension().is_some_and(|e| e == "corrupt"));
         files.sort();
         for file in files {
             let bytes = fs::metadata(&file).map_or(0, |m| m.len());
-            let what = "set aside because its header is damaged".to_string();
+            let what = "set aside because it could not be read".to_string();
             let kind = FindingKind::SetAside;
             self.findings.push(Finding { file, offset: 0, bytes, kind, what });
         }
