@@ -137,9 +137,12 @@ impl<'a> Ours<'a> {
             let demand = &self.recording.guests[*g].demand;
             last(&demand.cpu_hours, lived.hours, 1)[0].is_some()
         };
-        let guests =
-            (0..self.recording.guests.len()).filter(running).map(|g| self.guest(lens, lived, g));
-        lens.outlook(nodes, guests.collect())
+        let (there, away): (Vec<usize>, Vec<usize>) =
+            (0..self.recording.guests.len()).partition(running);
+        let guests = there.into_iter().map(|g| self.guest(lens, lived, g)).collect();
+        let past = away.into_iter().map(|g| self.past(lived, g));
+        let gone: Vec<GuestHistory> = past.filter(GuestHistory::is_over).collect();
+        lens.outlook(nodes, guests, &gone)
     }
 
     fn node(&self, lens: &Lens, lived: &Lived, n: usize) -> (NodeOutlook, NodeHistory) {
@@ -173,25 +176,32 @@ impl<'a> Ours<'a> {
         (outlook, NodeHistory { cpu, memory, cpu_now, memory_now })
     }
 
+    /// What a guest used lately, and where.
+    fn past(&self, lived: &Lived, g: usize) -> GuestHistory {
+        let demand = &self.recording.guests[g].demand;
+        let cpu = last(&demand.cpu_hours, lived.hours, WINDOW).to_vec();
+        let memory = last(&demand.memory_hours, lived.hours, WINDOW).to_vec();
+        let newest = |hours: &[Option<f64>]| hours.last().copied().flatten().unwrap_or(0.0);
+        GuestHistory {
+            cpu_now: newest(&cpu),
+            memory_now: newest(&memory),
+            cpu,
+            memory,
+            host: last(&lived.past_hosts[g], lived.hours, WINDOW).to_vec(),
+            growth: (0.0, 0.0),
+        }
+    }
+
     fn guest(&self, lens: &Lens, lived: &Lived, g: usize) -> (GuestOutlook, GuestHistory) {
         let guest = &self.recording.guests[g];
         let (cpu_trend, mem_trend) = self.guests[g].clone();
-        let cpu = last(&guest.demand.cpu_hours, lived.hours, WINDOW).to_vec();
-        let memory = last(&guest.demand.memory_hours, lived.hours, WINDOW).to_vec();
-        let newest = |hours: &[Option<f64>]| hours.last().copied().flatten().unwrap_or(0.0);
-        let (cpu_now, memory_now) = (newest(&cpu), newest(&memory));
+        let growth =
+            (lens.growth(&cpu_trend) * guest.cores, lens.growth(&mem_trend) * guest.maxmem);
+        let past = GuestHistory { growth, ..self.past(lived, g) };
         let writes = &guest.demand.write_hours;
         let lately = last(writes, lived.hours.min(writes.len()), 24).iter().flatten();
         let (sum, count) = lately.fold((0.0, 0u32), |(s, n), x| (s + x, n + 1));
         let first = guest.demand.cpu_hours.iter().position(Option::is_some).unwrap_or(0);
-        let past = GuestHistory {
-            cpu,
-            memory,
-            host: last(&lived.past_hosts[g], lived.hours, WINDOW).to_vec(),
-            cpu_now,
-            memory_now,
-            growth: (lens.growth(&cpu_trend) * guest.cores, lens.growth(&mem_trend) * guest.maxmem),
-        };
         let moves = lived.moves.iter().filter(|m| m.vmid == guest.vmid).cloned().collect();
         let outlook = GuestOutlook {
             vmid: guest.vmid,
@@ -201,7 +211,7 @@ impl<'a> Ours<'a> {
             cores: Cores(guest.cores),
             maxmem: Bytes(guest.maxmem),
             load: Default::default(),
-            cpu_now: Cores(cpu_now),
+            cpu_now: Cores(past.cpu_now),
             write_bps: if count > 0 { sum / f64::from(count) } else { 0.0 },
             cpu_trend,
             mem_trend,

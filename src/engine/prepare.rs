@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::model::{
     Bytes, Cores, DAY, Fraction, GuestMetric, GuestStatus, HOUR, Inventory, Metric, Migration,
-    NodeMetric, UnixTime,
+    NodeMetric, UnixTime, Vmid,
 };
 use crate::outlook::{
     GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, hosts, in_units,
@@ -13,7 +13,7 @@ use crate::series::{LocalTime, Point};
 use crate::settings::PenaltyConfig;
 use crate::store::{self, Capacity, Detail, Fleet, GuestTrack, Placement, Reader, Resolution};
 use crate::trend::{Nature, in_parallel};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// History that daily and weekly profiles are made from, whatever the lookback.
 const PROFILE: i64 = 14 * DAY;
@@ -82,9 +82,15 @@ impl History {
         self.newest().guests.iter().filter(|g| g.present).collect()
     }
 
-    /// Guests that are or were there, in order of their numbers.
+    /// Guests that are or were there in the loaded time, in order of their numbers, each as last
+    /// seen.
     pub(super) fn known_tracks(&self) -> impl Iterator<Item = &GuestTrack> {
-        self.newest().guests.iter()
+        let newest_first = [&self.recent].into_iter().chain(self.coarse.iter().rev());
+        let mut known: BTreeMap<(Vmid, UnixTime), &GuestTrack> = BTreeMap::new();
+        for track in newest_first.flat_map(|fleet| &fleet.guests) {
+            known.entry(key(track)).or_insert(track);
+        }
+        known.into_values()
     }
 
     /// Whether the node was seen online last.
@@ -172,9 +178,13 @@ impl History {
     }
 }
 
+/// A guest and its incarnation.
+fn key(track: &GuestTrack) -> (Vmid, UnixTime) {
+    (track.vmid, track.since)
+}
+
 /// Where a fleet has this incarnation of a guest.
 fn place_of(fleet: &Fleet, track: &GuestTrack) -> Option<usize> {
-    let key = |g: &GuestTrack| (g.vmid, g.since);
     fleet.guests.binary_search_by_key(&key(track), key).ok()
 }
 
@@ -256,7 +266,8 @@ pub(super) fn outlook(
         history.guest_tracks().into_iter().filter_map(with_host).collect();
     let guests = in_parallel(&placed, |(track, host)| analysis.guest(track, *host, &index));
     let nodes = in_parallel(&names, |name| analysis.node(name, inventory));
-    lens.outlook(nodes, guests)
+    let gone: Vec<GuestHistory> = analysis.gone(&placed, &index).collect();
+    lens.outlook(nodes, guests, &gone)
 }
 
 struct Analysis<'a> {
@@ -319,28 +330,15 @@ impl Analysis<'_> {
     ) -> (GuestOutlook, GuestHistory) {
         let history = self.history;
         let found = history.find_guest(track);
-        let grid = history.grid();
-        let (placements, capacities) = history.past_of(track);
-        let (cores, maxmem) = newest(&capacities);
-        // What the guest takes on its host is what a move shifts; its own view is second best.
-        let on_host = found.current(GuestMetric::MemoryHost, history.now).is_some();
-        let memory = if on_host { GuestMetric::MemoryHost } else { GuestMetric::Memory };
+        let (cores, maxmem) = history.guest_size(track);
         let moves: Vec<Migration> =
             self.moves.iter().filter(|m| m.vmid == track.vmid).cloned().collect();
-        let (cpu_points, mem_points) = (found.points(GuestMetric::Cpu), found.points(memory));
-        let cpu_trend = self.lens.trend(&cpu_points, 1.0, Nature::Work, &[]);
-        let mem_trend = self.lens.trend(&mem_points, 1.0, Nature::Fill, &[]);
-        let (cpu, mem) = (hourly(&cpu_points, grid), hourly(&mem_points, grid));
-        let cpu_now = found.current(GuestMetric::Cpu, history.now).unwrap_or(0.0) * cores;
-        let past = GuestHistory {
-            cpu: in_units(&cpu, grid.0, &capacities, |c| c.maxcpu.map(|x| x.0)),
-            memory: in_units(&mem, grid.0, &capacities, |c| c.maxmem.map(|x| x.0)),
-            host: hosts(&placements, grid.0, grid.1, index),
-            cpu_now,
-            memory_now: found.current(memory, history.now).unwrap_or(0.0) * maxmem,
-            growth: (self.lens.growth(&cpu_trend) * cores, self.lens.growth(&mem_trend) * maxmem),
-        };
-        let writes = hourly(&found.points(GuestMetric::DiskWrite), grid);
+        let trend = |metric, nature| self.lens.trend(&found.points(metric), 1.0, nature, &[]);
+        let cpu_trend = trend(GuestMetric::Cpu, Nature::Work);
+        let mem_trend = trend(on_host(&found, history.now), Nature::Fill);
+        let growth = (self.lens.growth(&cpu_trend) * cores, self.lens.growth(&mem_trend) * maxmem);
+        let past = GuestHistory { growth, ..self.past(track, index) };
+        let writes = hourly(&found.points(GuestMetric::DiskWrite), history.grid());
         let lately = writes[writes.len().saturating_sub(24)..].iter().flatten();
         let (sum, count) = lately.fold((0.0, 0u32), |(s, n), x| (s + x, n + 1));
         let outlook = GuestOutlook {
@@ -351,14 +349,62 @@ impl Analysis<'_> {
             cores: Cores(cores),
             maxmem: Bytes(maxmem),
             load: Default::default(),
-            cpu_now: Cores(cpu_now),
+            cpu_now: Cores(past.cpu_now),
             write_bps: if count > 0 { sum / f64::from(count) } else { 0.0 },
             cpu_trend,
             mem_trend,
             moves,
-            history_hours: age_hours(&cpu_points, history.now),
+            history_hours: age_hours(&found.points(GuestMetric::Cpu), history.now),
         };
         (outlook, past)
+    }
+
+    /// What a guest used, and where.
+    fn past(&self, track: &GuestTrack, index: &BTreeMap<&str, usize>) -> GuestHistory {
+        let history = self.history;
+        let found = history.find_guest(track);
+        let grid = history.grid();
+        let (placements, capacities) = history.past_of(track);
+        let (cores, maxmem) = newest(&capacities);
+        let memory = on_host(&found, history.now);
+        let [cpu, mem] = [GuestMetric::Cpu, memory].map(|m| hourly(&found.points(m), grid));
+        let now = |metric| found.current(metric, history.now).unwrap_or(0.0);
+        GuestHistory {
+            cpu: in_units(&cpu, grid.0, &capacities, |c| c.maxcpu.map(|x| x.0)),
+            memory: in_units(&mem, grid.0, &capacities, |c| c.maxmem.map(|x| x.0)),
+            host: hosts(&placements, grid.0, grid.1, index),
+            cpu_now: now(GuestMetric::Cpu) * cores,
+            memory_now: now(memory) * maxmem,
+            growth: (0.0, 0.0),
+        }
+    }
+
+    /// Guests that were there and that nobody counts on any more: removed, gone to a node that is
+    /// not known, made templates, or stopped for long.
+    fn gone(
+        &self,
+        placed: &[(&GuestTrack, usize)],
+        index: &BTreeMap<&str, usize>,
+    ) -> impl Iterator<Item = GuestHistory> {
+        let there: BTreeSet<(Vmid, UnixTime)> = placed.iter().map(|(g, _)| key(g)).collect();
+        let present: BTreeSet<(Vmid, UnixTime)> =
+            self.history.guest_tracks().into_iter().map(key).collect();
+        let away = self.history.known_tracks().filter(move |g| !there.contains(&key(g)));
+        away.filter_map(move |track| {
+            let stopped = !track.template
+                && present.contains(&key(track))
+                && matches!(track.status, GuestStatus::Stopped | GuestStatus::Unknown);
+            let past = self.past(track, index);
+            (!stopped || past.is_over()).then_some(past)
+        })
+    }
+}
+
+/// What a guest takes on its host is what a move shifts; its own view is second best.
+fn on_host(found: &Found<'_, GuestMetric>, now: UnixTime) -> GuestMetric {
+    match found.current(GuestMetric::MemoryHost, now) {
+        Some(_) => GuestMetric::MemoryHost,
+        None => GuestMetric::Memory,
     }
 }
 

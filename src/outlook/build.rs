@@ -21,6 +21,15 @@ pub struct GuestHistory {
     pub growth: (f64, f64),
 }
 
+impl GuestHistory {
+    /// Whether nobody counts on a guest that does not run now: it did not run for longer than a
+    /// weekend.
+    pub fn is_over(&self) -> bool {
+        let lately = self.cpu.len().saturating_sub(IDLE_HOURS);
+        self.cpu[lately..].iter().all(Option::is_none)
+    }
+}
+
 /// Recorded hourly means of a node, like [`GuestHistory`].
 #[derive(Clone, Debug, Default)]
 pub struct NodeHistory {
@@ -74,6 +83,8 @@ pub struct Placed {
 /// real guests last for days: replays without it see a node's trouble only when it is over.
 const FADE_HOURS: f64 = 120.0;
 
+/// Hours after which a stopped guest is not expected back: a weekend and a night.
+const IDLE_HOURS: usize = 72;
 const DAY_HOURS: usize = 24;
 const WEEK_HOURS: usize = 168;
 /// Hours of the past that are looked at, however far ahead: all that is kept hourly. Two weeks of
@@ -84,9 +95,11 @@ const WINDOW: usize = 336;
 ///
 /// Every guest has its load of the same hour in a case, so guests that peak together do so here.
 /// Averaging hours of several days would hide the overload of guests that burst at odd times.
+/// `gone` are guests of before that nobody counts on any more: what they used is no node's own.
 /// O(entities x hours).
 pub fn build(
     guests: &[(usize, GuestHistory)],
+    gone: &[GuestHistory],
     nodes: &[NodeHistory],
     horizon_hours: usize,
     weights: Weights,
@@ -106,9 +119,9 @@ pub fn build(
         placed: Vec::new(),
         weights: case_weights(window, horizon_hours, weights),
     };
-    let cpu_rests = besides_guests(nodes.iter().map(|n| n.cpu.clone()), guests, |g| &g.cpu);
-    let memory_rests =
-        besides_guests(nodes.iter().map(|n| n.memory.clone()), guests, |g| &g.memory);
+    let all = || guests.iter().map(|(_, guest)| guest).chain(gone);
+    let cpu_rests = besides_guests(nodes.iter().map(|n| n.cpu.clone()), all(), |g| &g.cpu);
+    let memory_rests = besides_guests(nodes.iter().map(|n| n.memory.clone()), all(), |g| &g.memory);
     let rests = cpu_rests.into_iter().zip(memory_rests);
     for ((index, node), (cpu_rest, memory_rest)) in nodes.iter().enumerate().zip(rests) {
         let here: Vec<&GuestHistory> =
@@ -147,13 +160,13 @@ fn with_guests(
 }
 
 /// Recorded use of all nodes, each less that of the guests it had *then*.
-fn besides_guests(
+fn besides_guests<'a>(
     nodes: impl Iterator<Item = Vec<Option<f64>>>,
-    guests: &[(usize, GuestHistory)],
+    guests: impl Iterator<Item = &'a GuestHistory>,
     of: Series,
 ) -> Vec<Vec<Option<f64>>> {
     let mut rests: Vec<Vec<Option<f64>>> = nodes.collect();
-    for (_, guest) in guests {
+    for guest in guests {
         for (hour, (host, used)) in guest.host.iter().zip(of(guest)).enumerate() {
             let rest = host.and_then(|host| rests.get_mut(host)).and_then(|r| r.get_mut(hour));
             if let (Some(Some(rest)), Some(used)) = (rest, used) {
@@ -308,7 +321,7 @@ mod tests {
             memory_now: Some(3.0),
         };
         let nodes = [node(7.0, 2.0), node(2.0, 7.0)];
-        let expected = build(&[(1, guest)], &nodes, 168, ALL_WEEK);
+        let expected = build(&[(1, guest)], &[], &nodes, 168, ALL_WEEK);
         assert!(expected.bases.iter().all(|b| b.cpu[1..].iter().all(|x| (x - 2.0).abs() < 1e-9)));
         assert!(expected.guests[0].cpu.iter().all(|x| (x - 5.0).abs() < 1e-9));
         let near = |placed: &Placed, want: f64| {
@@ -316,6 +329,28 @@ mod tests {
         };
         assert!(near(&expected.placed[0], 2.0), "as if it had never been here");
         assert!(near(&expected.placed[1], 7.0), "as if it had always been here");
+    }
+
+    #[test]
+    fn what_gone_guests_used_is_not_the_nodes_own_load() {
+        // A guest of 5 cores was removed 96 hours ago, another was stopped 24 hours ago.
+        let until = |end: usize| {
+            let mut guest = steady(0, 168, 5.0).1;
+            guest.cpu[end..].fill(None);
+            guest
+        };
+        let (removed, stopped) = (until(72), until(144));
+        assert!(removed.is_over() && !stopped.is_over());
+        let used = |h: usize| 2.0 + if h < 72 { 5.0 } else { 0.0 };
+        let node = NodeHistory {
+            cpu: (0..168).map(|h| Some(used(h))).collect(),
+            memory: vec![Some(6.0); 168],
+            cpu_now: Some(2.0),
+            memory_now: Some(6.0),
+        };
+        let expected = build(&[], &[removed], &[node], 168, ALL_WEEK);
+        assert!(expected.bases[0].cpu.iter().all(|x| (x - 2.0).abs() < 1e-9));
+        assert!(expected.placed[0].cpu.iter().flatten().all(|x| (x - 2.0).abs() < 1e-9));
     }
 
     #[test]

@@ -65,11 +65,13 @@ impl Lens<'_> {
     }
 
     /// The outlook of a cluster: `nodes` by name and `guests` by number, their loads still empty,
-    /// each with its past. O(entities x hours).
+    /// each with its past. `gone` are guests of before that nobody counts on any more.
+    /// O(entities x hours).
     pub fn outlook(
         &self,
         nodes: Vec<(NodeOutlook, NodeHistory)>,
         guests: Vec<(GuestOutlook, GuestHistory)>,
+        gone: &[GuestHistory],
     ) -> Outlook {
         let (mut nodes, node_pasts): (Vec<NodeOutlook>, Vec<NodeHistory>) =
             nodes.into_iter().unzip();
@@ -82,7 +84,7 @@ impl Lens<'_> {
             week: blend.week,
             growth: self.config.trend_share.0,
         };
-        let expected = build(&pasts, &node_pasts, self.lookback() as usize, weights);
+        let expected = build(&pasts, gone, &node_pasts, self.lookback() as usize, weights);
         let guests = guests.into_iter().zip(expected.guests);
         let guests = guests.map(|(guest, load)| GuestOutlook { load, ..guest }).collect();
         for ((node, base), placed) in nodes.iter_mut().zip(expected.bases).zip(&expected.placed) {

@@ -112,7 +112,7 @@ impl Case {
             growth: self.config.trend_share.0,
         };
         let lookback = self.config.settings.analysis_lookback.hours().0 as usize;
-        let expected = build(&histories, &nodes, lookback, weights);
+        let expected = build(&histories, &[], &nodes, lookback, weights);
         let guests = self.guests.iter().enumerate().zip(expected.guests).map(|((i, g), load)| {
             GuestOutlook {
                 vmid: 100 + i as u32,
