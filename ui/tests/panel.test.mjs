@@ -28,7 +28,7 @@ after(async () => {
 beforeEach(async () => {
     await page?.close();
     Object.assign(api, { change: (path, reply) => reply, denied: false, calls: [] });
-    api.stored = { knobs: {}, expert: {} };
+    Object.assign(api, { engine, stored: { knobs: {}, expert: {} } });
 });
 
 const show = async (query, viewport) =>
@@ -43,12 +43,12 @@ const text = (selector) => page.locator(selector).first().innerText();
 test('the overview shows the advice, its confidence and the nodes with arrows', async () => {
     await overview();
     const card = await text('.foresight-card');
-    const [move] = engine.demo.recommendations;
+    const [move] = engine.advice.recommendations;
     for (const wanted of [String(move.vmid), move.source, move.target, 'Confidence', 'urgency']) {
         assert.ok(card.includes(wanted), `${wanted} in ${card}`);
     }
     assert.ok(card.includes(move.decision_explanation));
-    for (const node of engine.demo.nodes) {
+    for (const node of engine.advice.nodes) {
         assert.equal(
             await page.locator('.foresight-block .x-grid-row', { hasText: node.name }).count(),
             1,
@@ -73,7 +73,7 @@ test('a card opens and says why, with sparklines of source and target', async ()
     await page.locator('.foresight-spark path').nth(3).waitFor();
     assert.equal(await why.getAttribute('aria-expanded'), 'true');
     const evidence = await text('.foresight-evidence');
-    const [move] = engine.demo.recommendations;
+    const [move] = engine.advice.recommendations;
     for (const factor of move.trend_evidence.decision_factors) {
         assert.ok(evidence.includes(factor.factor), factor.factor);
     }
@@ -81,6 +81,35 @@ test('a card opens and says why, with sparklines of source and target', async ()
     await why.click();
     assert.ok(!(await page.locator('.foresight-evidence').first().isVisible()));
     calm();
+});
+
+test('a guest that moved before has the outcomes of its moves in its card', async () => {
+    const moved = new Engine('moved.json');
+    try {
+        api.engine = moved;
+        await overview();
+        const [move] = moved.advice.recommendations;
+        const told = moved.json(['outcomes', '--guest', String(move.vmid)]).outcomes;
+        assert.deepEqual(
+            told.map((o) => o.result),
+            ['no_effect', 'improved'],
+        );
+        assert.match(await text('.foresight-card'), /Migrated 2x/);
+        await page.getByRole('button', { name: 'Why this migration?' }).first().click();
+        const steps = page.locator('.foresight-timeline li');
+        await steps.nth(1).waitFor();
+        for (const [i, o] of told.entries()) {
+            const line = await steps.nth(i).innerText();
+            assert.ok(line.includes(`${o.source} → ${o.target}`), line);
+            assert.match(line, i ? /24h Improved/i : /5min .*1h .*24h No effect/is);
+        }
+        await tab(page, 'Outcomes');
+        const rows = page.locator('.x-grid-row:visible', { hasText: 'shop' });
+        await rows.nth(1).waitFor();
+        calm();
+    } finally {
+        moved.close();
+    }
 });
 
 test('the migrate button opens the dialog of Proxmox VE, prefilled, and starts nothing', async () => {
@@ -91,7 +120,7 @@ test('the migrate button opens the dialog of Proxmox VE, prefilled, and starts n
         .click();
     const dialog = page.locator('.x-window');
     await dialog.waitFor();
-    const [move] = engine.demo.recommendations;
+    const [move] = engine.advice.recommendations;
     await page.waitForFunction(
         (target) => document.querySelector('.x-window input[name=target]')?.value === target,
         move.target,

@@ -10,7 +10,9 @@ const out = process.argv[2] ?? join(here, '../../docs/screenshots');
 mkdirSync(out, { recursive: true });
 
 const engine = new Engine();
-const site = await serve(new Api(engine));
+const moved = new Engine('moved.json');
+const api = new Api(engine);
+const site = await serve(api);
 const { context, close } = await launch();
 
 // What to do before each picture, in this order.
@@ -19,6 +21,12 @@ const STEPS = {
     why: async (page) => {
         await page.getByRole('button', { name: 'Why this migration?' }).first().click();
         await page.locator('.foresight-spark path').nth(3).waitFor();
+    },
+    experience: async (page) => {
+        await page.getByRole('button', { name: 'Why this migration?' }).first().click();
+        const timeline = page.locator('.foresight-timeline').first();
+        await timeline.waitFor();
+        await timeline.scrollIntoViewIfNeeded();
     },
     trends: async (page) => {
         await tab(page, 'Trends');
@@ -43,6 +51,10 @@ const STEPS = {
     },
 };
 
+// What is shown of the cluster whose guest moved before.
+const MOVED = ['experience', 'outcomes'];
+const DEMO = Object.keys(STEPS).filter((name) => !MOVED.includes(name));
+
 async function shots(theme, suffix, viewport, names) {
     const page = await open(context, site.url, { theme }, viewport);
     for (const name of names) {
@@ -61,11 +73,15 @@ async function shots(theme, suffix, viewport, names) {
 const small = { width: 1280, height: 720 };
 const wide = { width: 1920, height: 1080 };
 try {
-    await shots('light', 'light', small, Object.keys(STEPS));
-    await shots('dark', 'dark', small, Object.keys(STEPS));
+    await shots('light', 'light', small, DEMO);
+    await shots('dark', 'dark', small, DEMO);
     await shots('light', 'wide', wide, ['overview', 'why', 'trends']);
+    api.engine = moved;
+    await shots('light', 'light', small, MOVED);
+    await shots('dark', 'dark', small, MOVED);
 } finally {
     await close();
     await site.close();
     engine.close();
+    moved.close();
 }

@@ -1,5 +1,5 @@
-// The API of a cluster, answered from the engine: every reply is the command line's JSON about the
-// demo cluster. Only what the engine does not know (permissions, tasks, PVE's resources) is made up.
+// The API of a cluster, answered from the engine: every reply is the command line's JSON about a simulated
+// cluster. Only what the engine does not know (permissions, tasks, PVE's resources) is made up.
 import { execFileSync } from 'node:child_process';
 import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -35,29 +35,38 @@ export function binary() {
     return found.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
 }
 
-// An engine with its own state directory, filled by the demo.
+// An engine with its own state directory, filled by the demo or from a scenario's file.
 export class Engine {
-    constructor() {
+    constructor(scenario) {
         this.bin = binary();
         this.dir = mkdtempSync(join(tmpdir(), 'foresight-ui-'));
         this.state = join(this.dir, 'state');
         this.cache = new Map();
-        this.demo = this.json(['demo', '--keep']);
-        this.now = this.demo.now;
+        if (scenario) {
+            const simulate = ['simulate', '--scenario', join(here, scenario)];
+            const input = this.run(simulate);
+            this.run(['append', '--jsonl'], { input });
+            this.advice = this.json(['recommend']);
+        } else {
+            this.advice = this.json(['demo', '--keep']);
+        }
+        this.now = this.advice.now;
+    }
+
+    run(args, options = {}) {
+        return execFileSync(this.bin, ['--state', this.state, ...args], {
+            encoding: 'utf8',
+            maxBuffer: 1 << 28,
+            stdio: ['pipe', 'pipe', 'pipe'],
+            ...options,
+        });
     }
 
     json(args) {
         const key = args.join(' ');
         if (!this.cache.has(key)) {
-            const all = ['--state', this.state, '--json', ...args];
-            if (this.now) {
-                all.unshift('--now', String(this.now));
-            }
-            const text = execFileSync(this.bin, all, {
-                encoding: 'utf8',
-                maxBuffer: 1 << 28,
-                stdio: ['ignore', 'pipe', 'pipe'],
-            });
+            const now = this.now ? ['--now', String(this.now)] : [];
+            const text = this.run([...now, '--json', ...args]);
             this.cache.set(key, JSON.parse(text));
         }
         return structuredClone(this.cache.get(key));
@@ -159,7 +168,7 @@ export class Api {
             case 'GET status':
                 return this.status();
             case 'GET recommendations':
-                return structuredClone(engine.demo);
+                return structuredClone(engine.advice);
             case 'GET trends/nodes':
                 return engine.json(['trend']).nodes;
             case 'GET trends/guests':

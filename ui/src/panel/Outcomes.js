@@ -36,7 +36,7 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                         flex: 1,
                         border: false,
                         title: gettext('Migrations'),
-                        plugins: ['bufferedrenderer'],
+                        plugins: [{ ptype: 'bufferedrenderer', variableRowHeight: true }],
                         viewConfig: { stripeRows: true },
                         store: {
                             fields: [
@@ -101,11 +101,9 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                                 text: gettext('Summary'),
                                 dataIndex: 'summary',
                                 flex: 1,
-                                minWidth: 200,
-                                renderer: (text, meta) => {
-                                    meta.tdAttr = `data-qtip="${u.encode(u.encode(text))}"`;
-                                    return u.encode(text);
-                                },
+                                minWidth: 170,
+                                cellWrap: true,
+                                renderer: (text) => u.encode(text),
                             },
                         ],
                     },
