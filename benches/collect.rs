@@ -1,10 +1,13 @@
-//! Cost of a collector run without the store: read and parse the live part, make rates.
+//! Cost of a collector run: its parts, and the whole of it with and without migrations to take note of.
 //!
 //! The bar for 2,000 guests is 100 ms of CPU for the whole run.
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)] // a bench speaks and fails loudly
 
-use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use pve_foresight::collect::{Counters, guest_history, identify, inventory, live, parse, rates};
+use pve_foresight::engine::Engine;
+use pve_foresight::model::Tick;
+use pve_foresight::simulate::{PveVersion, Scenario, Simulation, TreeWriter};
 use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
@@ -115,6 +118,57 @@ fn collect(c: &mut Criterion) {
     group.finish();
 }
 
+fn copied(from: &Path) -> TempDir {
+    let to = tempfile::tempdir().unwrap();
+    let mut folders = vec![from.to_path_buf()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let copy = to.path().join(path.strip_prefix(from).unwrap());
+            if path.is_dir() {
+                fs::create_dir_all(&copy).unwrap();
+                folders.push(path);
+            } else {
+                fs::copy(&path, &copy).unwrap();
+            }
+        }
+    }
+    to
+}
+
+/// The whole run over 14 days of history of 2,000 guests on 32 nodes, when so many guests moved
+/// since the last one: what was advised before the moves is computed then.
+fn whole(c: &mut Criterion) {
+    let mut group = c.benchmark_group("collect whole");
+    group.sample_size(10);
+    let mut simulation =
+        Simulation::new(&Scenario { interval: 3600, ..Scenario::fleet(32, 2_000, 3, NOW) })
+            .unwrap();
+    let state = tempfile::tempdir().unwrap();
+    let ticks: Vec<Tick> = (0..14 * 24 - 2).map(|_| simulation.next().unwrap()).collect();
+    Engine::new(state.path()).append(&ticks).unwrap();
+    for moves in [0, 1, 20] {
+        let mut simulation = simulation.clone();
+        let last = ticks.last().unwrap();
+        for guest in last.guests.iter().filter(|g| g.node == "pve1").take(moves) {
+            simulation.migrate(guest.vmid, "pve9").unwrap();
+        }
+        let tick = simulation.next().unwrap();
+        let root = tempfile::tempdir().unwrap();
+        let mut tree = TreeWriter::new(root.path(), PveVersion::V9).unwrap();
+        tree.write(&tick, &simulation.inventory()).unwrap();
+        group.bench_function(BenchmarkId::new("moves", moves), |b| {
+            let fresh = || (copied(state.path()), tempfile::tempdir().unwrap());
+            let collect = |(state, run): &mut (TempDir, TempDir)| {
+                let engine = Engine::new(state.path());
+                black_box(engine.collect(root.path(), run.path(), Some(tick.ts)).unwrap())
+            };
+            b.iter_batched_ref(fresh, collect, BatchSize::PerIteration);
+        });
+    }
+    group.finish();
+}
+
 /// A guest's RRD file in the layout of PVE 9, all values known: 17 sources, 8 archives.
 fn rrd_file() -> Vec<u8> {
     let sources = "maxcpu cpu maxmem mem maxdisk disk netin netout diskread diskwrite memhost pressurecpusome pressurecpufull pressureiosome pressureiofull pressurememorysome pressurememoryfull";
@@ -155,5 +209,5 @@ fn history(c: &mut Criterion) {
     });
 }
 
-criterion_group!(benches, collect, history);
+criterion_group!(benches, collect, whole, history);
 criterion_main!(benches);
