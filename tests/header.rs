@@ -4,6 +4,9 @@
 // Clippy lets `#[test]` functions panic but not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod generated_support;
+
+use generated_support::agrees;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,16 +26,7 @@ fn generated() -> String {
 
 #[test]
 fn the_header_is_current() {
-    let (file, wanted) = (root().join("include/pve_foresight.h"), generated());
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, &wanted).unwrap();
-    }
-    let found = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(
-        found == wanted,
-        "include/pve_foresight.h is stale: run UPDATE=1 cargo test and review the diff"
-    );
+    agrees("include/pve_foresight.h", &generated());
 }
 
 /// Functions that the header declares.

@@ -8,20 +8,13 @@
 #[path = "../src/bin/pve-foresight/args.rs"]
 mod args;
 
+mod generated_support;
+
 use clap::{Command, CommandFactory};
 use clap_mangen::Man;
+use generated_support::agrees;
 use std::fmt::Write;
 use std::path::Path;
-
-fn agrees(path: &str, wanted: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, wanted).unwrap();
-    }
-    let found = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(found == wanted, "{path} is stale: run `make header` and review the diff");
-}
 
 /// The parser with everything filled in.
 fn command() -> Command {

@@ -3,18 +3,10 @@
 // Clippy lets `#[test]` functions panic but not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use pve_foresight::settings::{Key, Knob, Table, markdown, parse, schema};
-use std::path::Path;
+mod generated_support;
 
-fn agrees(path: &str, wanted: &str) {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, wanted).unwrap();
-    }
-    let found = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(found == wanted, "{path} is stale: run UPDATE=1 cargo test and review the diff");
-}
+use generated_support::agrees;
+use pve_foresight::settings::{Key, Knob, Table, markdown, parse, schema};
 
 #[test]
 fn share_settings_json_is_current() {

@@ -14,6 +14,7 @@ use PVE::Foresight::Settings;
 
 use PVE::API2::Foresight::Backfill;
 use PVE::API2::Foresight::Backtest;
+use PVE::API2::Foresight::Index;
 use PVE::API2::Foresight::MigrationSettings;
 use PVE::API2::Foresight::Outcomes;
 use PVE::API2::Foresight::PenaltyConfig;
@@ -34,25 +35,9 @@ my %SUBTREES = (
 
 __PACKAGE__->register_method({ subclass => $SUBTREES{$_}, path => $_ }) for sort keys %SUBTREES;
 
-__PACKAGE__->register_method({
-    name => 'index',
-    path => '',
-    method => 'GET',
-    description => "Index of the trend-based migration advice.",
-    permissions => { user => 'all' },
-    parameters => { additionalProperties => 0, properties => {} },
-    returns => {
-        type => 'array',
-        items => {
-            type => 'object',
-            properties => { name => { type => 'string', description => "Name of the entry." } },
-        },
-        links => [{ rel => 'child', href => "{name}" }],
-    },
-    code => sub ($param) {
-        return [map { +{ name => $_ } } sort('status', keys %SUBTREES)];
-    },
-});
+__PACKAGE__->register_method(
+    PVE::API2::Foresight::Index::method("Index of the trend-based migration advice.", sort('status', keys %SUBTREES)),
+);
 
 __PACKAGE__->register_method({
     name => 'status',

@@ -13,6 +13,8 @@ use PVE::Foresight::Reply;
 use PVE::Foresight::Rights;
 use PVE::Foresight::Settings;
 
+use PVE::API2::Foresight::Index;
+
 use base qw(PVE::RESTHandler);
 
 my %LOOKBACK = (
@@ -65,25 +67,9 @@ my sub detail($param, $which, %whose) {
     };
 }
 
-__PACKAGE__->register_method({
-    name => 'index',
-    path => '',
-    method => 'GET',
-    description => "Index of the trends.",
-    permissions => { user => 'all' },
-    parameters => { additionalProperties => 0, properties => {} },
-    returns => {
-        type => 'array',
-        items => {
-            type => 'object',
-            properties => { name => { type => 'string', description => "Name of the entry." } },
-        },
-        links => [{ rel => 'child', href => "{name}" }],
-    },
-    code => sub ($param) {
-        return [{ name => 'guests' }, { name => 'nodes' }];
-    },
-});
+__PACKAGE__->register_method(
+    PVE::API2::Foresight::Index::method("Index of the trends.", 'guests', 'nodes'),
+);
 
 __PACKAGE__->register_method({
     name => 'nodes',
