@@ -383,9 +383,7 @@ impl<'a> Study<'a> {
         for (time, span, i) in due {
             let history = match before.take() {
                 Some((of, history)) if of == time => history,
-                _ => {
-                    History::load(self.reader, time.saturating_sub(1), LOOKBACK, GuestMetric::ALL)?
-                }
+                _ => History::load(self.reader, time.saturating_sub(1), LOOKBACK, &[])?,
             };
             let fleets = match after.take() {
                 Some((of, same, fleets)) if (of, same) == (time, span) => fleets,
