@@ -10,7 +10,7 @@
 use super::record::Outcome;
 use crate::error::{Error, Kind, Result, Warning};
 use crate::model::UnixTime;
-use crate::store::Writer;
+use crate::store::{Writer, intact};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -179,7 +179,7 @@ fn parse(bytes: &[u8]) -> Result<Ledger> {
     if body.len() as u64 != header.bytes {
         return Err(damaged(&format!("{} bytes of {} are there", body.len(), header.bytes)));
     }
-    if crc32fast::hash(body) != header.crc32 {
+    if !intact(body, header.crc32) {
         return Err(damaged("its checksum does not match"));
     }
     let outcomes: Vec<Outcome> =
