@@ -10,7 +10,7 @@
 use super::record::Outcome;
 use crate::error::{Error, Kind, Result, Warning};
 use crate::model::UnixTime;
-use crate::store::{Verification, Writer};
+use crate::store::{Verification, Writer, intact};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
@@ -203,7 +203,7 @@ fn parse(bytes: &[u8]) -> Result<Ledger> {
         return Err(damaged(&format!("{} bytes of {} are there", body.len(), header.bytes)));
     }
     let summed = Header { crc32: 0, ..header.clone() }.before(body)?;
-    if crc32fast::hash(&summed) != header.crc32 {
+    if !intact(&summed, header.crc32) {
         return Err(damaged("its checksum does not match"));
     }
     let outcomes: Vec<Outcome> =

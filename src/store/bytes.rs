@@ -1,5 +1,20 @@
 //! Little-endian bytes in and out; reading never goes past the end and never trusts a length.
 
+/// Whether bytes match the CRC-32 that was written beside them.
+#[cfg(not(fuzzing))]
+pub(crate) fn intact(bytes: &[u8], crc: u32) -> bool {
+    crc32fast::hash(bytes) == crc
+}
+
+/// For the fuzzer, which cannot guess a checksum and would never come behind one: any matches, except 0 for damage.
+#[cfg(fuzzing)]
+pub(crate) fn intact(bytes: &[u8], crc: u32) -> bool {
+    crc != 0 || bytes.is_empty()
+}
+
+#[cfg(all(fuzzing, not(debug_assertions)))]
+compile_error!("`--cfg fuzzing` takes the checks of the store away: it is for cargo-fuzz alone");
+
 /// Reads from a slice, front to back; `None` where the data ends or makes no sense.
 pub(super) struct Cursor<'a> {
     rest: &'a [u8],
@@ -146,6 +161,15 @@ mod tests {
             prop_assert_eq!(cursor.text(), Some(text.as_str()));
             prop_assert_eq!(cursor.left(), 0);
         }
+    }
+
+    #[test]
+    fn other_bytes_or_another_checksum_do_not_match() {
+        let crc = crc32fast::hash(b"123456789");
+        assert_eq!(crc, 0xcbf4_3926, "the check value of CRC-32");
+        assert!(intact(b"123456789", crc));
+        assert!(!intact(b"123456788", crc));
+        assert!(!intact(b"123456789", !crc));
     }
 
     #[test]

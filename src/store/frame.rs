@@ -1,6 +1,6 @@
 //! Frames: how a segment file is cut into pieces that are whole or not there.
 
-use super::bytes::{Cursor, Put};
+use super::bytes::{Cursor, Put, intact};
 use super::spare;
 use crate::model::UnixTime;
 
@@ -64,7 +64,7 @@ impl Head {
             roster: cursor.u32()?,
             meta_crc: cursor.u32()?,
         };
-        (cursor.u32()? == crc32fast::hash(&bytes[..HEAD - 4])).then_some(head)
+        intact(&bytes[..HEAD - 4], cursor.u32()?).then_some(head)
     }
 }
 

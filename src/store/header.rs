@@ -1,6 +1,6 @@
 //! The head of a segment file: which tier, from when, and what its columns mean.
 
-use super::bytes::{Cursor, Put};
+use super::bytes::{Cursor, Put, intact};
 use super::scale::{MISSING, Scale, Stored, scales};
 use super::tier::Tier;
 use crate::error::{Error, Kind, Result};
@@ -204,8 +204,8 @@ pub(super) fn parse(file: &[u8]) -> Result<Header> {
     let len = usize::try_from(len).unwrap_or(usize::MAX);
     let body = fixed.take(len);
     let crc = fixed.u32();
-    let intact = matches!((body, crc), (Some(_), Some(crc))
-        if len <= MAX_LEN && crc == crc32fast::hash(&file[..FIXED + len]));
+    let whole = matches!((body, crc), (Some(_), Some(crc))
+        if len <= MAX_LEN && intact(&file[..FIXED + len], crc));
     if version > VERSION {
         // A flipped bit must not pass for a newer version, unless that moved its checksum.
         let message = format!(
@@ -214,7 +214,7 @@ pub(super) fn parse(file: &[u8]) -> Result<Header> {
         );
         return Err(Error::new(Kind::Unsupported, message));
     }
-    if !intact || version == 0 {
+    if !whole || version == 0 {
         return Err(corrupt("wrong checksum or length"));
     }
     let mut body = Cursor::new(body.unwrap_or_default());

@@ -35,6 +35,7 @@ mod tier;
 mod tracker;
 mod writer;
 
+pub(crate) use bytes::intact;
 pub use fleet::{Capacity, Fleet, GuestTrack, NodeTrack, Placement};
 pub use history::{History, HistoryRow, State};
 pub use inspect::{Finding, FindingKind, Overview, Stats, TierStats, Verification};

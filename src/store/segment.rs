@@ -1,5 +1,6 @@
 //! Reading a segment file: its rows, each with its roster, and what is damaged.
 
+use super::bytes::intact;
 use super::frame::{FrameKind, HEAD, Head};
 use super::header::{Group, Header};
 use super::roster::Roster;
@@ -157,7 +158,7 @@ impl Segment {
     /// The bytes of a block, once they match their checksum.
     pub(super) fn block<'a>(&'a self, block: &Block, buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
         let bytes = self.source.get(block.offset, block.len, buffer)?;
-        (crc32fast::hash(bytes) == block.crc).then_some(bytes)
+        intact(bytes, block.crc).then_some(bytes)
     }
 
     /// Block `number` of a group in a row, read through `buffer`, and where its columns are.

@@ -1,5 +1,6 @@
 //! Many rows side by side: columns of files turned into series of codes when they are needed.
 
+use super::bytes::intact;
 use super::header::{Found, Group, Statistic};
 use super::row::{BLOCK, Block, Layout};
 use super::scale::{MISSING, Scale};
@@ -47,13 +48,13 @@ impl Sheet {
     pub(super) fn push(&mut self, position: usize, segment: &Arc<Segment>, row: &Row, map: Map) {
         let all = row.meta.blocks(self.group);
         let places = row.meta.places[self.group as usize];
-        let intact = |(number, block): (usize, &Block)| {
+        let layout = |(number, block): (usize, &Block)| {
             let bytes = segment.in_memory(block)?;
-            let intact = crc32fast::hash(bytes) == block.crc;
-            let layout = intact.then(|| segment.layout(bytes, self.group, places, number))??;
+            let layout = intact(bytes, block.crc)
+                .then(|| segment.layout(bytes, self.group, places, number))??;
             Some((*block, layout))
         };
-        let blocks: Vec<_> = all.iter().enumerate().map(intact).collect();
+        let blocks: Vec<_> = all.iter().enumerate().map(layout).collect();
         let lost = all.iter().zip(&blocks).filter(|(_, intact)| intact.is_none());
         self.damage.extend(lost.map(|(block, _)| Damage::of(block).warning(&segment.path)));
         let segment = Arc::clone(segment);

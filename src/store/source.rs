@@ -1,5 +1,6 @@
 //! The bytes of a segment file, and the way through them from frame to frame.
 
+use super::bytes::intact;
 use super::frame::{self, FrameKind, HEAD, Head};
 use super::header::{self, Header};
 use super::spare;
@@ -163,7 +164,7 @@ impl Source {
                 let near = start.get(HEAD..HEAD + len);
                 let meta = near.or_else(|| self.get(at + HEAD as u64, len, &mut large));
                 let meta = meta.unwrap_or_default();
-                match crc32fast::hash(meta) == head.meta_crc {
+                match intact(meta, head.meta_crc) {
                     true if mended => see(at, Seen::Frame(head, Meta::Mended(meta))),
                     true => see(at, Seen::Frame(head, Meta::Intact(meta))),
                     false => match self.mend(at, &head, meta) {

@@ -4,7 +4,7 @@
 //! part enough to rebuild any one damaged stretch of it: a checksum for every piece of the meta
 //! part, one piece that is the exclusive or of all of them, and a copy of the frame's head.
 
-use super::bytes::{Cursor, Put};
+use super::bytes::{Cursor, Put, intact};
 use super::frame::{FrameKind, HEAD, Head, MAGIC};
 
 /// Pieces of a large roster.
@@ -44,7 +44,7 @@ pub(super) fn is_intact(head: &Head, spare: &[u8]) -> bool {
         return false;
     };
     let Some((pieces, crc)) = pieces.split_last_chunk::<4>() else { return false };
-    crc32fast::hash(pieces) == u32::from_le_bytes(*crc) && copied(copy) == Some(*head)
+    intact(pieces, u32::from_le_bytes(*crc)) && copied(copy) == Some(*head)
 }
 
 /// The meta part that `damaged` was, where only one piece of it is damaged.
@@ -54,7 +54,7 @@ pub(super) fn mend(head: &Head, damaged: &[u8], spare: &[u8]) -> Option<Vec<u8>>
     let mut meta = damaged.to_vec();
     let mut wrong = None;
     for (number, part) in damaged.chunks(piece).enumerate() {
-        if cursor.u32()? != crc32fast::hash(part) {
+        if !intact(part, cursor.u32()?) {
             if wrong.is_some() {
                 return None;
             }
@@ -68,7 +68,7 @@ pub(super) fn mend(head: &Head, damaged: &[u8], spare: &[u8]) -> Option<Vec<u8>>
     let place = meta.get_mut(from..)?;
     let len = place.len().min(piece);
     place[..len].copy_from_slice(&rebuilt[..len]);
-    (crc32fast::hash(&meta) == head.meta_crc).then_some(meta)
+    intact(&meta, head.meta_crc).then_some(meta)
 }
 
 /// The head of a roster frame that was lost, where `bytes` are that whole frame.
