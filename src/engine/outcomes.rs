@@ -8,9 +8,7 @@ use super::{Engine, RecommendRequest, local_time};
 use crate::api::{GuestOutcomes, OutcomeEntry, OutcomesReply, RecommendReply};
 use crate::collect::inventory;
 use crate::error::{Error, Kind, Result};
-use crate::model::{
-    DAY, GuestMetric, HOUR, Inventory, Metric, Migration, NodeMetric, UnixTime, Vmid,
-};
+use crate::model::{DAY, GuestMetric, HOUR, Inventory, Migration, NodeMetric, UnixTime, Vmid};
 use crate::outcome::{
     Advice, Experience, GuestRecord, Ledger, Limits, NodeRecord, Outcome, Scene, Span, Tally,
     Verdict, calculate_outcome_accuracy, calibration, judge,
