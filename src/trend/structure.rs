@@ -141,22 +141,22 @@ fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> 
         return Vec::new();
     }
     let given = known.len();
-    let memory = |found: &Found| {
+    let memory = |ground: &Ground<'_>, found: &Found| {
         let fitted = (2 + found.models[found.models.len() - 1].terms.len()) as f64;
-        long_run(&found.residual, &bins.key, fitted, seasonal)
+        long_run(&ground.residual(found), &bins.key, fitted, seasonal)
     };
     let mut ground = Ground::of(t, &x, &bins.key, 0.0, rules);
-    let phi = memory(&ground.search(true, &known, FIRST_LOOK)).lag_one;
+    let phi = memory(&ground, &ground.search(true, &known, FIRST_LOOK)).lag_one;
     if phi > WHITE {
         ground = Ground::of(t, &x, &bins.key, phi.min(LONGEST), rules);
     }
     let mut line = ground.search(true, &known, FIRST_LOOK);
-    let mut n_eff = n as f64 / memory(&line).inflation();
+    let mut n_eff = n as f64 / memory(&ground, &line).inflation();
     let worth = |m: &Model| score(m, given, n as f64, n_eff);
     let plain = worth(&line.models[0]);
     if line.models.iter().skip(1).any(|m| worth(m) < plain + HOPE) {
         line = ground.search(true, &known, TERMS);
-        n_eff = n as f64 / memory(&line).inflation();
+        n_eff = n as f64 / memory(&ground, &line).inflation();
     }
     let score = |m: &Model| score(m, given, n as f64, n_eff);
     let least =
