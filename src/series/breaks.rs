@@ -1,5 +1,6 @@
 //! Level shifts and slope breaks by greedy forward selection.
 
+use super::Buffer;
 use super::stats::dot;
 
 /// A term of a piecewise linear model, at a time in days.
@@ -40,7 +41,7 @@ pub struct Search {
 }
 
 /// A column of a model: constant, t, or a term at a row.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 enum Column {
     One,
     Time,
@@ -59,22 +60,23 @@ enum Column {
 struct Rows<'a> {
     t: &'a [f64],
     /// Weight of a row in itself.
-    own: Vec<f64>,
+    own: Buffer,
     /// L 1 and L t.
-    one: Vec<f64>,
-    time: Vec<f64>,
+    one: Buffer,
+    time: Buffer,
     /// Sums over the rows below of one², one time and time².
-    one_one: Vec<f64>,
-    one_time: Vec<f64>,
-    time_time: Vec<f64>,
+    one_one: Buffer,
+    one_time: Buffer,
+    time_time: Buffer,
 }
 
 impl<'a> Rows<'a> {
     /// The rows at the times `t` in the slots `keys`, and `x` whitened.
-    fn of(t: &'a [f64], x: &[f64], keys: &[i64], phi: f64) -> (Self, Vec<f64>) {
+    fn of(t: &'a [f64], x: &[f64], keys: &[i64], phi: f64) -> (Self, Buffer) {
         let n = t.len();
-        let (mut own, mut one, mut time) = (vec![1.0; n], vec![1.0; n], t.to_vec());
-        let mut y = x.to_vec();
+        let (mut own, mut one, mut time) =
+            (Buffer::filled(n, 1.0), Buffer::filled(n, 1.0), Buffer::of(t));
+        let mut y = Buffer::of(x);
         if phi > 0.0 {
             let row = |gap: i64| {
                 let far = phi.powi(gap.clamp(1, 1_000) as i32);
@@ -91,22 +93,22 @@ impl<'a> Rows<'a> {
                 y[j] = here * x[j] - before * x[j - 1];
             }
         }
-        let below = |a: &[f64], b: &[f64]| {
-            let mut sums = vec![0.0; n];
-            for i in (1..n).rev() {
-                sums[i - 1] = sums[i] + a[i] * b[i];
-            }
-            sums
-        };
-        let sums = [below(&one, &one), below(&one, &time), below(&time, &time)];
-        let [one_one, one_time, time_time] = sums;
+        let (mut one_one, mut one_time, mut time_time) =
+            (Buffer::filled(n, 0.0), Buffer::filled(n, 0.0), Buffer::filled(n, 0.0));
+        let (mut oo, mut ot, mut tt) = (0.0, 0.0, 0.0);
+        for i in (0..n).rev() {
+            (one_one[i], one_time[i], time_time[i]) = (oo, ot, tt);
+            oo += one[i] * one[i];
+            ot += one[i] * time[i];
+            tt += time[i] * time[i];
+        }
         (Self { t, own, one, time, one_one, one_time, time_time }, y)
     }
 
     /// Products of all steps, then all hinges, with the whitened `y`.
-    fn products(&self, y: &[f64]) -> Vec<f64> {
+    fn products(&self, y: &[f64]) -> Buffer {
         let n = self.t.len();
-        let mut products = vec![0.0; 2 * n];
+        let mut products = Buffer::filled(2 * n, 0.0);
         let (steps, hinges) = products.split_at_mut(n);
         let (mut ones, mut times) = (0.0, 0.0);
         for i in (0..n).rev() {
@@ -177,7 +179,7 @@ impl<'a> Rows<'a> {
 
 /// A model on its way: an orthonormal basis of its columns, known by its products with all candidates.
 /// Adding a column costs a few operations a candidate, whatever the columns.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 struct Path {
     columns: Vec<Column>,
     /// Each column in the basis, one after the other: its products with the basis before it, its length beyond.
@@ -185,11 +187,11 @@ struct Path {
     /// Product of the series with each column of the basis.
     shares: Vec<f64>,
     /// Products of the candidates with each column of the basis, one column after the other.
-    parts: Vec<f64>,
+    parts: Buffer,
     /// Products of the candidates with the residual.
-    products: Vec<f64>,
+    products: Buffer,
     /// Squared length of each candidate's part that the basis does not explain; infinite where none may be.
-    free: Vec<f64>,
+    free: Buffer,
     rss: f64,
 }
 
@@ -225,7 +227,8 @@ impl Path {
         for (part, q) in products.iter().zip(known.chunks_exact(size)) {
             new.iter_mut().zip(q).for_each(|(p, q)| *p -= part * q);
         }
-        for ((p, free), product) in new.iter_mut().zip(&mut self.free).zip(&mut self.products) {
+        let candidates = self.free.iter_mut().zip(self.products.iter_mut());
+        for (p, (free, product)) in new.iter_mut().zip(candidates) {
             *p *= shrink;
             *free -= *p * *p;
             *product -= share * *p;
@@ -283,6 +286,7 @@ pub struct Model {
 }
 
 /// A greedy path: models with more and more terms.
+#[derive(Debug)]
 pub struct Found {
     /// Models in the order found, the given one first.
     pub models: Vec<Model>,
@@ -294,7 +298,7 @@ pub struct Ground<'a> {
     rules: Search,
     rows: Rows<'a>,
     /// The whitened series.
-    y: Vec<f64>,
+    y: Buffer,
     /// Fitted with a constant, and with a line.
     level: Path,
     line: Path,
@@ -309,7 +313,7 @@ impl<'a> Ground<'a> {
         let (from, to) = (t.first().map_or(0.0, |t| t + rules.apart), last - rules.apart);
         let (rows, y) = Rows::of(t, x, keys, phi);
         let bendable = t.partition_point(|t| *t <= rules.last_hinge);
-        let mut free = vec![f64::INFINITY; 2 * n];
+        let mut free = Buffer::filled(2 * n, f64::INFINITY);
         for i in 1..n {
             if (from..=to).contains(&(0.5 * (t[i - 1] + t[i]))) {
                 free[i] = rows.length(i);
@@ -322,7 +326,7 @@ impl<'a> Ground<'a> {
             columns: Vec::new(),
             triangle: Vec::new(),
             shares: Vec::new(),
-            parts: Vec::new(),
+            parts: Buffer::with_capacity((2 + rules.terms) * 2 * n),
             products: rows.products(&y),
             free,
             rss: dot(&y, &y),
@@ -363,7 +367,7 @@ impl<'a> Ground<'a> {
     }
 
     /// What the richest model that was found leaves of the whitened series.
-    pub fn residual(&self, found: &Found) -> Vec<f64> {
+    pub fn residual(&self, found: &Found) -> Buffer {
         let mut residual = self.y.clone();
         let Rows { t, own, one, time, .. } = &self.rows;
         for (column, b) in found.path.columns.iter().zip(found.path.coefficients()) {
@@ -503,11 +507,7 @@ mod tests {
         let t: Vec<f64> = keys.iter().map(|k| (*k as f64 - 69.0) / 24.0).collect();
         let x: Vec<f64> = keys.iter().map(|i| ((i * i * 7) % 31) as f64).collect();
         let rules = Search { terms: 3, apart: 0.2, last_hinge: -0.5 };
-        let white = Whitening::of(&keys, 0.7);
-        let whitened = |mut x: Vec<f64>| {
-            white.apply(&mut x);
-            x
-        };
+        let whitened = |x: Vec<f64>| Rows::of(&t, &x, &keys, 0.7).1.to_vec();
         let found = Ground::of(&t, &x, &keys, 0.7, rules).search(true, &[], 3);
         assert_eq!(found.models.len(), 4);
         let y = whitened(x);
