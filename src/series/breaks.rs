@@ -1,5 +1,6 @@
 //! Level shifts and slope breaks by greedy forward selection.
 
+use super::Buffer;
 use super::stats::dot;
 
 /// A term of a piecewise linear model, at a time in days.
@@ -39,32 +40,43 @@ pub struct Search {
     pub terms: usize,
 }
 
-/// Residual of a model and the orthonormal basis of its columns, with what the gain of every
-/// candidate needs.
-#[derive(Clone)]
-struct Path {
-    residual: Vec<f64>,
-    /// One column after the other.
-    basis: Vec<f64>,
-    /// Squared length of each candidate's part that the basis does not explain: steps, hinges.
-    free: [Vec<f64>; 2],
-    /// Whether there may be a term between a row and the one before it.
-    open: Vec<bool>,
+/// A column of a model: constant, t, or a term at a row.
+#[derive(Clone, Copy, Debug)]
+enum Column {
+    One,
+    Time,
+    Step(usize),
+    Hinge(usize),
 }
 
-/// Turns noise that remembers into noise that does not: row j of L is
+/// The rows of the whitened constant and of whitened t, and what products of columns are made of.
+///
+/// Whitening turns noise that remembers into noise that does not: row j of L is
 /// (x_j - phi^g x_{j-1}) / sqrt(1 - phi^2g) for a distance of g slots, so that the variance stays
 /// (Prais & Winsten 1954). Shifts are sharp and slow wander is not: this tells them apart.
-struct Whitening {
-    /// Weight of a row, and of the row before it.
-    own: Vec<f64>,
-    before: Vec<f64>,
+///
+/// L times a step at row i is `own` there and `one` below; L times a hinge at row i is `time` - t_i `one` below
+/// and nothing there. So all products of two columns are sums over the rows below the later one.
+struct Rows<'a> {
+    t: &'a [f64],
+    /// Weight of a row in itself.
+    own: Buffer,
+    /// L 1 and L t.
+    one: Buffer,
+    time: Buffer,
+    /// Sums over the rows below of one², one time and time².
+    one_one: Buffer,
+    one_time: Buffer,
+    time_time: Buffer,
 }
 
-impl Whitening {
-    fn of(keys: &[i64], phi: f64) -> Self {
-        let n = keys.len();
-        let (mut own, mut before) = (vec![1.0; n], vec![0.0; n]);
+impl<'a> Rows<'a> {
+    /// The rows at the times `t` in the slots `keys`, and `x` whitened.
+    fn of(t: &'a [f64], x: &[f64], keys: &[i64], phi: f64) -> (Self, Buffer) {
+        let n = t.len();
+        let (mut own, mut one, mut time) =
+            (Buffer::filled(n, 1.0), Buffer::filled(n, 1.0), Buffer::of(t));
+        let mut y = Buffer::of(x);
         if phi > 0.0 {
             let row = |gap: i64| {
                 let far = phi.powi(gap.clamp(1, 1_000) as i32);
@@ -74,94 +86,191 @@ impl Whitening {
             let next = row(1);
             for j in 1..n {
                 let gap = keys[j] - keys[j - 1];
-                (own[j], before[j]) = if gap == 1 { next } else { row(gap) };
+                let (here, before) = if gap == 1 { next } else { row(gap) };
+                own[j] = here;
+                one[j] = here - before;
+                time[j] = here * t[j] - before * t[j - 1];
+                y[j] = here * x[j] - before * x[j - 1];
             }
         }
-        Self { own, before }
+        let (mut one_one, mut one_time, mut time_time) =
+            (Buffer::filled(n, 0.0), Buffer::filled(n, 0.0), Buffer::filled(n, 0.0));
+        let (mut oo, mut ot, mut tt) = (0.0, 0.0, 0.0);
+        for i in (0..n).rev() {
+            (one_one[i], one_time[i], time_time[i]) = (oo, ot, tt);
+            oo += one[i] * one[i];
+            ot += one[i] * time[i];
+            tt += time[i] * time[i];
+        }
+        (Self { t, own, one, time, one_one, one_time, time_time }, y)
     }
 
-    /// L x in place.
-    fn apply(&self, x: &mut [f64]) {
-        for j in (1..x.len()).rev() {
-            x[j] = self.own[j] * x[j] - self.before[j] * x[j - 1];
+    /// Products of all steps, then all hinges, with the whitened `y`.
+    fn products(&self, y: &[f64]) -> Buffer {
+        let n = self.t.len();
+        let mut products = Buffer::filled(2 * n, 0.0);
+        let (steps, hinges) = products.split_at_mut(n);
+        let (mut ones, mut times) = (0.0, 0.0);
+        for i in (0..n).rev() {
+            steps[i] = self.own[i] * y[i] + ones;
+            hinges[i] = times - self.t[i] * ones;
+            ones += self.one[i] * y[i];
+            times += self.time[i] * y[i];
+        }
+        products
+    }
+
+    /// Squared length of a step at row `i`.
+    fn step_length(&self, i: usize) -> f64 {
+        self.own[i] * self.own[i] + self.one_one[i]
+    }
+
+    /// Product of two hinges, the later one at row `i`, the other at time `t`.
+    fn hinges(&self, i: usize, t: f64) -> f64 {
+        self.time_time[i] - (self.t[i] + t) * self.one_time[i] + self.t[i] * t * self.one_one[i]
+    }
+
+    /// Squared length of a candidate: steps are numbered by their rows, hinges go on from there.
+    fn length(&self, candidate: usize) -> f64 {
+        match candidate.checked_sub(self.t.len()) {
+            None => self.step_length(candidate),
+            Some(row) => self.hinges(row, self.t[row]),
         }
     }
 
-    /// Sums over the rows from `i` to the end of L'x and t L'x: products of `x` with steps and hinges.
-    #[inline]
-    fn suffix_sums(&self, t: &[f64], x: &[f64], mut each: impl FnMut(usize, f64, f64)) {
-        let (mut sum, mut moment, mut carried) = (0.0, 0.0, 0.0);
-        let n = t.len();
-        let (t, x, own, before) = (&t[..n], &x[..n], &self.own[..n], &self.before[..n]);
-        for i in (0..n).rev() {
-            let back = own[i] * x[i] - carried;
-            carried = before[i] * x[i];
-            sum += back;
-            moment += t[i] * back;
-            each(i, sum, moment);
-        }
-    }
-
-    /// Squared lengths of L times each step and each hinge.
-    fn lengths(&self, t: &[f64]) -> [Vec<f64>; 2] {
-        let n = t.len();
-        let (mut steps, mut hinges) = (vec![0.0; n], vec![0.0; n]);
-        let (mut ones, mut cross, mut squares) = (0.0, 0.0, 0.0);
-        for i in (0..n).rev() {
-            steps[i] = self.own[i] * self.own[i] + ones;
-            hinges[i] = squares - 2.0 * t[i] * cross + t[i] * t[i] * ones;
-            if i > 0 {
-                let one = self.own[i] - self.before[i];
-                let time = self.own[i] * t[i] - self.before[i] * t[i - 1];
-                ones += one * one;
-                cross += one * time;
-                squares += time * time;
+    /// Products of all steps, then all hinges, with a column.
+    fn with(&self, column: Column, products: &mut [f64]) {
+        let n = self.t.len();
+        let (t, own, one, time) = (&self.t[..n], &self.own[..n], &self.one[..n], &self.time[..n]);
+        let (one_one, one_time) = (&self.one_one[..n], &self.one_time[..n]);
+        let (steps, hinges) = products.split_at_mut(n);
+        let hinges = &mut hinges[..n];
+        let with_one = |i: usize| own[i] * one[i] + one_one[i];
+        let with_time = |i: usize| own[i] * time[i] + one_time[i];
+        match column {
+            Column::One => (0..n).for_each(|i| {
+                steps[i] = with_one(i);
+                hinges[i] = one_time[i] - t[i] * one_one[i];
+            }),
+            Column::Time => (0..n).for_each(|i| {
+                steps[i] = with_time(i);
+                hinges[i] = self.time_time[i] - t[i] * one_time[i];
+            }),
+            Column::Step(row) => {
+                let (level, moment) = (with_one(row), with_time(row));
+                steps[..row].fill(level);
+                (0..row).for_each(|i| hinges[i] = moment - t[i] * level);
+                (row..n).for_each(|i| {
+                    steps[i] = with_one(i);
+                    hinges[i] = one_time[i] - t[i] * one_one[i];
+                });
+                steps[row] = self.step_length(row);
+            }
+            Column::Hinge(row) => {
+                let at = t[row];
+                steps[..=row].fill(one_time[row] - at * one_one[row]);
+                (row + 1..n).for_each(|i| steps[i] = with_time(i) - at * with_one(i));
+                (0..row).for_each(|i| hinges[i] = self.hinges(row, t[i]));
+                (row..n).for_each(|i| hinges[i] = self.hinges(i, at));
             }
         }
-        [steps, hinges]
     }
 }
 
+/// A model on its way: an orthonormal basis of its columns, known by its products with all candidates.
+/// Adding a column costs a few operations a candidate, whatever the columns.
+#[derive(Clone, Debug)]
+struct Path {
+    columns: Vec<Column>,
+    /// Each column in the basis, one after the other: its products with the basis before it, its length beyond.
+    triangle: Vec<f64>,
+    /// Product of the series with each column of the basis.
+    shares: Vec<f64>,
+    /// Products of the candidates with each column of the basis, one column after the other.
+    parts: Buffer,
+    /// Products of the candidates with the residual.
+    products: Buffer,
+    /// Squared length of each candidate's part that the basis does not explain; infinite where none may be.
+    free: Buffer,
+    rss: f64,
+}
+
 impl Path {
-    /// Adds a column: orthonormalises it, takes it out of the residual and of every candidate.
-    fn add(&mut self, t: &[f64], white: &Whitening, mut column: Vec<f64>) {
-        white.apply(&mut column);
-        for q in self.basis.chunks_exact(t.len()) {
-            let part = dot(&column, q);
-            column.iter_mut().zip(q).for_each(|(c, q)| *c -= part * q);
-        }
-        let length = dot(&column, &column).sqrt();
-        if length < 1e-9 {
+    /// Adds a column with these `products` with the basis, of squared length `length` and product `share`
+    /// with the residual. `open`: whether more terms are going to be asked for.
+    fn add(
+        &mut self,
+        rows: &Rows<'_>,
+        column: Column,
+        (length, share): (f64, f64),
+        products: &[f64],
+        open: bool,
+    ) {
+        let beyond = length - dot(products, products);
+        if beyond <= 1e-12 * length {
             return;
         }
-        let shrink = 1.0 / length;
-        column.iter_mut().for_each(|c| *c *= shrink);
-        let part = dot(&self.residual, &column);
-        self.residual.iter_mut().zip(&column).for_each(|(r, q)| *r -= part * q);
-        let [steps, hinges] = &mut self.free;
-        let n = t.len();
-        let (steps, hinges) = (&mut steps[..n], &mut hinges[..n]);
-        white.suffix_sums(t, &column, |i, sum, moment| {
-            let bent = moment - t[i] * sum;
-            steps[i] -= sum * sum;
-            hinges[i] -= bent * bent;
-        });
-        self.basis.extend(column);
+        let shrink = 1.0 / beyond.sqrt();
+        let share = share * shrink;
+        self.columns.push(column);
+        self.triangle.extend_from_slice(products);
+        self.triangle.push(beyond.sqrt());
+        self.shares.push(share);
+        self.rss -= share * share;
+        if !open {
+            return;
+        }
+        let (size, before) = (self.free.len(), self.parts.len());
+        self.parts.resize(before + size, 0.0);
+        let (known, new) = self.parts.split_at_mut(before);
+        rows.with(column, new);
+        for (part, q) in products.iter().zip(known.chunks_exact(size)) {
+            new.iter_mut().zip(q).for_each(|(p, q)| *p -= part * q);
+        }
+        let candidates = self.free.iter_mut().zip(self.products.iter_mut());
+        for (p, (free, product)) in new.iter_mut().zip(candidates) {
+            *p *= shrink;
+            *free -= *p * *p;
+            *product -= share * *p;
+        }
     }
 
-    /// Adds a term's column and closes its neighbourhood.
-    fn add_term(&mut self, t: &[f64], white: &Whitening, term: Term, apart: f64) {
-        let time = term.time();
+    /// Adds a candidate.
+    fn add_candidate(&mut self, rows: &Rows<'_>, candidate: usize, open: bool) {
+        let products: Vec<f64> =
+            self.parts.chunks_exact(self.free.len()).map(|q| q[candidate]).collect();
+        let column = match candidate.checked_sub(rows.t.len()) {
+            None => Column::Step(candidate),
+            Some(row) => Column::Hinge(row),
+        };
+        let length = rows.length(candidate);
+        self.add(rows, column, (length, self.products[candidate]), &products, open);
+    }
+
+    /// Closes the neighbourhood of a term.
+    fn close(&mut self, t: &[f64], time: f64, apart: f64) {
+        let n = t.len();
         let between = |i: usize| 0.5 * (t[i - 1] + t[i]);
         let at = t.partition_point(|t| *t < time).max(1);
         let before = (1..at).rev().take_while(|i| time - between(*i) < apart);
-        let after = (at..t.len()).take_while(|i| between(*i) - time < apart);
-        before.chain(after).for_each(|i| self.open[i] = false);
-        self.add(t, white, t.iter().map(|t| term.at(*t)).collect());
+        let after = (at..n).take_while(|i| between(*i) - time < apart);
+        before.chain(after).for_each(|i| {
+            self.free[i] = f64::INFINITY;
+            self.free[n + i] = f64::INFINITY;
+        });
     }
 
-    fn rss(&self) -> f64 {
-        dot(&self.residual, &self.residual)
+    /// Coefficients of the columns: the triangle solved from its end.
+    fn coefficients(&self) -> Vec<f64> {
+        let mut beta = self.shares.clone();
+        let row = |k: usize| k * (k + 1) / 2;
+        for k in (0..beta.len()).rev() {
+            beta[k] /= self.triangle[row(k) + k];
+            for j in 0..k {
+                beta[j] -= beta[k] * self.triangle[row(k) + j];
+            }
+        }
+        beta
     }
 }
 
@@ -176,24 +285,20 @@ pub struct Model {
     pub rss: f64,
 }
 
-/// A greedy path: models with more and more terms, and the residual of the last.
-#[derive(Clone, Debug)]
+/// A greedy path: models with more and more terms.
+#[derive(Debug)]
 pub struct Found {
     /// Models in the order found, the given one first.
     pub models: Vec<Model>,
-    /// Residual of the richest.
-    pub residual: Vec<f64>,
+    path: Path,
 }
 
 /// A series that is searched, with what all searches of it share.
 pub struct Ground<'a> {
-    t: &'a [f64],
     rules: Search,
-    white: Whitening,
-    /// Candidates that explain less than this on their own are nothing but rounding: steps, hinges.
-    least: [Vec<f64>; 2],
-    /// Rows before this one may bend.
-    bendable: usize,
+    rows: Rows<'a>,
+    /// The whitened series.
+    y: Buffer,
     /// Fitted with a constant, and with a line.
     level: Path,
     line: Path,
@@ -206,63 +311,117 @@ impl<'a> Ground<'a> {
         let n = t.len();
         let last = t.last().copied().unwrap_or(0.0);
         let (from, to) = (t.first().map_or(0.0, |t| t + rules.apart), last - rules.apart);
-        let white = Whitening::of(keys, phi);
-        let free = white.lengths(t);
-        let least = [0, 1].map(|k| free[k].iter().map(|v| 1e-6 * v).collect());
-        let between = |i: usize| 0.5 * (t[i - 1] + t[i]);
-        let open = (0..n).map(|i| i > 0 && (from..=to).contains(&between(i))).collect();
-        let mut residual = x.to_vec();
-        white.apply(&mut residual);
-        let mut level = Path { residual, basis: Vec::new(), free, open };
-        level.add(t, &white, vec![1.0; n]);
-        let mut line = level.clone();
-        line.add(t, &white, t.to_vec());
+        let (rows, y) = Rows::of(t, x, keys, phi);
         let bendable = t.partition_point(|t| *t <= rules.last_hinge);
-        Self { t, rules, white, least, bendable, level, line }
+        let mut free = Buffer::filled(2 * n, f64::INFINITY);
+        for i in 1..n {
+            if (from..=to).contains(&(0.5 * (t[i - 1] + t[i]))) {
+                free[i] = rows.length(i);
+                if i < bendable {
+                    free[n + i] = rows.length(n + i);
+                }
+            }
+        }
+        let mut level = Path {
+            columns: Vec::new(),
+            triangle: Vec::new(),
+            shares: Vec::new(),
+            parts: Buffer::with_capacity((2 + rules.terms) * 2 * n),
+            products: rows.products(&y),
+            free,
+            rss: dot(&y, &y),
+        };
+        let whole = |sums: &[f64], a: &[f64], b: &[f64]| sums[0] + a[0] * b[0];
+        let ones = whole(&rows.one_one, &rows.one, &rows.one);
+        level.add(&rows, Column::One, (ones, dot(&rows.one, &y)), &[], true);
+        let mut line = level.clone();
+        let product = whole(&rows.one_time, &rows.one, &rows.time) / ones.sqrt();
+        let share = dot(&rows.time, &y) - product * level.shares[0];
+        let length = whole(&rows.time_time, &rows.time, &rows.time);
+        line.add(&rows, Column::Time, (length, share), &[product], true);
+        Self { rules, rows, y, level, line }
     }
 
-    /// Adds up to `terms` steps and hinges to a constant, the `given` terms and (if `sloped`) t,
-    /// each time the one that lowers the sum of squares most. All candidates are weighed by suffix
-    /// sums: O(n (terms + given)²).
+    /// Adds up to `terms` steps and hinges to a constant, the `given` terms (hinges at times of the series) and
+    /// (if `sloped`) t, each time the one that lowers the sum of squares most: O(n (terms + given)²).
     pub fn search(&self, sloped: bool, given: &[Term], terms: usize) -> Found {
         let mut path = if sloped { self.line.clone() } else { self.level.clone() };
-        given.iter().for_each(|term| path.add_term(self.t, &self.white, *term, self.rules.apart));
-        let mut chosen = given.to_vec();
-        let mut models = vec![Model { sloped, terms: chosen.clone(), rss: path.rss() }];
-        for _ in 0..terms {
-            let Some(term) = self.best(&path) else { break };
-            path.add_term(self.t, &self.white, term, self.rules.apart);
-            chosen.push(term);
-            models.push(Model { sloped, terms: chosen.clone(), rss: path.rss() });
+        let (t, apart) = (self.rows.t, self.rules.apart);
+        for (i, term) in given.iter().enumerate() {
+            if let Some(candidate) = self.candidate(*term) {
+                path.add_candidate(&self.rows, candidate, terms > 0 || i + 1 < given.len());
+            }
+            path.close(t, term.time(), apart);
         }
-        Found { models, residual: path.residual }
+        let mut chosen = given.to_vec();
+        let mut models = vec![Model { sloped, terms: chosen.clone(), rss: path.rss }];
+        for k in 0..terms {
+            let Some(candidate) = self.best(&path) else { break };
+            let term = self.term(candidate);
+            path.add_candidate(&self.rows, candidate, k + 1 < terms);
+            path.close(t, term.time(), apart);
+            chosen.push(term);
+            models.push(Model { sloped, terms: chosen.clone(), rss: path.rss });
+        }
+        Found { models, path }
     }
 
-    /// The candidate with the largest drop of the sum of squares, (z'r)² / z'(1 - QQ')z. O(n).
-    fn best(&self, path: &Path) -> Option<Term> {
-        let (t, n) = (self.t, self.t.len());
-        let (t, open) = (&t[..n], &path.open[..n]);
-        let (steps, hinges) = (&path.free[0][..n], &path.free[1][..n]);
-        let (least_step, least_hinge) = (&self.least[0][..n], &self.least[1][..n]);
+    /// What the richest model that was found leaves of the whitened series.
+    pub fn residual(&self, found: &Found) -> Buffer {
+        let mut residual = self.y.clone();
+        let Rows { t, own, one, time, .. } = &self.rows;
+        for (column, b) in found.path.columns.iter().zip(found.path.coefficients()) {
+            let line = |rest: &mut [f64], from: usize, level: f64, slope: f64| {
+                let rows = rest[from..].iter_mut().zip(&one[from..]).zip(&time[from..]);
+                rows.for_each(|((r, one), time)| *r -= level * one + slope * time);
+            };
+            match *column {
+                Column::One => line(&mut residual, 0, b, 0.0),
+                Column::Time => line(&mut residual, 0, 0.0, b),
+                Column::Step(row) => {
+                    residual[row] -= b * own[row];
+                    line(&mut residual, row + 1, b, 0.0);
+                }
+                Column::Hinge(row) => line(&mut residual, row + 1, -b * t[row], b),
+            }
+        }
+        residual
+    }
+
+    /// The candidate that a term is; `None` outside the series.
+    fn candidate(&self, term: Term) -> Option<usize> {
+        let n = self.rows.t.len();
+        let row = self.rows.t.partition_point(|t| *t < term.time());
+        let inside = (1..n).contains(&row);
+        inside.then_some(if matches!(term, Term::Step(_)) { row } else { n + row })
+    }
+
+    fn term(&self, candidate: usize) -> Term {
+        let t = self.rows.t;
+        match candidate.checked_sub(t.len()) {
+            None => Term::Step(0.5 * (t[candidate - 1] + t[candidate])),
+            Some(row) => Term::Hinge(t[row]),
+        }
+    }
+
+    /// The candidate with the largest drop of the sum of squares, (z'r)² / z'(1 - QQ')z; of equals the
+    /// latest step. O(n).
+    fn best(&self, path: &Path) -> Option<usize> {
+        let n = self.rows.t.len();
         // The gain of the best so far as a fraction: products are cheaper than divisions.
         let (mut over, mut under, mut best) = (0.0, 1.0, None);
-        self.white.suffix_sums(t, &path.residual, |i, sum, moment| {
-            if !open[i] {
-                return;
+        for half in [0..n, n..2 * n] {
+            let candidates = path.products[half.clone()].iter().zip(&path.free[half.clone()]);
+            for (i, (product, free)) in candidates.enumerate().rev() {
+                let gain = product * product;
+                // What explains next to nothing on its own is nothing but rounding.
+                let real = || *free > 1e-6 * self.rows.length(half.start + i);
+                if gain * under > over * free && real() {
+                    (over, under, best) = (gain, *free, Some(half.start + i));
+                }
             }
-            if sum * sum * under > over * steps[i] && steps[i] > least_step[i] {
-                (over, under, best) = (sum * sum, steps[i], Some((i, false)));
-            }
-            let bent = moment - t[i] * sum;
-            let more = bent * bent * under > over * hinges[i];
-            if more && i < self.bendable && hinges[i] > least_hinge[i] {
-                (over, under, best) = (bent * bent, hinges[i], Some((i, true)));
-            }
-        });
-        best.map(|(i, bends)| match bends {
-            true => Term::Hinge(t[i]),
-            false => Term::Step(0.5 * (t[i - 1] + t[i])),
-        })
+        }
+        best
     }
 
     /// Models one move away from `model`: t put in or taken out, a term dropped, a term moved to its
@@ -348,11 +507,7 @@ mod tests {
         let t: Vec<f64> = keys.iter().map(|k| (*k as f64 - 69.0) / 24.0).collect();
         let x: Vec<f64> = keys.iter().map(|i| ((i * i * 7) % 31) as f64).collect();
         let rules = Search { terms: 3, apart: 0.2, last_hinge: -0.5 };
-        let white = Whitening::of(&keys, 0.7);
-        let whitened = |mut x: Vec<f64>| {
-            white.apply(&mut x);
-            x
-        };
+        let whitened = |x: Vec<f64>| Rows::of(&t, &x, &keys, 0.7).1.to_vec();
         let found = Ground::of(&t, &x, &keys, 0.7, rules).search(true, &[], 3);
         assert_eq!(found.models.len(), 4);
         let y = whitened(x);

@@ -1,5 +1,6 @@
 //! Small least squares: a few columns, a few hundred rows.
 
+use super::Buffer;
 use super::stats::dot;
 
 /// A fitted linear model.
@@ -14,7 +15,7 @@ pub struct Fit {
 /// Columns of a linear model, factorised once for any number of right-hand sides.
 #[derive(Clone, Debug, Default)]
 pub struct Design {
-    columns: Vec<Vec<f64>>,
+    columns: Vec<Buffer>,
     inverse: Vec<f64>,
 }
 
@@ -22,7 +23,7 @@ impl Design {
     /// Factorises the normal equations by Cholesky's method, O(n p²).
     ///
     /// A column that depends on those before it (to 1e-10 of its size) gets coefficient and variance 0.
-    pub fn of(columns: Vec<Vec<f64>>) -> Self {
+    pub fn of(columns: Vec<Buffer>) -> Self {
         let p = columns.len();
         let mut lower = vec![0.0; p * p];
         let mut dependent = vec![false; p];
@@ -63,19 +64,19 @@ impl Design {
         residual.clear();
         residual.extend_from_slice(y);
         for (b, column) in beta.iter().zip(&self.columns) {
-            residual.iter_mut().zip(column).for_each(|(r, c)| *r -= b * c);
+            residual.iter_mut().zip(column.iter()).for_each(|(r, c)| *r -= b * c);
         }
     }
 
     /// The columns and, row by row, (Z'Z)^-1.
-    pub fn into_parts(self) -> (Vec<Vec<f64>>, Vec<f64>) {
+    pub fn into_parts(self) -> (Vec<Buffer>, Vec<f64>) {
         (self.columns, self.inverse)
     }
 }
 
 /// Least squares of `y` on `columns`, see [`Design::of`].
 pub fn least_squares(columns: &[Vec<f64>], y: &[f64]) -> Fit {
-    let design = Design::of(columns.to_vec());
+    let design = Design::of(columns.iter().map(|c| Buffer::of(c)).collect());
     Fit { beta: design.solve(y), inverse: design.inverse }
 }
 

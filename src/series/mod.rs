@@ -5,6 +5,7 @@
 
 pub mod bins;
 pub mod breaks;
+pub mod buffer;
 pub mod calendar;
 pub mod cycle;
 pub mod dist;
@@ -15,5 +16,6 @@ pub mod profile;
 pub mod stats;
 
 pub use bins::{Bins, Grid};
+pub use buffer::Buffer;
 pub use calendar::LocalTime;
 pub use point::Point;

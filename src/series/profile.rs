@@ -1,6 +1,6 @@
 //! What the hour of the day does: fixed effects beside a slope.
 
-use super::stats;
+use super::{Buffer, stats};
 
 /// Effect of each slot of the day (or of weekday and weekend days) on a series.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -44,10 +44,10 @@ pub fn fit(t: &[f64], y: &[f64], group: &[u8], groups: usize) -> Option<Profile>
         return None;
     }
     let t_mean = group_means(t, group, &count);
-    let inner: Vec<f64> = t.iter().zip(group).map(|(t, g)| t - t_mean[usize::from(*g)]).collect();
+    let inner: Buffer = t.iter().zip(group).map(|(t, g)| t - t_mean[usize::from(*g)]).collect();
     let spread: f64 = inner.iter().map(|v| v * v).sum();
-    let (mut work, mut fitted) = (y.to_vec(), vec![0.0; n]);
-    let (mut residual, mut buffer) = (Vec::with_capacity(n), Vec::with_capacity(n));
+    let (mut work, mut fitted) = (Buffer::of(y), Buffer::filled(n, 0.0));
+    let (mut residual, mut buffer) = (Buffer::with_capacity(n), Buffer::with_capacity(n));
     let (mut slope, mut level) = (0.0, Vec::new());
     for pass in 0..=PASSES {
         let y_mean = group_means(&work, group, &count);
@@ -62,17 +62,16 @@ pub fn fit(t: &[f64], y: &[f64], group: &[u8], groups: usize) -> Option<Profile>
             *fitted = levels[usize::from(*g)] + slope * t;
         }
         residual.clear();
-        residual.extend(y.iter().zip(&fitted).map(|(y, f)| y - f));
+        residual.extend(y.iter().zip(fitted.iter()).map(|(y, f)| y - f));
         if !stats::clip(&mut residual, 3.0, &mut buffer).1 && pass > 0 {
             break;
         }
-        work.iter_mut().zip(&residual).zip(&fitted).for_each(|((w, r), f)| *w = r + f);
+        work.iter_mut().zip(residual.iter()).zip(fitted.iter()).for_each(|((w, r), f)| *w = r + f);
         if pass == 1 && unseen_strength(&work, group, &level, &count) < HOPELESS {
             break;
         }
     }
-    let detrended =
-        |y: &[f64]| -> Vec<f64> { y.iter().zip(t).map(|(y, t)| y - slope * t).collect() };
+    let detrended = |y: &[f64]| -> Buffer { y.iter().zip(t).map(|(y, t)| y - slope * t).collect() };
     let (clipped, raw) = (detrended(&work), detrended(y));
     let mean = stats::mean(&clipped);
     fill_empty(&mut level, &count, mean);
@@ -164,12 +163,12 @@ pub fn rss_of_line(t: &[f64], y: &[f64]) -> f64 {
     let n = y.len();
     let t_mean = stats::mean(t);
     let spread: f64 = t.iter().map(|t| (t - t_mean).powi(2)).sum();
-    let mut work = y.to_vec();
-    let (mut residual, mut buffer) = (Vec::with_capacity(n), Vec::with_capacity(n));
+    let mut work = Buffer::of(y);
+    let (mut residual, mut buffer) = (Buffer::with_capacity(n), Buffer::with_capacity(n));
     let mut rss = 0.0;
     for pass in 0..=PASSES {
         let mean = stats::mean(&work);
-        let product: f64 = t.iter().zip(&work).map(|(t, y)| (t - t_mean) * (y - mean)).sum();
+        let product: f64 = t.iter().zip(work.iter()).map(|(t, y)| (t - t_mean) * (y - mean)).sum();
         let slope = if spread > 0.0 { product / spread } else { 0.0 };
         let fitted = |i: usize| mean + slope * (t[i] - t_mean);
         rss = (0..n).map(|i| (work[i] - fitted(i)).powi(2)).sum();

@@ -30,8 +30,10 @@ pub fn quantile(x: &mut [f64], p: f64) -> Option<f64> {
     let place = p.clamp(0.0, 1.0) * last as f64;
     let low = place.floor() as usize;
     let part = place - low as f64;
-    if low < EDGE || last - low < EDGE {
-        return Some(near_the_end(x, low, part));
+    if (low < EDGE || last - low < EDGE)
+        && let Some(found) = near_the_end(x, low, part)
+    {
+        return Some(found);
     }
     let (_, &mut a, above) = x.select_nth_unstable_by(low, ascending);
     if part == 0.0 {
@@ -41,34 +43,44 @@ pub fn quantile(x: &mut [f64], p: f64) -> Option<f64> {
     Some(a + part * (b - a))
 }
 
-/// Ranks this close to an end are found by keeping the few values beyond them.
+/// Ranks this close to an end are looked for among the few values beyond them.
 const EDGE: usize = 10;
+/// Strides whose extremes bound those values, and how many there may be.
+const LANES: usize = 16;
+const FEW: usize = 64;
 
 /// The value of rank `low`, moved by `part` of the way to the next, where one of the ends is less than
-/// [`EDGE`] ranks away.
-fn near_the_end(x: &[f64], low: usize, part: f64) -> f64 {
+/// [`EDGE`] ranks away. `None` where too many values are that near. O(n).
+fn near_the_end(x: &[f64], low: usize, part: f64) -> Option<f64> {
     let (side, rank) = match low < EDGE {
         true => (1.0, low),
         false => (-1.0, x.len() - 1 - low),
     };
-    // The least values (of the mirrored sample), largest first: all up to the rank and one beyond.
-    let mut least = [f64::INFINITY; EDGE + 1];
-    let least = &mut least[..=(rank + 1).min(x.len() - 1)];
-    for v in x {
-        let v = side * v;
-        if v < least[0] {
-            let place = least.iter().rposition(|l| v < *l).unwrap_or(0);
-            least[..=place].rotate_left(1);
-            least[place] = v;
+    // Each stride has its least value, so as many values as strides are that low.
+    let mut least = [f64::INFINITY; LANES];
+    for chunk in x.chunks(LANES) {
+        for (least, v) in least.iter_mut().zip(chunk) {
+            let v = side * v;
+            *least = if v < *least { v } else { *least };
         }
     }
-    let at = |rank: usize| side * least[least.len() - 1 - rank];
+    least.sort_unstable_by(ascending);
+    let bound = least[rank + 1];
+    let (mut few, mut found) = ([0.0; FEW], 0);
+    for v in x {
+        // Always written: what cannot be foretold costs more as a branch.
+        few[found.min(FEW - 1)] = side * v;
+        found += usize::from(side * v <= bound);
+    }
+    let few = few.get_mut(..found)?;
+    few.sort_unstable_by(ascending);
+    let at = |rank: usize| side * few[rank.min(found - 1)];
     let next = match (part == 0.0, side > 0.0) {
         (true, _) => rank,
         (_, true) => rank + 1,
         _ => rank - 1,
     };
-    at(rank) + part * (at(next) - at(rank))
+    Some(at(rank) + part * (at(next) - at(rank)))
 }
 
 /// Median; reorders `x`. 0 of nothing.
@@ -127,40 +139,68 @@ pub fn mean_without_largest(x: &[f64], left_out: usize) -> f64 {
     (x.iter().sum::<f64>() - largest.iter().sum::<f64>()).max(0.0) / kept as f64
 }
 
-/// Median of each value and its neighbours, `width` (odd) in all, fewer at the ends. O(n width).
+/// Widest window of a running median.
+const WIDEST: usize = 9;
+/// Positions whose medians are found side by side.
+const ABREAST: usize = 2;
+
+/// Median of each value and its neighbours, `width` (odd, at most 9) in all, fewer at the ends. O(n).
 pub fn running_median(x: &[f64], width: usize, out: &mut Vec<f64>) {
+    let (n, half) = (x.len(), width.min(WIDEST) / 2);
     out.clear();
-    let half = width / 2;
-    let mut window: Vec<f64> = Vec::with_capacity(width + 1);
-    for i in 0..x.len() {
-        let inside = i >= half && i + half < x.len();
-        if inside && i > half {
-            replace(&mut window, x[i - half - 1], x[i + half]);
-        } else {
-            window.clear();
-            window.extend_from_slice(&x[i.saturating_sub(half)..(i + half + 1).min(x.len())]);
-            window.sort_unstable_by(ascending);
+    out.resize(n, 0.0);
+    let mut window = [0.0; WIDEST];
+    let mut at_an_end = |i: usize| {
+        let inside = &x[i.saturating_sub(half)..(i + half + 1).min(n)];
+        let window = &mut window[..inside.len()];
+        window.copy_from_slice(inside);
+        window.sort_unstable_by(ascending);
+        0.5 * (window[(window.len() - 1) / 2] + window[window.len() / 2])
+    };
+    let last = n.saturating_sub(half).max(half.min(n));
+    (0..half.min(n)).chain(last..n).for_each(|i| out[i] = at_an_end(i));
+    let mut i = half;
+    while i < last {
+        // The last ones may be found twice.
+        i = i.min(last.saturating_sub(ABREAST).max(half));
+        let abreast = ABREAST.min(last - i);
+        // A narrower window is filled up with as many infinite values on either side.
+        let mut nine = [[f64::NEG_INFINITY; ABREAST]; WIDEST];
+        nine[..WIDEST / 2 - half].fill([f64::INFINITY; ABREAST]);
+        for k in 0..=2 * half {
+            let from = i + k - half;
+            nine[WIDEST / 2 - half + k][..abreast].copy_from_slice(&x[from..from + abreast]);
         }
-        let n = window.len();
-        out.push(match n % 2 {
-            1 => window[n / 2],
-            _ => 0.5 * (window[n / 2 - 1] + window[n / 2]),
-        });
+        out[i..i + abreast].copy_from_slice(&median_of_nine(nine)[..abreast]);
+        i += abreast;
     }
 }
 
-/// Puts `new` in the place of `old` in a sorted window and moves it to where it belongs.
-fn replace(window: &mut [f64], old: f64, new: f64) {
-    let Some(mut i) = window.iter().position(|v| *v == old) else { return };
-    window[i] = new;
-    while i > 0 && window[i - 1] > new {
-        window.swap(i - 1, i);
-        i -= 1;
+/// Medians of nine values each, by the comparisons of Paeth 1990.
+#[rustfmt::skip]
+fn median_of_nine(nine: [[f64; ABREAST]; WIDEST]) -> [f64; ABREAST] {
+    let [a, b, c, d, e, f, g, h, i] = nine;
+    let ((b, c), (e, f), (h, i)) = (in_order(b, c), in_order(e, f), in_order(h, i));
+    let ((a, b), (d, e), (g, h)) = (in_order(a, b), in_order(d, e), in_order(g, h));
+    let ((b, c), (e, f), (h, i)) = (in_order(b, c), in_order(e, f), in_order(h, i));
+    // The least of three is at most the greatest least, and so on: what is left decides.
+    let greatest_least = in_order(in_order(a, d).1, g).1;
+    let median_middle = in_order(b, in_order(e, h).0).1;
+    let median_middle = in_order(median_middle, in_order(e, h).1).0;
+    let least_greatest = in_order(in_order(c, f).0, i).0;
+    let (low, high) = in_order(greatest_least, median_middle);
+    in_order(low, in_order(high, least_greatest).0).1
+}
+
+/// The lesser and the greater of two, for each lane.
+#[inline(always)]
+fn in_order(a: [f64; ABREAST], b: [f64; ABREAST]) -> ([f64; ABREAST], [f64; ABREAST]) {
+    let (mut low, mut high) = (a, b);
+    for lane in 0..ABREAST {
+        low[lane] = if b[lane] < a[lane] { b[lane] } else { a[lane] };
+        high[lane] = if b[lane] < a[lane] { a[lane] } else { b[lane] };
     }
-    while i + 1 < window.len() && window[i + 1] < new {
-        window.swap(i + 1, i);
-        i += 1;
-    }
+    (low, high)
 }
 
 /// Ranks from 0, ties get their mean rank.
@@ -182,42 +222,38 @@ pub fn ranks(x: &[f64]) -> Vec<f64> {
     ranks
 }
 
-/// Buckets in which weights are counted before a selection.
-const BUCKETS: usize = 64;
+/// Values that are drawn to foretell where a quantile is, and the share of the weight by which they may err.
+const DRAWN: usize = 32;
+const ERR: f64 = 0.12;
 
 /// Quantile `p` of weighted values: the smallest value with at least that share of the weight at or
-/// below it; reorders `x`. `None` without weight. O(n): the weight in buckets of equal width says where
-/// to look, weighted selection finds the value there.
+/// below it; `x` is used up. `None` without weight. O(n): a few of the values say where to look, weighted
+/// selection finds the value there.
 pub fn weighted_quantile(x: &mut [(f64, f64)], p: f64) -> Option<f64> {
-    let (mut total, mut low, mut high) = (0.0, f64::INFINITY, f64::NEG_INFINITY);
-    for (v, w) in x.iter() {
-        total += w;
-        low = if *v < low { *v } else { low };
-        high = if *v > high { *v } else { high };
-    }
+    let total: f64 = x.iter().map(|v| v.1).sum();
     if total <= 0.0 {
         return None;
     }
     // A hair of slack: 0.95 of 20 equal weights is the 19th value, whatever the rounding.
     let mut wanted = p * total * (1.0 - 1e-12);
     let mut rest = x;
-    let scale = BUCKETS as f64 / (high - low);
-    if rest.len() > BUCKETS && scale.is_finite() {
-        let bucket = |v: f64| (((v - low) * scale) as usize).min(BUCKETS - 1);
-        let mut weights = [0.0; BUCKETS];
-        rest.iter().for_each(|(v, w)| weights[bucket(*v)] += w);
-        let (mut before, mut here) = (0.0, 0);
-        while here + 1 < BUCKETS && before + weights[here] < wanted {
-            before += weights[here];
-            here += 1;
+    if rest.len() > 2 * DRAWN {
+        let (low, high) = likely(rest, p);
+        let (mut below, mut beyond) = (0.0, 0.0);
+        for (value, weight) in rest.iter() {
+            below += if *value < low { *weight } else { 0.0 };
+            beyond += if *value > high { *weight } else { 0.0 };
         }
-        let mut inside = 0;
-        for i in 0..rest.len() {
-            rest.swap(inside, i);
-            inside += usize::from(bucket(rest[inside].0) == here);
+        if below < wanted && wanted <= total - beyond {
+            let mut inside = 0;
+            for i in 0..rest.len() {
+                let v = rest[i];
+                rest[inside] = v;
+                inside += usize::from(low <= v.0 && v.0 <= high);
+            }
+            rest = &mut rest[..inside];
+            wanted -= below;
         }
-        rest = &mut rest[..inside];
-        wanted -= before;
     }
     while rest.len() > 1 {
         // Splits where the quantile is likely, so that the larger part falls away at once.
@@ -235,6 +271,27 @@ pub fn weighted_quantile(x: &mut [(f64, f64)], p: f64) -> Option<f64> {
         }
     }
     rest.first().map(|v| v.0)
+}
+
+/// Values between which the quantile `p` of `x` is likely, by some of them.
+fn likely(x: &[(f64, f64)], p: f64) -> (f64, f64) {
+    let mut drawn = [(0.0, 0.0); DRAWN];
+    // Odd: values may come in pairs.
+    let stride = (x.len() / DRAWN - 1) | 1;
+    drawn.iter_mut().zip(x.iter().step_by(stride)).for_each(|(d, v)| *d = *v);
+    drawn.sort_unstable_by(|a, b| ascending(&a.0, &b.0));
+    let total: f64 = drawn.iter().map(|d| d.1).sum();
+    let (mut sum, mut low, mut high) = (0.0, f64::NEG_INFINITY, f64::INFINITY);
+    for (value, weight) in drawn {
+        if sum + weight <= (p - ERR) * total {
+            low = value;
+        }
+        if sum > (p + ERR) * total {
+            high = high.min(value);
+        }
+        sum += weight;
+    }
+    (low, high)
 }
 
 /// Sum of products, in four lanes so that the processor need not wait for each addition.
@@ -285,19 +342,21 @@ mod tests {
 
     proptest! {
         #[test]
-        fn running_median_is_the_median_of_each_window(x in prop::collection::vec(-5i32..5, 0..40)) {
+        fn running_median_is_the_median_of_each_window(
+            x in prop::collection::vec(-9i32..9, 0..40), half in 1usize..5,
+        ) {
             let x: Vec<f64> = x.into_iter().map(f64::from).collect();
             let mut out = Vec::new();
-            running_median(&x, 5, &mut out);
+            running_median(&x, 2 * half + 1, &mut out);
             for i in 0..x.len() {
-                let mut w = x[i.saturating_sub(2)..(i + 3).min(x.len())].to_vec();
+                let mut w = x[i.saturating_sub(half)..(i + half + 1).min(x.len())].to_vec();
                 prop_assert_eq!(out[i], median(&mut w));
             }
         }
 
         #[test]
         fn weighted_quantile_agrees_with_sorting(
-            x in prop::collection::vec((0i32..9, 1i32..5), 1..120), p in 0.01f64..0.99,
+            x in prop::collection::vec((0i32..90, 1i32..5), 1..300), p in 0.01f64..0.99,
         ) {
             let mut x: Vec<(f64, f64)> = x.into_iter().map(|(v, w)| (v.into(), w.into())).collect();
             let mut sorted = x.clone();
@@ -309,7 +368,7 @@ mod tests {
         }
 
         #[test]
-        fn quantile_agrees_with_sorting(x in prop::collection::vec(-9i32..9, 1..60), p in 0.0f64..1.0) {
+        fn quantile_agrees_with_sorting(x in prop::collection::vec(-9i32..9, 1..200), p in 0.0f64..1.0) {
             let mut x: Vec<f64> = x.into_iter().map(f64::from).collect();
             let told = quantile(&mut x, p).unwrap();
             x.sort_by(f64::total_cmp);

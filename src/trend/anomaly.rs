@@ -3,7 +3,7 @@
 use super::season::Season;
 use super::structure::Structure;
 use crate::model::{DAY, HOUR, UnixTime};
-use crate::series::{Bins, LocalTime, Point, stats};
+use crate::series::{Bins, Buffer, LocalTime, Point, stats};
 
 /// Flag from this many standard deviations on.
 const FLAG: f64 = 3.0;
@@ -67,7 +67,7 @@ pub(super) fn now(
         return None;
     }
     let old = &s.residual[..past];
-    let mut latest = old[past.saturating_sub(OFFSET_BINS)..].to_vec();
+    let mut latest = Buffer::of(&old[past.saturating_sub(OFFSET_BINS)..]);
     let offset = stats::median(&mut latest);
     let effect = season.at_hour(local.hour(at), local.weekend(at));
     // A shift that is hours old and not explained by a move is what the flag is for.
@@ -82,7 +82,7 @@ pub(super) fn now(
 /// Robust scale of the past residuals, widened where they have heavy tails and where this hour is
 /// known to vary more; never below half a point or a percent of the level.
 fn spread(residual: &[f64], bins: &Bins, (slot, per_day): (usize, usize), expected: f64) -> f64 {
-    let mut buffer = Vec::new();
+    let mut buffer = Buffer::with_capacity(residual.len());
     let largest = residual.iter().map(|r| r.abs()).fold(0.0, f64::max);
     let least = LEAST_SPREAD.max(0.01 * expected.abs());
     if largest <= least {

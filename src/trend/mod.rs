@@ -38,7 +38,7 @@ pub use plot::{Expected, Plot, plot};
 pub use projection::{Crossing, Projection};
 
 use crate::model::{DAY, HOUR, UnixTime};
-use crate::series::{Bins, Grid, Point, stats};
+use crate::series::{Bins, Buffer, Grid, Point, stats};
 use clean::Clean;
 use label::Case;
 use outlook::Outlook;
@@ -152,7 +152,7 @@ struct Explained {
     season: season::Season,
     window: Bins,
     /// The window less the season.
-    adjusted: Vec<f64>,
+    adjusted: Buffer,
     structure: structure::Structure,
     /// Profile parameters that the window paid for.
     seasonal: f64,
@@ -242,7 +242,7 @@ fn cut_saturated(window: &mut Bins, scale: Scale) -> bool {
     if run == 0 || !(0.02..=0.35).contains(&share) {
         return false;
     }
-    let mut before = window.y[..n - run].to_vec();
+    let mut before = Buffer::of(&window.y[..n - run]);
     if stats::median(&mut before) >= 90.0 {
         return false;
     }

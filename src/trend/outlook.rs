@@ -7,7 +7,7 @@ use super::structure::Structure;
 use super::{Explained, FLAT, Params, Scale};
 use crate::model::HOUR;
 use crate::series::dist::t_quantile;
-use crate::series::{Bins, LocalTime, stats};
+use crate::series::{Bins, Buffer, LocalTime, stats};
 use serde::Serialize;
 
 /// Horizons at which the spread of forecasts is learnt from the window itself, hours.
@@ -187,8 +187,8 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
     let steps: Vec<(f64, f64)> = s.steps().map(|(time, size, _)| (time, size)).collect();
     let level =
         |t: f64| steps.iter().filter(|(from, _)| t >= *from).map(|(_, size)| size).sum::<f64>();
-    let x: Vec<f64> = match steps.is_empty() {
-        true => adjusted.to_vec(),
+    let x: Buffer = match steps.is_empty() {
+        true => Buffer::of(adjusted),
         false => (0..n).map(|i| adjusted[i] - level(bins.t[i])).collect(),
     };
     let (low, high) =
@@ -197,11 +197,15 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
         let mean = stats::mean(&x);
         return [[low - mean, high - mean]; 3];
     }
-    let mut sums = Vec::with_capacity(n + 1);
+    let mut sums = Buffer::with_capacity(n + 1);
     sums.push(0.0);
-    x.iter().for_each(|v| sums.push(sums[sums.len() - 1] + v));
+    let mut sum = 0.0;
+    sums.extend(x.iter().map(|v| {
+        sum += v;
+        sum
+    }));
     let few = 5.min(n / 8);
-    let mut buffer = Vec::with_capacity(n);
+    let mut buffer = Buffer::with_capacity(n);
     let mut previous: Option<[f64; 2]> = None;
     [0, 1, 2].map(|k| {
         let (h, tail) = (HORIZONS[k], TAILS[k]);

@@ -5,7 +5,7 @@ use super::season::Season;
 use super::structure::Structure;
 use super::{Params, Scale};
 use crate::model::{DAY, HOUR};
-use crate::series::{Bins, Point, bins, stats};
+use crate::series::{Bins, Buffer, Point, bins, stats};
 
 /// A profile weaker or smaller than this has no peak hours.
 const PEAK: (f64, f64) = (0.3, 5.0);
@@ -93,8 +93,8 @@ pub(super) fn behaviour(
 /// Whether it changes by leaps: the standard deviation of the changes from bin to bin is well above
 /// their robust one. Noise, however large and lasting, has neither leaps nor rests.
 fn jumps(adjusted: &[f64]) -> bool {
-    let changes: Vec<f64> = adjusted.windows(2).map(|w| w[1] - w[0]).collect();
-    let (_, scale) = stats::center_and_scale(&changes, &mut Vec::new());
+    let changes: Buffer = adjusted.windows(2).map(|w| w[1] - w[0]).collect();
+    let (_, scale) = stats::center_and_scale(&changes, &mut Buffer::with_capacity(changes.len()));
     stats::variance(&changes).sqrt() > LEAP * scale.max(0.05)
 }
 

@@ -1,6 +1,6 @@
 //! Step 2: what the hour of the day, and of weekdays or weekends, does to a series.
 
-use crate::series::{Bins, Grid, profile};
+use crate::series::{Bins, Buffer, Grid, profile};
 
 /// Least span of a daily profile, days.
 const DAILY_SPAN: f64 = 1.9;
@@ -52,9 +52,9 @@ impl Season {
     }
 
     /// Values of `bins` without the season.
-    pub(super) fn taken_out(&self, bins: &Bins) -> Vec<f64> {
+    pub(super) fn taken_out(&self, bins: &Bins) -> Buffer {
         if !self.is_some() {
-            return bins.y.clone();
+            return Buffer::of(&bins.y);
         }
         (0..bins.len())
             .map(|i| bins.y[i] - self.at(usize::from(bins.slot[i]), bins.weekend[i]))

@@ -4,7 +4,7 @@ use super::range;
 use crate::series::breaks::{Found, Ground, Model, Search, Term};
 use crate::series::fit::{Design, Fit};
 use crate::series::longrun::{LongRun, long_run};
-use crate::series::{Bins, Grid, stats};
+use crate::series::{Bins, Buffer, Grid, stats};
 
 /// Unknown terms that are searched for.
 const TERMS: usize = 4;
@@ -38,9 +38,9 @@ pub(super) struct Structure {
     /// Coefficients of constant, t (always there), terms.
     pub(super) fit: Fit,
     /// What the model leaves of the window.
-    pub(super) residual: Vec<f64>,
+    pub(super) residual: Buffer,
     /// The same, clipped to 3 robust standard deviations.
-    pub(super) clipped: Vec<f64>,
+    pub(super) clipped: Buffer,
     /// Robust standard deviation of the residual.
     pub(super) scale: f64,
     /// Its long-run variance.
@@ -113,13 +113,14 @@ fn smallest_step(s: &Structure) -> Option<usize> {
 }
 
 /// Spikes go, steps stay: values clipped to a running median.
-fn without_spikes(x: &[f64], grid: Grid) -> Vec<f64> {
+fn without_spikes(x: &[f64], grid: Grid) -> Buffer {
     let width = if grid == Grid::Hour { 9 } else { 5 };
-    let (mut smooth, mut buffer) = (Vec::new(), Vec::new());
+    let n = x.len();
+    let (mut smooth, mut buffer) = (Buffer::with_capacity(n), Buffer::with_capacity(n));
     stats::running_median(x, width, &mut smooth);
-    let mut rest: Vec<f64> = x.iter().zip(&smooth).map(|(x, m)| x - m).collect();
+    let mut rest: Buffer = x.iter().zip(smooth.iter()).map(|(x, m)| x - m).collect();
     stats::clip(&mut rest, 3.0, &mut buffer);
-    rest.iter().zip(&smooth).map(|(r, m)| r + m).collect()
+    rest.iter().zip(smooth.iter()).map(|(r, m)| r + m).collect()
 }
 
 /// The terms of the least score: the best model on two greedy paths, one from a level and one from a
@@ -141,22 +142,22 @@ fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> 
         return Vec::new();
     }
     let given = known.len();
-    let memory = |found: &Found| {
+    let memory = |ground: &Ground<'_>, found: &Found| {
         let fitted = (2 + found.models[found.models.len() - 1].terms.len()) as f64;
-        long_run(&found.residual, &bins.key, fitted, seasonal)
+        long_run(&ground.residual(found), &bins.key, fitted, seasonal)
     };
     let mut ground = Ground::of(t, &x, &bins.key, 0.0, rules);
-    let phi = memory(&ground.search(true, &known, FIRST_LOOK)).lag_one;
+    let phi = memory(&ground, &ground.search(true, &known, FIRST_LOOK)).lag_one;
     if phi > WHITE {
         ground = Ground::of(t, &x, &bins.key, phi.min(LONGEST), rules);
     }
     let mut line = ground.search(true, &known, FIRST_LOOK);
-    let mut n_eff = n as f64 / memory(&line).inflation();
+    let mut n_eff = n as f64 / memory(&ground, &line).inflation();
     let worth = |m: &Model| score(m, given, n as f64, n_eff);
     let plain = worth(&line.models[0]);
     if line.models.iter().skip(1).any(|m| worth(m) < plain + HOPE) {
         line = ground.search(true, &known, TERMS);
-        n_eff = n as f64 / memory(&line).inflation();
+        n_eff = n as f64 / memory(&ground, &line).inflation();
     }
     let score = |m: &Model| score(m, given, n as f64, n_eff);
     let least =
@@ -208,17 +209,17 @@ fn known_steps(t: &[f64], shifts: &[f64]) -> Vec<Term> {
 fn refit(bins: &Bins, x: &[f64], terms: &[(Term, bool)], seasonal: f64, flat: bool) -> Structure {
     let n = x.len();
     let column = |term: &(Term, bool)| bins.t.iter().map(|t| term.0.at(*t)).collect();
-    let mut columns = vec![vec![1.0; n], bins.t.clone()];
+    let mut columns = vec![Buffer::filled(n, 1.0), Buffer::of(&bins.t)];
     columns.extend(terms.iter().map(column));
     let design = Design::of(columns);
     let mut beta = design.solve(x);
-    let (mut residual, mut buffer) = (Vec::with_capacity(n), Vec::with_capacity(n));
+    let (mut residual, mut buffer) = (Buffer::with_capacity(n), Buffer::with_capacity(n));
     design.residual(x, &beta, &mut residual);
     let mut clipped = residual.clone();
     let scale = match flat {
         true => stats::variance(&residual).sqrt(),
         false => {
-            let mut pseudo = Vec::with_capacity(n);
+            let mut pseudo = Buffer::with_capacity(n);
             let (mut scale, mut outside) = stats::clip(&mut clipped, 3.0, &mut buffer);
             for _ in 0..2 {
                 if !outside {
