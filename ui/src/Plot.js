@@ -104,12 +104,46 @@ Ext.define('PVE.foresight.Plot', {
         return ticks;
     },
 
+    two: (n) => String(n).padStart(2, '0'),
+
     timeLabel: function (time) {
-        let two = (n) => String(n).padStart(2, '0');
         let d = new Date(time * 1000);
         return d.getHours() || d.getMinutes()
-            ? `${two(d.getHours())}:${two(d.getMinutes())}`
-            : `${two(d.getMonth() + 1)}-${two(d.getDate())}`;
+            ? `${this.two(d.getHours())}:${this.two(d.getMinutes())}`
+            : this.dayLabel(time);
+    },
+
+    dayLabel: function (time) {
+        let d = new Date(time * 1000);
+        return `${this.two(d.getMonth() + 1)}-${this.two(d.getDate())}`;
+    },
+
+    // Bars side by side for each row { time, values, text (its tooltip) }, in the order of `classes`.
+    bars: function (rows, classes, label) {
+        let [left, above, height] = [46, 8, 120];
+        let step = Math.max(10, Math.min(56, Math.floor(760 / rows.length)));
+        let right = left + rows.length * step;
+        let top = Math.max(...rows.flatMap((r) => r.values), 1e-9);
+        let y = (v) => above + height * (1 - v / top);
+        let thick = (step * 0.8) / classes.length;
+        let bar = (v, cls, x) =>
+            `<rect class="${cls}" x="${x.toFixed(1)}" y="${y(v).toFixed(1)}" width="${thick.toFixed(1)}" height="${((v / top) * height).toFixed(1)}"/>`;
+        let grid = this.ticks(0, top, 3).map(
+            (v) =>
+                `<line class="foresight-grid" x1="${left}" x2="${right}" y1="${y(v).toFixed(1)}" y2="${y(v).toFixed(1)}"/>` +
+                `<text class="foresight-tick" x="${left - 6}" y="${y(v).toFixed(1)}" dy="0.32em" text-anchor="end">${Number(v.toPrecision(3))}</text>`,
+        );
+        let every = Math.ceil(44 / step);
+        let columns = rows.map(({ time, values, text }, i) => {
+            let x = left + i * step;
+            let name =
+                i % every
+                    ? ''
+                    : `<text class="foresight-tick" x="${x + step / 2}" y="${above + height + 16}" text-anchor="middle">${this.dayLabel(time)}</text>`;
+            let parts = values.map((v, k) => bar(v, classes[k], x + step * 0.1 + k * thick));
+            return `<g><title>${Ext.htmlEncode(text)}</title><rect class="foresight-hit" x="${x}" y="${above}" width="${step}" height="${height}"/>${parts.join('')}${name}</g>`;
+        });
+        return `<svg class="foresight-bars" width="${right + 2}" height="${above + height + 22}" role="img" aria-label="${Ext.htmlEncode(label)}">${grid.join('')}${columns.join('')}</svg>`;
     },
 
     // Scales of a chart, also used to find the value below the mouse.

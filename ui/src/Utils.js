@@ -7,6 +7,9 @@ Ext.define('PVE.foresight.Utils', {
 
     encode: (value) => Ext.htmlEncode(String(value ?? '')),
 
+    // A sentence of the engine: no line breaks between a number and its sign.
+    prose: (text) => Ext.htmlEncode(String(text ?? '').replace(/(\d) %/g, '$1\u00a0%')),
+
     // -- numbers -----------------------------------------------------------------------------
 
     isNumber: (value) => typeof value === 'number' && isFinite(value),
@@ -24,8 +27,11 @@ Ext.define('PVE.foresight.Utils', {
         return Ext.String.format(gettext('{0}\u00a0%/day'), sign + points.replace('-0.0', '0.0'));
     },
 
-    // A slope as the evidence words it; nothing is neither up nor down.
-    slope: (text) => String(text ?? '–').replace(/^[+-]0\.0%/, '0.0%'),
+    // A slope as the evidence words it, spaced as all shares here; nothing is neither up nor down.
+    slope: (text) =>
+        String(text ?? '–')
+            .replace(/^[+-]0\.0%/, '0.0%')
+            .replace(/(\d)%/, '$1\u00a0%'),
 
     // A value in the unit that the API names.
     quantity: function (value, unit) {

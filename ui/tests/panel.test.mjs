@@ -38,7 +38,8 @@ const overview = async (query) => {
     await page.locator('.foresight-card').first().waitFor();
 };
 const calm = () => assert.deepEqual(page.troubles, []);
-const text = (selector) => page.locator(selector).first().innerText();
+const text = async (selector) =>
+    (await page.locator(selector).first().innerText()).replaceAll('\u00a0', ' ');
 
 test('the overview shows the advice, its confidence and the nodes with arrows', async () => {
     await overview();
@@ -422,6 +423,37 @@ test('an interface that is not as expected stays as it is', async () => {
     assert.equal(await page.locator('.x-treelist-item-text', { hasText: 'Foresight' }).count(), 0);
     assert.ok(told.some((t) => t.includes('PVE.dc.Config is not as expected')));
     assert.ok(!told.some((t) => t.startsWith('error')), told.join('\n'));
+});
+
+test('no column is cut off in the little room that the workspace leaves at 1280x720', async () => {
+    const moved = new Engine('moved.json');
+    try {
+        api.engine = moved;
+        await show({}, { width: 1205, height: 500 });
+        const tabs = { Overview: '.foresight-card', Outcomes: '.foresight-tile' };
+        for (const [title, selector] of Object.entries({ ...tabs, Settings: '.foresight-knob' })) {
+            await tab(page, title);
+            await page.locator(`${selector}:visible`).first().waitFor();
+            await page.evaluate(() =>
+                Ext.ComponentQuery.query('panel[collapsed=true]').forEach((p) => p.expand()),
+            );
+            const wide = await page.evaluate(() =>
+                Ext.ComponentQuery.query('pveForesight grid')
+                    .filter((grid) => grid.isVisible(true))
+                    .map((grid) => [
+                        grid.getColumns().reduce((sum, c) => sum + c.getWidth(), 0),
+                        grid.getWidth(),
+                    ]),
+            );
+            assert.ok(wide.length > 0, title);
+            for (const [columns, grid] of wide) {
+                assert.ok(columns <= grid, `${title}: columns ${columns}, grid ${grid}`);
+            }
+        }
+        calm();
+    } finally {
+        moved.close();
+    }
 });
 
 test('the dark theme is seen and taken up', async () => {

@@ -67,6 +67,13 @@ test('numbers: unknown is a dash, never 0 or NaN', () => {
     assert.equal(plain(Utils.quantity(0.004, 'fraction')), '0.4 %');
 });
 
+test('shares are spaced alike, and never part from their sign', () => {
+    assert.equal(Utils.slope('+3.3%/day'), '+3.3\u00a0%/day');
+    assert.equal(Utils.slope('-0.0%/day'), '0.0\u00a0%/day');
+    assert.equal(Utils.slope(null), '–');
+    assert.equal(Utils.prose('18 % CPU & 5 %'), '18\u00a0% CPU &amp; 5\u00a0%');
+});
+
 test('hours of the day become ranges', () => {
     assert.equal(Utils.peakHours([9, 10, 11, 14]), '9–12, 14–15');
     assert.equal(Utils.peakHours([]), '');
@@ -143,6 +150,15 @@ test('a chart of nothing, of one sample and of zeros has no NaN', () => {
         };
         const svg = Plot.chart({ ...chart, baseline: [], forecast: [], marks: [], label: '' });
         assert.ok(!svg.includes('NaN') && !svg.includes('undefined'), svg);
+    }
+});
+
+test('bars of nothing, of zeros and of ninety days have no NaN; hostile words are encoded', () => {
+    for (const values of [[], [[0, 0]], Array.from({ length: 90 }, (_, i) => [i, 1])]) {
+        const rows = values.map((v, i) => ({ time: i * 86400, values: v, text: '<img>' }));
+        const svg = Plot.bars(rows, ['a', 'b'], '<img>');
+        assert.ok(!/NaN|undefined|Infinity|<img/.test(svg), svg);
+        assert.equal(svg.split('class="b"').length - 1, rows.length);
     }
 });
 

@@ -26,7 +26,7 @@ Ext.define('PVE.foresight.card.Card', {
                         itemId: 'why',
                         ui: 'default-toolbar',
                         text: gettext('Why this migration?'),
-                        iconCls: 'fa fa-chevron-right',
+                        iconCls: 'fa fa-caret-right',
                         enableToggle: true,
                         ariaAttributes: { 'aria-expanded': 'false', 'aria-controls': ids.why },
                         toggleHandler: (button, pressed) => me.setExpanded(pressed),
@@ -64,16 +64,16 @@ Ext.define('PVE.foresight.card.Card', {
             `<b>${u.encode(name)}</b>${u.arrow(trend.cpu_direction, this.states[name], `${name} ${gettext('CPU')}: ${u.slope(trend.cpu_trend)}`)}`;
         let concerns = (move.concerns ?? []).map(
             (text) =>
-                `<p>${u.icon('fa-info-circle info-blue', gettext('Note'))} ${u.encode(text)}</p>`,
+                `<p>${u.icon('fa-info-circle info-blue', gettext('Note'))} ${u.prose(text)}</p>`,
         );
         return (
             `<div class="foresight-card-head">` +
             `<span class="foresight-order">${u.encode(move.order)}</span>` +
             `<span class="foresight-card-guest">${u.guestIcon(move.type)} <b>${u.encode(u.guestLabel(move))}</b></span>` +
-            `<span class="foresight-card-route">${u.icon('fa-building-o')} ${node(move.source, evidence.source_node_trend)}` +
-            ` ${u.icon('fa-angle-right', gettext('to'))} ${u.icon('fa-building-o')} ${node(move.target, evidence.target_node_trend)}</span>` +
+            `<span class="foresight-card-route">${u.icon('fa-building')} ${node(move.source, evidence.source_node_trend)}` +
+            ` ${u.icon('fa-angle-right', gettext('to'))} ${u.icon('fa-building')} ${node(move.target, evidence.target_node_trend)}</span>` +
             `<span class="foresight-card-badges">${u.urgencyBadge(move.urgency)}${u.confidenceBadge(move)}${u.outcomeBadge(this.guestHistory())}</span>` +
-            `</div><p class="foresight-explanation">${u.encode(move.decision_explanation)}</p>${concerns.join('')}`
+            `</div><p class="foresight-explanation">${u.prose(move.decision_explanation)}</p>${concerns.join('')}`
         );
     },
 
@@ -84,7 +84,7 @@ Ext.define('PVE.foresight.card.Card', {
     setExpanded: function (expanded) {
         let me = this;
         let button = me.down('#why');
-        button.setIconCls(expanded ? 'fa fa-chevron-down' : 'fa fa-chevron-right');
+        button.setIconCls(expanded ? 'fa fa-caret-down' : 'fa fa-caret-right');
         button.getEl()?.dom.setAttribute('aria-expanded', String(expanded));
         me.down('#evidence').setVisible(expanded);
         me.expanded = expanded;

@@ -106,7 +106,7 @@ Ext.define('PVE.foresight.card.Evidence', {
             let level = u.weightLabels[f.weight] ? f.weight : 'low';
             let tone = `${tones[f.type] ?? 'plain'} foresight-${level}`;
             let weight = u.badge(u.word(u.weightLabels, f.weight), tone);
-            return `<li>${icon}<span>${u.encode(f.factor)}</span>${weight}</li>`;
+            return `<li>${icon}<span>${u.prose(f.factor)}</span>${weight}</li>`;
         });
         return this.section(
             gettext('Decision factors'),

@@ -40,17 +40,16 @@ Ext.define('PVE.foresight.grid.Expert', {
                 text: gettext('Key'),
                 dataIndex: 'key',
                 flex: 2,
-                minWidth: 200,
+                minWidth: 250,
                 renderer: (key, meta) => {
-                    let text = me.describe(key);
-                    meta.tdAttr = `data-qtip="${u.encode(u.encode(text))}"`;
+                    meta.tdAttr = me.tipOf(key);
                     return `<code>${u.encode(key)}</code>`;
                 },
             },
             {
                 text: gettext('Value'),
                 dataIndex: 'value',
-                width: 110,
+                width: 100,
                 align: 'right',
                 tdCls: 'foresight-editable',
                 editor: {
@@ -64,22 +63,26 @@ Ext.define('PVE.foresight.grid.Expert', {
             {
                 text: gettext('Comes from'),
                 dataIndex: 'origin',
-                width: 160,
+                width: 130,
                 renderer: (origin, meta, record) => me.originHtml(origin, record),
             },
             {
                 text: gettext('Automatic'),
                 dataIndex: 'reset',
-                width: 100,
+                width: 95,
                 align: 'right',
                 renderer: (v, meta, record) => number(v, record),
             },
             {
                 text: gettext('Description'),
+                itemId: 'description',
                 dataIndex: 'key',
                 flex: 4,
                 sortable: false,
-                renderer: (key) => u.encode(me.describe(key)),
+                renderer: (key, meta) => {
+                    meta.tdAttr = me.tipOf(key);
+                    return u.encode(me.describe(key));
+                },
             },
             {
                 xtype: 'actioncolumn',
@@ -100,6 +103,8 @@ Ext.define('PVE.foresight.grid.Expert', {
             },
         ];
         me.callParent();
+        // Where there is little room, the description is the key's tooltip.
+        me.on('resize', (grid, width) => me.down('#description').setVisible(width > 900));
     },
 
     toolbar: function () {
@@ -132,6 +137,11 @@ Ext.define('PVE.foresight.grid.Expert', {
     },
 
     describe: (key) => SCHEMA['penalty-config'].properties[key]?.description ?? '',
+
+    tipOf: function (key) {
+        let u = PVE.foresight.Utils;
+        return `data-qtip="${u.encode(u.encode(this.describe(key)))}"`;
+    },
 
     isChanged: (record) => record.data.value !== record.data.saved || record.data.forget === true,
 

@@ -14,7 +14,8 @@ Ext.define('PVE.foresight.grid.Movers', {
         let u = PVE.foresight.Utils;
         me.store = Ext.create('Ext.data.Store', {
             fields: ['id', 'label', 'cpu', 'memory', 'change', 'stability'],
-            sorters: [{ property: 'change', direction: 'DESC' }, { property: 'label' }],
+            // By what no column shows, so that no column's head claims the order.
+            sorters: [{ property: 'change', direction: 'DESC' }, { property: 'id' }],
             proxy: { type: 'memory' },
         });
         let trend = (name) => ({
@@ -29,8 +30,7 @@ Ext.define('PVE.foresight.grid.Movers', {
                 text: gettext('Name'),
                 dataIndex: 'label',
                 flex: 1,
-                renderer: (label, meta, record) =>
-                    `${record.data.vmid === undefined ? u.icon('fa-building') : u.icon('fa-desktop')} ${u.encode(label)}`,
+                renderer: (label, meta, { data }) => `${me.iconOf(data.vmid)} ${u.encode(label)}`,
             },
             trend('cpu'),
             trend('memory'),
@@ -48,6 +48,15 @@ Ext.define('PVE.foresight.grid.Movers', {
                 me.fireEvent('pick', me.entityOf(record));
             }
         });
+    },
+
+    // Trends do not say what kind a guest is; the store of the tree on the left does.
+    iconOf: function (vmid) {
+        let u = PVE.foresight.Utils;
+        if (vmid === undefined) {
+            return u.icon('fa-building');
+        }
+        return u.guestIcon(PVE.data?.ResourceStore?.getById?.(`lxc/${vmid}`) ? 'lxc' : 'qemu');
     },
 
     entityOf: ({ data }) =>

@@ -4,7 +4,6 @@ Ext.define('PVE.foresight.grid.Nodes', {
     xtype: 'pveForesightNodes',
 
     title: gettext('Nodes'),
-    iconCls: 'fa fa-building',
     cls: 'foresight-block',
     emptyText: gettext('No node that you may see.'),
     viewConfig: { trackOver: true, stripeRows: true, deferEmptyText: false },
@@ -26,19 +25,20 @@ Ext.define('PVE.foresight.grid.Nodes', {
             align: 'right',
             renderer: (value, meta, record) => me.renderLoad(name, value, record),
         });
+        // The flexes are the least widths in proportion: where these bite, the last column is cut off.
         me.columns = [
             {
                 text: gettext('Node'),
                 dataIndex: 'name',
-                flex: 2,
-                minWidth: 90,
+                flex: 1.3,
+                minWidth: 110,
                 renderer: (name) => `${u.icon('fa-building')} ${u.encode(name)}`,
             },
             {
                 text: gettext('State'),
                 dataIndex: 'state',
-                flex: 2,
-                minWidth: 145,
+                flex: 1.8,
+                minWidth: 150,
                 renderer: (state) =>
                     `${u.stateIcon(state)} ${u.encode(u.word(u.stateLabels, state))}`,
             },
@@ -59,7 +59,7 @@ Ext.define('PVE.foresight.grid.Nodes', {
             {
                 text: gettext('Stability'),
                 dataIndex: 'stability',
-                width: 100,
+                width: 90,
                 renderer: (score, meta, record) =>
                     u.stabilityPill(score, u.metric(record.data.trends, 'cpu')?.direction),
             },

@@ -4,7 +4,6 @@ Ext.define('PVE.foresight.grid.Weighed', {
     xtype: 'pveForesightWeighed',
 
     title: gettext('Not recommended'),
-    iconCls: 'fa fa-filter',
     cls: 'foresight-block',
     height: 300,
     collapsible: true,
@@ -26,26 +25,27 @@ Ext.define('PVE.foresight.grid.Weighed', {
             {
                 text: gettext('Guest'),
                 dataIndex: 'vmid',
-                width: 200,
+                flex: 1,
+                minWidth: 120,
                 renderer: (vmid, meta, record) => u.encode(u.guestLabel(record.data)),
             },
-            { text: gettext('Node'), dataIndex: 'node', width: 110, renderer: u.encode },
-            { text: gettext('Target'), dataIndex: 'target', width: 110, renderer: u.encode },
+            { text: gettext('Node'), dataIndex: 'node', width: 90, renderer: u.encode },
+            { text: gettext('Target'), dataIndex: 'target', width: 90, renderer: u.encode },
             {
                 text: gettext('Confidence'),
                 dataIndex: 'confidence',
-                width: 100,
+                width: 95,
                 align: 'right',
                 renderer: (value) => (u.isNumber(value) ? `${u.count(value)}\u00a0%` : ''),
             },
             {
                 text: gettext('Why not'),
                 dataIndex: 'reason',
-                flex: 1,
+                flex: 4,
                 minWidth: 200,
                 renderer: (reason, meta) => {
                     meta.tdAttr = `data-qtip="${u.encode(u.encode(reason))}"`;
-                    return u.encode(reason);
+                    return u.prose(reason);
                 },
             },
         ];
@@ -73,6 +73,10 @@ Ext.define('PVE.foresight.grid.Weighed', {
                 skipped.length,
             ),
         );
+        // Guests that were no candidates have neither.
+        for (const name of ['target', 'confidence']) {
+            this.down(`[dataIndex=${name}]`).setVisible(considered.length > 0);
+        }
         this.store.loadData(considered.concat(skipped));
     },
 });

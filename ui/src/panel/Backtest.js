@@ -104,19 +104,22 @@ Ext.define('PVE.foresight.panel.Backtest', {
         let u = PVE.foresight.Utils;
         let number = (v) => (u.isNumber(v) ? v.toFixed(v < 10 ? 1 : 0) : '–');
         let head = [
-            gettext('Policy'),
-            gettext('Node-hours above a threshold'),
-            gettext('CPU above the threshold (core-hours)'),
-            gettext('Memory above the threshold (GiB-hours)'),
-            gettext('CPU not served (core-hours)'),
-            gettext('Migrations'),
-            gettext('GiB moved'),
-            gettext('Returned within 7 days'),
-        ];
+            [gettext('Policy')],
+            [gettext('Nodes above threshold'), gettext('node-hours')],
+            [gettext('CPU above threshold'), gettext('core-hours')],
+            [gettext('Memory above threshold'), gettext('GiB-hours')],
+            [gettext('CPU not served'), gettext('core-hours')],
+            [gettext('Migrations')],
+            [gettext('Moved'), 'GiB'],
+            [gettext('Returned within 7 days')],
+        ].map(
+            ([text, unit]) =>
+                `<th scope="col">${u.encode(text)}${unit ? ` <span>${u.encode(unit)}</span>` : ''}</th>`,
+        );
         let most = Math.max(...reply.outcomes.map((o) => o.core_hours), 1e-9);
         let rows = reply.outcomes.map((o) => {
             let cells = [
-                `<span class="foresight-bar" style="width:${((o.core_hours / most) * 48).toFixed(0)}px"></span> ${number(o.core_hours)}`,
+                `<span class="foresight-bar" style="width:${((o.core_hours / most) * 40).toFixed(0)}px"></span> ${number(o.core_hours)}`,
                 number(o.gib_hours),
                 number(o.unmet_core_hours),
                 u.count(o.moves),
@@ -142,9 +145,9 @@ Ext.define('PVE.foresight.panel.Backtest', {
                 `<p>${u.icon('fa-exclamation-triangle foresight-warn', gettext('Warning'))} ${u.encode(w)}</p>`,
         );
         return (
-            `<div class="foresight-summary"><h2>${u.icon('fa-lightbulb-o foresight-warn')} ${u.encode(reply.summary)}</h2>` +
+            `<div class="foresight-summary"><h2>${u.icon('fa-lightbulb-o foresight-warn')} ${u.prose(reply.summary)}</h2>` +
             `<p class="foresight-dim">${u.encode(note)}</p>${warnings.join('')}</div>` +
-            `<table class="foresight-table"><thead><tr>${head.map((h) => `<th scope="col">${u.encode(h)}</th>`).join('')}</tr></thead>` +
+            `<table class="foresight-table foresight-policies"><thead><tr>${head.join('')}</tr></thead>` +
             `<tbody>${rows.join('')}</tbody></table>${this.daysHtml(reply)}`
         );
     },
@@ -157,27 +160,26 @@ Ext.define('PVE.foresight.panel.Backtest', {
         if (!was?.days?.length || !ours?.days?.length) {
             return '';
         }
-        let top = Math.max(...was.days.concat(ours.days).map((d) => d.core_hours), 1e-9);
-        let width = Math.max(8, Math.min(28, Math.floor(900 / was.days.length)));
-        let bar = (day, i, offset, cls) => {
-            let height = (day.core_hours / top) * 110;
-            let x = i * width + offset;
-            return `<rect class="${cls}" x="${x}" y="${(120 - height).toFixed(1)}" width="${width * 0.4}" height="${height.toFixed(1)}"/>`;
-        };
-        let bars = was.days.map((day, i) => {
-            let other = ours.days[i];
-            let tip = Ext.String.format(
+        let rows = was.days.map((day, i) => ({
+            time: day.start,
+            values: [day.core_hours, ours.days[i]?.core_hours ?? 0],
+            text: Ext.String.format(
                 gettext('{0}: {1} core-hours as it was, {2} with the advice'),
                 u.date(day.start),
                 day.core_hours.toFixed(1),
-                other ? other.core_hours.toFixed(1) : '–',
-            );
-            return `<g><title>${u.encode(tip)}</title><rect class="foresight-hit" x="${i * width}" y="0" width="${width}" height="120"/>${bar(day, i, 1, 'foresight-bar-was')}${other ? bar(other, i, 1 + width * 0.4, 'foresight-bar-ours') : ''}</g>`;
-        });
+                ours.days[i] ? ours.days[i].core_hours.toFixed(1) : '–',
+            ),
+        }));
+        let label = gettext('CPU above the threshold, core-hours by day');
+        let classes = ['foresight-bar-was', 'foresight-bar-ours'];
+        let keys = [gettext('As it was'), gettext('Advice followed')].map(
+            (text, i) =>
+                `<span><i class="foresight-key ${classes[i]}" aria-hidden="true"></i>${u.encode(text)}</span>`,
+        );
         return (
-            `<div class="foresight-summary"><h2>${u.encode(gettext('CPU above the threshold, by day'))}</h2>` +
-            `<svg class="foresight-bars" width="${was.days.length * width}" height="122" role="img" aria-label="${u.encode(gettext('CPU above the threshold, by day'))}">${bars.join('')}<line class="foresight-grid" x1="0" x2="${was.days.length * width}" y1="120.5" y2="120.5"/></svg>` +
-            `<div class="foresight-legend"><span><i class="foresight-key foresight-bar-was"></i>${u.encode(gettext('As it was'))}</span><span><i class="foresight-key foresight-bar-ours"></i>${u.encode(gettext('Advice followed'))}</span></div></div>`
+            `<div class="foresight-summary"><h2>${u.encode(label)}</h2>` +
+            PVE.foresight.Plot.bars(rows, classes, label) +
+            `<div class="foresight-legend">${keys.join('')}</div></div>`
         );
     },
 });

@@ -49,7 +49,7 @@ Ext.define('PVE.foresight.panel.Entity', {
                 itemId: 'metric',
                 fieldLabel: gettext('Metric'),
                 labelWidth: 55,
-                width: 235,
+                width: 220,
                 editable: false,
                 queryMode: 'local',
                 valueField: 'name',
@@ -87,7 +87,7 @@ Ext.define('PVE.foresight.panel.Entity', {
         ];
         me.callParent();
         me.on('resize', (view, width, height) =>
-            me.down('#chart').setHeight(Ext.Number.constrain(Math.round(height * 0.48), 240, 520)),
+            me.down('#chart').setHeight(Ext.Number.constrain(Math.round(height * 0.48), 200, 520)),
         );
     },
 
@@ -170,7 +170,7 @@ Ext.define('PVE.foresight.panel.Entity', {
             [gettext('Usual at this hour'), usual],
             [
                 gettext('Change per day'),
-                `${u.rate(metric.slope_per_day, metric.unit)} (${u.rate(low, metric.unit)} – ${u.rate(high, metric.unit)})`,
+                `${u.rate(metric.slope_per_day, metric.unit)} (${q(low)} – ${q(high)})`,
             ],
             [gettext('Confidence'), u.percent(metric.confidence)],
             [gettext('Explained (R²)'), u.isNumber(metric.r2) ? metric.r2.toFixed(2) : '–'],

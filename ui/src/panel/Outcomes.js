@@ -17,7 +17,7 @@ Ext.define('PVE.foresight.panel.Outcomes', {
         let window = (name, text) => ({
             text,
             dataIndex: name,
-            width: 100,
+            width: 92,
             renderer: (w) =>
                 w
                     ? u.badge(u.word(u.resultLabels, w.result), u.resultTones[w.result], w.reason)
@@ -55,26 +55,27 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                             {
                                 text: gettext('Time'),
                                 dataIndex: 'time',
-                                width: 130,
+                                width: 127,
                                 renderer: (t) => u.encode(u.date(t)),
                             },
                             {
                                 text: gettext('Guest'),
                                 dataIndex: 'vmid',
-                                width: 150,
+                                flex: 2,
+                                minWidth: 105,
                                 renderer: (v, meta, record) => u.encode(u.guestLabel(record.data)),
                             },
                             {
                                 text: gettext('Route'),
                                 dataIndex: 'source',
-                                width: 130,
+                                width: 120,
                                 renderer: (source, meta, { data }) =>
                                     `${u.encode(source)} ${u.icon('fa-angle-right', gettext('to'))} ${u.encode(data.target)}`,
                             },
                             {
                                 text: gettext('Advised'),
                                 dataIndex: 'recommended',
-                                width: 80,
+                                width: 75,
                                 renderer: (v) =>
                                     v === true ? gettext('Yes') : v === false ? gettext('No') : '–',
                             },
@@ -85,7 +86,7 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                                 text: gettext('Predicted'),
                                 dataIndex: 'predicted',
                                 tooltip: gettext('Relief of the fuller node in its busy hours'),
-                                width: 85,
+                                width: 95,
                                 align: 'right',
                                 renderer: shares,
                             },
@@ -93,17 +94,17 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                                 text: gettext('Actual'),
                                 dataIndex: 'actual',
                                 tooltip: gettext('Relief of the fuller node in its busy hours'),
-                                width: 85,
+                                width: 95,
                                 align: 'right',
                                 renderer: shares,
                             },
                             {
                                 text: gettext('Summary'),
                                 dataIndex: 'summary',
-                                flex: 1,
+                                flex: 3,
                                 minWidth: 170,
                                 cellWrap: true,
-                                renderer: (text) => u.encode(text),
+                                renderer: (text) => u.prose(text),
                             },
                         ],
                     },

@@ -83,7 +83,7 @@ Ext.define('PVE.foresight.panel.Overview', {
         let u = PVE.foresight.Utils;
         let todo = advice.recommendations.length > 0;
         let icon = todo ? u.icon('fa-lightbulb-o foresight-warn') : u.icon('fa-check-circle good');
-        let lines = [`<h2>${icon} ${u.encode(advice.summary)}</h2>`];
+        let lines = [`<h2>${icon} ${u.prose(advice.summary)}</h2>`];
         let age = status.last_sample_age ?? advice.now - advice.data_until;
         let facts = [
             Ext.String.format(gettext('As of {0}'), u.date(advice.now)),

@@ -72,6 +72,10 @@ Ext.define('PVE.foresight.panel.Settings', {
             { itemId: 'save', text: gettext('Save'), disabled: true, handler: () => me.save() },
         ];
         me.callParent();
+        // The expert grid scrolls by itself: its head and its last row must fit into the view.
+        me.on('resize', (view, width, height) =>
+            me.down('#expert').setHeight(Ext.Number.constrain(height - 120, 220, 600)),
+        );
         me.onUnload = (event) => {
             if (me.isDirty()) {
                 event.preventDefault();

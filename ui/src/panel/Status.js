@@ -49,9 +49,11 @@ Ext.define('PVE.foresight.panel.Status', {
     draw: function ({ status }) {
         this.down('#facts').update(
             this.warningsHtml(status) +
+                '<div class="foresight-columns">' +
                 this.collectorHtml(status) +
                 this.qualityHtml(status) +
-                this.storeHtml(status),
+                this.storeHtml(status) +
+                '</div>',
         );
         this.updateLayout();
     },
@@ -116,6 +118,12 @@ Ext.define('PVE.foresight.panel.Status', {
         );
     },
 
+    tierLabels: {
+        raw: () => gettext('Samples'),
+        hourly: () => gettext('Hourly'),
+        'six-hourly': () => gettext('Six-hourly'),
+    },
+
     storeHtml: function (status) {
         let u = PVE.foresight.Utils;
         let size = status.size;
@@ -124,7 +132,7 @@ Ext.define('PVE.foresight.panel.Status', {
         }
         let tiers = (size.tiers ?? []).map((t) => {
             let cells = [
-                t.tier,
+                u.word(this.tierLabels, t.tier),
                 t.files,
                 u.bytes(t.bytes),
                 t.rows,

@@ -27,7 +27,7 @@ Ext.define('PVE.foresight.panel.Trends', {
                         xtype: 'panel',
                         region: 'west',
                         itemId: 'list',
-                        width: 470,
+                        width: 500,
                         minWidth: 300,
                         scrollable: 'y',
                         split: true,
@@ -51,7 +51,7 @@ Ext.define('PVE.foresight.panel.Trends', {
                                 itemId: 'guests',
                                 title: gettext('Top movers among the guests'),
                                 flex: 3,
-                                minHeight: 180,
+                                minHeight: 150,
                             },
                         ],
                     },
@@ -90,7 +90,7 @@ Ext.define('PVE.foresight.panel.Trends', {
     // Where there is little room, the chart needs it more than the list.
     fit: function (width) {
         let wide = width > 1050;
-        this.down('#list').setWidth(wide ? 470 : 385);
+        this.down('#list').setWidth(wide ? 500 : 400);
         this.query('pveForesightMovers').forEach((list) =>
             list.down('[dataIndex=stability]').setVisible(wide),
         );
