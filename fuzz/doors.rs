@@ -9,9 +9,10 @@
 )]
 
 use pve_foresight::collect::{Counters, guest_history, node_history, parse, proxbalance_history};
-use pve_foresight::engine::{Engine, EntityRequest, RecommendRequest};
+use pve_foresight::engine::{Engine, EntityRequest, OutcomesRequest, RecommendRequest};
 use pve_foresight::ffi;
 use pve_foresight::model::UnixTime;
+use pve_foresight::outcome::{LEDGER_FILE, Ledger};
 use pve_foresight::settings::{self, get_effective_penalty_config, migrate_legacy_config};
 use pve_foresight::store::{Detail, Entity, Reader, Resolution, Retention, Writer};
 use pve_foresight::trend::cases::answer_line;
@@ -23,7 +24,7 @@ use tempfile::TempDir;
 pub type Door = fn(&[u8]);
 
 /// Every door by the name of its target and its folder of seeds.
-pub const DOORS: [(&str, Door); 10] = [
+pub const DOORS: [(&str, Door); 11] = [
     ("pmxcfs", pmxcfs),
     ("rrd_file", rrd_file),
     ("counters", counters),
@@ -34,6 +35,7 @@ pub const DOORS: [(&str, Door); 10] = [
     ("inventory", inventory),
     ("proxbalance", proxbalance),
     ("abi", abi),
+    ("outcomes", outcomes),
 ];
 
 /// A file of the cluster's configuration or live state; the first byte says which.
@@ -184,13 +186,17 @@ pub fn abi(data: &[u8]) {
         usize,
         *mut ffi::Text,
     ) -> ffi::Status;
-    const VERBS: [Verb; 6] = [
+    const VERBS: [Verb; 10] = [
         ffi::foresight_trends,
         ffi::foresight_recommend,
         ffi::foresight_history,
         ffi::foresight_quality,
         ffi::foresight_settings,
         ffi::foresight_status,
+        ffi::foresight_explain,
+        ffi::foresight_drain,
+        ffi::foresight_outcomes,
+        ffi::foresight_backtest,
     ];
     let Some((which, input)) = data.split_first() else { return };
     let open = format!("{{\"state\": {:?}}}", prepared());
@@ -214,6 +220,30 @@ pub fn abi(data: &[u8]) {
     }
 }
 
+/// The file of outcomes: its bytes, or after a zero its list behind a first line that fits.
+pub fn outcomes(data: &[u8]) {
+    static STORE: OnceLock<PathBuf> = OnceLock::new();
+    let dir = STORE.get_or_init(prepare);
+    let file = match data.split_first() {
+        Some((0, list)) => {
+            let crc = crc32fast::hash(list);
+            let head = serde_json::json!({"format": "pve-foresight-outcomes", "version": 1, "next_due": null,
+                "searched": AFTER, "bytes": list.len(), "crc32": crc});
+            [head.to_string().as_bytes(), b"\n", list].concat()
+        }
+        _ => data.to_vec(),
+    };
+    std::fs::write(dir.join(LEDGER_FILE), file).unwrap();
+    let engine = Engine::new(dir);
+    drop(engine.outcomes(&OutcomesRequest { now: None, guest: None, config: plain() }));
+    drop(engine.recommend(&RecommendRequest { now: None, inventory: None, config: plain() }));
+    let Ok(mut ledger) = Ledger::load(dir) else { return };
+    let lock = Writer::open(dir, Retention::default()).unwrap();
+    ledger.save(dir, &lock).unwrap();
+    let again = Ledger::load(dir).unwrap();
+    assert_eq!(again.outcomes.len(), ledger.outcomes.len(), "what was written reads back");
+}
+
 fn plain() -> settings::PenaltyConfig {
     get_effective_penalty_config(&settings::Stored::default()).config
 }
@@ -230,12 +260,14 @@ fn scratch() -> TempDir {
 /// A small store with a day of samples, made once.
 fn prepared() -> &'static PathBuf {
     static STORE: OnceLock<PathBuf> = OnceLock::new();
-    STORE.get_or_init(|| {
-        let dir = scratch().keep();
-        let ticks = (0..96).map(|i| tick(AFTER + i * 900));
-        Engine::new(&dir).append(ticks).unwrap();
-        dir
-    })
+    STORE.get_or_init(prepare)
+}
+
+fn prepare() -> PathBuf {
+    let dir = scratch().keep();
+    let ticks = (0..96).map(|i| tick(AFTER + i * 900));
+    Engine::new(&dir).append(ticks).unwrap();
+    dir
 }
 
 /// Two nodes, the first one hot, and three guests.

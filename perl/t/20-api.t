@@ -9,6 +9,7 @@ use Test::More;
 use lib 't/lib';
 use ForesightTest;
 
+use Fcntl qw(:flock);
 use JSON;
 
 use PVE::JSONSchema;
@@ -137,6 +138,16 @@ subtest 'mistakes are told where they belong' => sub {
         unlike("$error", qr/pve1|zz-secret/, 'and nobody else is named');
         like("$error", qr/\n\z/, 'a line');
     }
+};
+
+subtest 'one replay at a time' => sub {
+    open(my $other, '<', "$PVE::Foresight::SHARE_DIR/settings.json") or die "settings.json: $!\n";
+    flock($other, LOCK_EX) or die "lock: $!\n";
+    my $error = error_of(sub { call('GET', 'backtest', days => 1) });
+    is($error->{code}, 503, 'the second has to wait');
+    like("$error", qr/another replay is running/, 'and is told why');
+    close($other);
+    is(error_of(sub { call('GET', 'backtest', days => 1) }), '', 'then it is its turn');
 };
 
 subtest 'before the first sample' => sub {

@@ -30,7 +30,7 @@ Nothing here moves a guest: applying advice uses Proxmox VE's own calls with the
 - Advice is filtered in the same way. An entry about a withheld guest or node goes as a whole, `withheld` counts them, and
   sentences about the whole cluster (summary, warnings, obstacles that consist in another guest) are replaced. Names of *nodes* that a
   visible guest came from stay, as in Proxmox VE's own task lists.
-- A wrong parameter is an error 400 that names it; what is not there is 404; 503 means that somebody else is writing.
+- A wrong parameter is an error 400 that names it; what is not there is 404; 503 means that somebody else is writing, or replaying.
 - `digest` refuses a change when somebody else changed the settings since they were read. A settings file that cannot be used
   gives the defaults and says why in `refused`; it is never overwritten.
 

@@ -4,6 +4,10 @@ package PVE::API2::Foresight::Backtest;
 
 use v5.36;
 
+use Fcntl qw(:flock);
+use HTTP::Status qw(HTTP_SERVICE_UNAVAILABLE);
+
+use PVE::Exception qw(raise);
 use PVE::RESTHandler;
 
 use PVE::Foresight;
@@ -15,13 +19,24 @@ use PVE::Foresight::Visible;
 
 use base qw(PVE::RESTHandler);
 
+# One at a time on a node: a replay keeps all cores busy, and pvedaemon has but a few workers. Any file of ours will do
+# to hold the lock, which ends with the process.
+my sub alone($code) {
+    my $file = "$PVE::Foresight::SHARE_DIR/settings.json";
+    open(my $lock, '<', $file) or die "$file: $!\n";
+    flock($lock, LOCK_EX | LOCK_NB)
+        or raise("another replay is running on this node; try again when it is done\n", code => HTTP_SERVICE_UNAVAILABLE);
+    return $code->();
+}
+
 __PACKAGE__->register_method({
     name => 'backtest',
     path => '',
     method => 'GET',
     protected => 1,
     description => "Replays the stored time: what really happened, what would have without any migration, and what"
-        . " with those that the advice of each moment named. Takes a while on a large cluster.",
+        . " with those that the advice of each moment named. Takes a while on a large cluster, and only"
+        . " one runs on a node at a time.",
     permissions => {
         description => "Moves of guests without 'VM.Audit' (/vms/<vmid>) are withheld; figures are of all moves.",
         check => ['perm', '/', ['Sys.Audit']],
@@ -43,10 +58,12 @@ __PACKAGE__->register_method({
     code => sub ($param) {
         my $rights = PVE::Foresight::Rights->of_caller();
         return PVE::Foresight::Error::translate(sub {
-            my $reply = PVE::Foresight::ask(backtest => {
-                PVE::Foresight::Settings::request()->%*,
-                inventory_path => $PVE::Foresight::CLUSTER_DIR,
-                days => int($param->{days} // 30),
+            my $reply = alone(sub {
+                return PVE::Foresight::ask(backtest => {
+                    PVE::Foresight::Settings::request()->%*,
+                    inventory_path => $PVE::Foresight::CLUSTER_DIR,
+                    days => int($param->{days} // 30),
+                });
             });
             return PVE::Foresight::Visible::backtest($reply, $rights);
         });
