@@ -16,6 +16,9 @@ const RULES: f64 = 0.40;
 /// Each step or hinge that was searched for divides the significance asked for by this: noise that
 /// may choose its own breaks shows slopes that its variance does not foretell.
 const ALPHA_PER_TERM: f64 = 20.0;
+/// Growth of this many points, of this many standard deviations of what is left, and of this many standard errors is
+/// plain: what few straight pieces leave of a curve looks like noise with a long memory.
+const PLAIN: (f64, f64, f64) = (15.0, 10.0, 5.0);
 /// Least span of a window that can show a trend, days.
 pub(super) const LEAST_SPAN: f64 = 46.0 / 24.0;
 /// Unpredictable spread in points from which a series is volatile.
@@ -55,10 +58,12 @@ fn is_trend(case: &Case<'_>) -> bool {
     let searched = structure.known.iter().filter(|known| !**known).count() as i32;
     let alpha = ALPHA / ALPHA_PER_TERM.powi(searched);
     let moved = slope.average.abs() * slope.segment;
+    let plain = moved >= PLAIN.0 && moved >= PLAIN.1 * structure.scale;
+    let significant = slope.p < alpha || (plain && slope.average.abs() >= PLAIN.2 * slope.error);
     case.bins.span() >= LEAST_SPAN
         && case.bins.len() >= least_bins
         && slope.segment >= (0.28 * case.lookback).max(0.9)
-        && slope.p < alpha
+        && significant
         && moved >= MATERIAL
         && moved >= 0.75 * structure.scale
 }

@@ -105,7 +105,11 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         lookback: params.lookback_days(),
     };
     let direction = label::direction(&case);
-    let now = anomaly::now(&points, window, season, structure, (params.now, params.local));
+    let whole = match params.scale {
+        Scale::Share { .. } => 100.0,
+        Scale::Relative { .. } => f64::INFINITY,
+    };
+    let now = anomaly::now(&points, window, season, structure, (params.now, params.local), whole);
     let p95 = rhythm::p95(&points, params);
     let level = if explained.saturated { 100.0 } else { structure.at(0.0) };
     let peak_hours = rhythm::peak_hours(season, window);
