@@ -12,7 +12,7 @@ const TERMS: usize = 4;
 const FIRST_LOOK: usize = 2;
 const HOPE: f64 = 6.0;
 /// Inflation of the variance beyond which what two terms leave is no noise but a curve that needs more.
-const CURVED: f64 = 4.0;
+const CURVED: f64 = 2.5;
 /// Correlation of neighbours up to which noise is taken as white, and the most that is believed.
 const WHITE: f64 = 0.15;
 const LONGEST: f64 = 0.95;
