@@ -31,8 +31,8 @@ const PASSES: usize = 3;
 /// Fits y = a_g + b t by least squares (Frisch & Waugh 1933; Lovell 1963), `passes` times, each
 /// time with residuals clipped to 3 robust standard deviations (pseudo-values, Huber 1964).
 ///
-/// `group` holds numbers below `groups`. `None` where it cannot be told: fewer bins than groups + 8,
-/// a tenth of the groups empty, or a median of less than two bins a group. O(n).
+/// `group` holds numbers below `groups`. `None` where it cannot be told: half of the groups empty, fewer bins than
+/// filled groups + 8, or a median of less than two bins in these. O(n).
 pub fn fit(t: &[f64], y: &[f64], group: &[u8], groups: usize) -> Option<Profile> {
     let n = y.len();
     let mut count = vec![0u32; groups];
@@ -40,7 +40,7 @@ pub fn fit(t: &[f64], y: &[f64], group: &[u8], groups: usize) -> Option<Profile>
     let filled = count.iter().filter(|c| **c > 0).count();
     let mut sorted = count.clone();
     sorted.sort_unstable();
-    if n < groups + 8 || filled * 10 < groups * 9 || sorted[groups / 2] < 2 {
+    if n < filled + 8 || filled * 2 < groups || sorted[groups - filled.div_ceil(2)] < 2 {
         return None;
     }
     let t_mean = group_means(t, group, &count);

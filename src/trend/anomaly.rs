@@ -53,13 +53,14 @@ pub(super) fn last_hour(points: &[Point], now: UnixTime) -> Option<(f64, UnixTim
     Some((hour.iter().map(|p| p.value).sum::<f64>() / n, last.time + time.round() as i64))
 }
 
-/// Compares the last hour with model and season; `None` without a last hour or a past.
+/// Compares the last hour with model and season, within 0 and `whole` points; `None` without a last hour or a past.
 pub(super) fn now(
     points: &[Point],
     bins: &Bins,
     season: &Season,
     s: &Structure,
     (time, local): (UnixTime, &LocalTime),
+    whole: f64,
 ) -> Option<Now> {
     let (current, at) = last_hour(points, time)?;
     let past = bins.t.partition_point(|t| *t < -RECENT);
@@ -73,7 +74,8 @@ pub(super) fn now(
     // A shift that is hours old and not explained by a move is what the flag is for.
     let news: f64 = s.steps().filter(|(t, _, known)| *t > -NEWS && !known).map(|step| step.1).sum();
     let model = s.at((at - time) as f64 / DAY as f64) - news;
-    let expected = model + effect + offset;
+    // A line that has run into the end of the scale goes no further.
+    let expected = (model + effect + offset).clamp(0.0, whole);
     let slot = (local.hour(at) * season.per_day / 24, season.per_day);
     let spread = spread(old, bins, slot, expected);
     Some(Now { current, expected, spread })

@@ -113,7 +113,7 @@ pub struct NotEnough {
 pub struct Trend {
     /// Where it is going.
     pub direction: Direction,
-    /// Why it is unknown.
+    /// Why it is unknown, or why it can be no trend yet.
     pub not_enough: Option<NotEnough>,
     /// Slope per day that holds now: average over the part that still goes the same way.
     pub slope_per_day: Option<f64>,

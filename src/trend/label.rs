@@ -1,6 +1,6 @@
 //! Steps 7 and 8: the direction and the chance that it is right.
 
-use super::finding::Direction;
+use super::finding::{Direction, NotEnough};
 use super::season::Season;
 use super::slope::Slope;
 use super::structure::Structure;
@@ -16,6 +16,9 @@ const RULES: f64 = 0.40;
 /// Each step or hinge that was searched for divides the significance asked for by this: noise that
 /// may choose its own breaks shows slopes that its variance does not foretell.
 const ALPHA_PER_TERM: f64 = 20.0;
+/// Growth of this many points, of this many standard deviations of what is left, and of this many standard errors is
+/// plain: what few straight pieces leave of a curve looks like noise with a long memory.
+const PLAIN: (f64, f64, f64) = (15.0, 10.0, 5.0);
 /// Least span of a window that can show a trend, days.
 pub(super) const LEAST_SPAN: f64 = 46.0 / 24.0;
 /// Unpredictable spread in points from which a series is volatile.
@@ -48,17 +51,37 @@ pub(super) fn direction(case: &Case<'_>) -> Direction {
     if case.noise >= VOLATILE { Direction::Volatile } else { Direction::Stable }
 }
 
+/// Whether there is enough of the window to show a trend.
+fn is_enough(case: &Case<'_>) -> bool {
+    let least_bins = if case.grid == Grid::Hour { 24 } else { 12 };
+    case.bins.span() >= LEAST_SPAN && case.bins.len() >= least_bins
+}
+
+/// Why no trend can be told from the window, if that is so.
+pub(super) fn not_enough(case: &Case<'_>) -> Option<NotEnough> {
+    if is_enough(case) {
+        return None;
+    }
+    let hours = case.bins.span() * 24.0;
+    let needed = match case.lookback < 2.0 {
+        true => "a lookback of 2 days for a trend",
+        false => "46 hours for a trend",
+    };
+    let reason = format!("{} values over {hours:.0} hours, enough for a level", case.bins.len());
+    Some(NotEnough { reason, needed: needed.to_string() })
+}
+
 /// Long enough, significant, material.
 fn is_trend(case: &Case<'_>) -> bool {
     let (slope, structure) = (case.slope, case.structure);
-    let least_bins = if case.grid == Grid::Hour { 24 } else { 12 };
     let searched = structure.known.iter().filter(|known| !**known).count() as i32;
     let alpha = ALPHA / ALPHA_PER_TERM.powi(searched);
     let moved = slope.average.abs() * slope.segment;
-    case.bins.span() >= LEAST_SPAN
-        && case.bins.len() >= least_bins
+    let plain = moved >= PLAIN.0 && moved >= PLAIN.1 * structure.scale;
+    let significant = slope.p < alpha || (plain && slope.average.abs() >= PLAIN.2 * slope.error);
+    is_enough(case)
         && slope.segment >= (0.28 * case.lookback).max(0.9)
-        && slope.p < alpha
+        && significant
         && moved >= MATERIAL
         && moved >= 0.75 * structure.scale
 }

@@ -105,7 +105,12 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         lookback: params.lookback_days(),
     };
     let direction = label::direction(&case);
-    let now = anomaly::now(&points, window, season, structure, (params.now, params.local));
+    let not_enough = label::not_enough(&case);
+    let whole = match params.scale {
+        Scale::Share { .. } => 100.0,
+        Scale::Relative { .. } => f64::INFINITY,
+    };
+    let now = anomaly::now(&points, window, season, structure, (params.now, params.local), whole);
     let p95 = rhythm::p95(&points, params);
     let level = if explained.saturated { 100.0 } else { structure.at(0.0) };
     let peak_hours = rhythm::peak_hours(season, window);
@@ -117,7 +122,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     let Explained { season, structure, saturated, .. } = explained;
     Trend {
         direction,
-        not_enough: None,
+        not_enough,
         slope_per_day: Some(slope.average * unit),
         slope_ci: Some(slope.ci.map(|v| v * unit)),
         r2: Some(slope.r2),
@@ -216,12 +221,8 @@ fn too_little(window: &[Point]) -> Option<Trend> {
     if window.len() >= LEAST.0 && span >= LEAST.1 * HOUR {
         return None;
     }
-    let reason = format!(
-        "{} points over {:.1} hours in the window",
-        window.len(),
-        span as f64 / HOUR as f64
-    );
-    let needed = "6 points over 3 hours for a level, 46 hours for a trend, 9 days for weekends";
+    let reason = format!("{} values over {:.1} hours", window.len(), span as f64 / HOUR as f64);
+    let needed = "6 over 3 hours for a level, 46 hours for a trend";
     Some(Trend::unknown(window.len(), reason, needed))
 }
 

@@ -54,7 +54,7 @@ pub struct Projection {
 
 impl Trend {
     /// When `threshold` is reached, from the side that `worse` says (neither: from below).
-    /// `None` where the direction is unknown.
+    /// `None` where the direction is unknown, or too little is known to say "never".
     pub fn projection(&self, threshold: f64, worse: Worse) -> Option<Projection> {
         let outlook = self.outlook.as_deref()?;
         let side = if worse == Worse::Low { -1.0 } else { 1.0 };
@@ -64,11 +64,12 @@ impl Trend {
         };
         let line = Line { outlook, side, threshold: side * threshold };
         let rising = self.direction == toward;
-        Some(Projection {
-            threshold,
-            level: line.level_crossing(rising),
-            peak: line.peak_crossing(rising, self.direction == Direction::Cyclical),
-        })
+        let level = line.level_crossing(rising);
+        if self.not_enough.is_some() && level != Crossing::Already {
+            return None;
+        }
+        let peak = line.peak_crossing(rising, self.direction == Direction::Cyclical);
+        Some(Projection { threshold, level, peak })
     }
 }
 

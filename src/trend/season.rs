@@ -4,10 +4,9 @@ use crate::series::{Bins, Buffer, Grid, profile};
 
 /// Least span of a daily profile, days.
 const DAILY_SPAN: f64 = 1.9;
-/// Least span of a profile that tells weekends apart, days.
-const WEEKLY_SPAN: f64 = 9.0;
-/// Weekends must lower the residual variance by this share.
-const WEEKLY_GAIN: f64 = 0.25;
+/// What tells weekends apart: least span in days, least weekend days and weekdays, and the share by which they must
+/// lower the residual variance. One weekend is little to go by, so it must say more.
+const WEEKENDS: [(f64, usize, usize, f64); 2] = [(9.0, 3, 5, 0.25), (6.5, 2, 4, 0.5)];
 
 /// A daily profile, perhaps one for weekdays and one for weekends; or none.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -75,21 +74,28 @@ pub(super) fn season(bins: &Bins, grid: Grid) -> Season {
     }
     let day = grid.per_day();
     let Some(daily) = profile::fit(&bins.t, &bins.y, &bins.slot, day) else { return none };
-    let weekends = knows_weekends(bins, day);
-    if daily.strength <= 0.0 && !weekends {
+    let weekends = gain_of_weekends(bins, day);
+    if daily.strength <= 0.0 && weekends.is_none() {
         return none;
     }
     let line = profile::rss_of_line(&bins.t, &bins.y);
     let mut chosen = daily.earns_its_place(line).then(|| daily.clone());
-    if weekends {
+    if let Some(gain) = weekends {
         let group: Vec<u8> = (0..bins.len())
             .map(|i| bins.slot[i] + if bins.weekend[i] { day as u8 } else { 0 })
             .collect();
         let weekly = profile::fit(&bins.t, &bins.y, &group, 2 * day);
         let before =
             chosen.as_ref().map_or(line / (bins.len() as f64 - 2.0), |d| d.residual_variance());
+        // A weekend whose level alone differs may as well be two level shifts.
+        let levels: Vec<u8> = bins.weekend.iter().map(|w| u8::from(*w)).collect();
+        let shifted = match gain > WEEKENDS[0].3 {
+            true => profile::fit(&bins.t, &bins.y, &levels, 2),
+            false => None,
+        };
+        let before = shifted.map_or(before, |s| before.min(s.residual_variance()));
         let gains = |w: &profile::Profile| {
-            w.earns_its_place(line) && w.residual_variance() < (1.0 - WEEKLY_GAIN) * before
+            w.earns_its_place(line) && w.residual_variance() < (1.0 - gain) * before
         };
         chosen = weekly.filter(gains).or(chosen);
     }
@@ -104,8 +110,8 @@ pub(super) fn season(bins: &Bins, grid: Grid) -> Season {
     })
 }
 
-/// Whether at least three weekend days and five weekdays are there, over nine days or more.
-fn knows_weekends(bins: &Bins, per_day: usize) -> bool {
+/// By how much a profile with weekends must be better, if there are days enough for one.
+fn gain_of_weekends(bins: &Bins, per_day: usize) -> Option<f64> {
     let half_day = per_day as u32 / 2;
     let days = |weekend: bool| {
         let inside = (0..bins.len()).filter(|i| bins.weekend[*i] == weekend);
@@ -115,5 +121,10 @@ fn knows_weekends(bins: &Bins, per_day: usize) -> bool {
         });
         filled.values().filter(|n| **n >= half_day.max(1)).count()
     };
-    bins.span() >= WEEKLY_SPAN && days(true) >= 3 && days(false) >= 5
+    let (weekend, weekdays) = (days(true), days(false));
+    WEEKENDS.iter().find_map(|(span, least_weekend, least_weekdays, gain)| {
+        let known =
+            bins.span() >= *span && weekend >= *least_weekend && weekdays >= *least_weekdays;
+        known.then_some(*gain)
+    })
 }

@@ -7,6 +7,9 @@ use crate::series::{Bins, Buffer, stats};
 
 /// Share of the present slope that an earlier piece must reach to belong to the same trend.
 const SAME_TREND: f64 = 0.25;
+/// Share of an earlier slope that the present one must be able to reach (by two standard errors), or the trend of
+/// then has ended.
+const GOES_ON: f64 = 0.5;
 /// A part shorter than this share of the window takes in any earlier piece that goes the same way.
 const SHORT: f64 = 0.28;
 /// Points that the ends of the window may be off for reasons no residual shows.
@@ -82,16 +85,20 @@ fn pieces(s: &Structure) -> Vec<(f64, f64)> {
     pieces
 }
 
-/// Walks back over hinges while the slope keeps its sign and a quarter of its size. Returns the
+/// Walks back over hinges while the slope keeps its sign and a quarter of its size, and as long as the steeper one
+/// before may go on. Returns the
 /// length of that part and the contrast of coefficients that is its average slope.
 fn trending_part(s: &Structure, start: f64, end: f64) -> (f64, Vec<f64>) {
     let pieces = pieces(s);
     let now = pieces[pieces.len() - 1].1;
-    let same = |slope: f64| slope * now > 0.0 && slope.abs() >= SAME_TREND * now.abs();
+    let present = s.present_slope();
+    let error = (s.fit.covariance(&present, &present) * s.long_run.long_run).max(0.0).sqrt();
+    let most = now.abs() + 2.0 * error;
+    let goes_on = |slope: f64| slope * now > 0.0 && most >= GOES_ON * slope.abs();
+    let same = |slope: f64| goes_on(slope) && slope.abs() >= SAME_TREND * now.abs();
     let mut first = pieces.len() - 1;
     let short = |first: usize| end - pieces[first].0 < SHORT * (end - start);
-    while first > 0
-        && (same(pieces[first - 1].1) || (short(first) && pieces[first - 1].1 * now > 0.0))
+    while first > 0 && (same(pieces[first - 1].1) || (short(first) && goes_on(pieces[first - 1].1)))
     {
         first -= 1;
     }

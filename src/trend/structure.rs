@@ -11,6 +11,8 @@ const TERMS: usize = 4;
 /// Terms after which a search that finds nothing ends, and the score that it may be short of a find.
 const FIRST_LOOK: usize = 2;
 const HOPE: f64 = 6.0;
+/// Inflation of the variance beyond which what two terms leave is no noise but a curve that needs more.
+const CURVED: f64 = 2.5;
 /// Correlation of neighbours up to which noise is taken as white, and the most that is believed.
 const WHITE: f64 = 0.15;
 const LONGEST: f64 = 0.95;
@@ -152,10 +154,11 @@ fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> 
         ground = Ground::of(t, &x, &bins.key, phi.min(LONGEST), rules);
     }
     let mut line = ground.search(true, &known, FIRST_LOOK);
-    let mut n_eff = n as f64 / memory(&ground, &line).inflation();
+    let left = memory(&ground, &line).inflation();
+    let mut n_eff = n as f64 / left;
     let worth = |m: &Model| score(m, given, n as f64, n_eff);
     let plain = worth(&line.models[0]);
-    if line.models.iter().skip(1).any(|m| worth(m) < plain + HOPE) {
+    if left > CURVED || line.models.iter().skip(1).any(|m| worth(m) < plain + HOPE) {
         line = ground.search(true, &known, TERMS);
         n_eff = n as f64 / memory(&ground, &line).inflation();
     }
