@@ -27,11 +27,12 @@ Ext.define('PVE.foresight.panel.Main', {
         if (me.leaving || !last?.isDirty?.()) {
             return true;
         }
-        last.confirmLeave(() => {
+        let leave = () => {
             me.leaving = true;
             me.setActiveTab(next);
             me.leaving = false;
-        });
+        };
+        last.confirmLeave(leave, () => last.tab?.focus());
         return false;
     },
 
