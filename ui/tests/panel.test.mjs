@@ -411,6 +411,9 @@ test('nodes and guests have their trends in their own panels', async () => {
     await show({ panel: 'PVE.qemu.Config', vmid: '103' });
     await page.locator('svg.foresight-chart').waitFor();
     assert.match(await text('.foresight-sentence'), /^103 /);
+    // The style sheet comes with whichever view is opened first.
+    const fill = (line) => getComputedStyle(line).fill;
+    assert.equal(await page.locator('svg path.foresight-line').first().evaluate(fill), 'none');
     calm();
 });
 

@@ -17,7 +17,6 @@ Ext.define('PVE.foresight.panel.Main', {
     ],
 
     initComponent: function () {
-        PVE.foresight.Theme.install();
         this.callParent();
         this.on('beforetabchange', this.guard, this);
     },

@@ -22,6 +22,7 @@ Ext.define('PVE.foresight.panel.View', {
 
     initComponent: function () {
         let me = this;
+        PVE.foresight.Theme.install();
         let content = {
             xtype: 'container',
             itemId: 'content',
