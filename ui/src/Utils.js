@@ -218,8 +218,10 @@ Ext.define('PVE.foresight.Utils', {
         return `<i class="fa fa-fw ${cls}" ${says}></i>`;
     },
 
+    // Lines of the tip are lines of the tooltip.
     badge: function (text, tone, tip) {
-        let title = tip ? ` data-qtip="${this.encode(this.encode(tip))}"` : '';
+        let lines = this.encode(tip).replaceAll('\n', '<br>');
+        let title = tip ? ` data-qtip="${this.encode(lines)}"` : '';
         return `<span class="foresight-badge foresight-${tone || 'plain'}"${title}>${this.encode(text)}</span>`;
     },
 
@@ -330,7 +332,7 @@ Ext.define('PVE.foresight.Utils', {
 
     confidenceBadge: function (recommendation) {
         let parts = recommendation.confidence_parts?.parts ?? [];
-        let tip = parts.map((p) => `${this.percent(p.value)} ${p.name}: ${p.why}`).join('; ');
+        let tip = parts.map((p) => `${this.percent(p.value)} ${p.name}: ${p.why}`).join('\n');
         let text = Ext.String.format(
             gettext('Confidence {0}\u00a0%'),
             this.count(recommendation.confidence),

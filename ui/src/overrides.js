@@ -36,13 +36,14 @@ Ext.define('PVE.foresight.Places', {
         }
     },
 
-    // Unsaved settings are asked about before their panel goes away.
+    // Unsaved settings are asked about before their panel goes away. Who stays selects its menu item
+    // again: PVE would then put a new panel of that name in, and take both away.
     guard: function (panel, card, go) {
         let shown = panel.getLayout().getActiveItem();
-        if (shown?.itemId === 'foresight' && card !== 'foresight' && shown.confirmLeave) {
-            shown.confirmLeave(go, () => panel.selectById?.('foresight'));
-        } else {
+        if (shown?.itemId !== 'foresight' || !shown.confirmLeave) {
             go();
+        } else if (card !== 'foresight') {
+            shown.confirmLeave(go, () => panel.selectById?.('foresight'));
         }
     },
 

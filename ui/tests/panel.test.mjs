@@ -116,7 +116,7 @@ test('a guest that moved before has the outcomes of its moves in its card', asyn
 test('the migrate button opens the dialog of Proxmox VE, prefilled, and starts nothing', async () => {
     await overview();
     await page
-        .getByRole('button', { name: /Migrate$/ })
+        .getByRole('button', { name: /Migrate \d+/ })
         .first()
         .click();
     const dialog = page.locator('.x-window');
@@ -230,7 +230,15 @@ test('unsaved settings are asked about before they are lost', async () => {
     await page.getByText('Discard the changes?').waitFor();
     await page.getByRole('button', { name: 'No' }).click();
     assert.ok(await page.getByText('Trend weight').first().isVisible());
-    await page.locator('.x-treelist-item-text', { hasText: 'Summary' }).click();
+    const menu = page.locator('.x-treelist-item-text', { hasText: 'Summary' });
+    await menu.click();
+    await page.getByText('Discard the changes?').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByText('Discard the changes?').waitFor({ state: 'hidden' });
+    assert.ok(await page.getByText('Trend weight').first().isVisible());
+    const chosen = () => Ext.ComponentQuery.query('treelist')[0].getSelection().id;
+    assert.equal(await page.evaluate(chosen), 'foresight');
+    await menu.click();
     await page.getByText('Discard the changes?').waitFor();
     await page.getByRole('button', { name: 'Yes' }).click();
     await page.locator('.foresight-knob').first().waitFor({ state: 'detached' });
@@ -403,6 +411,9 @@ test('nodes and guests have their trends in their own panels', async () => {
     await show({ panel: 'PVE.qemu.Config', vmid: '103' });
     await page.locator('svg.foresight-chart').waitFor();
     assert.match(await text('.foresight-sentence'), /^103 /);
+    // The style sheet comes with whichever view is opened first.
+    const fill = (line) => getComputedStyle(line).fill;
+    assert.equal(await page.locator('svg path.foresight-line').first().evaluate(fill), 'none');
     calm();
 });
 

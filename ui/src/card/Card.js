@@ -14,6 +14,9 @@ Ext.define('PVE.foresight.card.Card', {
     initComponent: function () {
         let me = this;
         let ids = { why: `${me.getId()}-why` };
+        // Several cards have the same buttons: those who hear them need to know whose they are.
+        let named = (text) =>
+            Ext.htmlEncode(`${text} ${PVE.foresight.Utils.guestLabel(me.move)}`);
         me.items = [
             { xtype: 'component', html: me.headHtml() },
             {
@@ -26,6 +29,7 @@ Ext.define('PVE.foresight.card.Card', {
                         itemId: 'why',
                         ui: 'default-toolbar',
                         text: gettext('Why this migration?'),
+                        ariaLabel: named(gettext('Why this migration?')),
                         iconCls: 'fa fa-caret-right',
                         enableToggle: true,
                         ariaAttributes: { 'aria-expanded': 'false', 'aria-controls': ids.why },
@@ -41,6 +45,7 @@ Ext.define('PVE.foresight.card.Card', {
                         xtype: 'button',
                         itemId: 'migrate',
                         text: gettext('Migrate'),
+                        ariaLabel: named(gettext('Migrate')),
                         iconCls: 'fa fa-paper-plane-o',
                         tooltip: gettext(
                             "Opens Proxmox VE's own dialog. Nothing starts by itself.",

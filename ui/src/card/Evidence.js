@@ -29,7 +29,7 @@ Ext.define('PVE.foresight.card.Evidence', {
         let { source_node_trend: from, target_node_trend: to } = move.trend_evidence;
         return this.section(
             gettext('Source and target'),
-            `<table class="foresight-sparks"><thead><tr><td></td>` +
+            `<table class="foresight-sparks" aria-label="${u.encode(gettext('Source and target'))}"><thead><tr><td></td>` +
                 head(gettext('Source'), move.source, from) +
                 head(gettext('Target'), move.target, to) +
                 `</tr></thead><tbody>${row('cpu')}${row('memory')}` +

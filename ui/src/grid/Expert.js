@@ -7,6 +7,7 @@ Ext.define('PVE.foresight.grid.Expert', {
     cls: 'foresight-block',
     enableColumnMove: false,
     emptyText: gettext('No key matches.'),
+    ariaLabel: gettext('Expert mode'),
 
     editable: true,
 
@@ -57,6 +58,7 @@ Ext.define('PVE.foresight.grid.Expert', {
                     allowBlank: false,
                     decimalPrecision: 4,
                     hideTrigger: true,
+                    selectOnFocus: true,
                 },
                 renderer: (v, meta, record) => number(v, record),
             },
@@ -89,6 +91,11 @@ Ext.define('PVE.foresight.grid.Expert', {
                 width: 40,
                 menuDisabled: true,
                 sortable: false,
+                renderer: (v, meta, record) => {
+                    let label = Ext.String.format(gettext('Reset {0}'), record.data.key);
+                    meta.tdAttr = `aria-label="${u.encode(label)}"`;
+                    return '';
+                },
                 items: [
                     {
                         iconCls: 'fa fa-undo',

@@ -80,8 +80,7 @@ Ext.define('PVE.foresight.panel.Backtest', {
         let me = this;
         me.result = reply;
         me.down('#run').enable();
-        me.down('#notice').hide();
-        me.down('#content').show();
+        me.showContent();
         me.down('#result').update(me.resultHtml(reply));
         me.updateLayout();
     },
@@ -147,7 +146,7 @@ Ext.define('PVE.foresight.panel.Backtest', {
         return (
             `<div class="foresight-summary"><h2>${u.icon('fa-lightbulb-o foresight-warn')} ${u.prose(reply.summary)}</h2>` +
             `<p class="foresight-dim">${u.encode(note)}</p>${warnings.join('')}</div>` +
-            `<table class="foresight-table foresight-policies"><thead><tr>${head.join('')}</tr></thead>` +
+            `<table class="foresight-table foresight-policies" aria-label="${u.encode(gettext('Policies compared'))}"><thead><tr>${head.join('')}</tr></thead>` +
             `<tbody>${rows.join('')}</tbody></table>${this.daysHtml(reply)}`
         );
     },

@@ -17,7 +17,6 @@ Ext.define('PVE.foresight.panel.Main', {
     ],
 
     initComponent: function () {
-        PVE.foresight.Theme.install();
         this.callParent();
         this.on('beforetabchange', this.guard, this);
     },
@@ -27,11 +26,12 @@ Ext.define('PVE.foresight.panel.Main', {
         if (me.leaving || !last?.isDirty?.()) {
             return true;
         }
-        last.confirmLeave(() => {
+        let leave = () => {
             me.leaving = true;
             me.setActiveTab(next);
             me.leaving = false;
-        });
+        };
+        last.confirmLeave(leave, () => last.tab?.focus());
         return false;
     },
 

@@ -158,7 +158,7 @@ Ext.define('PVE.foresight.panel.Status', {
                 [gettext('Nodes'), u.count(size.nodes)],
                 [gettext('Guests'), u.count(size.guests)],
             ]) +
-                `<table class="foresight-table"><thead><tr>${head.map((h) => `<th scope="col">${u.encode(h)}</th>`).join('')}</tr></thead><tbody>${tiers.join('')}</tbody></table>`,
+                `<table class="foresight-table" aria-label="${u.encode(gettext('Store'))}"><thead><tr>${head.map((h) => `<th scope="col">${u.encode(h)}</th>`).join('')}</tr></thead><tbody>${tiers.join('')}</tbody></table>`,
         );
     },
 

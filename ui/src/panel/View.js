@@ -22,6 +22,7 @@ Ext.define('PVE.foresight.panel.View', {
 
     initComponent: function () {
         let me = this;
+        PVE.foresight.Theme.install();
         let content = {
             xtype: 'container',
             itemId: 'content',
@@ -126,10 +127,17 @@ Ext.define('PVE.foresight.panel.View', {
             return;
         }
         me.isLoaded = true;
-        me.down('#notice').hide();
-        me.down('#content').show();
         me.replies = data;
+        me.showContent();
         me.draw(data);
+    },
+
+    // Heads of grids that were rendered while hidden left themselves out of the tab order.
+    showContent: function () {
+        let content = this.down('#content');
+        this.down('#notice').hide();
+        content.show();
+        content.query('headercontainer').forEach((head) => head.activateFocusableContainer?.(true));
     },
 
     // Draws the replies.
