@@ -1,7 +1,7 @@
 /*
  * pve-foresight: trend-based migration advice for Proxmox VE clusters.
  *
- * One call shape: engine and a JSON request in, text out, status back. docs/c-abi.md tells more.
+ * One call shape: engine and a JSON request in, text out, result back. docs/c-abi.md tells more.
  * Generated from src/ffi/mod.rs: do not edit, run UPDATE=1 cargo test --test header
  */
 
@@ -70,7 +70,7 @@ typedef enum {
 typedef struct foresight_engine foresight_engine;
 
 /**
- * Text that the library wrote: JSON when the status is OK, else a message in plain words. It
+ * Text that the library wrote: JSON when the result is OK, else a message in plain words. It
  * belongs to the caller, who hands it to foresight_text_free() unchanged.
  */
 typedef struct {
@@ -147,7 +147,7 @@ void foresight_text_free(foresight_text *text);
  * # Safety
  * `engine` comes from foresight_open(); `input` holds `len` bytes; `text` is writable, what it held
  * is overwritten, not freed. The caller frees the text with foresight_text_free(), whatever the
- * status.
+ * result.
  */
 foresight_result foresight_collect(const foresight_engine *engine,
                                    const char *input,

@@ -476,6 +476,59 @@ fn a_missing_store_is_said_with_the_remedy() {
 }
 
 #[test]
+fn a_wrong_option_exits_with_2_and_names_what_is_allowed() {
+    let (_dir, state) = state(1, |_| 2.0);
+    for (args, said) in [
+        (&["recommend", "--set", "trend-weight"][..], "NAME=VALUE"),
+        (&["recommend", "--set", "trend-weight=800"], "0..100"),
+        (&["recommend", "--set", "no-such=1"], "no such setting"),
+        (&["recommend", "--now", "99999999999"], "--now"),
+        (&["history", "--node", "pve1", "--metric", "x"], "cpu, memory"),
+        (&["backtest", "--policy", "x"], "snapshot"),
+        (&["backtest", "--nodes", "4"], "--traces"),
+        (&["demo", "--keep"], "--state"),
+    ] {
+        let output = run(&[args, &["--state", text(&state)]].concat());
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
+        assert!(stderr(&output).contains(said), "{args:?}: {}", stderr(&output));
+    }
+    let file = state.join("a-file");
+    std::fs::write(&file, "").unwrap();
+    for command in ["status", "recommend", "verify"] {
+        let output = run(&[command, "--state", text(&file)]);
+        assert!(stderr(&output).contains("a-file is not a directory"), "{command}");
+    }
+}
+
+#[test]
+fn who_is_not_known_is_an_error_and_not_an_empty_answer() {
+    let (_dir, state) = state(1, |_| 2.0);
+    let now = NOW.to_string();
+    for args in [
+        &["quality", "--node", "nowhere"][..],
+        &["quality", "--guest", "4242"],
+        &["history", "--node", "nowhere"],
+        &["trend", "--guest", "4242"],
+        &["explain", "--guest", "101", "--target", "pve1"],
+    ] {
+        let output = run(&[args, &["--state", text(&state), "--now", &now]].concat());
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {}", stdout(&output));
+        assert!(output.stdout.is_empty(), "{args:?}");
+    }
+}
+
+#[test]
+fn an_answer_for_long_after_the_last_sample_says_so() {
+    let (_dir, state) = state(1, |_| 2.0);
+    let later = (NOW + 86_400).to_string();
+    for command in ["recommend", "trend"] {
+        let reply = value(&run(&[command, "--json", "--state", text(&state), "--now", &later]));
+        let warnings = reply["warnings"].to_string();
+        assert!(warnings.contains("what came after it is not known"), "{command}: {warnings}");
+    }
+}
+
+#[test]
 fn simulated_ticks_can_be_appended_and_collected() {
     let dir = tempfile::tempdir().unwrap();
     let ticks = run(&[

@@ -21,7 +21,7 @@ impl Engine {
     /// A guest against every node, or against `target` alone: scores, or what stands in the way.
     ///
     /// # Errors
-    /// `NotFound` where the cluster has no such guest or node.
+    /// `NotFound` where the cluster has no such guest or node, `Invalid` where it is the guest's own.
     pub fn explain(
         &self,
         request: &RecommendRequest,
@@ -34,6 +34,11 @@ impl Engine {
                 q.inventory.guest(vmid).ok_or_else(|| no_such("guest", &vmid.to_string()))?;
             if let Some(name) = target.filter(|name| q.outlook.node_index(name).is_none()) {
                 return Err(no_such("node", name));
+            }
+            if target.is_some_and(|name| name == guest.node) {
+                let message =
+                    format!("guest {vmid} is on {} already: name another node", guest.node);
+                return Err(Error::invalid(message));
             }
             let explained = explain(q, guest);
             let mut reply = explain_reply(q, guest, &explained, data_until, warnings);

@@ -242,6 +242,16 @@ impl Engine {
             (None, None) => nodes.chain(guests).collect(),
         };
         let qualities = reader.data_quality(&asked, now)?;
+        let is_there = match (&request.node, request.guest) {
+            (Some(name), _) => tick.nodes.iter().any(|n| n.name == *name),
+            (None, Some(vmid)) => tick.guests.iter().any(|g| g.vmid == vmid),
+            (None, None) => true,
+        };
+        if !is_there && qualities.iter().all(|q| q.total_samples == 0) {
+            let names = asked.iter().map(report::entity_label).collect::<Vec<_>>().join(", ");
+            let message = "nothing is stored under this name; `quality` without a name lists all";
+            return Err(Error::new(Kind::NotFound, message).at(names));
+        }
         let entry =
             |(entity, quality)| QualityEntry { entity: report::entity_label(entity), quality };
         Ok(QualityReply { now, entities: asked.iter().zip(qualities).map(entry).collect() })
@@ -263,12 +273,14 @@ impl Engine {
     /// How nodes and guests develop.
     pub fn trends(&self, request: &TrendsRequest) -> Result<TrendsReply> {
         let reader = Reader::open(&self.state)?;
-        let (now, _) = self.moment(&reader, request.now)?;
+        let (now, tick) = self.moment(&reader, request.now)?;
         // Of one node or guest the values of all the others are not worth the wait.
         let all = request.node.is_none() && request.guest.is_none();
         let wanted = if all { GuestMetric::ALL } else { &[] };
         let history = History::load(&reader, now, request.lookback_hours, wanted)?;
-        report::trends(&history, request, &local_time(now))
+        let mut reply = report::trends(&history, request, &local_time(now))?;
+        reply.warnings.extend(old_data(request.now, now, &tick));
+        Ok(reply)
     }
 
     /// Which of two nodes is steadier over the request's window.
@@ -333,12 +345,7 @@ impl Engine {
             inventory.warnings.iter().map(ToString::to_string).collect();
         warnings.extend(odd);
         warnings.extend(history.warnings());
-        if request.now.is_none() && clock() - now > STALE {
-            warnings.push(format!(
-                "the newest sample is from {}: analysed as of then; is the collector running?",
-                report::date(now)
-            ));
-        }
+        warnings.extend(old_data(request.now, now, &tick));
         answer(&question, tick.ts, warnings)
     }
 
@@ -390,10 +397,15 @@ pub fn answer_series(
 }
 
 fn parse_tick(line: &[u8]) -> Result<Tick> {
-    let tick: Tick =
-        serde_json::from_slice(line).map_err(|e| Error::invalid(format!("not a tick: {e}")))?;
+    let tick: Tick = serde_json::from_slice(line)
+        .map_err(|e| Error::invalid(format!("not a tick: {}", fault(&e))))?;
     tick.check()?;
     Ok(tick)
+}
+
+/// What is wrong with one line of JSON: the parser counts lines too, but knows only this one.
+fn fault(error: &serde_json::Error) -> String {
+    error.to_string().replace(" at line 1 column ", " at column ")
 }
 
 /// Constraints from a pmxcfs tree or a JSON file; without either, what a tick tells.
@@ -437,6 +449,21 @@ fn current(mut inventory: Inventory, tick: &Tick) -> Inventory {
         }
     }
     inventory
+}
+
+/// Said of an answer for a moment that is well after the newest sample.
+fn old_data(asked: Option<UnixTime>, now: UnixTime, newest: &Tick) -> Option<String> {
+    let last = report::date(newest.ts);
+    match asked {
+        None if clock() - now > STALE => Some(format!(
+            "the newest sample is from {last}: analysed as of then; is the collector running?"
+        )),
+        Some(_) if now - newest.ts > STALE => Some(format!(
+            "the newest sample before {} is from {last}: what came after it is not known",
+            report::date(now)
+        )),
+        _ => None,
+    }
 }
 
 /// The system's time zone over all that a store can hold.

@@ -98,16 +98,20 @@ fn trouble(q: &Question, node: &NodeOutlook, step: &Step, resource: Resource) ->
 
 /// Why the target is a good one.
 fn calm(node: &NodeOutlook, resource: Resource) -> String {
-    let how = match node.trend(resource).direction {
-        Direction::SustainedDecrease => "is falling",
-        Direction::SustainedIncrease => "is rising slowly",
-        Direction::Cyclical => "follows a regular rhythm",
-        Direction::Stable => "is stable",
-        Direction::Volatile => "varies",
-        Direction::Unknown => "has little history",
+    let trend = node.trend(resource);
+    let how = match (trend.direction, trend.slope_per_day) {
+        (Direction::SustainedIncrease, Some(slope)) => {
+            format!("is rising {:+.1} %/day", slope * 100.0)
+        }
+        (Direction::SustainedIncrease, None) => "is rising".into(),
+        (Direction::SustainedDecrease, _) => "is falling".into(),
+        (Direction::Cyclical, _) => "follows a regular rhythm".into(),
+        (Direction::Stable, _) => "is stable".into(),
+        (Direction::Volatile, _) => "varies".into(),
+        (Direction::Unknown, _) => "has little history".into(),
     };
     match node.readings(resource).current {
         Some(now) => format!("{how} at {now:.0} {}", resource.label()),
-        None => how.into(),
+        None => how,
     }
 }

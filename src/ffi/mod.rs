@@ -1,4 +1,4 @@
-//! The C ABI: handle, JSON in, text out, status back. `docs/c-abi.md` is its page.
+//! The C ABI: handle, JSON in, text out, result back. `docs/c-abi.md` is its page.
 //!
 //! Each exported function is written by hand, since the header's generator does not see what a
 //! macro writes; the body they share is [`call::call`]. What a verb does is in `verbs`.
@@ -56,7 +56,7 @@ pub type Progress = Option<
 #[derive(Debug)]
 pub struct Handle(Engine);
 
-/// Text that the library wrote: JSON when the status is OK, else a message in plain words. It
+/// Text that the library wrote: JSON when the result is OK, else a message in plain words. It
 /// belongs to the caller, who hands it to foresight_text_free() unchanged.
 #[repr(C)]
 #[derive(Debug)]
@@ -133,7 +133,7 @@ pub unsafe extern "C" fn foresight_text_free(text: *mut Text) {
 /// # Safety
 /// `engine` comes from foresight_open(); `input` holds `len` bytes; `text` is writable, what it held
 /// is overwritten, not freed. The caller frees the text with foresight_text_free(), whatever the
-/// status.
+/// result.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn foresight_collect(
     engine: *const Handle,

@@ -8,7 +8,7 @@ use crate::api::{
 use crate::backtest::Policy;
 use crate::engine::{self, Engine, EntityRequest, ImportSource, Report};
 use crate::error::{Error, Result};
-use crate::model::{GuestMetric, Inventory, Metric, NodeMetric, UnixTime};
+use crate::model::{GuestMetric, Inventory, LATEST, Metric, NodeMetric, UnixTime};
 use crate::settings::{Effective, Knob, Loaded, Stored, Table, get_effective_penalty_config, load};
 use serde::{Serialize, de::DeserializeOwned};
 use std::ops::RangeInclusive;
@@ -19,7 +19,7 @@ const SETTINGS: &str = "settings";
 /// Windows that can be asked for, in hours: retention is 90 days.
 const HOURS: RangeInclusive<u32> = 1..=2160;
 /// Moments that can be asked for: 1970 to the year 2200.
-const MOMENTS: RangeInclusive<UnixTime> = 0..=7_258_118_400;
+const MOMENTS: RangeInclusive<UnixTime> = 0..=LATEST;
 /// Numbers of values that a plot can be asked for.
 const POINTS: RangeInclusive<usize> = 2..=2_000;
 /// Days that can be replayed, and what is usual.

@@ -26,6 +26,9 @@ pub const HOUR: i64 = 3_600;
 /// Seconds in a day.
 pub const DAY: i64 = 86_400;
 
+/// Latest moment that is taken: the year 2200.
+pub const LATEST: UnixTime = 7_258_118_400;
+
 /// A guest that changed its host.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Migration {

@@ -1,6 +1,6 @@
 //! What one collector run saw of the whole cluster. Its JSON is the `append` contract.
 
-use super::{Bytes, BytesPerSecond, Cores, Fraction, UnixTime, Vmid};
+use super::{Bytes, BytesPerSecond, Cores, Fraction, LATEST, UnixTime, Vmid};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
@@ -216,14 +216,12 @@ const MAX_STORAGES: usize = 4_096;
 const MAX_SHARE: f64 = 1_000.0;
 /// Largest size or rate taken, far above any machine: 1 EiB.
 const MAX_AMOUNT: f64 = 1_152_921_504_606_846_976.0;
-/// Latest moment taken: the year 2200.
-const MAX_TIME: UnixTime = 7_258_118_400;
 
 impl Tick {
     /// Refuses what cannot be a measurement, naming the field: non-finite or negative numbers,
-    /// empty or doubled names, times outside 1970..2200.
+    /// empty or doubled names, names with control characters, times outside 1970..2200.
     pub fn check(&self) -> Result<()> {
-        if !(1..MAX_TIME).contains(&self.ts) {
+        if !(1..LATEST).contains(&self.ts) {
             return Err(Error::invalid("not a unix time in seconds between 1970 and 2200").at("ts"));
         }
         let mut names = HashSet::new();
@@ -249,8 +247,8 @@ impl Tick {
                 return Err(Error::invalid(message).at(place("vmid")));
             }
             check_name(&guest.node).map_err(|e| e.at(place("node")))?;
-            if guest.name.len() > MAX_NAME {
-                return Err(too_long().at(place("name")));
+            if !guest.name.is_empty() {
+                check_name(&guest.name).map_err(|e| e.at(place("name")))?;
             }
             guest.check().map_err(|e| e.at(format!("guests[{i}]")))?;
         }
@@ -261,13 +259,13 @@ impl Tick {
 fn check_name(name: &str) -> Result<()> {
     match name.len() {
         0 => Err(Error::invalid("must not be empty")),
+        // Names are shown on terminals.
+        1..=MAX_NAME if name.contains(char::is_control) => {
+            Err(Error::invalid("must not contain control characters"))
+        }
         1..=MAX_NAME => Ok(()),
-        _ => Err(too_long()),
+        _ => Err(Error::invalid(format!("longer than {MAX_NAME} bytes"))),
     }
-}
-
-fn too_long() -> Error {
-    Error::invalid(format!("longer than {MAX_NAME} bytes"))
 }
 
 fn within(field: &str, value: Option<f64>, max: f64) -> Result<()> {
@@ -367,6 +365,8 @@ mod tests {
         refused(|t| t.guests[0].cpu = Some(Fraction(-0.1)), "guests[0]: cpu: ");
         refused(|t| t.guests[0].mem = Some(Bytes(f64::NAN)), "guests[0]: mem: ");
         refused(|t| t.nodes[0].name.clear(), "nodes[0].name: ");
+        refused(|t| t.nodes[0].name.push('\n'), "nodes[0].name: ");
+        refused(|t| t.guests[0].name = "\u{1b}[2J".into(), "guests[0].name: ");
         refused(|t| t.nodes[0].storage[0].used = Bytes(-1.0), "nodes[0]: storage[0]: used: ");
         refused(|t| t.nodes.push(t.nodes[0].clone()), "nodes[1].name: node 'pve1' occurs twice");
         refused(|t| t.guests.push(t.guests[0].clone()), "guests[1].vmid: guest 100 occurs twice");

@@ -30,7 +30,7 @@ pub(super) fn table(story: &Story<'_>) -> String {
         "State",
         "Guests",
         "CPU",
-        "7-day high",
+        "7-day p95",
         "CPU trend",
         "Memory",
         "Memory trend",

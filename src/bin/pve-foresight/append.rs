@@ -1,7 +1,7 @@
 //! `append` and `compress`: the writing side of the store.
 
 use crate::args::{Append, Args};
-use crate::out::{Out, WARN, note, styled};
+use crate::out::{Out, WARN, note, styled, warn};
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
 
@@ -19,9 +19,7 @@ pub(crate) fn run(args: &Args, _: &Append, out: &mut Out) -> Result<bool> {
     for error in &reply.errors {
         note(format!("{} line {}: {}", styled(WARN, "refused:"), error.line, error.message));
     }
-    for warning in &reply.warnings {
-        note(format!("{} {warning}", styled(WARN, "note:")));
-    }
+    reply.warnings.iter().for_each(warn);
     Ok(reply.rejected == 0)
 }
 
@@ -32,8 +30,6 @@ pub(crate) fn compress(args: &Args, out: &mut Out) -> Result<bool> {
     } else {
         out.line(format!("{} rows rolled, {} expired files removed", reply.rows, reply.removed))?;
     }
-    for warning in &reply.warnings {
-        note(format!("{} {warning}", styled(WARN, "note:")));
-    }
+    reply.warnings.iter().for_each(warn);
     Ok(true)
 }

@@ -1,9 +1,14 @@
 //! Every command and option, once: parser, `--help` and man page come from here.
 
 use clap::{Args as Options, Parser, Subcommand, ValueEnum};
-use pve_foresight::model::{UnixTime, Vmid};
+use pve_foresight::model::{LATEST, UnixTime, Vmid};
 use pve_foresight::simulate::{Placement, PveVersion};
 use std::path::PathBuf;
+
+/// Where the metrics of a node are.
+pub(crate) const STATE: &str = "/var/lib/pve-foresight";
+/// Behind the options of a command come those that all have.
+const COMMON: usize = 1000;
 
 /// Trend-based migration advice for Proxmox VE clusters.
 ///
@@ -13,14 +18,15 @@ use std::path::PathBuf;
 #[command(version, propagate_version = true, after_help = AFTER)]
 pub(crate) struct Args {
     /// Directory that holds the metrics
-    #[arg(long, global = true, value_name = "DIR", default_value = "/var/lib/pve-foresight")]
+    #[arg(long, global = true, value_name = "DIR", default_value = STATE, display_order = COMMON)]
     pub(crate) state: PathBuf,
-    /// Print JSON instead of text
-    #[arg(long, global = true)]
+    /// Print JSON instead of text; export, report and simulate have formats of their own
+    #[arg(long, global = true, display_order = COMMON + 1)]
     pub(crate) json: bool,
-    /// Moment of the analysis in unix seconds [default: the clock; where the data ended earlier
-    /// than an hour ago, the newest sample]
-    #[arg(long, global = true, value_name = "UNIX")]
+    /// Moment to answer for, in unix seconds [default: the clock; for analyses of data that ended
+    /// more than an hour ago, its newest sample]
+    #[arg(long, global = true, value_name = "UNIX", display_order = COMMON + 2,
+          value_parser = clap::value_parser!(i64).range(0..=LATEST))]
     pub(crate) now: Option<UnixTime>,
     /// What to do
     #[command(subcommand)]
@@ -111,7 +117,7 @@ pub(crate) struct History {
     /// How far back to look
     #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=2160))]
     pub(crate) hours: u32,
-    /// Metric to plot [default: cpu]
+    /// Metric to plot
     #[arg(long, value_name = "NAME", default_value = "cpu")]
     pub(crate) metric: String,
     /// Most values per metric: neighbours are merged, peaks and gaps stay [default: all]
@@ -152,7 +158,8 @@ pub(crate) struct Trend {
 
 #[derive(Options, Debug)]
 pub(crate) struct Recommend {
-    /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
+    /// Constraints from a pmxcfs tree, or from a JSON file [default: on a node /etc/pve, with --state
+    /// the newest tick alone]
     #[arg(long, value_name = "DIR|FILE")]
     pub(crate) inventory: Option<PathBuf>,
     #[command(flatten)]
@@ -176,7 +183,8 @@ pub(crate) struct Explain {
     /// Only this target
     #[arg(long, value_name = "NODE")]
     pub(crate) target: Option<String>,
-    /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
+    /// Constraints from a pmxcfs tree, or from a JSON file [default: on a node /etc/pve, with --state
+    /// the newest tick alone]
     #[arg(long, value_name = "DIR|FILE")]
     pub(crate) inventory: Option<PathBuf>,
     #[command(flatten)]
@@ -188,7 +196,8 @@ pub(crate) struct Drain {
     /// Node to empty
     #[arg(long, value_name = "NODE")]
     pub(crate) node: String,
-    /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
+    /// Constraints from a pmxcfs tree, or from a JSON file [default: on a node /etc/pve, with --state
+    /// the newest tick alone]
     #[arg(long, value_name = "DIR|FILE")]
     pub(crate) inventory: Option<PathBuf>,
     #[command(flatten)]
@@ -212,7 +221,8 @@ pub(crate) struct Report {
     /// File to write [default: standard output]
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
-    /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
+    /// Constraints from a pmxcfs tree, or from a JSON file [default: on a node /etc/pve, with --state
+    /// the newest tick alone]
     #[arg(long, value_name = "DIR|FILE")]
     pub(crate) inventory: Option<PathBuf>,
     #[command(flatten)]
@@ -294,7 +304,7 @@ pub(crate) enum Format {
 
 #[derive(Options, Debug)]
 pub(crate) struct SettingsSource {
-    /// Settings file [default: foresight.cfg beside the inventory, else the defaults]
+    /// Settings file [default: foresight.cfg of the inventory's tree, on a node that of /etc/pve]
     #[arg(long = "settings", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
     /// Set one setting for this run, e.g. trend-weight=80 (may be repeated)
@@ -321,18 +331,19 @@ pub(crate) struct Doctor {
 #[derive(Options, Debug)]
 pub(crate) struct Backtest {
     /// Days judged [default: 30; with --traces all that are recorded]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=365))]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=365))]
     pub(crate) days: Option<u16>,
     /// Hours between decisions
     #[arg(long, value_name = "HOURS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=168))]
     pub(crate) every: u16,
     /// Who decides: none, snapshot, pve-crs, relief, ours, or all
-    #[arg(long, value_delimiter = ',', default_value = "all")]
+    #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "all")]
     pub(crate) policy: Vec<String>,
     /// Replay our advice with each of these sensitivities, all judged by the same thresholds
     #[arg(long, value_delimiter = ',', value_name = "NAME", conflicts_with = "traces")]
     pub(crate) sensitivity: Vec<String>,
-    /// Constraints from a pmxcfs tree, or from a JSON file [default: the last tick alone]
+    /// Constraints from a pmxcfs tree, or from a JSON file [default: on a node /etc/pve, with --state
+    /// the newest tick alone]
     #[arg(long, value_name = "DIR|FILE", conflicts_with = "traces")]
     pub(crate) inventory: Option<PathBuf>,
     /// Instead of the store: recorded traces (CSV, may be gzipped) placed on a simulated cluster
@@ -349,28 +360,40 @@ pub(crate) struct Backtest {
 #[command(next_help_heading = "With --traces")]
 pub(crate) struct TracesCluster {
     /// Days before the first decision [default: 14]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=365), requires = "traces")]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=365), requires = "traces")]
     pub(crate) warm_up: Option<u16>,
     /// Number of nodes; several make a campaign
-    #[arg(long, value_delimiter = ',', default_value = "6")]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        value_delimiter = ',',
+        default_value = "6",
+        requires = "traces"
+    )]
     pub(crate) nodes: Vec<u32>,
     /// Cores of a node [default: half of the guests' cores, shared out]
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1024), requires = "traces")]
     pub(crate) cores: Option<u32>,
     /// Memory of a node in GiB [default: six per core]
-    #[arg(long, value_name = "GIB", value_parser = clap::value_parser!(u32).range(1..=65536))]
+    #[arg(long, value_name = "GIB", value_parser = clap::value_parser!(u32).range(1..=65536), requires = "traces")]
     pub(crate) memory: Option<u32>,
     /// Number of guests; further ones repeat recorded ones, shifted by days
-    #[arg(long)]
+    #[arg(long, value_name = "NUMBER", requires = "traces")]
     pub(crate) guests: Option<u32>,
     /// Where guests start: skewed, skewed=FACTOR, random, round-robin or balanced
-    #[arg(long, default_value = "skewed")]
+    #[arg(long, value_name = "WHERE", default_value = "skewed", requires = "traces")]
     pub(crate) placement: String,
     /// Share of the guests that grow, from half of the warm-up on
-    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1, requires = "traces")]
     pub(crate) growing: f64,
     /// Seed of the placement; several make a campaign
-    #[arg(long, value_delimiter = ',', default_value = "1")]
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        requires = "traces",
+        value_delimiter = ',',
+        default_value = "1"
+    )]
     pub(crate) seed: Vec<u64>,
 }
 
@@ -380,23 +403,23 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "FILE")]
     pub(crate) scenario: Option<PathBuf>,
     /// Number of nodes
-    #[arg(long)]
+    #[arg(long, value_name = "NUMBER")]
     pub(crate) nodes: Option<u32>,
     /// Number of guests
-    #[arg(long)]
+    #[arg(long, value_name = "NUMBER")]
     pub(crate) guests: Option<u32>,
     /// Where guests start: balanced, round-robin, random, skewed=F (each node F times as likely as
     /// the next)
-    #[arg(long)]
+    #[arg(long, value_name = "WHERE")]
     pub(crate) placement: Option<Placement>,
     /// Length in days
-    #[arg(long)]
+    #[arg(long, value_name = "DAYS")]
     pub(crate) days: Option<f64>,
     /// Seconds between ticks
-    #[arg(long)]
+    #[arg(long, value_name = "SECONDS")]
     pub(crate) interval: Option<u32>,
     /// Seed of the randomness: the same seed gives the same ticks
-    #[arg(long)]
+    #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
     /// Workloads from recorded traces (CSV, may be gzipped)
     #[arg(long, value_name = "FILE")]
@@ -418,9 +441,9 @@ pub(crate) struct Demo {
     #[arg(long, value_name = "FILE")]
     pub(crate) traces: Option<PathBuf>,
     /// Seed of the randomness
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
     pub(crate) seed: u64,
-    /// Keep the demo's metrics in --state instead of a temporary directory
+    /// Keep the demo's metrics in --state, which must be new, instead of a temporary directory
     #[arg(long)]
     pub(crate) keep: bool,
 }

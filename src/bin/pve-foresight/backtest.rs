@@ -1,14 +1,17 @@
 //! `backtest`: what would have come of our advice, and of other policies'?
 
 use crate::args::{Args, Backtest};
-use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, note, styled, table};
+use crate::out::{BAD, DIM, GOOD, HEAD, Out, note, styled, table, warn};
+use crate::recommend::inventory;
 use crate::traces::{Run, of_traces};
 use crate::{settings, usage};
 use pve_foresight::api::BacktestReply;
 use pve_foresight::backtest::{Day, Judged, Outcome, Policy, Report};
 use pve_foresight::engine::{BacktestRequest, Engine};
-use pve_foresight::error::Result;
+use pve_foresight::error::{Error, Result};
 use pve_foresight::settings::Sensitivity;
+use std::path::Path;
+use std::str::FromStr;
 
 /// Days judged of the store unless told otherwise.
 const DAYS: u16 = 30;
@@ -18,13 +21,13 @@ const NOTICED: f64 = 1.0;
 const MOST_DAYS: u16 = 90;
 
 pub(crate) fn run(args: &Args, command: &Backtest, out: &mut Out) -> Result<bool> {
-    let beside = command.inventory.as_deref().filter(|path| path.is_dir());
-    let (effective, warnings) = settings::effective(&command.settings, beside)?;
+    let inventory = inventory(args, command.inventory.as_deref());
+    let (effective, warnings) = settings::effective(args, &command.settings, inventory)?;
     let policies = policies(&command.policy)?;
     let Some(file) = &command.traces else {
         let days = command.days.unwrap_or(DAYS);
         if days > MOST_DAYS {
-            return Err(usage(format!("--days {days}: a store holds {MOST_DAYS} at most")));
+            return Err(usage("--days", format!("{days}: a store holds {MOST_DAYS} at most")));
         }
         let request = BacktestRequest {
             now: args.now,
@@ -32,7 +35,7 @@ pub(crate) fn run(args: &Args, command: &Backtest, out: &mut Out) -> Result<bool
             every: command.every.into(),
             policies,
             sensitivities: sensitivities(&command.sensitivity)?,
-            inventory: command.inventory.clone(),
+            inventory: inventory.map(Path::to_path_buf),
             settings: effective,
         };
         let mut reply = Engine::new(&args.state).backtest(&request)?;
@@ -61,30 +64,35 @@ fn stored(reply: &BacktestReply, out: &mut Out) -> Result<()> {
     if out.is_json() {
         return out.value(reply);
     }
-    for warning in &reply.warnings {
-        note(format!("{} {warning}", styled(WARN, "note:")));
-    }
+    reply.warnings.iter().for_each(warn);
     show(&reply.report, "", out)?;
     let outcomes = reply.report.outcomes.iter();
     claims(&outcomes.flat_map(|o| &o.judged).collect::<Vec<_>>(), out)?;
-    out.line(styled(HEAD, &reply.summary))
+    out.prose("", styled(HEAD, &reply.summary))
 }
 
 fn policies(words: &[String]) -> Result<Vec<Policy>> {
     if words.iter().any(|w| w == "all") {
         return Ok(Policy::ALL.to_vec());
     }
-    let mut policies: Vec<Policy> = words.iter().map(|w| w.parse()).collect::<Result<_>>()?;
+    let mut policies: Vec<Policy> =
+        words.iter().map(|w| parsed("--policy", w)).collect::<Result<_>>()?;
     policies.sort();
     policies.dedup();
     Ok(policies)
 }
 
 fn sensitivities(words: &[String]) -> Result<Vec<Sensitivity>> {
-    let mut all: Vec<Sensitivity> = words.iter().map(|w| w.parse()).collect::<Result<_>>()?;
+    let mut all: Vec<Sensitivity> =
+        words.iter().map(|w| parsed("--sensitivity", w)).collect::<Result<_>>()?;
     all.sort();
     all.dedup();
     Ok(all)
+}
+
+/// A word of the list behind `option`.
+fn parsed<T: FromStr<Err = Error>>(option: &str, word: &str) -> Result<T> {
+    word.parse().map_err(|e: Error| e.at(option))
 }
 
 /// A replay for people; `made` says of what.
@@ -98,16 +106,17 @@ fn show(report: &Report, made: &str, out: &mut Out) -> Result<()> {
         report.warm_up_hours as f64 / 24.0
     );
     out.line(styled(HEAD, head))?;
-    out.line(styled(
-        DIM,
+    out.prose(
+        "",
+        styled(DIM,
         format!(
             "mean demand {:.0} % of all cores; {:.0} core-hours above {:.0} % are in excess of the \
              whole cluster, whatever the placement",
             report.mean_demand * 100.0,
             report.unavoidable_core_hours,
             report.threshold * 100.0
-        ),
-    ))?;
+        )),
+    )?;
     let mut rows = table(&[
         "policy",
         "core-hours above",
@@ -142,7 +151,7 @@ fn show(report: &Report, made: &str, out: &mut Out) -> Result<()> {
             plot(&outcome.days, most),
         ]);
     }
-    out.line(rows)?;
+    out.table(rows)?;
     out.line("")
 }
 
@@ -210,7 +219,7 @@ fn claims(judged: &[&Judged], out: &mut Out) -> Result<()> {
             mean(&saved),
         ]);
     }
-    out.line(rows)?;
+    out.table(rows)?;
     out.line("")
 }
 
@@ -236,5 +245,5 @@ fn all(runs: &[Run], out: &mut Out) -> Result<()> {
             best.count().to_string(),
         ]);
     }
-    out.line(rows)
+    out.table(rows)
 }

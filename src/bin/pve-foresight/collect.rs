@@ -1,7 +1,7 @@
 //! `collect`: one run of the collector.
 
 use crate::args::{Args, Collect};
-use crate::out::{Out, WARN, note, styled};
+use crate::out::{Out, warn};
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
 
@@ -16,8 +16,6 @@ pub(crate) fn run(args: &Args, command: &Collect, out: &mut Out) -> Result<bool>
             reply.nodes, reply.nodes_online, reply.guests, reply.guests_running
         ))?;
     }
-    for warning in &reply.warnings {
-        note(format!("{} {warning}", styled(WARN, "note:")));
-    }
+    reply.warnings.iter().for_each(warn);
     Ok(true)
 }

@@ -1,8 +1,9 @@
 //! `demo`: the whole way on a simulated cluster, from ticks to advice.
 
-use crate::args::{Args, Demo};
+use crate::args::{Args, Demo, STATE};
 use crate::out::{DIM, HEAD, Out, note, styled};
 use crate::recommend::{Detail, show};
+use crate::usage;
 use pve_foresight::engine::{Engine, RecommendRequest};
 use pve_foresight::error::{Error, Kind, Result};
 use pve_foresight::settings::PenaltyConfig;
@@ -34,8 +35,11 @@ pub(crate) fn run(args: &Args, command: &Demo, out: &mut Out) -> Result<bool> {
         false => Some(Scratch(scratch_dir()?)),
     };
     let state: &Path = scratch.as_ref().map_or(&args.state, |s| &s.0);
-    let mut simulation = Simulation::new(&scenario)?;
     let engine = Engine::new(state);
+    if command.keep {
+        unused(args, &engine)?;
+    }
+    let mut simulation = Simulation::new(&scenario)?;
     if !out.is_json() {
         tell(&scenario, &simulation, out)?;
     }
@@ -51,6 +55,15 @@ pub(crate) fn run(args: &Args, command: &Demo, out: &mut Out) -> Result<bool> {
     show(&reply, Detail::default(), out)?;
     next(args, command, out)?;
     Ok(true)
+}
+
+/// Invented metrics must not get among real ones.
+fn unused(args: &Args, engine: &Engine) -> Result<()> {
+    if args.state != Path::new(STATE) && !engine.status(None)?.store {
+        return Ok(());
+    }
+    let dir = args.state.display();
+    Err(usage("--keep", format!("{dir} is for real metrics: name a new directory with --state")))
 }
 
 fn tell(scenario: &Scenario, simulation: &Simulation, out: &mut Out) -> Result<()> {

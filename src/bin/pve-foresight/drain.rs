@@ -1,7 +1,7 @@
 //! `drain`: a way to empty a node, as text made for people or as JSON.
 
 use crate::args::{Args, Drain};
-use crate::out::{BAD, DIM, HEAD, Out, WARN, note, styled, table};
+use crate::out::{BAD, DIM, HEAD, Out, WARN, styled, table, warn};
 use crate::recommend::request;
 use pve_foresight::api::{DrainReply, DrainStay};
 use pve_foresight::engine::Engine;
@@ -21,12 +21,10 @@ pub(crate) fn run(args: &Args, command: &Drain, out: &mut Out) -> Result<bool> {
 }
 
 fn show(reply: &DrainReply, out: &mut Out) -> Result<()> {
-    for warning in &reply.warnings {
-        note(format!("{} {warning}", styled(WARN, "note:")));
-    }
-    out.line(styled(HEAD, &reply.summary))?;
+    reply.warnings.iter().for_each(warn);
+    out.prose("", styled(HEAD, &reply.summary))?;
     for text in &reply.notes {
-        out.line(format!("   {text}"))?;
+        out.prose("   ", text)?;
     }
     if !reply.stays.is_empty() {
         out.line(styled(BAD, "\nMust stay"))?;
@@ -44,7 +42,7 @@ fn show(reply: &DrainReply, out: &mut Out) -> Result<()> {
         let text = styled(DIM, format!("# {}{name}{idle}", step.vmid));
         out.line(format!("{:>4}. {}   {text}", step.order, step.command))?;
         for concern in &step.concerns {
-            out.line(format!("      {} {concern}", styled(WARN, "-")))?;
+            out.prose(&format!("      {} ", styled(WARN, "-")), concern)?;
         }
     }
     out.line(styled(HEAD, "\nThe other nodes in their busy hours"))?;
@@ -59,7 +57,7 @@ fn show(reply: &DrainReply, out: &mut Out) -> Result<()> {
             change(peaks.memory_before, peaks.memory_after),
         ]);
     }
-    out.line(rows)
+    out.table(rows)
 }
 
 /// A guest that stays: what holds everywhere, else what stands in the way node by node.
@@ -73,7 +71,8 @@ fn stays(stay: &DrainStay, out: &mut Out) -> Result<()> {
     }
     for (node, texts) in by_node {
         let place = node.map_or(String::new(), |node| format!("{node}: "));
-        out.line(format!("      {} {place}{}", styled(BAD, "!"), texts.join("; ")))?;
+        let text = format!("{place}{}", texts.join("; "));
+        out.prose(&format!("      {} ", styled(BAD, "!")), text)?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! `explain`: why a guest goes where, and why not elsewhere.
 
 use crate::args::{Args, Explain};
-use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, note, styled, table};
+use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, styled, table, warn};
 use crate::recommend::{request, scores};
 use pve_foresight::api::{ExplainReply, ExplainTarget};
 use pve_foresight::engine::Engine;
@@ -22,18 +22,17 @@ pub(crate) fn run(args: &Args, command: &Explain, out: &mut Out) -> Result<bool>
 }
 
 fn show(reply: &ExplainReply, in_full: bool, out: &mut Out) -> Result<()> {
-    for warning in &reply.warnings {
-        note(format!("{} {warning}", styled(WARN, "note:")));
-    }
-    out.line(styled(HEAD, &reply.summary))?;
+    reply.warnings.iter().for_each(warn);
+    out.prose("", styled(HEAD, &reply.summary))?;
     for blocker in &reply.blockers {
-        out.line(format!("   {} it {}", styled(BAD, "!"), blocker.text))?;
+        out.prose(&format!("   {} ", styled(BAD, "!")), format!("it {}", blocker.text))?;
     }
     for concern in &reply.concerns {
-        out.line(format!("   {} {concern}", styled(WARN, "-")))?;
+        out.prose(&format!("   {} ", styled(WARN, "-")), concern)?;
     }
     if let Some(window) = &reply.window {
-        out.line(format!("   Best moved from {}: {}.", window.hours(), window.why))?;
+        let text = format!("Best moved from {} local time: {}.", window.hours(), window.why);
+        out.prose("   ", text)?;
     }
     if reply.targets.is_empty() {
         return out.line("There is no other node.");
@@ -76,7 +75,7 @@ fn targets(reply: &ExplainReply, out: &mut Out) -> Result<()> {
             why(target, !reply.blockers.is_empty()),
         ]);
     }
-    out.line(rows)
+    out.table(rows)
 }
 
 /// `stays`: the guest cannot move at all.

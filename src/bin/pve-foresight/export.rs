@@ -1,7 +1,7 @@
 //! `export`: what is stored, for other programs.
 
 use crate::args::{Args, Export, Format};
-use crate::out::{CLOSED, WARN, note, styled};
+use crate::out::{CLOSED, warn};
 use pve_foresight::engine::{Engine, ExportFormat, ExportRequest};
 use pve_foresight::error::{Error, Kind, Result};
 use std::io::{BufWriter, ErrorKind, Write};
@@ -28,9 +28,7 @@ pub(crate) fn run(args: &Args, command: &Export) -> Result<bool> {
     let warnings = done?;
     flushed.map_err(|e| Error::new(Kind::Io, format!("standard output: {e}")))?;
     drop(pipe);
-    for warning in &warnings {
-        note(format!("{} {warning}", styled(WARN, "note:")));
-    }
+    warnings.iter().for_each(warn);
     Ok(warnings.is_empty())
 }
 

@@ -29,8 +29,8 @@ pub(crate) fn history(args: &Args, command: &History, out: &mut Out) -> Result<b
     let Some(series) = reply.metrics.iter().find(|m| m.metric == command.metric) else {
         let known: Vec<&str> = reply.metrics.iter().map(|m| m.metric.as_str()).collect();
         let message =
-            format!("--metric {}: nothing stored; there is {}", command.metric, known.join(", "));
-        return Err(usage(message));
+            format!("nothing is stored of '{}'; there is {}", command.metric, known.join(", "));
+        return Err(usage("--metric", message));
     };
     out.line(format!("{}  {}", styled(HEAD, &reply.entity), styled(DIM, &series.help)))?;
     let (first, last) = match (series.buckets.first(), series.buckets.last()) {
@@ -38,7 +38,7 @@ pub(crate) fn history(args: &Args, command: &History, out: &mut Out) -> Result<b
         _ => return out.line("nothing stored in this window").map(|()| true),
     };
     plot(series, first, last, out)?;
-    out.line(styled(DIM, format!("{}  to  {}", when(first), when(last))))?;
+    out.line(styled(DIM, format!("{}  to  {} local time", when(first), when(last))))?;
     summary(&reply, out)?;
     Ok(true)
 }
@@ -101,7 +101,7 @@ fn summary(reply: &HistoryReply, out: &mut Out) -> Result<()> {
             count.to_string(),
         ]);
     }
-    out.line(rows)
+    out.table(rows)
 }
 
 pub(crate) fn quality(args: &Args, command: &Quality, out: &mut Out) -> Result<bool> {
@@ -124,7 +124,7 @@ pub(crate) fn quality(args: &Args, command: &Quality, out: &mut Out) -> Result<b
     for entry in &reply.entities {
         rows.add_row(row(entry));
     }
-    out.line(rows)?;
+    out.table(rows)?;
     Ok(true)
 }
 

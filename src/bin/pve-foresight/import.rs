@@ -1,16 +1,14 @@
 //! `import`: history that others recorded.
 
 use crate::args::{Args, Import, ImportFrom};
-use crate::out::{DIM, Out, WARN, note, styled};
+use crate::out::{DIM, Out, styled, warn};
 use crate::trend::when;
+use crate::{PMXCFS, is_mounted};
 use pve_foresight::api::ImportReply;
 use pve_foresight::engine::{Engine, ImportRequest, ImportSource, Progress};
 use pve_foresight::error::Result;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
-
-/// Where the inventory is on a node.
-const PMXCFS: &str = "/etc/pve";
 
 pub(crate) fn run(args: &Args, command: &Import, out: &mut Out) -> Result<bool> {
     let (source, inventory) = match &command.from {
@@ -18,7 +16,7 @@ pub(crate) fn run(args: &Args, command: &Import, out: &mut Out) -> Result<bool> 
         ImportFrom::Proxbalance(c) => (ImportSource::ProxBalance(c.file.clone()), &c.inventory),
     };
     let here = Path::new(PMXCFS);
-    let inventory = inventory.clone().or_else(|| here.is_dir().then(|| here.to_path_buf()));
+    let inventory = inventory.clone().or_else(|| is_mounted(here).then(|| here.to_path_buf()));
     let request = ImportRequest { now: args.now, inventory, source };
     let mut line = ProgressLine::new();
     let reply = Engine::new(&args.state).import(&request, &mut |progress| {
@@ -31,9 +29,7 @@ pub(crate) fn run(args: &Args, command: &Import, out: &mut Out) -> Result<bool> 
         true => out.value(&reply)?,
         false => text(&reply, out)?,
     }
-    for warning in &reply.warnings {
-        note(format!("{} {warning}", styled(WARN, "note:")));
-    }
+    reply.warnings.iter().for_each(warn);
     Ok(reply.refused == 0)
 }
 
@@ -44,14 +40,14 @@ fn text(reply: &ImportReply, out: &mut Out) -> Result<()> {
         reply.ticks, reply.nodes, reply.guests, reply.files
     ))?;
     if let (Some(from), Some(until)) = (reply.from, reply.until) {
-        out.line(format!("{}  to  {}", when(from), when(until)))?;
+        out.line(format!("{}  to  {} local time", when(from), when(until)))?;
     }
     if reply.left_out > 0 {
         let why = "too old, or the store has something for their time";
         out.line(format!("{} rows left out: {why}", reply.left_out))?;
     }
     for text in &reply.notes {
-        out.line(styled(DIM, format!("- {text}")))?;
+        out.prose("- ", styled(DIM, text))?;
     }
     Ok(())
 }

@@ -27,8 +27,15 @@ use args::{Args, Command};
 use clap::Parser;
 use out::Out;
 use pve_foresight::error::{Error, Kind, Result};
+use std::io::ErrorKind;
+use std::path::Path;
 use std::process::ExitCode;
 
+/// Where the cluster file system is on a node.
+const PMXCFS: &str = "/etc/pve";
+
+/// Exit status of a wrong option, as the parser of the options has it.
+const USAGE: u8 = 2;
 /// Exit status when the work was done but some input was refused.
 const PARTLY: u8 = 3;
 
@@ -42,13 +49,19 @@ fn main() -> ExitCode {
         Err(e) if e.kind == Kind::Io && e.message == out::CLOSED => ExitCode::SUCCESS,
         Err(e) => {
             out::complain(&e);
-            ExitCode::FAILURE
+            match e.place.starts_with("--") {
+                true => ExitCode::from(USAGE),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }
 
 /// Runs the command; `false` when some of the input was refused.
 fn run(args: &Args, out: &mut Out) -> Result<bool> {
+    if reads_state(&args.command) {
+        readable(&args.state)?;
+    }
     match &args.command {
         Command::Collect(c) => collect::run(args, c, out),
         Command::Append(c) => append::run(args, c, out),
@@ -74,7 +87,43 @@ fn run(args: &Args, out: &mut Out) -> Result<bool> {
     }
 }
 
-/// An argument that makes no sense, said with the remedy.
-fn usage(message: impl Into<String>) -> Error {
-    Error::invalid(message)
+/// Whether the command answers from what is stored, or stores.
+fn reads_state(command: &Command) -> bool {
+    match command {
+        Command::Demo(c) => c.keep,
+        Command::Trend(c) => c.series.is_none(),
+        Command::Backtest(c) => c.traces.is_none(),
+        Command::Settings(_) | Command::Doctor(_) | Command::Simulate(_) => false,
+        _ => true,
+    }
+}
+
+/// What cannot be looked into is not the same as an empty store.
+fn readable(state: &Path) -> Result<()> {
+    match std::fs::read_dir(state).err().map(|e| e.kind()) {
+        Some(ErrorKind::NotADirectory) => {
+            Err(usage("--state", format!("{} is not a directory", state.display())))
+        }
+        Some(ErrorKind::PermissionDenied) => {
+            let message = "this user may not read it: ask as root, or as its owner";
+            Err(Error::new(Kind::Io, message).at(state.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A value of `option` that makes no sense, said with the remedy: exit status 2.
+fn usage(option: &str, message: impl Into<String>) -> Error {
+    Error::invalid(message).at(option)
+}
+
+/// The cluster's own tree, where the metrics asked for are those of this node.
+fn own_tree(args: &Args) -> Option<&'static Path> {
+    let own = args.state == Path::new(args::STATE);
+    Some(Path::new(PMXCFS)).filter(|tree| own && is_mounted(tree))
+}
+
+/// Whether the cluster file system is mounted at `tree`, or this is a copy of one.
+fn is_mounted(tree: &Path) -> bool {
+    tree.join(".members").exists()
 }

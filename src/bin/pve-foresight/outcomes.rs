@@ -1,7 +1,7 @@
 //! `outcomes`: what became of migrations, and how good the advice about them was.
 
 use crate::args::{Args, Outcomes};
-use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, note, styled, table};
+use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, styled, table, warn};
 use crate::settings;
 use crate::trend::when;
 use pve_foresight::api::{OutcomeEntry, OutcomesReply};
@@ -11,7 +11,7 @@ use pve_foresight::model::Fraction;
 use pve_foresight::outcome::{Decile, Effect, Outcome, Verdict, WindowOutcome};
 
 pub(crate) fn run(args: &Args, command: &Outcomes, out: &mut Out) -> Result<bool> {
-    let (effective, warnings) = settings::effective(&command.settings, None)?;
+    let (effective, warnings) = settings::effective(args, &command.settings, None)?;
     let request = OutcomesRequest { now: args.now, guest: command.guest, config: effective.config };
     let mut reply = Engine::new(&args.state).outcomes(&request)?;
     reply.warnings.splice(0..0, warnings);
@@ -19,13 +19,12 @@ pub(crate) fn run(args: &Args, command: &Outcomes, out: &mut Out) -> Result<bool
         out.value(&reply)?;
         return Ok(true);
     }
-    for warning in &reply.warnings {
-        note(format!("{} {warning}", styled(WARN, "note:")));
-    }
+    reply.warnings.iter().for_each(warn);
     if command.calibration {
         calibration(&reply.calibration, out)?;
     } else if reply.outcomes.is_empty() {
-        out.line("No migration was seen yet.")?;
+        let of = command.guest.map_or(String::new(), |vmid| format!(" of guest {vmid}"));
+        out.line(format!("No migration was seen yet{of}."))?;
     } else {
         moves(&reply, out)?;
         if command.guest.is_some() {
@@ -36,15 +35,24 @@ pub(crate) fn run(args: &Args, command: &Outcomes, out: &mut Out) -> Result<bool
 }
 
 fn moves(reply: &OutcomesReply, out: &mut Out) -> Result<()> {
-    let mut rows =
-        table(&["moved", "guest", "from", "to", "advised", "result", "predicted", "actual", "why"]);
+    let mut rows = table(&[
+        "moved (local time)",
+        "guest",
+        "from",
+        "to",
+        "advised",
+        "result",
+        "predicted",
+        "actual",
+        "why",
+    ]);
     for entry in &reply.outcomes {
         rows.add_row(row(entry));
     }
-    out.line(rows)?;
+    out.table(rows)?;
     let relief = "predicted and actual: relief of the fuller node in its busy quarter, in points \
         of its capacity, as far as it counts as busy";
-    out.line(styled(DIM, relief))?;
+    out.prose("", styled(DIM, relief))?;
     out.line("")?;
     for guest in &reply.guests {
         let tally = &guest.tally;
@@ -62,16 +70,24 @@ fn moves(reply: &OutcomesReply, out: &mut Out) -> Result<()> {
         else {
             continue;
         };
-        out.line(format!(
-            "after {window}: {} predictions off by {:.1} points (bias {:+.1}), {:.0} % came as \
+        out.prose(
+            "",
+            format!(
+                "after {window}: {} off by {:.1} points on average (bias {:+.1}), {:.0} % came as \
              predicted",
-            accuracy.moves,
-            error * 100.0,
-            bias * 100.0,
-            hits * 100.0
-        ))?;
+                predictions(accuracy.moves),
+                error * 100.0,
+                bias * 100.0,
+                hits * 100.0
+            ),
+        )?;
     }
     Ok(())
+}
+
+fn predictions(moves: usize) -> String {
+    let s = if moves == 1 { "" } else { "s" };
+    format!("{moves} prediction{s}")
 }
 
 fn row(entry: &OutcomeEntry) -> [String; 9] {
@@ -98,7 +114,7 @@ fn row(entry: &OutcomeEntry) -> [String; 9] {
 }
 
 fn guest_label(vmid: u32, name: &str) -> String {
-    if name.is_empty() { vmid.to_string() } else { format!("{vmid} ({name})") }
+    format!("{vmid} {name}").trim_end().to_string()
 }
 
 fn result(verdict: Verdict) -> String {
@@ -124,7 +140,7 @@ fn timeline(outcome: &Outcome, out: &mut Out) -> Result<()> {
     for window in &outcome.windows {
         rows.add_row(window_row(window));
     }
-    out.line(rows)
+    out.table(rows)
 }
 
 fn window_row(window: &WindowOutcome) -> [String; 6] {
@@ -157,7 +173,7 @@ fn calibration(deciles: &[Decile], out: &mut Out) -> Result<()> {
             percent(decile.improved.map(|x| x * 100.0)),
         ]);
     }
-    out.line(rows)?;
+    out.table(rows)?;
     let text = "Counted are moves that the advice before them had weighed, with a final verdict.";
     out.line(styled(DIM, text))
 }

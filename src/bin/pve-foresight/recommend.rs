@@ -1,14 +1,14 @@
 //! `recommend`: the advice, as text made for people or as JSON.
 
 use crate::args::{Args, Recommend, SettingsSource};
-use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, note, styled, table};
-use crate::{settings, usage};
+use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, styled, table, warn};
+use crate::{own_tree, settings};
 use anstyle::Style;
 use pve_foresight::api::{
     Changes, Earlier, EarlierMove, NodeReply, RecommendReply, Recommendation,
 };
 use pve_foresight::engine::{Engine, RecommendRequest, changes};
-use pve_foresight::error::Result;
+use pve_foresight::error::{Error, Result};
 use pve_foresight::model::{Fraction, UnixTime};
 use pve_foresight::recommend::{State, Urgency};
 use pve_foresight::score::{Contribution, total};
@@ -40,10 +40,15 @@ pub(crate) fn request(
     inventory: Option<&Path>,
     source: &SettingsSource,
 ) -> Result<(RecommendRequest, Vec<String>)> {
-    let beside = inventory.filter(|path| path.is_dir());
-    let (effective, warnings) = settings::effective(source, beside)?;
+    let inventory = self::inventory(args, inventory);
+    let (effective, warnings) = settings::effective(args, source, inventory)?;
     let inventory = inventory.map(Path::to_path_buf);
     Ok((RecommendRequest { now: args.now, inventory, config: effective.config }, warnings))
+}
+
+/// The inventory asked for; without one, the cluster's own tree where this is its node.
+pub(crate) fn inventory<'a>(args: &Args, asked: Option<&'a Path>) -> Option<&'a Path> {
+    asked.or_else(|| own_tree(args))
 }
 
 /// An earlier answer from a file.
@@ -51,7 +56,7 @@ fn earlier(file: &Path) -> Result<Earlier> {
     let bytes = settings::read(file, MAX_EARLIER)?;
     serde_json::from_slice(&bytes).map_err(|e| {
         let message = format!("is not an answer of `recommend --json`: {e}");
-        usage(message).at(file.display())
+        Error::invalid(message).at(file.display())
     })
 }
 
@@ -66,14 +71,12 @@ pub(crate) struct Detail {
 
 /// The advice for people.
 pub(crate) fn show(reply: &RecommendReply, detail: Detail, out: &mut Out) -> Result<()> {
-    for warning in &reply.warnings {
-        note(format!("{} {warning}", styled(WARN, "note:")));
-    }
+    reply.warnings.iter().for_each(warn);
     nodes(&reply.nodes, out)?;
     out.line("")?;
-    out.line(styled(HEAD, &reply.summary))?;
+    out.prose("", styled(HEAD, &reply.summary))?;
     if reply.crs.auto_rebalance && !reply.crs.will_act {
-        out.line(format!("{}.", reply.crs.text))?;
+        out.prose("", format!("{}.", reply.crs.text))?;
     }
     if let Some(changes) = &reply.changes {
         changed(changes, out)?;
@@ -117,7 +120,7 @@ fn nodes(nodes: &[NodeReply], out: &mut Out) -> Result<()> {
         "state",
         "guests",
         "CPU now",
-        "7-day high",
+        "7-day p95",
         "trend",
         "memory",
         "trend",
@@ -138,7 +141,7 @@ fn nodes(nodes: &[NodeReply], out: &mut Out) -> Result<()> {
             node.stability_score.map_or("-".into(), |s| format!("{s:.0}")),
         ]);
     }
-    out.line(rows)
+    out.table(rows)
 }
 
 fn state(state: State) -> String {
@@ -173,7 +176,7 @@ fn card(r: &Recommendation, now: UnixTime, out: &mut Out) -> Result<()> {
         r.confidence,
         styled(style, word)
     ))?;
-    out.line(format!("   {}", r.decision_explanation))?;
+    out.prose("   ", &r.decision_explanation)?;
     for factor in &r.trend_evidence.decision_factors {
         let sign = match factor.kind {
             pve_foresight::evidence::Kind::Problem => styled(BAD, "!"),
@@ -182,30 +185,29 @@ fn card(r: &Recommendation, now: UnixTime, out: &mut Out) -> Result<()> {
             pve_foresight::evidence::Kind::Info => "i".into(),
         };
         let weight = format!("{:?}", factor.weight).to_lowercase();
-        out.line(format!("   {sign} {} {}", factor.factor, styled(DIM, format!("({weight})"))))?;
+        let text = format!("{} {}", factor.factor, styled(DIM, format!("({weight})")));
+        out.prose(&format!("   {sign} "), text)?;
     }
     let data = &r.trend_evidence.data_quality;
-    out.line(styled(
-        DIM,
-        format!(
-            "   {} ({:.0} days of nodes, {:.0} of the guest). Score improves by {:.0} points, the \
-             move costs {:.0}.",
-            data.confidence_note,
-            data.node_history_days,
-            data.guest_history_days,
-            r.weighing.score_improvement,
-            r.weighing.cost.points.0
-        ),
-    ))?;
+    let weighed = format!(
+        "{} ({:.0} days of nodes, {:.0} of the guest). Score improves by {:.0} points, the move \
+         costs {:.0}.",
+        data.confidence_note,
+        data.node_history_days,
+        data.guest_history_days,
+        r.weighing.score_improvement,
+        r.weighing.cost.points.0
+    );
+    out.prose("   ", styled(DIM, weighed))?;
     if let Some(window) = &r.weighing.window {
         let when = match window.start > now {
-            true => format!("Best made from {}", window.hours()),
-            false => format!("A good time is now, until {:02}:00", window.end_hour),
+            true => format!("Best made from {} local time", window.hours()),
+            false => format!("A good time is now, until {:02}:00 local time", window.end_hour),
         };
-        out.line(format!("   {when}: {}.", window.why))?;
+        out.prose("   ", format!("{when}: {}.", window.why))?;
     }
     for concern in &r.concerns {
-        out.line(format!("   {} {concern}", styled(WARN, "-")))?;
+        out.prose(&format!("   {} ", styled(WARN, "-")), concern)?;
     }
     out.line(format!("   $ {}", r.command))
 }
@@ -244,7 +246,7 @@ fn breakdown(r: &Recommendation, out: &mut Out) -> Result<()> {
         let name = format!("   {}", part.name);
         parts.add_row([name, share(part.value), share(part.weight), part.why.clone()]);
     }
-    out.line(parts)
+    out.table(parts)
 }
 
 /// Penalty points by term, of the source and of the target with the guest.
@@ -264,7 +266,7 @@ pub(crate) fn scores(
     }
     let sum = |all: &[Contribution]| format!("{:+.1}", total(all).0);
     rows.add_row(["   sum".to_string(), sum(source), sum(target)]);
-    out.line(rows)
+    out.table(rows)
 }
 
 fn considered(reply: &RecommendReply, out: &mut Out) -> Result<()> {
@@ -283,7 +285,7 @@ fn considered(reply: &RecommendReply, out: &mut Out) -> Result<()> {
             c.reason.clone(),
         ]);
     }
-    out.line(rows)
+    out.table(rows)
 }
 
 fn skipped(reply: &RecommendReply, out: &mut Out) -> Result<()> {
@@ -295,5 +297,5 @@ fn skipped(reply: &RecommendReply, out: &mut Out) -> Result<()> {
     for s in &reply.skipped {
         rows.add_row([format!("{} {}", s.vmid, s.name), s.node.clone(), s.reason.clone()]);
     }
-    out.line(rows)
+    out.table(rows)
 }

@@ -2,6 +2,7 @@
 
 use crate::args::{Args, Report};
 use crate::out::{Out, note};
+use crate::recommend::inventory;
 use crate::settings;
 use pve_foresight::backtest::Policy;
 use pve_foresight::engine::{
@@ -20,19 +21,18 @@ const REPLAY: (u32, usize) = (30, 6);
 const POINTS: usize = 300;
 
 pub(crate) fn run(args: &Args, command: &Report, out: &mut Out) -> Result<bool> {
-    let beside = command.inventory.as_deref().filter(|path| path.is_dir());
-    let (effective, warnings) = settings::effective(&command.settings, beside)?;
+    let inventory = inventory(args, command.inventory.as_deref());
+    let (effective, warnings) = settings::effective(args, &command.settings, inventory)?;
+    let inventory = inventory.map(Path::to_path_buf);
     let engine = Engine::new(&args.state);
-    let request = RecommendRequest {
-        now: args.now,
-        inventory: command.inventory.clone(),
-        config: effective.config,
-    };
+    let request =
+        RecommendRequest { now: args.now, inventory: inventory.clone(), config: effective.config };
     let mut advice = engine.recommend(&request)?;
     advice.warnings.splice(0..0, warnings);
     let config = &request.config;
     let lookback = config.settings.analysis_lookback.hours().0 as u32;
-    let trends = engine.trends(&asked(advice.now, None, lookback, config))?;
+    let mut trends = engine.trends(&asked(advice.now, None, lookback, config))?;
+    trends.warnings.retain(|warning| !advice.warnings.contains(warning));
     let nodes: Result<Vec<NodeStory>> =
         trends.nodes.iter().map(|n| node(&engine, &n.node, advice.now, lookback, config)).collect();
     let entity = EntityRequest { now: Some(advice.now), node: None, guest: None };
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args, command: &Report, out: &mut Out) -> Result<bool> 
         every: REPLAY.1,
         policies: vec![Policy::None, Policy::Ours],
         sensitivities: Vec::new(),
-        inventory: command.inventory.clone(),
+        inventory,
         settings: effective,
     };
     let backtest = engine.backtest(&asked);

@@ -1,8 +1,8 @@
 //! `settings`: what holds, where it comes from, and the way over from ProxBalance.
 
 use crate::args::{Args, Settings, SettingsSource};
-use crate::out::{DIM, HEAD, Out, note, styled, table};
-use crate::usage;
+use crate::out::{DIM, HEAD, Out, note, styled, table, warn};
+use crate::{own_tree, usage};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::settings::{
     Effective, FILE_NAME, Key, Knob, MAX_BYTES, Origin, Stored, Table, detect_legacy_config,
@@ -14,11 +14,12 @@ use std::path::Path;
 /// Largest ProxBalance configuration that is read.
 const MAX_LEGACY_BYTES: usize = 4 << 20;
 
-pub(crate) fn run(_: &Args, command: &Settings, out: &mut Out) -> Result<bool> {
+pub(crate) fn run(args: &Args, command: &Settings, out: &mut Out) -> Result<bool> {
     if let Some(file) = &command.migrate {
         return migrate(file, out);
     }
-    let (effective, _) = effective(&command.source, None)?;
+    let (effective, warnings) = effective(args, &command.source, None)?;
+    warnings.iter().for_each(warn);
     if out.is_json() {
         let settings: Map<String, Value> = Knob::ALL
             .iter()
@@ -35,13 +36,16 @@ pub(crate) fn run(_: &Args, command: &Settings, out: &mut Out) -> Result<bool> {
 }
 
 /// What the options and the file, if there is one, give. A file that was named must be good; one
-/// that was found beside the inventory is used as far as it can be, with warnings.
+/// that was found in the inventory's tree, without an inventory in the cluster's own, is used as
+/// far as it can be, with warnings.
 pub(crate) fn effective(
+    args: &Args,
     source: &SettingsSource,
-    beside: Option<&Path>,
+    inventory: Option<&Path>,
 ) -> Result<(Effective, Vec<String>)> {
     let mut warnings = Vec::new();
-    let mut stored = match (&source.file, beside.map(|dir| dir.join(FILE_NAME))) {
+    let tree = inventory.or_else(|| own_tree(args)).filter(|path| path.is_dir());
+    let mut stored = match (&source.file, tree.map(|dir| dir.join(FILE_NAME))) {
         (Some(file), _) => parse(&read(file, MAX_BYTES)?).map_err(|e| e.at(file.display()))?,
         (None, Some(file)) if file.is_file() => {
             let loaded = load(&file, &read(&file, MAX_BYTES)?);
@@ -52,14 +56,14 @@ pub(crate) fn effective(
     };
     for assignment in &source.set {
         let Some((name, value)) = assignment.split_once('=') else {
-            return Err(usage(format!("--set {assignment}: expected NAME=VALUE")));
+            return Err(usage("--set", format!("{assignment}: expected NAME=VALUE")));
         };
         let body = json!({ name: value });
         stored = match (Knob::from_name(name), Key::from_name(name)) {
             (Some(_), _) => stored.with_settings(&body),
             (None, Some(_)) => stored.with_expert(&body),
             (None, None) => {
-                Err(usage("no such setting; `pve-foresight settings` lists them").at(name))
+                Err(Error::invalid("no such setting; `pve-foresight settings` lists them").at(name))
             }
         }
         .map_err(|e| e.at("--set"))?;
@@ -87,7 +91,7 @@ fn show(effective: &Effective, out: &mut Out) -> Result<()> {
         let value = field.unit.text(effective.settings().get(knob));
         knobs.add_row([field.name, &value, field.help]);
     }
-    out.line(knobs)?;
+    out.table(knobs)?;
     out.line(styled(HEAD, "\nExpert keys as they hold"))?;
     let mut keys = table(&["key", "value", "from", "feeds"]);
     for entry in effective.entries() {
@@ -98,7 +102,7 @@ fn show(effective: &Effective, out: &mut Out) -> Result<()> {
         };
         keys.add_row([entry.key, &format!("{} {}", entry.value, entry.unit), &from, entry.term]);
     }
-    out.line(keys)
+    out.table(keys)
 }
 
 /// Prints our settings file; the report goes to stderr, so that `> foresight.cfg` just works.
@@ -108,7 +112,7 @@ fn migrate(file: &Path, out: &mut Out) -> Result<bool> {
     if !detect_legacy_config(&config) && config.get("migration_settings").is_none() {
         let message =
             "has neither penalty_scoring nor migration_settings: not a ProxBalance config.json";
-        return Err(usage(message).at(file.display()));
+        return Err(Error::invalid(message).at(file.display()));
     }
     let migrated = migrate_legacy_config(&config);
     for line in &migrated.report {

@@ -26,7 +26,8 @@ pub(crate) fn run(args: &Args, command: &Simulate, out: &mut Out) -> Result<bool
         None => {
             let count = write_jsonl(BufWriter::new(std::io::stdout().lock()), simulation)
                 .or_else(closed_is_fine)?;
-            note(format!("{count} ticks written"));
+            let s = if count == 1 { "" } else { "s" };
+            note(format!("{count} tick{s} written"));
         }
     }
     Ok(true)
@@ -79,11 +80,11 @@ fn base(c: &Simulate, end: i64) -> Result<Scenario> {
         });
     };
     let text = String::from_utf8(read(file, MAX_SCENARIO)?)
-        .map_err(|e| usage(format!("not UTF-8: {e}")).at(file.display()))?;
+        .map_err(|e| Error::invalid(format!("not UTF-8: {e}")).at(file.display()))?;
     let mut scenario = Scenario::parse(&text, file)?;
     if let Some(count) = c.nodes {
         let Some(group) = scenario.nodes.first_mut() else {
-            return Err(usage("--nodes: the scenario has no group of nodes to resize"));
+            return Err(usage("--nodes", "the scenario has no group of nodes to resize"));
         };
         group.count = count;
         scenario.nodes.truncate(1);
@@ -104,7 +105,7 @@ fn write_trees(dir: &Path, version: PveVersion, simulation: &mut Simulation) -> 
         if count == MAX_TREES {
             let message =
                 format!("stopped after {MAX_TREES} trees; take less --days or a longer --interval");
-            return Err(usage(message).at(dir.display()));
+            return Err(usage("--trees", message));
         }
         let root = dir.join(tick.ts.to_string());
         match &mut writer {

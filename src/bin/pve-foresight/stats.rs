@@ -15,11 +15,11 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
         return Ok(true);
     }
     let stats = &reply.stats;
-    let mut rows = table(&["tier", "files", "size", "rows", "oldest", "newest"]);
+    let mut rows = table(&["tier", "files", "size", "rows", "oldest (local time)", "newest"]);
     for tier in &stats.tiers {
         rows.add_row(row(tier));
     }
-    out.line(rows)?;
+    out.table(rows)?;
     let size = |bytes: f64| Bytes(bytes).to_string();
     let each = stats.bytes_per_entity.map_or_else(|| "-".into(), size);
     out.line(format!(

@@ -1,7 +1,7 @@
 //! `status`: how the store and its collector are.
 
 use crate::args::Args;
-use crate::out::{GOOD, Out, WARN, note, styled};
+use crate::out::{GOOD, Out, WARN, styled, warn};
 use crate::trend::when;
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
@@ -12,13 +12,11 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
         out.value(&reply)?;
         return Ok(true);
     }
-    for warning in &reply.warnings {
-        note(format!("{} {warning}", styled(WARN, "note:")));
-    }
+    reply.warnings.iter().for_each(warn);
     out.line(format!("pve-foresight {}", reply.version))?;
     match reply.last_sample {
         None => out.line("no samples yet")?,
-        Some(time) => out.line(format!("newest sample {}", when(time)))?,
+        Some(time) => out.line(format!("newest sample {} local time", when(time)))?,
     }
     if let Some(health) = &reply.collector {
         let state = match health.late {

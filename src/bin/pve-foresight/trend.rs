@@ -1,11 +1,11 @@
 //! `trend`: how nodes and guests develop, or raw series from a file.
 
 use crate::args::{Args, Trend};
-use crate::out::{BAD, DIM, HEAD, Out, WARN, note, styled, table};
+use crate::out::{BAD, DIM, HEAD, Out, WARN, note, styled, table, warn};
 use crate::recommend::arrow;
 use crate::settings;
 use pve_foresight::api::{MetricTrend, NodeGrowth, StabilityReply, TrendsReply};
-use pve_foresight::engine::{Engine, TrendsRequest};
+use pve_foresight::engine::{Engine, TrendsRequest, answer_series};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::model::Unit;
 use pve_foresight::trend::{Crossing, Side, Steadier};
@@ -20,8 +20,8 @@ pub(crate) fn run(args: &Args, command: &Trend, out: &mut Out) -> Result<bool> {
     if let Some(file) = &command.series {
         return series(file, out);
     }
-    let (effective, warnings) = settings::effective(&command.settings, None)?;
-    warnings.iter().for_each(note);
+    let (effective, warnings) = settings::effective(args, &command.settings, None)?;
+    warnings.iter().for_each(warn);
     let usual = effective.config.settings.analysis_lookback.hours().0 as u32;
     let request = TrendsRequest {
         now: args.now,
@@ -58,18 +58,20 @@ fn series(file: &Path, out: &mut Out) -> Result<bool> {
             }
         }
     };
-    if file == Path::new("-") {
-        pve_foresight::engine::answer_series(stdin().lock(), &mut take)?;
+    let answered = if file == Path::new("-") {
+        answer_series(stdin().lock(), &mut take)
     } else {
         let open = File::open(file).map_err(|e| Error::io(file, &e))?;
-        pve_foresight::engine::answer_series(BufReader::new(open), &mut take)?;
-    }
+        answer_series(BufReader::new(open), &mut take)
+    };
+    answered.map_err(|e| e.at(file.display()))?;
     Ok(refused == 0)
 }
 
 fn show(reply: &TrendsReply, out: &mut Out) -> Result<()> {
-    for warning in &reply.warnings {
-        note(format!("{} {warning}", styled(WARN, "note:")));
+    reply.warnings.iter().for_each(warn);
+    if reply.nodes.is_empty() && reply.guests.is_empty() {
+        return out.line("Nothing was recorded in this time.");
     }
     for node in &reply.nodes {
         let stability = node.stability_score.map_or("-".into(), |s| format!("{s:.0}/100"));
@@ -103,7 +105,8 @@ fn show(reply: &TrendsReply, out: &mut Out) -> Result<()> {
                 )
             });
             let when = when(m.time);
-            out.line(styled(DIM, format!("  moved {} → {} at {when}{effect}", m.from, m.to)))?;
+            let text = format!("moved {} → {} at {when} local time{effect}", m.from, m.to);
+            out.prose("  ", styled(DIM, text))?;
         }
     }
     Ok(())
@@ -127,7 +130,8 @@ fn growth(g: &NodeGrowth, out: &mut Out) -> Result<()> {
     parts.push(format!("arrivals and departures {}", per_day(g.moves)));
     parts.push(format!("host {}", per_day(g.rest)));
     let whole = per_day(g.slope_per_day);
-    out.line(styled(DIM, format!("{} {whole} {unit} a day: {}", g.metric, parts.join(", "))))
+    let text = format!("{} {whole} {unit} a day: {}", g.metric, parts.join(", "));
+    out.prose("", styled(DIM, text))
 }
 
 fn steadier(reply: &StabilityReply, out: &mut Out) -> Result<()> {
@@ -144,7 +148,7 @@ fn steadier(reply: &StabilityReply, out: &mut Out) -> Result<()> {
     out.line(format!("{first} {:.0}/100, {second} {:.0}/100: {verdict}", c.first, c.second))
 }
 
-/// Date and time in the local time zone.
+/// Date and time in the local time zone; what is beside it says so.
 pub(crate) fn when(time: i64) -> String {
     use chrono::{Local, TimeZone};
     match Local.timestamp_opt(time, 0).single() {
@@ -185,7 +189,7 @@ fn metrics(metrics: &[MetricTrend], out: &mut Out) -> Result<()> {
             t.changes.len().to_string(),
         ]);
     }
-    out.line(rows)?;
+    out.table(rows)?;
     out.line("")
 }
 
