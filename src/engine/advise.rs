@@ -134,7 +134,7 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
         blockers.dedup();
         let reason = match blockers.first() {
             Some(first) => first.text.clone(),
-            None => idle_reason(q, guest),
+            None => idle_reason(q, plan, guest),
         };
         SkippedGuest {
             vmid: guest.vmid,
@@ -148,7 +148,7 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
 }
 
 /// Why nobody even asked whether this guest could move.
-fn idle_reason(q: &Question, guest: &GuestFacts) -> String {
+fn idle_reason(q: &Question, plan: &Plan, guest: &GuestFacts) -> String {
     if guest.template {
         return "is a template".into();
     }
@@ -162,11 +162,14 @@ fn idle_reason(q: &Question, guest: &GuestFacts) -> String {
         State::Healthy => format!("{} needs no relief", guest.node),
         State::Offline => format!("{} is offline", guest.node),
         State::Unknown => format!("too little is known of {}", guest.node),
-        State::StableButHot | State::TrendingTowardOverload | State::Overloaded => {
-            format!(
-                "other moves relieve {} better, or it is not expected above a threshold",
-                guest.node
-            )
+        _ if plan.steps.iter().any(|step| step.source == node) => {
+            format!("other moves relieve {} better", guest.node)
+        }
+        State::StableButHot => {
+            format!("{} is hot, but not for long enough above a threshold", guest.node)
+        }
+        State::TrendingTowardOverload | State::Overloaded => {
+            format!("no move takes enough away from {}", guest.node)
         }
     }
 }
@@ -188,6 +191,11 @@ fn summary(q: &Question, plan: &Plan) -> String {
         );
     }
     let looked = format!("{} guests on {} nodes", q.outlook.guests.len(), q.outlook.nodes.len());
+    if names(q, |s| s.state < State::Offline).is_empty() {
+        return format!(
+            "No advice: of no node is the load of the last day known (looked at {looked})."
+        );
+    }
     if troubled.is_empty() {
         let hot = names(q, |s| s.state == State::StableButHot);
         let note = match hot.is_empty() {
