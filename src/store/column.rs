@@ -290,7 +290,7 @@ impl Column {
         other: Option<&[u16]>,
         out: &mut Vec<u16>,
     ) -> Option<()> {
-        let (bits, whole) = self.parts(block)?;
+        let (_, whole) = self.parts(block)?;
         let len = self.len as usize;
         if self.width == WHOLE {
             let pairs = whole.chunks_exact(2);
@@ -298,32 +298,27 @@ impl Column {
             return Some(());
         }
         let base = match self.reference {
-            Reference::Code(base) => Err(base),
-            Reference::Column(_) => Ok(other.filter(|o| o.len() == len)?),
+            Reference::Code(code) => Base::Code(code),
+            Reference::Column(_) => Base::Column(other.filter(|o| o.len() == len)?),
         };
         if self.width == 0 {
             match base {
-                Ok(other) => out.extend_from_slice(other),
-                Err(base) => out.resize(out.len() + len, base),
+                Base::Code(code) => out.resize(out.len() + len, code),
+                Base::Column(other) => out.extend_from_slice(other),
             }
             return Some(());
         }
         let start = out.len();
         out.resize(start + len, 0);
         let codes = &mut out[start..];
-        unpack(bits, self.width, codes);
-        let escapes = Escapes::find(codes, escape(self.width), whole)?;
-        // A loop for each side and kind of reference, so that none has a branch.
-        match (base, self.side) {
-            (Ok(other), Side::Both) => near(codes, other, |d, o| Side::Both.code(d, o)),
-            (Ok(other), Side::Above) => near(codes, other, |d, o| Side::Above.code(d, o)),
-            (Ok(other), Side::Below) => near(codes, other, |d, o| Side::Below.code(d, o)),
-            (Err(b), Side::Both) => codes.iter_mut().for_each(|c| *c = Side::Both.code(*c, b)),
-            (Err(b), Side::Above) => codes.iter_mut().for_each(|c| *c = Side::Above.code(*c, b)),
-            (Err(b), Side::Below) => codes.iter_mut().for_each(|c| *c = Side::Below.code(*c, b)),
+        unpack(block.get(self.bits as usize..)?, self.width, codes);
+        let escape = escape(self.width);
+        // A loop for each side, so that none has a branch.
+        match self.side {
+            Side::Both => finish(codes, base, escape, whole, |d, o| Side::Both.code(d, o)),
+            Side::Above => finish(codes, base, escape, whole, |d, o| Side::Above.code(d, o)),
+            Side::Below => finish(codes, base, escape, whole, |d, o| Side::Below.code(d, o)),
         }
-        escapes.fill(codes, whole);
-        Some(())
     }
 
     /// Code `i` alone, from the block that the column was read from. `other` is the code at `i` of
@@ -355,42 +350,61 @@ impl Column {
     }
 }
 
-/// Turns fields into codes near to those of another column.
-fn near(fields: &mut [u16], other: &[u16], code: impl Fn(u16, u16) -> u16) {
-    fields.iter_mut().zip(other).for_each(|(field, &other)| *field = code(*field, other));
+/// What the fields of a column are measured from, decoded.
+#[derive(Clone, Copy)]
+enum Base<'a> {
+    Code(u16),
+    Column(&'a [u16]),
 }
 
-/// Where the codes that follow whole belong.
-struct Escapes {
-    places: Vec<u32>,
-}
+/// Fields that are finished together: few enough for a bitmap of those that follow whole.
+const STRETCH: usize = 16;
 
-impl Escapes {
-    /// `None` when fewer codes follow than fields say so.
-    fn find(fields: &[u16], escape: u16, whole: &[u8]) -> Option<Self> {
-        if whole.is_empty() {
-            let none = fields.iter().filter(|&&f| f == escape).count() == 0;
-            return none.then_some(Self { places: Vec::new() });
-        }
-        // Without a branch: every place is written, and kept when the next one goes behind it.
-        let mut places = vec![0; fields.len() + 1];
-        let mut found = 0;
-        for (place, &field) in (0..).zip(fields) {
-            places[found] = place;
-            found += usize::from(field == escape);
-        }
-        places.truncate(found);
-        (found * 2 <= whole.len()).then_some(Self { places })
+/// Turns fields into codes: near to those of `base`, or the next one of `whole` where a field says
+/// so. `None` when fewer follow than fields say so.
+fn finish(
+    fields: &mut [u16],
+    base: Base<'_>,
+    escape: u16,
+    whole: &[u8],
+    code: impl Fn(u16, u16) -> u16,
+) -> Option<()> {
+    let mut whole = whole.chunks_exact(2);
+    let (same, other) = match base {
+        Base::Code(code) => ([code; STRETCH], None),
+        Base::Column(other) => ([0; STRETCH], Some(other)),
+    };
+    let (others, last) = other.map_or((&[][..], &same[..]), <[u16]>::as_chunks::<STRETCH>);
+    let (stretches, rest) = fields.as_chunks_mut::<STRETCH>();
+    for (number, fields) in stretches.iter_mut().enumerate() {
+        let from = others.get(number).unwrap_or(&same);
+        finish_stretch(fields, from, escape, &mut whole, &code)?;
     }
-
-    fn fill(&self, codes: &mut [u16], whole: &[u8]) {
-        for (&place, pair) in self.places.iter().zip(whole.chunks_exact(2)) {
-            codes[place as usize] = u16::from_le_bytes([pair[0], pair[1]]);
-        }
-    }
+    finish_stretch(rest, last, escape, &mut whole, code)
 }
 
-/// Unpacks as many fields of `width` bits, 1 to 15, as `out` has places for.
+/// The same for at most [`STRETCH`] fields; inlined, as most calls know that it is just as many.
+#[inline(always)]
+fn finish_stretch<'a>(
+    fields: &mut [u16],
+    from: &[u16],
+    escape: u16,
+    whole: &mut impl Iterator<Item = &'a [u8]>,
+    code: impl Fn(u16, u16) -> u16,
+) -> Option<()> {
+    let is_escape = |(i, &field): (usize, &u16)| u16::from(field == escape) << i;
+    let mut escapes = fields.iter().enumerate().map(is_escape).fold(0, |all, one| all | one);
+    fields.iter_mut().zip(from).for_each(|(field, &from)| *field = code(*field, from));
+    while escapes != 0 {
+        let pair = whole.next()?;
+        fields[escapes.trailing_zeros() as usize] = u16::from_le_bytes([pair[0], pair[1]]);
+        escapes &= escapes - 1;
+    }
+    Some(())
+}
+
+/// Unpacks as many fields of `width` bits, 1 to 15, as `out` has places for. Bytes behind the last of
+/// them do no harm: it is faster with a few.
 fn unpack(bits: &[u8], width: u8, out: &mut [u16]) {
     match width {
         1 => unpack_all::<1>(bits, out),
@@ -414,24 +428,20 @@ fn unpack(bits: &[u8], width: u8, out: &mut [u16]) {
 /// For a width known to the compiler, so that every shift is a constant.
 fn unpack_all<const WIDTH: usize>(bits: &[u8], out: &mut [u16]) {
     let mask = u64::from(escape(WIDTH as u8));
-    let done = out.len() / 8 * 8;
-    // Eight fields start and end with a byte.
-    for (eight, at) in out.chunks_exact_mut(8).zip((0..).step_by(WIDTH)) {
-        let mut word = [0; 16];
-        match bits.get(at..at + 16) {
-            Some(all) => word.copy_from_slice(all),
-            None => {
-                let tail = bits.get(at..).unwrap_or_default();
-                word[..tail.len()].copy_from_slice(tail);
-            }
-        }
-        let word = u128::from_le_bytes(word);
-        let (low, high) = (word as u64, (word >> (4 * WIDTH)) as u64);
+    let mut done = 0;
+    // Eight fields start and end with a byte; four of them are within eight bytes.
+    for (eight, at) in out.as_chunks_mut::<8>().0.iter_mut().zip((0..).step_by(WIDTH)) {
+        let (low, high) = (bits.get(at..), bits.get(at + WIDTH / 2..));
+        let word = |bytes: Option<&[u8]>| Some(u64::from_le_bytes(*bytes?.first_chunk()?));
+        let (Some(low), Some(high)) = (word(low), word(high)) else { break };
+        let high = high >> (4 * WIDTH % 8);
         for i in 0..4 {
             eight[i] = (low >> (i * WIDTH) & mask) as u16;
             eight[i + 4] = (high >> (i * WIDTH) & mask) as u16;
         }
+        done += 8;
     }
+    // What is too near to the end for that.
     let rest = out.iter_mut().enumerate().skip(done);
     rest.for_each(|(i, out)| *out = field(bits, WIDTH as u8, i));
 }

@@ -1,7 +1,6 @@
 //! All nodes and guests over a range at once.
 
 use super::header::Group;
-use super::parallel::in_parallel;
 use super::roster::{GuestEntry, NodeEntry, Roster};
 use super::segment::Row;
 use super::select::{self, Loaded};
@@ -108,13 +107,8 @@ impl Fleet {
     /// Decodes these metrics now, on several cores. Others are decoded when they are first asked
     /// for, by the thread that asks.
     pub fn decode(&self, nodes: &[NodeMetric], guests: &[GuestMetric]) {
-        let nodes = nodes.iter().map(|&m| (Some(m), None));
-        let guests = guests.iter().map(|&m| (None, Some(m)));
-        let metrics: Vec<(Option<NodeMetric>, Option<GuestMetric>)> = guests.chain(nodes).collect();
-        in_parallel(&metrics, |&(node, guest)| {
-            node.map(|m| self.node_table.has(m));
-            guest.map(|m| self.guest_table.has(m));
-        });
+        self.node_table.decode(nodes);
+        self.guest_table.decode(guests);
     }
 
     /// Moves of all guests within the range, in order of time.
@@ -139,13 +133,15 @@ impl Fleet {
         for (_, row) in &rows {
             cast.see(row);
         }
-        let (mut nodes, mut guests) = (Sheet::new(Group::Node), Sheet::new(Group::Guest));
         let (node_order, guest_order) = cast.sort();
         let (mut node_maps, mut guest_maps) = (Reordered::default(), Reordered::default());
-        for (position, ((segment, row), maps)) in rows.iter().zip(&cast.maps).enumerate() {
-            nodes.push(position, segment, row, node_maps.of(&maps.0, &node_order));
-            guests.push(position, segment, row, guest_maps.of(&maps.1, &guest_order));
-        }
+        let placed = || rows.iter().copied().zip(&cast.maps);
+        let of_nodes: Vec<_> =
+            placed().map(|(row, maps)| (row, node_maps.of(&maps.0, &node_order))).collect();
+        let of_guests: Vec<_> =
+            placed().map(|(row, maps)| (row, guest_maps.of(&maps.1, &guest_order))).collect();
+        let nodes = Sheet::new(Group::Node, &of_nodes);
+        let guests = Sheet::new(Group::Guest, &of_guests);
         let windows: Arc<[Window]> = rows.iter().map(|(s, row)| select::window(s, row)).collect();
         let mut warnings = loaded.warnings.clone();
         warnings.extend(nodes.damage.iter().chain(&guests.damage).cloned());

@@ -52,10 +52,9 @@ pub(super) fn roll(
     };
     row.places[Group::Storage as usize] = 0;
     for &group in groups(tier) {
-        let mut sheet = Sheet::new(group);
-        for (position, ((segment, row), maps)) in samples.iter().zip(&maps).enumerate() {
-            sheet.push(position, segment, row, Arc::clone(&maps[group as usize]));
-        }
+        let of_group = maps.iter().map(|maps| Arc::clone(&maps[group as usize]));
+        let placed: Vec<_> = samples.iter().copied().zip(of_group).collect();
+        let sheet = Sheet::new(group, &placed);
         let entities = row.places[group as usize];
         row.codes[group as usize] = aggregate(&sheet, group, entities, samples.len());
     }
@@ -241,7 +240,8 @@ pub(super) fn moved<'a>(
 fn aggregate(sheet: &Sheet, group: Group, entities: usize, width: usize) -> Codes {
     let mut scratch = Vec::with_capacity(width);
     let metric = |(metric, (_, scale)): (usize, (&'static str, Scale))| {
-        let [codes, ..] = sheet.gather(metric, scale, &[Statistic::Avg], entities, width);
+        let gathered = sheet.gather(&[(metric, scale)], &[Statistic::Avg], entities, width);
+        let [codes, ..] = gathered.into_iter().next().unwrap_or_default();
         let mut columns = vec![Vec::new(); Statistic::ALL.len()];
         let values = scale.values();
         if codes.is_empty() {

@@ -2,6 +2,7 @@
 
 use super::bytes::intact;
 use super::header::{Found, Group, Statistic};
+use super::parallel::in_parallel;
 use super::row::{BLOCK, Block, Layout};
 use super::scale::{MISSING, Scale};
 use super::segment::{Damage, Row, Segment};
@@ -15,6 +16,7 @@ pub(super) type Map = Arc<[Option<u32>]>;
 #[derive(Debug)]
 pub(super) struct Sheet {
     group: Group,
+    /// One for each column of the output.
     rows: Vec<SheetRow>,
     /// Blocks that did not match their checksum.
     pub(super) damage: Vec<Warning>,
@@ -22,8 +24,6 @@ pub(super) struct Sheet {
 
 #[derive(Debug)]
 struct SheetRow {
-    /// Column of the output.
-    position: usize,
     segment: Arc<Segment>,
     /// Blocks that match their checksums, and where their columns are.
     blocks: Vec<Option<(Block, Layout)>>,
@@ -33,6 +33,20 @@ struct SheetRow {
 }
 
 impl SheetRow {
+    /// A row of a segment in memory, with its blocks checked.
+    fn new(segment: &Arc<Segment>, row: &Row, group: Group, map: Map) -> Self {
+        let places = row.meta.places[group as usize];
+        let checked = |(number, block): (usize, &Block)| {
+            let bytes = segment.in_memory(block)?;
+            let layout = intact(bytes, block.crc)
+                .then(|| segment.layout(bytes, group, places, number))??;
+            Some((*block, layout))
+        };
+        let blocks = row.meta.blocks(group).iter().enumerate().map(checked).collect();
+        let ticks = u16::try_from(row.meta.ticks).unwrap_or(MISSING);
+        Self { segment: Arc::clone(segment), blocks, ticks, map }
+    }
+
     fn block(&self, number: usize) -> Option<(&[u8], &Layout)> {
         let (block, layout) = self.blocks.get(number)?.as_ref()?;
         Some((self.segment.in_memory(block)?, layout))
@@ -40,26 +54,19 @@ impl SheetRow {
 }
 
 impl Sheet {
-    pub(super) fn new(group: Group) -> Self {
-        Self { group, rows: Vec::new(), damage: Vec::new() }
-    }
-
-    /// Adds a row that becomes column `position` of the output.
-    pub(super) fn push(&mut self, position: usize, segment: &Arc<Segment>, row: &Row, map: Map) {
-        let all = row.meta.blocks(self.group);
-        let places = row.meta.places[self.group as usize];
-        let layout = |(number, block): (usize, &Block)| {
-            let bytes = segment.in_memory(block)?;
-            let layout = intact(bytes, block.crc)
-                .then(|| segment.layout(bytes, self.group, places, number))??;
-            Some((*block, layout))
+    /// The rows, each with its map, in the order of the columns of the output; checked on several
+    /// cores.
+    pub(super) fn new(group: Group, rows: &[((&Arc<Segment>, &Row), Map)]) -> Self {
+        let sheet_row = |((segment, row), map): &((&Arc<Segment>, &Row), Map)| {
+            SheetRow::new(segment, row, group, Arc::clone(map))
         };
-        let blocks: Vec<_> = all.iter().enumerate().map(layout).collect();
-        let lost = all.iter().zip(&blocks).filter(|(_, intact)| intact.is_none());
-        self.damage.extend(lost.map(|(block, _)| Damage::of(block).warning(&segment.path)));
-        let segment = Arc::clone(segment);
-        let ticks = u16::try_from(row.meta.ticks).unwrap_or(MISSING);
-        self.rows.push(SheetRow { position, segment, blocks, ticks, map });
+        let sheet = Self { group, rows: in_parallel(rows, sheet_row), damage: Vec::new() };
+        let damage = rows.iter().zip(&sheet.rows).flat_map(|(((segment, row), _), read)| {
+            let blocks = row.meta.blocks(group).iter().zip(&read.blocks);
+            let lost = blocks.filter(|(_, intact)| intact.is_none());
+            lost.map(|(block, _)| Damage::of(block).warning(&segment.path))
+        });
+        Self { damage: damage.collect(), ..sheet }
     }
 
     /// Where a metric's statistic is in the rows of a segment; looked up once for each segment.
@@ -95,49 +102,60 @@ impl Sheet {
         })
     }
 
-    /// Codes of a metric by statistic, each `out[entity * width + position]`; empty when no row
-    /// has any, and for statistics that are not asked for. Counts are empty, too, where they are
-    /// all those of the windows.
+    /// Codes of metrics by statistic, each `out[entity * width + position]`; empty when no row has
+    /// any, and for statistics that are not asked for. Counts are empty, too, where they are all
+    /// those of the windows.
     pub(super) fn gather(
         &self,
-        metric: usize,
-        scale: Scale,
+        metrics: &[(usize, Scale)],
         statistics: &[Statistic],
         entities: usize,
         width: usize,
-    ) -> [Vec<u16>; 5] {
-        let mut out: [Vec<u16>; 5] = Default::default();
-        let uncounted = [Statistic::Count].repeat(usize::from(self.is_complete(metric)));
-        let wanted = statistics.iter().filter(|s| !uncounted.contains(s));
-        let mut finders: Vec<_> = wanted.map(|&s| (s, self.find(metric, s))).collect();
+    ) -> Vec<[Vec<u16>; 5]> {
+        let mut out: Vec<[Vec<u16>; 5]> = vec![Default::default(); metrics.len()];
+        let mut wanted = Vec::new();
+        for (&(metric, scale), out) in metrics.iter().zip(&mut out) {
+            let complete = self.is_complete(metric);
+            for (statistic, out) in Statistic::ALL.iter().zip(out) {
+                let told = complete && *statistic == Statistic::Count;
+                if statistics.contains(statistic) && !told {
+                    wanted.push((self.find(metric, *statistic), scale, out));
+                }
+            }
+        }
         let (mut codes, mut before) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
         let most = self.rows.iter().map(|r| r.blocks.len()).max().unwrap_or(0);
-        // Blocks outside, rows inside: the output of a block stays in the nearest cache.
+        // Blocks outside, rows inside: the output of a block stays in the nearest caches. All
+        // columns of a block in turn: they are neighbours.
         for b in 0..most {
-            for row in &self.rows {
+            let mut last: Option<(&Map, Way<'_>)> = None;
+            for (position, row) in self.rows.iter().enumerate() {
                 let Some((block, layout)) = row.block(b) else { continue };
-                let map = row.map.get(b * BLOCK..).unwrap_or_default();
+                let way = match last {
+                    Some((map, way)) if Arc::ptr_eq(map, &row.map) => way,
+                    _ => Way::new(row.map.get(b * BLOCK..).unwrap_or_default()),
+                };
+                last = Some((&row.map, way));
                 let mut known = None;
-                for (statistic, find) in &mut finders {
+                for (find, scale, out) in &mut wanted {
                     let found = find(row);
-                    let position = found.and_then(|f| layout.position(f.metric, f.statistic));
-                    let (Some(found), Some(position)) = (found, position) else { continue };
-                    let same = known.map(|position| (position, before.as_slice()));
-                    if layout.decode(block, position, same, &mut codes).is_none() {
+                    let at = found.and_then(|f| layout.position(f.metric, f.statistic));
+                    let (Some(found), Some(at)) = (found, at) else { continue };
+                    let same = known.map(|at| (at, before.as_slice()));
+                    if layout.decode(block, at, same, &mut codes).is_none() {
                         continue;
                     }
-                    let column = &mut out[statistic.index()];
-                    if column.is_empty() {
-                        *column = vec![MISSING; entities * width];
+                    if out.is_empty() {
+                        **out = vec![MISSING; entities * width];
                     }
-                    let column = column.get_mut(row.position..).unwrap_or_default();
+                    let out = out.get_mut(position..).unwrap_or_default();
                     if found.is_ours() {
-                        scatter(&codes, map, width, column, |code| code);
+                        way.scatter(&codes, width, out, |code| code);
                     } else {
-                        scatter(&codes, map, width, column, |code| found.ours(code, scale));
+                        way.scatter(&codes, width, out, |code| found.ours(code, *scale));
                     }
                     std::mem::swap(&mut codes, &mut before);
-                    known = Some(position);
+                    known = Some(at);
                 }
             }
         }
@@ -145,28 +163,42 @@ impl Sheet {
     }
 }
 
-/// Puts each code into the row of its entity.
-fn scatter(
-    codes: &[u16],
-    map: &[Option<u32>],
-    width: usize,
-    out: &mut [u16],
-    ours: impl Fn(u16) -> u16,
-) {
-    // Mostly places follow each other as entities do: then the way is a plain stride.
-    let map = &map[..map.len().min(codes.len())];
-    let first = map.first().copied().flatten();
-    let runs = map.iter().zip(0u32..).all(|(&e, i)| e.is_some() && e == first.map(|f| f + i));
-    if let (true, Some(first)) = (runs, first) {
-        let rows = out.get_mut(first as usize * width..).unwrap_or_default();
-        let slots = rows.iter_mut().step_by(width.max(1));
-        slots.zip(codes).for_each(|(slot, &code)| *slot = ours(code));
-        return;
+/// Where the places of a block go.
+#[derive(Clone, Copy)]
+enum Way<'a> {
+    /// To entities that follow each other from this one on, as they mostly do.
+    Run(usize),
+    Map(&'a [Option<u32>]),
+}
+
+impl<'a> Way<'a> {
+    /// For the block that `map` begins with.
+    fn new(map: &'a [Option<u32>]) -> Self {
+        let map = &map[..map.len().min(BLOCK)];
+        match map.first() {
+            Some(&Some(first)) if map.iter().zip(first..).all(|(&e, next)| e == Some(next)) => {
+                Self::Run(first as usize)
+            }
+            _ => Self::Map(map),
+        }
     }
-    for (&code, entity) in codes.iter().zip(map) {
-        let Some(entity) = entity else { continue };
-        if let Some(slot) = out.get_mut(*entity as usize * width) {
-            *slot = ours(code);
+
+    /// Puts each code into the row of its entity.
+    fn scatter(self, codes: &[u16], width: usize, out: &mut [u16], ours: impl Fn(u16) -> u16) {
+        match self {
+            Self::Run(first) => {
+                let rows = out.get_mut(first * width..).unwrap_or_default();
+                let slots = rows.iter_mut().step_by(width.max(1));
+                slots.zip(codes).for_each(|(slot, &code)| *slot = ours(code));
+            }
+            Self::Map(map) => {
+                for (&code, entity) in codes.iter().zip(map) {
+                    let Some(entity) = entity else { continue };
+                    if let Some(slot) = out.get_mut(*entity as usize * width) {
+                        *slot = ours(code);
+                    }
+                }
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Series of many entities side by side, as codes until somebody asks for values.
 
 use super::header::Statistic;
+use super::parallel::{in_parallel, threads};
 use super::scale::{MISSING, Stored};
 use super::sheet::Sheet;
 use crate::model::{Bucket, UnixTime};
@@ -96,15 +97,28 @@ impl<M: Stored> Table<M> {
 
     /// Codes of a metric by statistic, decoded now if need be.
     fn codes(&self, metric: M) -> Option<&[Vec<u16>; 5]> {
-        let decode = || match &self.sheet {
-            Some(sheet) => {
-                let (index, scale) = (metric.index(), metric.scale());
-                let width = self.windows.len();
-                sheet.gather(index, scale, self.statistics, self.entities, width)
-            }
-            None => Default::default(),
-        };
+        let decode = || self.gather(&[metric]).into_iter().next().unwrap_or_default();
         self.codes.get(metric.index()).map(|codes| codes.get_or_init(decode))
+    }
+
+    fn gather(&self, metrics: &[M]) -> Vec<[Vec<u16>; 5]> {
+        let Some(sheet) = &self.sheet else { return Vec::new() };
+        let metrics: Vec<_> = metrics.iter().map(|m| (m.index(), m.scale())).collect();
+        sheet.gather(&metrics, self.statistics, self.entities, self.windows.len())
+    }
+
+    /// Decodes these metrics now, on several cores.
+    pub(super) fn decode(&self, metrics: &[M]) {
+        let open = |m: &M| self.codes.get(m.index()).is_some_and(|codes| codes.get().is_none());
+        let open: Vec<M> = metrics.iter().copied().filter(open).collect();
+        // Neighbours stay together: their columns lie side by side.
+        let parts: Vec<&[M]> =
+            open.chunks(open.len().div_ceil(threads(open.len())).max(1)).collect();
+        let decoded = in_parallel(&parts, |part| self.gather(part));
+        for (metric, codes) in open.iter().zip(decoded.into_iter().flatten()) {
+            // Whoever was first meanwhile decoded the same.
+            self.codes.get(metric.index()).map(|slot| slot.set(codes).ok());
+        }
     }
 
     /// Windows in order of time.
