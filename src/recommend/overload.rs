@@ -88,8 +88,14 @@ pub fn overload(
 }
 
 /// Half the width, as a share of capacity, over which what may come is spread around each recorded
-/// hour when moves are weighed: bursts do not come back at the same hours (docs/backtest.md).
-const WIDTH: f64 = 0.3;
+/// hour when moves are weighed: bursts of work do not come back at the same hours, while memory
+/// holds still and wants no more room than its excess (docs/backtest.md).
+fn width(resource: Resource) -> f64 {
+    match resource {
+        Resource::Cpu => 0.3,
+        Resource::Memory => 0.05,
+    }
+}
 
 /// Risk of a node in need: it is expected above a threshold in some hour, and a move could take
 /// away as much as one must.
@@ -106,7 +112,7 @@ pub(super) fn need(
 }
 
 /// Expected overload of node number `node` like [`overload`], with every case taken as the middle
-/// of what may come: [`WIDTH`] above and below it, all equally likely. So a node just below its
+/// of what may come: [`width`] above and below it, all equally likely. So a node just below its
 /// limit is better than one at it, and two bursts that missed each other by luck are not taken
 /// for safe. In core-hours. O(cases); planning asks for little else, so the loop is kept simple
 /// enough to be vectorised.
@@ -121,7 +127,8 @@ pub(super) fn risk(
     let of = |resource| {
         let capacity = node.capacity(resource).max(1e-9);
         let change = change.map(|(other, sign)| (other.of(resource), sign));
-        excess(load.of(resource), change, &outlook.weights, 1.0 / capacity, limits.of(resource))
+        let spread = Spread { limit: limits.of(resource), width: width(resource) };
+        excess(load.of(resource), change, &outlook.weights, 1.0 / capacity, spread)
     };
     (of(Resource::Cpu) + of(Resource::Memory)) * node.cores.0
 }
@@ -129,18 +136,32 @@ pub(super) fn risk(
 /// Sums that are kept side by side.
 const LANES: usize = 4;
 
-/// Weighted sum of [`soft`] excess of the shares `scale * (load + sign * other)` above `limit`.
+/// A limit, and how far around each case what may come is spread.
+#[derive(Clone, Copy)]
+struct Spread {
+    limit: f64,
+    width: f64,
+}
+
+impl Spread {
+    /// Mean excess of a share above the limit over all that may come around it.
+    fn above(self, share: f64) -> f64 {
+        soft(share - self.limit, self.width)
+    }
+}
+
+/// Weighted sum of the excess of the shares `scale * (load + sign * other)`.
 fn excess(
     load: &[f64],
     change: Option<(&[f64], f64)>,
     weights: &[f64],
     scale: f64,
-    limit: f64,
+    spread: Spread,
 ) -> f64 {
     let (other, sign) = change.unwrap_or((load, 0.0));
     let cases = load.len().min(other.len()).min(weights.len());
     let (load, other, weights) = (&load[..cases], &other[..cases], &weights[..cases]);
-    let term = |i: usize| weights[i] * soft((load[i] + sign * other[i]) * scale - limit, WIDTH);
+    let term = |i: usize| weights[i] * spread.above((load[i] + sign * other[i]) * scale);
     let mut sums = [0.0; LANES];
     let whole = cases - cases % LANES;
     for at in (0..whole).step_by(LANES) {
@@ -191,11 +212,12 @@ mod tests {
 
     #[test]
     fn the_excess_is_the_mean_over_what_may_come() {
+        let width = 0.3;
         for x in [-0.9, -0.3, -0.29, -0.1, 0.0, 0.2, 0.3, 0.31, 2.0f64] {
             let steps = 100_000;
-            let u = |i: i32| WIDTH * (2.0 * (f64::from(i) + 0.5) / f64::from(steps) - 1.0);
+            let u = |i: i32| width * (2.0 * (f64::from(i) + 0.5) / f64::from(steps) - 1.0);
             let mean = (0..steps).map(|i| (x + u(i)).max(0.0)).sum::<f64>() / f64::from(steps);
-            assert!((soft(x, WIDTH) - mean).abs() < 1e-6, "{x}");
+            assert!((soft(x, width) - mean).abs() < 1e-6, "{x}");
         }
     }
 
@@ -204,9 +226,10 @@ mod tests {
         for cases in 0..11 {
             let load: Vec<f64> = (0..cases).map(f64::from).collect();
             let weights: Vec<f64> = (0..cases).map(|i| f64::from(i) * 0.5).collect();
-            let one = |i: usize| weights[i] * soft((load[i] - 0.5 * load[i]) * 0.2 - 0.4, WIDTH);
+            let spread = Spread { limit: 0.4, width: 0.3 };
+            let one = |i: usize| weights[i] * spread.above((load[i] - 0.5 * load[i]) * 0.2);
             let plain: f64 = (0..load.len()).map(one).sum();
-            let found = excess(&load, Some((load.as_slice(), -0.5)), &weights, 0.2, 0.4);
+            let found = excess(&load, Some((load.as_slice(), -0.5)), &weights, 0.2, spread);
             assert!((found - plain).abs() < 1e-12, "{cases}");
         }
     }

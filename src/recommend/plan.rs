@@ -194,7 +194,8 @@ struct Draft {
 
 /// Moves that save this share of the best one's overload are as good; the cheapest of them wins.
 const AS_GOOD: f64 = 0.9;
-/// Share of a crowded source's busy hours below which a crowded target is the better place.
+/// Share of a crowded source's busy hours, with the guest, below which a crowded target is the
+/// better place.
 const CLEARLY: f64 = 0.9;
 
 impl<'a> Planner<'a> {
@@ -489,8 +490,9 @@ impl<'a> Planner<'a> {
     }
 
     /// No move may push a node over a threshold.
-    /// Where the whole cluster is crowded that would leave all as it is; so the target may pass
-    /// its threshold if it stays clearly below what `source`, if given, is left with.
+    /// Where the whole cluster is crowded that would leave all as it is, two busy guests on one
+    /// node as well; so the target may pass its threshold, but not its capacity, if it stays
+    /// clearly below where `source`, if given, is with the guest.
     pub(super) fn overloads(
         &self,
         guest: &GuestOutlook,
@@ -501,8 +503,8 @@ impl<'a> Planner<'a> {
             let limit = self.limits().of(resource);
             let after = self.busy(target, Some((&guest.load, 1.0)), resource);
             let over = after > limit && after > self.busy(target, None, resource);
-            let left = source.map(|s| self.busy(s, Some((&guest.load, -1.0)), resource));
-            let better = left.is_some_and(|left| after <= (CLEARLY * left).min(1.0));
+            let there = source.map(|s| self.busy(s, None, resource));
+            let better = there.is_some_and(|there| after <= (CLEARLY * there).min(1.0));
             (over && !better).then(|| {
                 let text = format!(
                     "{} would reach {:.0} % {} in its busy hours (threshold {:.0} %)",
@@ -625,7 +627,7 @@ impl<'a> Planner<'a> {
     pub(super) fn refusal(&self, step: &Step) -> Option<String> {
         let k = self.q.config;
         let net = step.gain - step.cost.points;
-        if net < k.min_score_improvement {
+        if net < k.min_score_improvement && !self.exhausted(step.source) {
             return Some(format!(
                 "gains {:.1} points after its cost of {:.1}, less than the {:.1} asked for",
                 net.0, step.cost.points.0, k.min_score_improvement.0
@@ -639,6 +641,17 @@ impl<'a> Planner<'a> {
             ));
         }
         self.busy_now(step.guest)
+    }
+
+    /// Whether a node has nothing left, now or in its busy hours: then what a move saves decides,
+    /// and no score of its target stands against it.
+    fn exhausted(&self, node: usize) -> bool {
+        let full = |resource| {
+            let now = self.ledger.load(node).of(resource).first().copied().unwrap_or(0.0);
+            let share = now / self.q.outlook.nodes[node].capacity(resource).max(1e-9);
+            share.max(self.busy(node, None, resource)) >= 1.0
+        };
+        Resource::ALL.into_iter().any(full)
     }
 
     /// Why a guest in its daily peak should wait, when running workloads are protected.
