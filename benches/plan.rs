@@ -9,7 +9,7 @@ use std::hint::black_box;
 #[path = "../tests/plan_support/mod.rs"]
 mod plan_support;
 
-use plan_support::{NOW, Shape, config};
+use plan_support::{Shape, config};
 
 fn planning(c: &mut Criterion) {
     let mut group = c.benchmark_group("plan");
