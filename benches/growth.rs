@@ -1,7 +1,6 @@
 //! How the costs grow with the cluster: `make growth`, or `cargo bench --bench growth`. For each size
 //! CPU milliseconds of what the engine does, and microseconds of them for each guest: where those
-//! stay the same, growth is
-//! in proportion. Figures: docs/performance.md.
+//! stay the same, growth is in proportion. Figures: docs/performance.md.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench may stop where it stands")]
 
 use pve_foresight::engine::{Engine, RecommendRequest, TrendsRequest};
