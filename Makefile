@@ -8,7 +8,7 @@ LIBDIR ?= $(PREFIX)/lib/$(MULTIARCH)/pve-foresight
 RELEASE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release)
 TESTED := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/deps)
 
-.PHONY: help build gate scripts check lint fmt test perl perl-check header trend-score bench demo valgrind fuzz ui test-ui screenshots \
+.PHONY: help build gate scripts check lint fmt test perl perl-check header trend-score bench growth demo valgrind fuzz ui test-ui screenshots \
 	install deb package-test copyright clean
 
 help: ## list the verbs
@@ -66,6 +66,9 @@ trend-score: ## score the trend engine on the labelled series
 
 bench: ## all timings (docs/performance.md says what they mean)
 	$(CARGO) bench
+
+growth: ## what a cluster costs by its size: CPU of append, load, trends and advice from 50 to 10,000 guests
+	$(CARGO) bench --bench growth
 
 demo: ## simulate a cluster and advise on it
 	$(CARGO) run --release -- demo
