@@ -104,7 +104,7 @@ fn few_samples_make_no_claim() {
     let trend = look(&hourly(7, |_, _| 40.0)[..4]);
     assert_eq!(trend.direction, Direction::Unknown);
     let why = trend.not_enough.unwrap();
-    assert!(why.reason.contains("4 points") && why.needed.contains("46 hours"), "{why:?}");
+    assert!(why.reason.contains("4 values") && why.needed.contains("46 hours"), "{why:?}");
     assert!(look(&[]).not_enough.is_some());
 }
 

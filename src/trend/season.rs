@@ -7,6 +7,8 @@ const DAILY_SPAN: f64 = 1.9;
 /// What tells weekends apart: least span in days, least weekend days and weekdays, and the share by which they must
 /// lower the residual variance. One weekend is little to go by, so it must say more.
 const WEEKENDS: [(f64, usize, usize, f64); 2] = [(9.0, 3, 5, 0.25), (6.5, 2, 4, 0.5)];
+/// How much larger the squares that a profile of all days leaves on weekends must be for that: 2.5 in theory.
+const STRAY: f64 = 2.0;
 
 /// A daily profile, perhaps one for weekdays and one for weekends; or none.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -74,7 +76,7 @@ pub(super) fn season(bins: &Bins, grid: Grid) -> Season {
     }
     let day = grid.per_day();
     let Some(daily) = profile::fit(&bins.t, &bins.y, &bins.slot, day) else { return none };
-    let weekends = gain_of_weekends(bins, day);
+    let weekends = gain_of_weekends(bins, day, &daily);
     if daily.strength <= 0.0 && weekends.is_none() {
         return none;
     }
@@ -111,7 +113,12 @@ pub(super) fn season(bins: &Bins, grid: Grid) -> Season {
 }
 
 /// By how much a profile with weekends must be better, if there are days enough for one.
-fn gain_of_weekends(bins: &Bins, per_day: usize) -> Option<f64> {
+fn gain_of_weekends(bins: &Bins, per_day: usize, daily: &profile::Profile) -> Option<f64> {
+    let span = bins.span();
+    let rule = WEEKENDS.iter().find(|rule| span >= rule.0)?;
+    if rule.3 > WEEKENDS[0].3 && !weekends_stray(bins, daily) {
+        return None;
+    }
     let half_day = per_day as u32 / 2;
     let days = |weekend: bool| {
         let inside = (0..bins.len()).filter(|i| bins.weekend[*i] == weekend);
@@ -122,9 +129,24 @@ fn gain_of_weekends(bins: &Bins, per_day: usize) -> Option<f64> {
         filled.values().filter(|n| **n >= half_day.max(1)).count()
     };
     let (weekend, weekdays) = (days(true), days(false));
-    WEEKENDS.iter().find_map(|(span, least_weekend, least_weekdays, gain)| {
-        let known =
-            bins.span() >= *span && weekend >= *least_weekend && weekdays >= *least_weekdays;
-        known.then_some(*gain)
-    })
+    let enough = |rule: &&(f64, usize, usize, f64)| {
+        span >= rule.0 && weekend >= rule.1 && weekdays >= rule.2
+    };
+    WEEKENDS.iter().find(enough).map(|rule| rule.3)
+}
+
+/// Whether a profile of all days misses weekends by much more than weekdays, as it must where weekends of two days in
+/// seven differ by as much as the rest varies.
+fn weekends_stray(bins: &Bins, daily: &profile::Profile) -> bool {
+    let rest =
+        |i: usize| bins.y[i] - daily.effect[usize::from(bins.slot[i])] - daily.slope * bins.t[i];
+    let n = bins.len();
+    let mean = (0..n).map(rest).sum::<f64>() / n.max(1) as f64;
+    let (mut sums, mut counts) = ([0.0; 2], [0.0; 2]);
+    for i in 0..n {
+        let side = usize::from(bins.weekend[i]);
+        sums[side] += (rest(i) - mean).powi(2);
+        counts[side] += 1.0;
+    }
+    sums[1] * counts[0] > STRAY * sums[0] * counts[1]
 }

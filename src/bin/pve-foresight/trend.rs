@@ -197,8 +197,9 @@ fn crossing(crossing: Crossing) -> String {
     match crossing {
         Crossing::Already => styled(BAD, "above it"),
         Crossing::In { hours, earliest, latest } => {
-            let latest = latest.map_or("?".into(), |l| format!("{:.0}", l / 24.0));
-            styled(WARN, format!("in {:.1} days ({:.0}-{latest})", hours / 24.0, earliest / 24.0))
+            let days = |h: f64| format!("{:.*}", usize::from(h < 240.0), h / 24.0);
+            let latest = latest.map_or("or later".into(), |l| format!("to {}", days(l)));
+            styled(WARN, format!("in {} days ({} {latest})", days(hours), days(earliest)))
         }
         Crossing::Never { horizon } => format!("not within {:.0} days", horizon / 24.0),
     }
