@@ -8,7 +8,7 @@ LIBDIR ?= $(PREFIX)/lib/$(MULTIARCH)/pve-foresight
 RELEASE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release)
 TESTED := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/deps)
 
-.PHONY: help build gate scripts check lint fmt test perl perl-check header trend-score bench growth demo valgrind fuzz ui test-ui screenshots \
+.PHONY: help build gate scripts check lint fmt test perl perl-check header trend-score bench growth demo valgrind fuzz campaign faults soak dependencies ui test-ui screenshots \
 	install deb package-test copyright clean
 
 help: ## list the verbs
@@ -21,7 +21,7 @@ gate: scripts check test-ui package-test ## all that a change must pass; package
 
 scripts: ## lints of the shell scripts
 	shellcheck -x -S warning tests/package/build tests/package/run tests/package/system tests/package/booted \
-		debian/pve-foresight.preinst debian/pve-foresight.postrm ui/build.sh .ci/run
+		debian/pve-foresight.preinst debian/pve-foresight.postrm ui/build.sh fuzz/campaign .ci/run
 
 check: lint test ## everything that must pass before a commit
 
@@ -50,6 +50,16 @@ header: ## rewrite generated files: C header, settings schema and table, man pag
 valgrind: ## the C test program under valgrind
 	$(CARGO) test --test c -- --ignored --nocapture valgrind
 
+FAULTS_ROUNDS ?= 1000
+
+faults: ## break things on purpose for FAULTS_ROUNDS: kills, full disks, damaged files; must lose nothing. As root for all kinds
+	FAULTS_ROUNDS=$(FAULTS_ROUNDS) $(CARGO) test --release --test faults -- --nocapture
+
+SOAK_REQUESTS ?= 10000
+
+soak: perl ## an API worker that answers SOAK_REQUESTS times
+	perl/soak $(SOAK_REQUESTS)
+
 FUZZ_SECONDS ?= 60
 FUZZ_DOORS ?= $(patsubst fuzz/targets/%.rs,%,$(wildcard fuzz/targets/*.rs))
 
@@ -60,6 +70,9 @@ fuzz: ## fuzz every door for FUZZ_SECONDS each (cargo install cargo-fuzz)
 		RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run -s none $$door fuzz/corpus/$$door fuzz/seeds/$$door -- \
 			-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=2048 -timeout=20 -max_len=65536 -print_final_stats=1 || exit 1; \
 	done
+
+campaign: ## fuzz every door for half an hour, three at a time, and print what came of it
+	fuzz/campaign
 
 trend-score: ## score the trend engine on the labelled series
 	$(CARGO) run --release --example trend-score
@@ -105,6 +118,10 @@ package-test: deb ## try the package in a clean system (root); SUITE as above
 copyright: ## rewrite debian/copyright from the licences of all crates
 	debian/make-copyright >debian/copyright.new
 	mv debian/copyright.new debian/copyright
+
+dependencies: ## rewrite docs/dependencies.md from Cargo.toml and Cargo.lock
+	docs/make-dependencies >docs/dependencies.md.new
+	mv docs/dependencies.md.new docs/dependencies.md
 
 clean: ## remove what was built
 	$(CARGO) clean

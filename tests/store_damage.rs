@@ -213,6 +213,9 @@ fn a_newer_version_is_left_alone_and_the_rest_stays_readable() {
         files(dir.path()).into_iter().filter(|f| f.parent().unwrap().ends_with("raw")).collect();
     let mut bytes = fs::read(&raw[2]).unwrap();
     bytes[8] = 9;
+    let end = 14 + u32::from_le_bytes(bytes[10..14].try_into().unwrap()) as usize;
+    let crc = crc32fast::hash(&bytes[..end]);
+    bytes[end..end + 4].copy_from_slice(&crc.to_le_bytes());
     fs::write(&raw[2], &bytes).unwrap();
     assert_eq!(readable(dir.path()), [START, START + HOUR]);
     let error = open(dir.path()).append(&stamped(START + 2 * HOUR + 60)).unwrap_err();
@@ -222,6 +225,21 @@ fn a_newer_version_is_left_alone_and_the_rest_stays_readable() {
     let findings = Reader::open(dir.path()).unwrap().verify().unwrap().findings;
     assert_eq!(findings[0].kind, FindingKind::Unsupported);
     assert_eq!(open(dir.path()).append(&stamped(START + 4 * HOUR)).unwrap().stored, 1);
+}
+
+#[test]
+fn a_flipped_bit_is_no_newer_version() {
+    for bit in 0..16 {
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path()).append(&stamped(START)).unwrap();
+        let file = files(dir.path())[0].clone();
+        let mut bytes = fs::read(&file).unwrap();
+        bytes[8 + bit / 8] ^= 1 << (bit % 8);
+        fs::write(&file, &bytes).unwrap();
+        let done = open(dir.path()).append(&stamped(START + 60)).unwrap();
+        assert!(done.warnings[0].to_string().contains("set aside"), "bit {bit}");
+        assert_eq!(readable(dir.path()), [START + 60], "bit {bit}");
+    }
 }
 
 #[test]

@@ -206,15 +206,20 @@ pub(super) fn parse(file: &[u8]) -> Result<Header> {
     let crc = fixed.u32();
     let whole = matches!((body, crc), (Some(_), Some(crc))
         if len <= MAX_LEN && intact(&file[..FIXED + len], crc));
-    if version > VERSION {
-        // A flipped bit must not pass for a newer version, unless that moved its checksum.
+    // A flipped bit must not pass for a newer version: nothing could be stored until somebody looks.
+    let flipped = || {
+        let body = file.get(FIXED..FIXED + len.min(MAX_LEN)).unwrap_or_default();
+        let fixed = [&MAGIC[..], &VERSION.to_le_bytes(), &file[MAGIC.len() + 2..FIXED]];
+        crc.is_some_and(|crc| intact(&[&fixed.concat(), body].concat(), crc))
+    };
+    if version > VERSION && !flipped() {
         let message = format!(
             "format version {version} is newer than {VERSION}, the newest known here; \
              left as it is, upgrade pve-foresight to read it"
         );
         return Err(Error::new(Kind::Unsupported, message));
     }
-    if !whole || version == 0 {
+    if !whole || version == 0 || version > VERSION {
         return Err(corrupt("wrong checksum or length"));
     }
     let mut body = Cursor::new(body.unwrap_or_default());
