@@ -315,6 +315,7 @@ impl<'a> Planner<'a> {
         let now: Vec<(f64, f64)> =
             (0..self.ledger.nodes()).map(|n| (self.ledger.risk(n), self.fullness(n))).collect();
         let mut drafts = Vec::new();
+        let mut relieving = Vec::new();
         for guest in 0..self.q.outlook.guests.len() {
             if self.hosts[guest] != source || self.moved.contains(&guest) || !self.movable(guest) {
                 continue;
@@ -323,6 +324,7 @@ impl<'a> Planner<'a> {
             if relieved < least && !node.maintenance {
                 continue;
             }
+            relieving.push(guest);
             let cost = self.cost(guest).points;
             for (target, &(now, fullness)) in now.iter().enumerate() {
                 if target == source || self.refused.contains(&(guest, target)) {
@@ -338,7 +340,19 @@ impl<'a> Planner<'a> {
                 }
             }
         }
+        if drafts.is_empty() && self.steps.iter().all(|step| step.source != source) {
+            relieving.into_iter().for_each(|guest| self.tell_why_nowhere(source, guest));
+        }
         drafts
+    }
+
+    /// Remembers what keeps a guest that could relieve `source` from all other nodes.
+    fn tell_why_nowhere(&mut self, source: usize, guest: usize) {
+        let others = (0..self.q.outlook.nodes.len()).filter(|target| *target != source);
+        let obstacles: Vec<Blocker> = others.flat_map(|t| self.obstacles(guest, t)).collect();
+        if !obstacles.is_empty() {
+            self.skipped.entry(self.q.outlook.guests[guest].vmid).or_default().extend(obstacles);
+        }
     }
 
     /// Risk of a node with the steps so far and a change.
