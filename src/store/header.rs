@@ -285,6 +285,9 @@ mod tests {
     fn a_newer_version_is_refused_by_name() {
         let mut bytes = write(Tier::Raw, 0);
         bytes[8] = 2;
+        let body = bytes.len() - 4;
+        let crc = crc32fast::hash(&bytes[..body]);
+        bytes[body..].copy_from_slice(&crc.to_le_bytes());
         let error = parse(&bytes).unwrap_err();
         assert_eq!(error.kind, Kind::Unsupported);
         assert!(error.to_string().contains("version 2"), "{error}");

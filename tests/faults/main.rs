@@ -20,11 +20,14 @@ mod tree;
 
 use scene::Score;
 
+/// A kind of fault; what readers saw meanwhile is added to the score it is given.
+type Fault<'a> = &'a dyn Fn(&mut Score) -> Score;
+
 #[test]
 fn no_fault_loses_anything() {
     let rounds: u64 = std::env::var("FAULTS_ROUNDS").map_or(12, |n| n.parse().unwrap());
     let mut readers = Score::default();
-    let kinds: [(&str, &dyn Fn(&mut Score) -> Score); 10] = [
+    let kinds: [(&str, Fault); 10] = [
         ("kill -9 of append", &|r| kills::append(rounds, r)),
         ("kill -9 of collect", &|r| kills::collect(rounds, r)),
         ("kill -9 of compress", &|r| kills::compress(rounds.div_ceil(4), r)),
