@@ -90,7 +90,7 @@ fn drained(reply: &DrainReply) -> Value {
             (s.vmid.to_string(), codes)
         })
         .collect();
-    json!({"steps": steps, "stays": stays, "notes": reply.notes.len()})
+    json!({"steps": steps, "stays": stays, "notes": reply.notes})
 }
 
 /// What a story promises: states, moves, and why others stayed; no figures, which may be tuned.

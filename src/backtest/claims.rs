@@ -40,6 +40,76 @@ pub struct Judged {
     pub hours: usize,
 }
 
+impl Judged {
+    /// Core-hours that it saved; negative: it cost some.
+    pub fn saved(&self) -> f64 {
+        self.without - self.with
+    }
+
+    /// Whether it saved enough to be noticed.
+    pub fn helped(&self) -> bool {
+        self.saved() >= NOTICED
+    }
+}
+
+/// Core-hours from which on a move made a difference.
+pub const NOTICED: f64 = 1.0;
+
+/// How well stated confidence tells the moves that help.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reliability {
+    /// Moves that were judged.
+    pub moves: usize,
+    /// Mean of the stated confidence, 0 to 1.
+    pub stated: f64,
+    /// Share of them that helped.
+    pub helped: f64,
+    /// Chance that a move that helped was stated with more confidence than one that did not (the
+    /// area under the ROC curve); `None` where all helped, or none.
+    pub discrimination: Option<f64>,
+    /// Mean squared distance of the stated confidence from what came, 0 or 1 (Brier 1950).
+    pub brier: f64,
+    /// The same if the share that helped was stated each time.
+    pub brier_constant: f64,
+}
+
+impl Reliability {
+    /// Of `judged` moves; `None` without any. O(n log n).
+    pub fn of(judged: &[&Judged]) -> Option<Self> {
+        let mut all: Vec<(f64, bool)> =
+            judged.iter().map(|j| (j.claim.confidence / 100.0, j.helped())).collect();
+        all.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let count = all.len() as f64;
+        let mean = |of: &dyn Fn(f64, bool) -> f64| {
+            all.iter().map(|(stated, helped)| of(*stated, *helped)).sum::<f64>() / count
+        };
+        let came = |helped| f64::from(u8::from(helped));
+        let helped = mean(&|_, helped| came(helped));
+        (count > 0.0).then(|| Self {
+            moves: all.len(),
+            stated: mean(&|stated, _| stated),
+            helped,
+            discrimination: discrimination(&all),
+            brier: mean(&|stated, helped| (stated - came(helped)).powi(2)),
+            brier_constant: helped * (1.0 - helped),
+        })
+    }
+}
+
+/// Share of the pairs of a move that helped and one that did not in which the former comes later in
+/// `sorted`; ties count half.
+fn discrimination(sorted: &[(f64, bool)]) -> Option<f64> {
+    let (mut above, mut failed, mut helped) = (0.0, 0.0, 0.0);
+    for equal in sorted.chunk_by(|a, b| a.0 == b.0) {
+        let good = equal.iter().filter(|(_, helped)| *helped).count() as f64;
+        let bad = equal.len() as f64 - good;
+        above += good * (failed + bad / 2.0);
+        helped += good;
+        failed += bad;
+    }
+    (failed > 0.0 && helped > 0.0).then(|| above / (failed * helped))
+}
+
 /// Judges a move that is made at the beginning of `hour`, with everybody else on `hosts`.
 /// O(hours x guests).
 pub(super) fn judge(
@@ -86,5 +156,49 @@ pub(super) fn judge(
         without: without / per_hour as f64,
         with: with / per_hour as f64,
         hours: end - hour,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(all: &[(f64, f64)]) -> Vec<Judged> {
+        let one = |&(confidence, saved): &(f64, f64)| Judged {
+            time: 0,
+            vmid: 100,
+            claim: Claim {
+                confidence,
+                parts: BTreeMap::new(),
+                core_hours: 9.0,
+                horizon_hours: 168,
+            },
+            without: 10.0,
+            with: 10.0 - saved,
+            hours: 168,
+        };
+        all.iter().map(one).collect()
+    }
+
+    fn reliability(all: &[(f64, f64)]) -> Option<Reliability> {
+        Reliability::of(&judged(all).iter().collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn reliability_is_counted_by_pairs() {
+        // 70 helped; 50 and 90 did not; so one of two pairs is right. Ties count half.
+        let found = reliability(&[(90.0, 0.5), (50.0, -3.0), (70.0, 1.0)]).unwrap();
+        assert_eq!((found.moves, found.discrimination), (3, Some(0.5)));
+        assert!((found.stated - 0.7).abs() < 1e-12 && (found.helped - 1.0 / 3.0).abs() < 1e-12);
+        assert!((found.brier - (0.81 + 0.25 + 0.09) / 3.0).abs() < 1e-12);
+        assert!((found.brier_constant - 2.0 / 9.0).abs() < 1e-12);
+        let tied = reliability(&[(80.0, 2.0), (80.0, 0.0), (60.0, 0.0)]).unwrap();
+        assert_eq!(tied.discrimination, Some(0.75));
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_not() {
+        assert_eq!(reliability(&[]), None);
+        assert_eq!(reliability(&[(80.0, 2.0)]).unwrap().discrimination, None);
     }
 }

@@ -17,7 +17,7 @@ mod simulated;
 mod snapshot;
 mod stored;
 
-pub use claims::{Claim, Judged};
+pub use claims::{Claim, Judged, NOTICED, Reliability};
 pub use lived::{Lived, Relocation, View};
 pub use policy::Policy;
 pub use recording::{Demand, Machine, Recording, Tenant};

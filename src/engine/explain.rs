@@ -298,5 +298,15 @@ fn drain_notes(q: &Question, node: usize, drain: &Drain) -> Vec<String> {
              makes HA move them by itself, to nodes of its own choice, and bring them back afterwards"
         ));
     }
+    let lost: Vec<&str> =
+        drain.unbearable.iter().map(|n| q.outlook.nodes[*n].name.as_str()).collect();
+    if !lost.is_empty() {
+        notes.push(format!(
+            "while {} is away no other node may fail: the guests of {} would not find memory \
+             elsewhere",
+            outlook.name,
+            lost.join(" or ")
+        ));
+    }
     notes
 }

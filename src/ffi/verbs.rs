@@ -84,13 +84,8 @@ pub(super) fn trends(engine: &Engine, input: &[u8]) -> Result<String> {
 
 pub(super) fn recommend(engine: &Engine, input: &[u8]) -> Result<String> {
     let asked: RecommendRequest = request(input)?;
-    let asks = Asks {
-        now: asked.now,
-        inventory_path: asked.inventory_path,
-        inventory: asked.inventory,
-        settings: asked.settings,
-    };
-    let (wanted, inventory, warnings) = asks.resolve()?;
+    let about = About::of(asked.now, asked.inventory_path, asked.inventory, asked.settings)?;
+    let (wanted, inventory, warnings) = about.recommend();
     let mut reply = match inventory {
         None => engine.recommend(&wanted)?,
         Some(inventory) => engine.recommend_with(&wanted, inventory)?,
@@ -114,31 +109,26 @@ pub(super) fn outcomes(engine: &Engine, input: &[u8]) -> Result<String> {
 
 pub(super) fn backtest(engine: &Engine, input: &[u8]) -> Result<String> {
     let asked: BacktestRequest = request(input)?;
-    let (path, inline) = (asked.inventory_path, asked.inventory);
-    one_of("inventory_path", path.is_some(), "inventory", inline.is_some())?;
-    let (settings, warnings) = settled(asked.settings.as_deref());
+    let about = About::of(asked.now, asked.inventory_path, asked.inventory, asked.settings)?;
     let policies = match asked.policies {
         None => vec![Policy::None, Policy::Ours],
         Some(names) => all_of("policies", &names, |name| name.parse())?,
     };
     let names = asked.sensitivities.unwrap_or_default();
     let wanted = engine::BacktestRequest {
-        now: moment(asked.now)?,
+        now: about.now,
         days: within("days", asked.days.unwrap_or(DAYS.1), &DAYS.0)?,
         every: within("every", asked.every.unwrap_or(EVERY.1), &EVERY.0)?,
         policies,
         sensitivities: all_of("sensitivities", &names, |name| name.parse())?,
-        inventory: path,
-        settings,
+        inventory: about.path,
+        settings: about.settings,
     };
-    let mut reply = match inline {
+    let mut reply = match about.inventory {
         None => engine.backtest(&wanted)?,
-        Some(mut inventory) => {
-            inventory.sort();
-            engine.backtest_with(&wanted, inventory)?
-        }
+        Some(inventory) => engine.backtest_with(&wanted, inventory)?,
     };
-    reply.warnings.splice(0..0, warnings);
+    reply.warnings.splice(0..0, about.warnings);
     answer(&reply)
 }
 
@@ -154,13 +144,8 @@ fn all_of<T: Ord>(
 
 pub(super) fn explain(engine: &Engine, input: &[u8]) -> Result<String> {
     let asked: ExplainRequest = request(input)?;
-    let asks = Asks {
-        now: asked.now,
-        inventory_path: asked.inventory_path,
-        inventory: asked.inventory,
-        settings: asked.settings,
-    };
-    let (wanted, inventory, warnings) = asks.resolve()?;
+    let about = About::of(asked.now, asked.inventory_path, asked.inventory, asked.settings)?;
+    let (wanted, inventory, warnings) = about.recommend();
     let mut reply = engine.explain(&wanted, inventory, asked.guest, asked.target.as_deref())?;
     reply.warnings.splice(0..0, warnings);
     answer(&reply)
@@ -168,39 +153,43 @@ pub(super) fn explain(engine: &Engine, input: &[u8]) -> Result<String> {
 
 pub(super) fn drain(engine: &Engine, input: &[u8]) -> Result<String> {
     let asked: DrainRequest = request(input)?;
-    let asks = Asks {
-        now: asked.now,
-        inventory_path: asked.inventory_path,
-        inventory: asked.inventory,
-        settings: asked.settings,
-    };
-    let (wanted, inventory, warnings) = asks.resolve()?;
+    let about = About::of(asked.now, asked.inventory_path, asked.inventory, asked.settings)?;
+    let (wanted, inventory, warnings) = about.recommend();
     let mut reply = engine.drain(&wanted, inventory, &asked.node)?;
     reply.warnings.splice(0..0, warnings);
     answer(&reply)
 }
 
-/// What every question about placements has in common.
-struct Asks {
+/// What every question about placements has in common, checked.
+struct About {
     now: Option<UnixTime>,
-    inventory_path: Option<PathBuf>,
+    /// A pmxcfs tree or a JSON file.
+    path: Option<PathBuf>,
+    /// Given instead of it.
     inventory: Option<Inventory>,
-    settings: Option<String>,
+    settings: Effective,
+    /// What is odd about the settings.
+    warnings: Vec<String>,
 }
 
-impl Asks {
-    /// As the engine takes it, with what is odd about the settings.
-    fn resolve(self) -> Result<(engine::RecommendRequest, Option<Inventory>, Vec<String>)> {
-        let (path, inline) = (self.inventory_path, self.inventory);
-        one_of("inventory_path", path.is_some(), "inventory", inline.is_some())?;
-        let (effective, warnings) = settled(self.settings.as_deref());
-        let config = effective.config;
-        let wanted = engine::RecommendRequest { now: moment(self.now)?, inventory: path, config };
-        let inventory = inline.map(|mut inventory| {
-            inventory.sort();
-            inventory
-        });
-        Ok((wanted, inventory, warnings))
+impl About {
+    fn of(
+        now: Option<UnixTime>,
+        path: Option<PathBuf>,
+        mut inventory: Option<Inventory>,
+        settings: Option<String>,
+    ) -> Result<Self> {
+        one_of("inventory_path", path.is_some(), "inventory", inventory.is_some())?;
+        let (settings, warnings) = settled(settings.as_deref());
+        inventory.iter_mut().for_each(Inventory::sort);
+        Ok(Self { now: moment(now)?, path, inventory, settings, warnings })
+    }
+
+    /// As the engine takes it.
+    fn recommend(self) -> (engine::RecommendRequest, Option<Inventory>, Vec<String>) {
+        let Self { now, path, inventory, settings, warnings } = self;
+        let wanted = engine::RecommendRequest { now, inventory: path, config: settings.config };
+        (wanted, inventory, warnings)
     }
 }
 

@@ -1,12 +1,14 @@
-//! How sure a recommendation is: a weighted mean of parts, each shown with its reason.
+//! How sure a recommendation is: the chance that the move helps, as a weighted mean of parts, each
+//! shown with its reason.
 //!
-//! It says how well founded the advice is, not how bad the source is: every part can be high or
-//! low on its own, so all of 50 to 95 is reachable.
+//! `need` carries most of it, since it is what told moves that helped from the others in replays;
+//! values and weights are such that the sum is that chance (docs/backtest.md). It says how well
+//! founded the advice is, not how bad the source is.
 
-use super::overload::{Limits, levels};
+use super::overload::Limits;
+use crate::model::Bytes;
 use crate::outcome::Experience;
-use crate::outlook::{GuestOutlook, Load, Outlook, Resource};
-use crate::trend::{Direction, Trend};
+use crate::outlook::{GuestOutlook, Load, NodeOutlook, Outlook, Resource};
 use serde::Serialize;
 
 /// One part of a confidence.
@@ -31,20 +33,20 @@ pub struct Confidence {
     pub parts: Vec<Part>,
 }
 
-const NEED: f64 = 0.34;
-const TARGET: f64 = 0.30;
-const GUEST: f64 = 0.10;
+const NEED: f64 = 0.50;
+const TARGET: f64 = 0.16;
+const GUEST: f64 = 0.08;
 const DATA: f64 = 0.14;
 /// The plan asks for 10-15 % by past outcomes.
 const OUTCOME: f64 = 0.12;
 /// History from which the data can not be the weak point, in hours.
 const ENOUGH_HISTORY: f64 = 168.0;
-/// Expected overloaded hours from which the need is certain.
-const CERTAIN_HOURS: f64 = 12.0;
+/// Spread of what a move saves a week, in core-hours, beyond which more of it is no more doubt.
+const MOST_SPREAD: f64 = 4.0;
 /// Value of a part about which nothing is known.
 const UNKNOWN: f64 = 0.5;
-/// Spread of hourly load that no history excludes, as a share of capacity.
-const LEAST_SPREAD: f64 = 0.03;
+const DAY_HOURS: usize = 24;
+const WEEK_HOURS: f64 = 168.0;
 
 /// What a confidence rests on.
 #[derive(Clone, Copy, Debug)]
@@ -68,73 +70,163 @@ pub struct Basis<'a> {
 }
 
 impl Confidence {
-    /// Judges a move. O(cases log cases).
+    /// Judges a move. O(cases).
     pub fn of(basis: &Basis) -> Self {
-        let parts =
-            vec![need(basis), target(basis), guest(basis.guest), data(basis), outcome(basis)];
+        let parts = vec![need(basis), target(basis), guest(basis), data(basis), outcome(basis)];
         let percent = 100.0 * parts.iter().map(|p| p.value * p.weight).sum::<f64>();
         Self { percent, parts }
     }
 }
 
-/// Is the source really in trouble? Hours that it is expected above a threshold, or a claimed rise.
+impl Basis<'_> {
+    /// How far a node is above its thresholds in a case, in cores, under `load` plus `sign` times
+    /// the guest's.
+    fn excess(&self, node: usize, load: &Load, sign: f64, case: usize) -> f64 {
+        let node = &self.outlook.nodes[node];
+        let of = |resource| self.above(node, load, sign, case, resource).max(0.0);
+        Resource::ALL.into_iter().map(of).sum::<f64>() * node.cores.0
+    }
+
+    /// By which share of its capacity a node is above a threshold; below it, negative.
+    fn above(&self, node: &NodeOutlook, load: &Load, sign: f64, case: usize, of: Resource) -> f64 {
+        let used = load.of(of)[case] + sign * self.guest.load.of(of)[case];
+        used / node.capacity(of).max(1e-9) - self.limits.of(of)
+    }
+
+    /// Cores of overload that the move takes from both nodes together in a case.
+    fn saved(&self, case: usize) -> f64 {
+        let less = |node, load, from, to| {
+            self.excess(node, load, from, case) - self.excess(node, load, to, case)
+        };
+        less(self.source, self.source_load, 0.0, -1.0)
+            + less(self.target, self.target_load, 0.0, 1.0)
+    }
+}
+
+/// What does the move save a week if its best day does not come again?
 fn need(b: &Basis) -> Part {
-    let node = &b.outlook.nodes[b.source];
-    let over = |case: usize| {
-        Resource::ALL
-            .iter()
-            .any(|&r| b.source_load.of(r)[case] >= b.limits.of(r) * node.capacity(r))
+    let source = &b.outlook.nodes[b.source];
+    if source.maintenance {
+        let why = format!("{} is in maintenance and is to be emptied", source.name);
+        return Part { name: "need", value: 1.0, weight: NEED, why };
+    }
+    let Saving { core_hours, spread, present, days } = Saving::without_best_day(b);
+    // A saving as large as its spread has two thirds of the part, none at all a half of it.
+    let doubt = spread.unwrap_or(MOST_SPREAD).min(MOST_SPREAD);
+    let value = match core_hours > -doubt {
+        true => (core_hours + doubt) / (core_hours + 2.0 * doubt),
+        false => 0.0,
     };
-    let cases = b.outlook.weights.iter().enumerate();
-    let bad: f64 = cases.filter(|(case, _)| over(*case)).map(|(_, weight)| weight).sum();
-    let claim = [&node.cpu_trend, &node.mem_trend]
-        .into_iter()
-        .filter(|t| t.direction == Direction::SustainedIncrease)
-        .map(|t| t.confidence)
-        .fold(0.0, f64::max);
-    // An expected hour is already a need, half a day is a certain one.
-    let value =
-        (0.5 + 0.5 * (bad / CERTAIN_HOURS).min(1.0)).max(claim) * f64::from(u8::from(bad > 0.0));
-    let horizon = b.outlook.horizon();
-    let why = format!("expected above a threshold in {bad:.0} of the next {horizon:.0} hours");
+    let verb = if core_hours >= 0.0 { "saves" } else { "adds" };
+    let by = match (present, days) {
+        (_, 0) => "the present alone".to_string(),
+        (true, 1) => "the present and a day".to_string(),
+        (false, 1) => "a day".to_string(),
+        (true, n) => format!("the present and the last {n} days without the best of them"),
+        (false, n) => format!("the last {n} days without the best of them"),
+    };
+    let around = spread.map_or(String::new(), |s| format!(", give or take {s:.0}"));
+    let amount = core_hours.abs();
+    let why = format!("by {by} it {verb} {amount:.0} core-hours of overload a week{around}");
     Part { name: "need", value, weight: NEED, why }
 }
 
-/// Will the target stay below its thresholds with the guest?
+/// What a move saves by what was recorded.
+struct Saving {
+    /// Core-hours of overload a week; negative: it costs some.
+    core_hours: f64,
+    /// Standard deviation of that from week to week, by the spread of all recorded days; `None`
+    /// with fewer than two.
+    spread: Option<f64>,
+    /// The present was looked at,
+    present: bool,
+    /// and that many recorded days.
+    days: usize,
+}
+
+impl Saving {
+    /// A jackknife: every recorded day counts once and the present for one more, less the recorded
+    /// day that speaks most for the move. Bursts do not come back on order, so a saving that rests
+    /// on one day of several is little to go by.
+    fn without_best_day(b: &Basis) -> Self {
+        let counts = |case: &usize| b.outlook.weights[*case] > 0.0;
+        let cases = 0..b.outlook.weights.len();
+        let hours: Vec<f64> = cases.clone().skip(1).filter(counts).map(|c| b.saved(c)).collect();
+        let present =
+            cases.take(1).find(counts).map(|c| (b.saved(c) * DAY_HOURS as f64, DAY_HOURS));
+        let mut days: Vec<(f64, usize)> =
+            hours.rchunks(DAY_HOURS).map(|day| (day.iter().sum(), day.len())).collect();
+        days.sort_unstable_by(|x, y| x.0.total_cmp(&y.0));
+        let recorded = days.len();
+        let spread = week_spread(&days);
+        if recorded > 1 {
+            days.pop();
+        }
+        let (all, present) = (days.into_iter().chain(present), present.is_some());
+        let (sum, hours) = all.fold((0.0, 0), |(sum, hours), day| (sum + day.0, hours + day.1));
+        let core_hours = sum / hours.max(1) as f64 * WEEK_HOURS;
+        Self { core_hours, spread, present, days: recorded }
+    }
+}
+
+/// Standard deviation of the sum of a week whose days vary like these (sum and hours of each).
+fn week_spread(days: &[(f64, usize)]) -> Option<f64> {
+    let count = days.len() as f64;
+    let whole = |(sum, hours): &(f64, usize)| sum * DAY_HOURS as f64 / (*hours).max(1) as f64;
+    let mean = days.iter().map(whole).sum::<f64>() / count;
+    let squares: f64 = days.iter().map(|day| (whole(day) - mean).powi(2)).sum();
+    (count > 1.0).then(|| (7.0 * squares / (count - 1.0)).sqrt())
+}
+
+/// In how many of the coming hours does the target stay below its thresholds with the guest?
 fn target(b: &Basis) -> Part {
     let node = &b.outlook.nodes[b.target];
-    let change = Some((&b.guest.load, 1.0));
-    let safe = |resource: Resource, trend: &Trend| {
-        let busy = levels(b.outlook, b.target, b.target_load, change, resource).high;
-        let margin = b.limits.of(resource) - busy;
-        let spread = trend.baseline.map_or(0.0, |b| b.spread).max(LEAST_SPREAD);
-        (margin, normal_cdf(margin / spread))
+    let below = |case: &usize| {
+        let above = |r: &Resource| b.above(node, b.target_load, 1.0, *case, *r) > 0.0;
+        !Resource::ALL.iter().any(above)
     };
-    let cpu = safe(Resource::Cpu, &node.cpu_trend);
-    let memory = safe(Resource::Memory, &node.mem_trend);
-    let (label, (margin, value)) =
-        if cpu.1 <= memory.1 { ("CPU", cpu) } else { ("memory", memory) };
+    let hours: f64 =
+        (0..b.outlook.weights.len()).filter(below).map(|case| b.outlook.weights[case]).sum();
+    let horizon = b.outlook.horizon();
+    let value = if horizon > 0.0 { hours / horizon } else { UNKNOWN };
     let why = format!(
-        "{} keeps {:.0} points of {label} below its threshold in its busy hours",
-        node.name,
-        (margin * 100.0).max(0.0)
+        "{} stays below its thresholds in {hours:.0} of the next {horizon:.0} hours with it",
+        node.name
     );
     Part { name: "target", value, weight: TARGET, why }
 }
 
-/// Is the guest's own load predictable, or growing as claimed?
-fn guest(g: &GuestOutlook) -> Part {
-    let steady = g.cpu_trend.stability.map_or(UNKNOWN, |s| s / 100.0);
-    let claim = match g.cpu_trend.direction {
-        Direction::SustainedIncrease => g.cpu_trend.confidence,
-        _ => 0.0,
+/// Is it the guest that overloads the source: is it busier then than usual?
+fn guest(b: &Basis) -> Part {
+    let source = &b.outlook.nodes[b.source];
+    let above = |of: Resource, case: usize| b.above(source, b.source_load, 0.0, case, of).max(0.0);
+    let cases = || b.outlook.weights.iter().enumerate();
+    let overload = |of| cases().map(|(case, weight)| weight * above(of, case)).sum::<f64>();
+    let of = match overload(Resource::Memory) > overload(Resource::Cpu) {
+        true => Resource::Memory,
+        false => Resource::Cpu,
     };
-    let why = match g.cpu_trend.stability {
-        _ if claim > steady => "its growth is clear".into(),
-        Some(stability) => format!("its load has a stability of {stability:.0}/100"),
-        None => "too little is known of its load".into(),
+    let mean = |counts: &dyn Fn(usize) -> bool| {
+        let counted = cases().filter(|(case, _)| counts(*case));
+        let (sum, hours) = counted.fold((0.0, 0.0), |(sum, hours), (case, weight)| {
+            (sum + weight * b.guest.load.of(of)[case], hours + weight)
+        });
+        (hours > 0.0).then(|| sum / hours)
     };
-    Part { name: "guest", value: steady.max(claim), weight: GUEST, why }
+    let (value, why) = match (mean(&|case| above(of, case) > 0.0), mean(&|_| true)) {
+        (Some(then), Some(usual)) if then + usual > 0.0 => {
+            let amount = |x: f64| match of {
+                Resource::Cpu => format!("{x:.1} cores"),
+                Resource::Memory => Bytes(x).to_string(),
+            };
+            let (name, usually) = (&source.name, amount(usual));
+            let why =
+                format!("uses {} while {name} is overloaded, {usually} usually", amount(then));
+            (then / (then + usual), why)
+        }
+        _ => (UNKNOWN, format!("{} is not expected to be overloaded", source.name)),
+    };
+    Part { name: "guest", value, weight: GUEST, why }
 }
 
 /// Is there enough history of all three?
@@ -159,15 +251,91 @@ fn outcome(b: &Basis) -> Part {
     Part { name: "outcome", value, weight: OUTCOME, why }
 }
 
-/// Standard normal distribution function by the logistic approximation of Bowling et al. 2009
-/// (error below 0.0002).
-fn normal_cdf(z: f64) -> f64 {
-    1.0 / (1.0 + (-(0.070_56 * z.powi(3) + 1.5976 * z)).exp())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Cores, GuestKind};
+    use crate::outlook::Readings;
+    use crate::series::LocalTime;
+    use crate::trend::{Params, analyze};
+
+    /// Cases of two weeks and the present.
+    const CASES: usize = 1 + 14 * DAY_HOURS;
+    const LIMITS: Limits = Limits { cpu: 0.8, memory: 0.85 };
+
+    /// Two nodes of 10 cores and 10 bytes. The first has 4 cores of load besides the guest, the
+    /// second `second` of them.
+    fn outlook(second: f64, weight: fn(usize) -> f64) -> Outlook {
+        let trend = analyze(&[], &Params::share(0, 0.8, &LocalTime::utc()));
+        let node = |name: &str, cpu: f64| NodeOutlook {
+            name: name.into(),
+            online: true,
+            maintenance: false,
+            cores: Cores(10.0),
+            memory: Bytes(10.0),
+            base: Load { cpu: vec![cpu; CASES], memory: vec![1.0; CASES] },
+            cpu: Readings::default(),
+            mem: Readings::default(),
+            iowait: Readings::default(),
+            storage_usage: None,
+            cpu_trend: trend.clone(),
+            mem_trend: trend.clone(),
+            iowait_trend: trend.clone(),
+            history_hours: 336.0,
+        };
+        Outlook {
+            now: 0,
+            weights: (0..CASES).map(weight).collect(),
+            nodes: vec![node("a", 4.0), node("b", second)],
+            guests: Vec::new(),
+        }
+    }
+
+    /// Everything of the move of a guest with that load off node a.
+    fn judged(outlook: &Outlook, load: impl Fn(usize) -> f64) -> Confidence {
+        let trend = &outlook.nodes[0].cpu_trend;
+        let load = Load { cpu: (0..CASES).map(load).collect(), memory: vec![1.0; CASES] };
+        let mut source_load = outlook.nodes[0].base.clone();
+        source_load.add(&load, 1.0);
+        let guest = GuestOutlook {
+            vmid: 100,
+            name: String::new(),
+            kind: GuestKind::Qemu,
+            host: 0,
+            cores: Cores(8.0),
+            maxmem: Bytes(2.0),
+            load,
+            cpu_now: Cores(1.0),
+            write_bps: 0.0,
+            cpu_trend: trend.clone(),
+            mem_trend: trend.clone(),
+            moves: Vec::new(),
+            history_hours: 336.0,
+        };
+        Confidence::of(&Basis {
+            outlook,
+            source: 0,
+            source_load: &source_load,
+            target: 1,
+            target_load: &outlook.nodes[1].base,
+            guest: &guest,
+            limits: LIMITS,
+            experience: &Experience::default(),
+        })
+    }
+
+    fn part<'a>(confidence: &'a Confidence, name: &str) -> &'a Part {
+        confidence.parts.iter().find(|p| p.name == name).unwrap()
+    }
+
+    fn even(_: usize) -> f64 {
+        0.5
+    }
+
+    /// Day of a case, the last one 13; the present has none.
+    fn day(case: usize) -> Option<usize> {
+        case.checked_sub(1).map(|hour| hour / DAY_HOURS)
+    }
 
     #[test]
     fn weights_are_a_whole() {
@@ -175,9 +343,67 @@ mod tests {
     }
 
     #[test]
-    fn normal_cdf_matches_tables() {
-        for (z, p) in [(0.0, 0.5), (1.0, 0.841_34), (-1.644_85, 0.05), (2.575_83, 0.995)] {
-            assert!((normal_cdf(z) - p).abs() < 0.0004, "{z}");
-        }
+    fn a_saving_that_rests_on_one_day_is_little_to_go_by() {
+        let outlook = outlook(1.0, even);
+        // A core above the threshold for a day, or the same for an hour and a half of each.
+        let once = judged(&outlook, |c| if day(c) == Some(5) { 5.0 } else { 1.0 });
+        let daily = judged(&outlook, |c| if (c + 23) % 24 < 2 { 5.0 } else { 1.0 });
+        let need = |c: &Confidence| part(c, "need").value;
+        assert!((need(&once) - 0.5).abs() < 1e-9, "nothing is left: {}", need(&once));
+        // 13 days of 2 core-hours, and the present, which is calm: 13 a week, each week.
+        assert!((need(&daily) - 1.0).abs() < 1e-9, "{}", need(&daily));
+        assert!(daily.percent > once.percent + 12.0);
+        assert_eq!(
+            part(&daily, "need").why,
+            "by the present and the last 14 days without the best of them it saves 13 core-hours \
+             of overload a week, give or take 0"
+        );
+    }
+
+    #[test]
+    fn the_whole_range_of_the_minimum_can_be_reached() {
+        let doubtful = judged(&outlook(1.0, even), |c| if day(c) == Some(5) { 5.0 } else { 1.0 });
+        let sure = judged(&outlook(1.0, even), |_| 6.0);
+        assert!(doubtful.percent < 73.0, "{}", doubtful.percent);
+        assert!(sure.percent > 90.0, "{}", sure.percent);
+        let harmful = judged(&outlook(6.0, even), |_| 5.0);
+        assert!(part(&harmful, "need").value < 0.001 && harmful.percent < 50.0);
+        assert!(part(&harmful, "need").why.contains("adds 336 core-hours"), "2 more, and 1 less");
+    }
+
+    #[test]
+    fn where_only_the_present_counts_it_decides_alone() {
+        let outlook = outlook(1.0, |case| if case == 0 { 168.0 } else { 0.0 });
+        let now = judged(&outlook, |c| if c == 0 { 5.0 } else { 0.0 });
+        assert!((part(&now, "need").value - 172.0 / 176.0).abs() < 1e-9);
+        assert!(part(&now, "need").why.starts_with("by the present alone it saves 168"));
+    }
+
+    #[test]
+    fn a_node_in_maintenance_needs_no_overload() {
+        let mut outlook = outlook(1.0, even);
+        outlook.nodes[0].maintenance = true;
+        assert_eq!(part(&judged(&outlook, |_| 0.1), "need").value, 1.0);
+    }
+
+    #[test]
+    fn the_target_is_judged_by_its_bad_hours() {
+        // The guest's busy hours are too much for it one day in fourteen.
+        let found = judged(&outlook(5.0, even), |c| if day(c) == Some(2) { 5.0 } else { 2.0 });
+        let target = part(&found, "target");
+        assert!((target.value - (CASES - 24) as f64 / CASES as f64).abs() < 1e-9);
+        assert_eq!(target.why, "b stays below its thresholds in 156 of the next 168 hours with it");
+    }
+
+    #[test]
+    fn a_guest_that_is_busy_when_its_node_is_overloaded_is_the_one_to_move() {
+        let burst = judged(&outlook(1.0, even), |c| if (c + 23) % 24 < 6 { 6.0 } else { 1.0 });
+        let steady = judged(&outlook(1.0, even), |_| 5.0);
+        assert!(part(&burst, "guest").value > 0.7);
+        assert!((part(&steady, "guest").value - 0.5).abs() < 1e-9);
+        assert_eq!(
+            part(&burst, "guest").why,
+            "uses 6.0 cores while a is overloaded, 2.2 cores usually"
+        );
     }
 }

@@ -251,10 +251,17 @@ impl<'a> Constraints<'a> {
         let elsewhere = |v: &&Vmid| {
             !with.contains(v) && placement.get(v).is_some_and(|node| *node != target.name)
         };
-        for group in self.groups_of(guest.vmid).filter(|g| g.together) {
-            if let Some(other) = group.members.iter().find(elsewhere) {
-                let text = format!("{} keeps it with {other}, which is not there", group.label);
-                found.push(Blocker::new(C::Together, text));
+        let along = |v: &&Vmid| **v != guest.vmid && with.contains(v);
+        for group in self.groups_of(guest.vmid) {
+            let (label, members) = (&group.label, &group.members);
+            if group.together {
+                if let Some(other) = members.iter().find(elsewhere) {
+                    let text = format!("{label} keeps it with {other}, which is not there");
+                    found.push(Blocker::new(C::Together, text));
+                }
+            } else if let Some(other) = members.iter().find(along) {
+                let text = format!("{label} keeps it apart from {other}, which must go with it");
+                found.push(Blocker::new(C::Apart, text));
             }
         }
         found
@@ -269,6 +276,11 @@ impl<'a> Constraints<'a> {
             }
         }
         found
+    }
+
+    /// What keeps a guest together with others, such as `HA rule 'db'`.
+    pub(super) fn bond(&self, vmid: Vmid) -> Option<&str> {
+        self.groups_of(vmid).find(|g| g.together).map(|g| g.label.as_str())
     }
 
     fn groups_of(&self, vmid: Vmid) -> impl Iterator<Item = &Group> {
@@ -312,16 +324,19 @@ impl<'a> Constraints<'a> {
         }
         self.node_rules(guest, source, target, found);
         for group in self.groups_of(guest.vmid) {
-            let elsewhere = |node: &str| {
+            let on = |node: &str| -> Vec<String> {
                 let others = group.members.iter().filter(|v| **v != guest.vmid);
-                others.copied().find(|v| placement.get(v).is_some_and(|n| n == node))
+                let there = others.filter(|v| placement.get(v).is_some_and(|n| n == node));
+                there.map(ToString::to_string).collect()
             };
             if group.together {
-                if let Some(other) = elsewhere(source) {
-                    let text = format!("{} keeps it with {other} on {source}", group.label);
+                let others = on(source);
+                if !others.is_empty() {
+                    let (label, others) = (&group.label, others.join(", "));
+                    let text = format!("{label} keeps it with {others} on {source}");
                     found.push(Blocker::new(C::Together, text));
                 }
-            } else if let Some(other) = elsewhere(&target.name) {
+            } else if let Some(other) = on(&target.name).first() {
                 let text = format!("{} keeps it apart from {other} there", group.label);
                 found.push(Blocker::new(C::Apart, text));
             }

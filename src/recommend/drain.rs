@@ -8,6 +8,7 @@
 
 use super::constraint::{Blocker, BlockerCode, restarts};
 use super::plan::{Cost, Peaks, Planner, Question};
+use super::reserve::Reserve;
 use crate::model::{GuestFacts, GuestStatus, HOUR, Vmid};
 use crate::outlook::Resource;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +22,9 @@ pub struct Drain {
     pub stays: Vec<Staying>,
     /// Busy hours of every node, before and after all steps.
     pub peaks: Vec<Peaks>,
+    /// Nodes whose failure the others could not bear while the drained one is away: their guests
+    /// would not find memory. Empty where no reserve is asked for.
+    pub unbearable: Vec<usize>,
 }
 
 /// A guest that leaves.
@@ -92,10 +96,27 @@ fn attempt(q: &Question, node: usize, choice: Choice) -> Drain {
     }
     let after = peaks(&planner);
     drain.peaks = before.into_iter().zip(after).map(|(b, a)| between(b, a)).collect();
+    drain.unbearable = unbearable(&planner, node);
     // Who does not run is moved when the others are safe.
     drain.steps.sort_by_key(|s| s.guest.is_none());
     drain.stays.sort_by_key(|s| s.vmid);
     drain
+}
+
+/// Nodes that must not fail while `node` is away.
+fn unbearable(planner: &Planner, node: usize) -> Vec<usize> {
+    let (outlook, hosts) = (planner.q.outlook, &planner.hosts);
+    if !planner.q.config.n1_reserve {
+        return Vec::new();
+    }
+    let room = |n: usize| match n == node {
+        true => f64::NEG_INFINITY,
+        false => (1.0 - planner.busy(n, None, Resource::Memory)) * outlook.nodes[n].memory.0,
+    };
+    let rooms = (0..outlook.nodes.len()).map(room).collect();
+    let bears = Reserve::new(outlook, hosts, rooms).bears;
+    let lost = |n: &usize| *n != node && outlook.nodes[*n].online && !bears[*n];
+    (0..outlook.nodes.len()).filter(lost).collect()
 }
 
 /// Busy hours of all nodes: CPU and memory.

@@ -180,7 +180,7 @@ fn inventory(outlook: &Outlook) -> Inventory {
 /// Something in the way of a guest, or of everybody at a node.
 type Obstacle = fn(&mut Outlook, &mut Inventory, usize, usize);
 
-const OBSTACLES: [Obstacle; 17] = [
+const OBSTACLES: [Obstacle; 19] = [
     |_, i, g, _| i.guests[g].template = true,
     |_, i, g, _| i.guests[g].lock = Some("backup".into()),
     |_, i, g, _| i.guests[g].config_unknown = true,
@@ -223,6 +223,18 @@ const OBSTACLES: [Obstacle; 17] = [
         let other = n % i.guests.len();
         i.guests[g].tags.push("exclude_db".into());
         i.guests[other].tags.push("exclude_db".into());
+    },
+    |_, i, g, n| {
+        let other = n % i.guests.len();
+        i.guests[g].tags.push("affinity_shop".into());
+        i.guests[other].tags.push("affinity_shop".into());
+    },
+    |o, i, g, n| {
+        o.nodes[n].storage_usage = Some(Fraction(0.99));
+        let source = DiskSource::Volume { storage: "local".into(), volume: "disk-1".into() };
+        i.guests[g].disks.push(Disk { key: "scsi1".into(), source, ..Disk::default() });
+        let local = StorageFacts { kind: "dir".into(), ..StorageFacts::default() };
+        i.storages.iter_mut().for_each(|all| drop(all.insert("local".into(), local.clone())));
     },
     |o, i, g, n| {
         let (vmid, from) = (i.guests[g].vmid, i.nodes[n].name.clone());
@@ -268,7 +280,10 @@ fn remedy(
         C::Storage => facts.disks.clear(),
         C::TooManyCores => facts.maxcpu = Some(Cores(1.0)),
         C::HaNodeAffinity => i.ha_rules.retain(|r| r.name != "nodes" || !r.guests.contains(&vmid)),
-        C::Together => i.ha_rules.retain(|r| r.name != "together" || !r.guests.contains(&vmid)),
+        C::Together => {
+            facts.tags.retain(|t| t != "affinity_shop");
+            i.ha_rules.retain(|r| r.name != "together" || !r.guests.contains(&vmid));
+        }
         C::Apart => facts.tags.retain(|t| t != "exclude_db"),
         C::Cooldown => k.cooldown_hours = crate::settings::Hours(0.0),
         C::PingPong => k.ping_pong_days = crate::settings::Days(0.0),
@@ -331,13 +346,27 @@ proptest! {
                 assert!(moved.insert(step.guest), "moved twice");
                 assert_eq!(planner.hosts[step.guest], step.source);
                 assert_eq!(planner.of_guest(step.guest), []);
-                assert_eq!(planner.obstacles(step.guest, step.target), []);
+                let alone = q.constraints.together(outlook.guests[step.guest].vmid).len() == 1;
+                let mut obstacles = planner.obstacles(step.guest, step.target);
+                obstacles.retain(|b| alone || b.code != BlockerCode::Together);
+                assert_eq!(obstacles, []);
                 planner.shift(step.guest, step.target);
-                assert!(step.benefit.core_hours >= -1e-9, "a step adds overload");
+                let must = outlook.nodes[step.source].maintenance || !alone;
+                assert!(must || step.benefit.core_hours >= -1e-9, "a step adds overload");
                 left -= step.benefit.core_hours;
             }
             assert!((left - plan.after.core_hours).abs() < 1e-6, "benefits are what is gone");
-            assert!(plan.after.core_hours <= plan.before.core_hours + 1e-9);
+            let emptied = outlook.nodes.iter().any(|n| n.maintenance);
+            assert!(emptied || plan.after.core_hours <= plan.before.core_hours + 1e-9);
+            for guest in &outlook.guests {
+                let group = q.constraints.together(guest.vmid);
+                let nodes = |at: &dyn Fn(usize) -> usize| -> std::collections::BTreeSet<usize> {
+                    group.iter().filter_map(|v| planner.index_of(*v)).map(at).collect()
+                };
+                let before = nodes(&|g| outlook.guests[g].host);
+                let after = nodes(&|g| planner.hosts[g]);
+                assert!(before.len() > 1 || after.len() == 1, "together they were, and are");
+            }
         });
     }
 

@@ -4,7 +4,10 @@
 //! core-hours of risk away, gains more than it costs and pushes no node over a threshold; its effect is deducted
 //! from the source and added to the target before the next step is sought, so a hot node is
 //! relieved, not emptied. Ties fall by name and number: the same input gives the same plan.
+//! Where no guest is worth moving by itself, those that must stay together move as one (`unit`).
 //! O(steps x guests of hot nodes x nodes x cases).
+
+mod unit;
 
 use super::balancer::{self, Balancer, Scales, balancer};
 use super::confidence::{Basis, Confidence};
@@ -140,9 +143,14 @@ pub struct Question<'a> {
 pub fn plan(q: &Question) -> Plan {
     let mut planner = Planner::new(q);
     let before = planner.total_overload();
-    while planner.steps.len() < q.config.max_moves as usize {
-        let Some(step) = planner.next_step() else { break };
-        planner.apply(step);
+    loop {
+        let room = (q.config.max_moves as usize).saturating_sub(planner.steps.len());
+        let single = if room > 0 { planner.next_step() } else { None };
+        let steps = single.map_or_else(|| planner.next_unit(room), |step| vec![step]);
+        if steps.is_empty() {
+            break;
+        }
+        steps.into_iter().for_each(|step| planner.apply(step));
     }
     let after = planner.total_overload();
     let considered = planner.considered.into_values().collect();
@@ -683,18 +691,7 @@ impl<'a> Planner<'a> {
 
     /// Works a move out as if it was the next step.
     pub(super) fn work_out(&self, source: usize, index: usize, target: usize) -> Step {
-        let outlook = self.q.outlook;
-        let guest = &outlook.guests[index];
-        let basis = Basis {
-            outlook,
-            source,
-            source_load: self.ledger.load(source),
-            target,
-            target_load: self.ledger.load(target),
-            guest,
-            limits: self.limits(),
-            experience: self.q.experience,
-        };
+        let guest = &self.q.outlook.guests[index];
         let source_score = self.score(source, guest, false);
         let target_score = self.score(target, guest, true);
         Step {
@@ -706,13 +703,26 @@ impl<'a> Planner<'a> {
             source_score,
             target_score,
             cost: self.cost(index),
-            confidence: Confidence::of(&basis),
+            confidence: self.confidence(source, guest, target),
             source_load: self.ledger.load(source).clone(),
             source_peaks: self.peaks(source, guest, -1.0),
             target_peaks: self.peaks(target, guest, 1.0),
             window: self.window(guest, &[source, target]),
             concerns: self.concerns(guest.vmid),
         }
+    }
+
+    fn confidence(&self, source: usize, guest: &GuestOutlook, target: usize) -> Confidence {
+        Confidence::of(&Basis {
+            outlook: self.q.outlook,
+            source,
+            source_load: self.ledger.load(source),
+            target,
+            target_load: self.ledger.load(target),
+            guest,
+            limits: self.limits(),
+            experience: self.q.experience,
+        })
     }
 
     /// When to move a guest: outside its busy hours and those of the nodes that have to do the work.

@@ -6,7 +6,7 @@ use crate::recommend::inventory;
 use crate::traces::{Run, of_traces};
 use crate::{settings, usage};
 use pve_foresight::api::BacktestReply;
-use pve_foresight::backtest::{Day, Judged, Outcome, Policy, Report};
+use pve_foresight::backtest::{Day, Judged, NOTICED, Outcome, Policy, Reliability, Report};
 use pve_foresight::engine::{BacktestRequest, Engine};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::settings::Sensitivity;
@@ -15,8 +15,8 @@ use std::str::FromStr;
 
 /// Days judged of the store unless told otherwise.
 const DAYS: u16 = 30;
-/// Core-hours that make a difference.
-const NOTICED: f64 = 1.0;
+/// Hours after a move that must be recorded to judge what was claimed of it.
+const JUDGED_HOURS: usize = 120;
 /// Most days that a store can hold.
 const MOST_DAYS: u16 = 90;
 
@@ -54,8 +54,8 @@ pub(crate) fn run(args: &Args, command: &Backtest, out: &mut Out) -> Result<bool
     if runs.len() > 1 {
         all(&runs, out)?;
     }
-    let outcomes = runs.iter().flat_map(|run| &run.report.outcomes);
-    claims(&outcomes.flat_map(|o| &o.judged).collect::<Vec<_>>(), out)?;
+    let outcomes: Vec<&Outcome> = runs.iter().flat_map(|run| &run.report.outcomes).collect();
+    claims(&outcomes, out)?;
     Ok(true)
 }
 
@@ -66,8 +66,7 @@ fn stored(reply: &BacktestReply, out: &mut Out) -> Result<()> {
     }
     reply.warnings.iter().for_each(warn);
     show(&reply.report, "", out)?;
-    let outcomes = reply.report.outcomes.iter();
-    claims(&outcomes.flat_map(|o| &o.judged).collect::<Vec<_>>(), out)?;
+    claims(&reply.report.outcomes.iter().collect::<Vec<_>>(), out)?;
     out.prose("", styled(HEAD, &reply.summary))
 }
 
@@ -174,11 +173,11 @@ fn plot(days: &[Day], most: f64) -> String {
 }
 
 /// Stated confidence of our moves against what came of each, by itself.
-fn claims(judged: &[&Judged], out: &mut Out) -> Result<()> {
-    if judged.is_empty() {
-        return Ok(());
-    }
-    out.line(styled(HEAD, "Each of our moves by itself, over the horizon it spoke of"))?;
+fn claims(outcomes: &[&Outcome], out: &mut Out) -> Result<()> {
+    let enough = |j: &&Judged| j.hours >= JUDGED_HOURS;
+    let judged: Vec<&Judged> = outcomes.iter().flat_map(|o| &o.judged).filter(enough).collect();
+    let Some(all) = Reliability::of(&judged) else { return Ok(()) };
+    out.line(styled(HEAD, "Each of our moves by itself, where five days and more came after it"))?;
     let mut rows = table(&[
         "confidence",
         "moves",
@@ -201,9 +200,8 @@ fn claims(judged: &[&Judged], out: &mut Out) -> Result<()> {
         if within.is_empty() {
             continue;
         }
-        let saved = |j: &Judged| j.without - j.with;
         let share = |of: fn(f64) -> bool| {
-            let count = within.iter().filter(|j| of(saved(j))).count();
+            let count = within.iter().filter(|j| of(j.saved())).count();
             format!("{:.0} %", 100.0 * count as f64 / within.len() as f64)
         };
         let mean = |of: &dyn Fn(&Judged) -> f64| {
@@ -216,10 +214,28 @@ fn claims(judged: &[&Judged], out: &mut Out) -> Result<()> {
             share(|saved| saved.abs() < NOTICED),
             share(|saved| saved <= -NOTICED),
             mean(&|j| j.claim.core_hours),
-            mean(&saved),
+            mean(&Judged::saved),
         ]);
     }
     out.table(rows)?;
+    let told = match all.discrimination {
+        Some(share) => format!(
+            "; a move that helped had more confidence than one that did not in {:.0} % of all pairs",
+            share * 100.0
+        ),
+        None => String::new(),
+    };
+    let told = format!(
+        "{} moves: {:.0} % stated, {:.0} % helped{told}; Brier score {:.3}, {:.3} for always stating \
+         {:.0} %",
+        all.moves,
+        all.stated * 100.0,
+        all.helped * 100.0,
+        all.brier,
+        all.brier_constant,
+        all.helped * 100.0
+    );
+    out.prose("", told)?;
     out.line("")
 }
 
