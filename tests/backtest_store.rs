@@ -142,8 +142,8 @@ fn sensitivity_changes_what_comes_of_the_advice_not_what_it_is_judged_by() {
     let names: Vec<_> = rows.iter().map(|o| o.sensitivity).collect();
     assert_eq!(names, [None, Some("conservative"), Some("balanced"), Some("aggressive")]);
     assert_eq!(reply.report.threshold, 0.8);
-    assert!(rows[1].moves < rows[3].moves, "{} {}", rows[1].moves, rows[3].moves);
-    assert!(rows[1].core_hours > rows[3].core_hours);
+    let core_hours: Vec<f64> = rows[1..].iter().map(|o| o.core_hours).collect();
+    assert!(core_hours.is_sorted_by(|a, b| a > b), "{core_hours:?}");
 }
 
 #[test]
