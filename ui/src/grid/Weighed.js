@@ -25,8 +25,7 @@ Ext.define('PVE.foresight.grid.Weighed', {
             {
                 text: gettext('Guest'),
                 dataIndex: 'vmid',
-                flex: 1,
-                minWidth: 120,
+                width: 160,
                 renderer: (vmid, meta, record) => u.encode(u.guestLabel(record.data)),
             },
             { text: gettext('Node'), dataIndex: 'node', width: 90, renderer: u.encode },
@@ -41,7 +40,7 @@ Ext.define('PVE.foresight.grid.Weighed', {
             {
                 text: gettext('Why not'),
                 dataIndex: 'reason',
-                flex: 4,
+                flex: 1,
                 minWidth: 200,
                 renderer: (reason, meta) => {
                     meta.tdAttr = `data-qtip="${u.encode(u.encode(reason))}"`;
