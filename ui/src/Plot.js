@@ -104,18 +104,10 @@ Ext.define('PVE.foresight.Plot', {
         return ticks;
     },
 
-    two: (n) => String(n).padStart(2, '0'),
-
+    // The hour, at midnight the day.
     timeLabel: function (time) {
-        let d = new Date(time * 1000);
-        return d.getHours() || d.getMinutes()
-            ? `${this.two(d.getHours())}:${this.two(d.getMinutes())}`
-            : this.dayLabel(time);
-    },
-
-    dayLabel: function (time) {
-        let d = new Date(time * 1000);
-        return `${this.two(d.getMonth() + 1)}-${this.two(d.getDate())}`;
+        let clock = PVE.foresight.Utils.clock(time);
+        return clock === '00:00' ? PVE.foresight.Utils.day(time) : clock;
     },
 
     // Bars side by side for each row { time, values, text (its tooltip) }, in the order of `classes`.
@@ -139,7 +131,7 @@ Ext.define('PVE.foresight.Plot', {
             let name =
                 i % every
                     ? ''
-                    : `<text class="foresight-tick" x="${x + step / 2}" y="${above + height + 16}" text-anchor="middle">${this.dayLabel(time)}</text>`;
+                    : `<text class="foresight-tick" x="${x + step / 2}" y="${above + height + 16}" text-anchor="middle">${PVE.foresight.Utils.day(time)}</text>`;
             let parts = values.map((v, k) => bar(v, classes[k], x + step * 0.1 + k * thick));
             return `<g><title>${Ext.htmlEncode(text)}</title><rect class="foresight-hit" x="${x}" y="${above}" width="${step}" height="${height}"/>${parts.join('')}${name}</g>`;
         });

@@ -55,15 +55,43 @@ test('the overview shows the advice, its confidence and the nodes with arrows', 
             1,
         );
     }
-    const tip = await page
-        .locator('.foresight-block .x-grid-row', { hasText: 'pve1' })
-        .locator('[data-qtip]')
-        .first();
-    assert.match(
-        await tip.getAttribute('data-qtip'),
-        /^CPU: \+[\d.]+.*over 7 days, projected to reach/,
-    );
+    const row = page.locator('.foresight-block .x-grid-row', { hasText: 'pve1' });
+    const tips = (selector) =>
+        row.locator(selector).evaluateAll((all) => all.map((e) => e.dataset.qtip));
+    const [cpu, memory, iowait] = await tips('.foresight-arrow');
+    assert.match(cpu, /^CPU: \+[\d.]+.*over 7 days, projected to reach/);
+    assert.match(memory, /^Memory: stable over 7 days/);
+    assert.match(iowait, /^IO wait: stable over 7 days/);
+    assert.equal(await row.locator('.fa-angle-double-up.critical').count(), 1);
+    assert.match((await tips('td[data-qtip]'))[0], /^CPU: \d+.* now, 7-day high .*threshold 80/);
+    assert.match((await tips('.foresight-badge'))[0], /^Stability \d+ of 100/);
     calm();
+});
+
+test('a cluster in trouble that no move helps is not called well, and is told what holds it', async () => {
+    const hot = new Engine('../../tests/scenarios/everybody-hot/cluster.json');
+    try {
+        api.engine = hot;
+        assert.deepEqual(hot.advice.recommendations, []);
+        await show();
+        await page.getByText('in trouble, but no guest there can move').waitFor();
+        const heading = page.locator('.foresight-summary h2 i');
+        assert.equal(await heading.getAttribute('aria-label'), 'Overloaded');
+        const summary = await text('.foresight-summary');
+        for (const node of hot.advice.nodes) {
+            assert.match(summary, new RegExp(`${node.name} CPU: .* threshold 80 %`));
+        }
+        const [held] = hot.advice.skipped;
+        assert.ok(summary.includes(held.blockers[0].text), summary);
+        assert.match(summary, /\(4 more guests likewise\)/);
+        await page.getByText('Not recommended').first().click();
+        const why = page.locator('.foresight-block .x-grid-row', { hasText: String(held.vmid) });
+        const told = await why.last().innerText();
+        assert.equal(told.split(held.blockers[0].text.slice(0, 20)).length, 2, told);
+        calm();
+    } finally {
+        hot.close();
+    }
 });
 
 test('a card opens and says why, with sparklines of source and target', async () => {

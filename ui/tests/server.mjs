@@ -1,7 +1,15 @@
 // The API of a cluster, answered from the engine: every reply is the command line's JSON about a simulated
 // cluster. Only what the engine does not know (permissions, tasks, PVE's resources) is made up.
 import { execFileSync } from 'node:child_process';
-import { createReadStream, existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+    createReadStream,
+    existsSync,
+    mkdtempSync,
+    readFileSync,
+    rmSync,
+    statSync,
+    writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, extname, join, normalize } from 'node:path';
@@ -35,7 +43,8 @@ export function binary() {
     return found.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
 }
 
-// An engine with its own state directory, filled by the demo or from a scenario's file.
+// An engine with its own state directory, filled by the demo or from a scenario's file: one of
+// these tests, or a story of the engine's own (`tests/scenarios`), which holds a scenario.
 export class Engine {
     constructor(scenario) {
         this.bin = binary();
@@ -43,8 +52,12 @@ export class Engine {
         this.state = join(this.dir, 'state');
         this.cache = new Map();
         if (scenario) {
-            const simulate = ['simulate', '--scenario', join(here, scenario)];
-            const input = this.run(simulate);
+            const told = JSON.parse(readFileSync(join(here, scenario), 'utf8'));
+            const cluster = told.scenario ?? told;
+            const file = join(this.dir, 'scenario.json');
+            writeFileSync(file, JSON.stringify(cluster));
+            this.now = cluster.end;
+            const input = this.run(['simulate', '--scenario', file]);
             this.run(['append', '--jsonl'], { input });
             this.advice = this.json(['recommend']);
         } else {

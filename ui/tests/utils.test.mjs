@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { load } from './load.mjs';
 
-const { Utils, Plot, Theme } = load('Utils.js', 'Plot.js', 'Theme.js');
+const { Utils, Html, Plot, Theme } = load(
+    'Labels.js',
+    'Utils.js',
+    'Html.js',
+    'Plot.js',
+    'Theme.js',
+);
 const plain = (text) => text.replaceAll('\u00a0', ' ');
 
 const rising = {
@@ -45,7 +51,7 @@ test('trends without a crossing, with one behind, and with too little data have 
 });
 
 test('arrows have four levels and each says what it means', () => {
-    const arrow = (direction, state) => Utils.arrow(direction, state);
+    const arrow = (direction, state) => Html.arrow(direction, state);
     assert.match(arrow('sustained_increase', 'overloaded'), /double-up critical/);
     assert.match(arrow('sustained_increase', 'healthy'), /arrow-up foresight-warn/);
     assert.match(arrow('stable'), /arrow-right foresight-dim/);
@@ -62,7 +68,9 @@ test('numbers: unknown is a dash, never 0 or NaN', () => {
         assert.equal(Utils.date(unknown), '–');
         assert.equal(Utils.hours(unknown), '–');
     }
-    assert.equal(plain(Utils.perDay(-0.0001)), '0.0 %/day');
+    assert.equal(plain(Utils.rate(-0.0001, 'fraction')), '0.0 %/day');
+    assert.equal(plain(Utils.rate(-0.02, 'fraction')), '−2.0 %/day');
+    assert.equal(Utils.rate(null, 'bytes'), '–');
     assert.equal(plain(Utils.quantity(1536, 'bytes_per_second')), '1.5 KiB/s');
     assert.equal(plain(Utils.quantity(0.004, 'fraction')), '0.4 %');
 });
@@ -71,20 +79,20 @@ test('shares are spaced alike, and never part from their sign', () => {
     assert.equal(Utils.slope('+3.3%/day'), '+3.3\u00a0%/day');
     assert.equal(Utils.slope('-0.0%/day'), '0.0\u00a0%/day');
     assert.equal(Utils.slope(null), '–');
-    assert.equal(Utils.prose('18 % CPU & 5 %'), '18\u00a0% CPU &amp; 5\u00a0%');
+    assert.equal(Html.prose('18 % CPU & 5 %'), '18\u00a0% CPU &amp; 5\u00a0%');
 });
 
 test('hours of the day become ranges', () => {
-    assert.equal(Utils.peakHours([9, 10, 11, 14]), '9–12, 14–15');
-    assert.equal(Utils.peakHours([]), '');
+    assert.equal(Utils.peakHours([9, 10, 11, 14]), '9–12, 14–15 (node time)');
+    assert.equal(Utils.peakHours([]), 'no daily pattern');
 });
 
 test('values are encoded wherever they enter markup', () => {
     const hostile = '<img src=x onerror=alert(1)>"\'&';
     const pieces = [
-        Utils.badge(hostile, 'info', hostile),
-        Utils.arrow('stable', null, hostile),
-        Utils.icon('fa-x', hostile),
+        Html.badge(hostile, 'info', hostile),
+        Html.arrow('stable', null, hostile),
+        Html.icon('fa-x', hostile),
         Plot.sparkline(
             [
                 [0, 1],
@@ -106,15 +114,15 @@ test('values are encoded wherever they enter markup', () => {
 });
 
 test('outcome badges count, and take the colour of the last outcome', () => {
-    assert.equal(Utils.outcomeBadge(null), '');
-    const badge = Utils.outcomeBadge({
+    assert.equal(Html.outcomeBadge(null), '');
+    const badge = Html.outcomeBadge({
         previous_migrations: 3,
         improved: 2,
         last_outcome: 'improved',
     });
     assert.match(badge, /foresight-good.*Migrated 3x, 2 successful/);
     assert.match(
-        Utils.outcomeBadge({ previous_migrations: 1, improved: 0, last_outcome: 'worse' }),
+        Html.outcomeBadge({ previous_migrations: 1, improved: 0, last_outcome: 'worse' }),
         /foresight-bad/,
     );
 });

@@ -5,18 +5,19 @@ Ext.define('PVE.foresight.card.Card', {
 
     cls: 'foresight-card',
 
-    // move: a recommendation; history: what outcomes say about its guest, or null;
-    // states: state of the nodes by name.
+    // move: a recommendation; source, target: what the advice says of its nodes;
+    // history: what outcomes say about its guest, or null.
     move: null,
+    source: undefined,
+    target: undefined,
     history: null,
-    states: {},
 
     initComponent: function () {
         let me = this;
+        let h = PVE.foresight.Html;
         let ids = { why: `${me.getId()}-why` };
         // Several cards have the same buttons: those who hear them need to know whose they are.
-        let named = (text) =>
-            Ext.htmlEncode(`${text} ${PVE.foresight.Utils.guestLabel(me.move)}`);
+        let named = (text) => h.encode(`${text} ${PVE.foresight.Utils.guestLabel(me.move)}`);
         me.items = [
             { xtype: 'component', html: me.headHtml() },
             {
@@ -39,7 +40,7 @@ Ext.define('PVE.foresight.card.Card', {
                         xtype: 'component',
                         flex: 1,
                         cls: 'foresight-command',
-                        html: `<code data-qtip="${Ext.htmlEncode(gettext('Command for a shell on the source node'))}">${Ext.htmlEncode(me.move.command)}</code>`,
+                        html: `<code${h.tip(gettext('Command for a shell on the source node'))}>${h.encode(me.move.command)}</code>`,
                     },
                     {
                         xtype: 'button',
@@ -63,22 +64,24 @@ Ext.define('PVE.foresight.card.Card', {
 
     headHtml: function () {
         let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         let move = this.move;
-        let evidence = move.trend_evidence;
-        let node = (name, trend) =>
-            `<b>${u.encode(name)}</b>${u.arrow(trend.cpu_direction, this.states[name], `${name} ${gettext('CPU')}: ${u.slope(trend.cpu_trend)}`)}`;
-        let concerns = (move.concerns ?? []).map(
-            (text) =>
-                `<p>${u.icon('fa-info-circle info-blue', gettext('Note'))} ${u.prose(text)}</p>`,
+        let { source_node_trend: from, target_node_trend: to } = move.trend_evidence;
+        let node = (name, trend, state) =>
+            `${h.nodeIcon()} <b>${h.encode(name)}</b>${PVE.foresight.card.Evidence.nodeArrow(name, trend, state)}`;
+        let route = h.route(
+            node(move.source, from, this.source),
+            node(move.target, to, this.target),
         );
+        let urgency = h.urgencyBadge(move.urgency, u.findings(this.source).join('\n'));
         return (
             `<div class="foresight-card-head">` +
-            `<span class="foresight-order">${u.encode(move.order)}</span>` +
-            `<span class="foresight-card-guest">${u.guestIcon(move.type)} <b>${u.encode(u.guestLabel(move))}</b></span>` +
-            `<span class="foresight-card-route">${u.icon('fa-building')} ${node(move.source, evidence.source_node_trend)}` +
-            ` ${u.icon('fa-angle-right', gettext('to'))} ${u.icon('fa-building')} ${node(move.target, evidence.target_node_trend)}</span>` +
-            `<span class="foresight-card-badges">${u.urgencyBadge(move.urgency)}${u.confidenceBadge(move)}${u.outcomeBadge(this.guestHistory())}</span>` +
-            `</div><p class="foresight-explanation">${u.prose(move.decision_explanation)}</p>${concerns.join('')}`
+            `<span class="foresight-order">${h.encode(move.order)}</span>` +
+            `<span class="foresight-card-guest">${h.guestIcon(move.type)} <b>${h.encode(u.guestLabel(move))}</b></span>` +
+            `<span class="foresight-card-route">${route}</span>` +
+            `<span class="foresight-card-badges">${urgency}${h.confidenceBadge(move)}${h.outcomeBadge(this.guestHistory())}</span>` +
+            `</div><p class="foresight-explanation">${h.prose(move.decision_explanation)}</p>` +
+            (move.concerns ?? []).map((text) => h.note(text)).join('')
         );
     },
 
@@ -101,14 +104,7 @@ Ext.define('PVE.foresight.card.Card', {
 
     drawEvidence: function () {
         let me = this;
-        let details = me.details ?? {};
-        me.down('#evidence').update(
-            PVE.foresight.card.Evidence.html(me.move, {
-                source: details[me.move.source],
-                target: details[me.move.target],
-                history: me.history,
-            }),
-        );
+        me.down('#evidence').update(PVE.foresight.card.Evidence.html(me));
         me.updateLayout();
     },
 

@@ -2,37 +2,42 @@
 Ext.define('PVE.foresight.card.Evidence', {
     singleton: true,
 
-    // move: a recommendation; extras: { source, target (node details or null), history (of the guest) }
-    html: function (move, extras) {
-        let evidence = move.trend_evidence;
+    // card: { move (a recommendation), source, target (what the advice says of the nodes),
+    //         details (of nodes, by name, as far as loaded), history (of the guest, or null) }
+    html: function (card) {
+        let evidence = card.move.trend_evidence;
         return (
             `<div class="foresight-evidence">` +
-            `<div class="foresight-columns">${this.nodes(move, extras)}${this.factors(evidence.decision_factors)}</div>` +
-            `<div class="foresight-columns">${this.guest(move, extras.history)}${this.outcome(extras.history)}</div>` +
-            `${this.note(move)}</div>`
+            `<div class="foresight-columns">${this.nodes(card)}${this.factors(evidence.decision_factors)}</div>` +
+            `<div class="foresight-columns">${this.guest(card.move)}${this.outcomes(card.history)}</div>` +
+            `${this.quality(evidence.data_quality)}</div>`
         );
     },
 
-    section: function (title, html) {
-        return `<section><h3>${Ext.htmlEncode(title)}</h3>${html}</section>`;
+    // The arrow beside a node: the direction of its CPU.
+    nodeArrow: function (name, trend, node) {
+        let u = PVE.foresight.Utils;
+        let text = `${name} ${u.label('metric', 'cpu')}: ${u.slope(trend.cpu_trend)}`;
+        return PVE.foresight.Html.arrow(trend.cpu_direction, u.metricStates(node).cpu, text);
     },
 
-    nodes: function (move, extras) {
+    nodes: function (card) {
         let u = PVE.foresight.Utils;
-        let row = (metric) => {
-            let source = this.spark(move.source, extras.source, metric);
-            let target = this.spark(move.target, extras.target, metric);
-            return `<tr><th scope="row">${u.encode(u.metricLabel(metric))}</th><td>${source}</td><td>${target}</td></tr>`;
+        let h = PVE.foresight.Html;
+        let { move, details } = card;
+        let sparks = (metric) => {
+            let spark = (node) => this.spark(node, details?.[node], metric);
+            return this.row(u.label('metric', metric), spark(move.source), spark(move.target));
         };
-        let head = (role, name, trend) =>
-            `<th scope="col">${u.encode(role)} ${u.encode(name)} ${u.arrow(trend.cpu_direction)}</th>`;
+        let head = (role, name, trend, node) =>
+            `<th scope="col">${h.encode(role)} ${h.encode(name)} ${this.nodeArrow(name, trend, node)}</th>`;
         let { source_node_trend: from, target_node_trend: to } = move.trend_evidence;
-        return this.section(
+        return h.section(
             gettext('Source and target'),
-            `<table class="foresight-sparks" aria-label="${u.encode(gettext('Source and target'))}"><thead><tr><td></td>` +
-                head(gettext('Source'), move.source, from) +
-                head(gettext('Target'), move.target, to) +
-                `</tr></thead><tbody>${row('cpu')}${row('memory')}` +
+            `<table class="foresight-sparks" aria-label="${h.encode(gettext('Source and target'))}"><thead><tr><td></td>` +
+                head(gettext('Source'), move.source, from, card.source) +
+                head(gettext('Target'), move.target, to, card.target) +
+                `</tr></thead><tbody>${sparks('cpu')}${sparks('memory')}` +
                 this.pair(gettext('CPU trend'), u.slope(from.cpu_trend), u.slope(to.cpu_trend)) +
                 this.pair(gettext('Memory trend'), u.slope(from.mem_trend), u.slope(to.mem_trend)) +
                 this.pair(gettext('Stability'), this.score(from), this.score(to)) +
@@ -42,30 +47,26 @@ Ext.define('PVE.foresight.card.Evidence', {
         );
     },
 
+    row: (label, left, right) =>
+        `<tr><th scope="row">${PVE.foresight.Html.encode(label)}</th><td>${left}</td><td>${right}</td></tr>`,
+
     pair: function (label, left, right) {
-        let u = PVE.foresight.Utils;
-        return `<tr><th scope="row">${u.encode(label)}</th><td>${u.encode(left)}</td><td>${u.encode(right)}</td></tr>`;
+        let h = PVE.foresight.Html;
+        return this.row(label, h.encode(left), h.encode(right));
     },
 
-    score: (trend) =>
-        trend.stability_score === null || trend.stability_score === undefined
-            ? '–'
-            : Ext.String.format(gettext('{0} of 100'), trend.stability_score),
+    score: ({ stability_score: score }) =>
+        PVE.foresight.Utils.isNumber(score) ? Ext.String.format(gettext('{0} of 100'), score) : '–',
 
-    usual: function (trend) {
-        let sigma = trend.baseline_deviation_sigma;
-        if (sigma === null || sigma === undefined) {
-            return '–';
-        }
-        let word = trend.above_baseline ? gettext('above usual') : gettext('as usual');
-        return `${word} (${sigma.toFixed(1)} σ)`;
+    usual: function ({ baseline_deviation_sigma: sigma, above_baseline: above }) {
+        let word = above ? gettext('above usual') : gettext('as usual');
+        return PVE.foresight.Utils.isNumber(sigma) ? `${word} (${sigma.toFixed(1)} σ)` : '–';
     },
 
-    peaks: function (move) {
+    peaks: function ({ source_peaks: from, target_peaks: to }) {
         let u = PVE.foresight.Utils;
         let change = (p, name) =>
             `${u.percent(p[`${name}_before`])} → ${u.percent(p[`${name}_after`])}`;
-        let { source_peaks: from, target_peaks: to } = move;
         if (!from || !to) {
             return '';
         }
@@ -82,33 +83,24 @@ Ext.define('PVE.foresight.card.Evidence', {
         }
         let series = detail.history?.find((m) => m.metric === metric);
         let found = u.metric(detail, metric);
-        let points = PVE.foresight.Plot.points(series?.buckets);
         let now = found ? u.percent(found.current ?? found.level) : '–';
-        let label = `${node} ${u.metricLabel(metric)}: ${now}`;
-        let plot = PVE.foresight.Plot.sparkline(points, {
+        let plot = PVE.foresight.Plot.sparkline(PVE.foresight.Plot.points(series?.buckets), {
             width: 150,
             height: 30,
             top: 1,
             threshold: found?.projection?.threshold,
-            label,
+            label: `${node} ${u.label('metric', metric)}: ${now}`,
         });
-        return `${plot} <b>${u.encode(now)}</b>`;
+        return `${plot} <b>${PVE.foresight.Html.encode(now)}</b>`;
     },
 
     factors: function (factors) {
-        let u = PVE.foresight.Utils;
-        let tones = { problem: 'bad', positive: 'good', concern: 'warn' };
-        let rows = (factors ?? []).map((f) => {
-            let icon = u.icon(
-                u.factorIcons[f.type] ?? u.factorIcons.info,
-                u.word(u.factorLabels, f.type),
-            );
-            let level = u.weightLabels[f.weight] ? f.weight : 'low';
-            let tone = `${tones[f.type] ?? 'plain'} foresight-${level}`;
-            let weight = u.badge(u.word(u.weightLabels, f.weight), tone);
-            return `<li>${icon}<span>${u.prose(f.factor)}</span>${weight}</li>`;
-        });
-        return this.section(
+        let h = PVE.foresight.Html;
+        let rows = (factors ?? []).map(
+            (f) =>
+                `<li>${h.factorIcon(f.type)}<span>${h.prose(f.factor)}</span>${h.weightBadge(f)}</li>`,
+        );
+        return h.section(
             gettext('Decision factors'),
             `<ul class="foresight-factors">${rows.join('')}</ul>`,
         );
@@ -116,11 +108,12 @@ Ext.define('PVE.foresight.card.Evidence', {
 
     guest: function (move) {
         let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         let guest = move.trend_evidence.guest_trend;
         let facts = [
             [gettext('CPU growth'), u.slope(guest.cpu_growth_rate)],
-            [gettext('Behaviour'), u.word(u.behaviourLabels, guest.behavior)],
-            [gettext('Busy hours'), u.peakHours(guest.peak_hours) || gettext('no daily pattern')],
+            [gettext('Behaviour'), u.label('behaviour', guest.behavior)],
+            [gettext('Busy hours'), u.peakHours(guest.peak_hours)],
             [gettext('Memory to move'), u.quantity(move.cost?.memory, 'bytes')],
         ];
         if (move.cost?.local_disks > 0) {
@@ -132,61 +125,49 @@ Ext.define('PVE.foresight.card.Evidence', {
         if (move.window) {
             facts.push([gettext('Good time'), this.window(move.window)]);
         }
-        let rows = facts.map(([k, v]) => `<dt>${u.encode(k)}</dt><dd>${u.encode(v)}</dd>`);
-        return this.section(
+        return h.section(
             Ext.String.format(gettext('Guest {0}'), u.guestLabel(move)),
-            `<dl class="foresight-facts">${rows.join('')}</dl>`,
+            h.facts(facts),
         );
     },
 
     window: function (w) {
-        let two = PVE.foresight.Utils.two;
-        return `${two(w.start_hour)}:00 – ${two(w.end_hour)}:00, ${w.why}`;
+        let u = PVE.foresight.Utils;
+        let span = `${u.two(w.start_hour)}:00 – ${u.two(w.end_hour)}:00`;
+        return `${u.inNodeTime(span)}, ${w.why}`;
     },
 
-    outcome: function (history) {
-        let u = PVE.foresight.Utils;
-        let moves = history?.outcomes ?? [];
-        if (!moves.length) {
-            return this.section(
-                gettext('Earlier migrations'),
-                `<p class="foresight-dim">${u.encode(gettext('None in the stored history.'))}</p>`,
-            );
-        }
-        return this.section(
+    // The timeline of the guest's earlier migrations, newest first.
+    outcomes: function (history) {
+        let h = PVE.foresight.Html;
+        let moves = (history?.outcomes ?? []).slice(0, 5).map((m) => this.outcome(m));
+        return h.section(
             gettext('Earlier migrations'),
-            `<ol class="foresight-timeline">${moves
-                .slice(0, 5)
-                .map((m) => this.move(m))
-                .join('')}</ol>`,
+            moves.length
+                ? `<ol class="foresight-timeline">${moves.join('')}</ol>`
+                : h.dim(gettext('None in the stored history.')),
         );
     },
 
-    move: function (outcome) {
-        let u = PVE.foresight.Utils;
-        let windows = (outcome.windows ?? []).map((w) =>
-            u.badge(
-                `${w.window} ${u.word(u.resultLabels, w.result)}`,
-                u.resultTones[w.result],
-                w.reason,
-            ),
-        );
+    outcome: function (outcome) {
+        let h = PVE.foresight.Html;
+        let windows = (outcome.windows ?? []).map((w) => h.verdictBadge(w, w.window));
         return (
-            `<li class="foresight-${u.resultTones[outcome.result] ?? 'plain'}">` +
-            `<time>${u.encode(u.date(outcome.time))}</time> ` +
-            `${u.encode(outcome.source)} → ${u.encode(outcome.target)} ${windows.join(' ')}</li>`
+            `<li class="foresight-${h.resultTones[outcome.result] ?? 'plain'}">` +
+            `<time>${h.encode(PVE.foresight.Utils.date(outcome.time))}</time> ` +
+            `${h.encode(outcome.source)} → ${h.encode(outcome.target)} ${windows.join(' ')}</li>`
         );
     },
 
-    note: function (move) {
+    quality: function (quality) {
         let u = PVE.foresight.Utils;
-        let quality = move.trend_evidence.data_quality;
+        let h = PVE.foresight.Html;
         let text = Ext.String.format(
-            gettext('Based on {0} days of node history and {1} days of the guest: {2}.'),
-            u.count(quality.node_history_days),
-            u.count(quality.guest_history_days),
+            gettext('Based on {0} of node history and {1} of the guest: {2}.'),
+            u.hours(quality.node_history_days * 24),
+            u.hours(quality.guest_history_days * 24),
             quality.confidence_note,
         );
-        return `<p class="foresight-dim foresight-quality">${u.icon('fa-database')} ${u.encode(text)}</p>`;
+        return `<p class="foresight-dim foresight-quality">${h.icon('fa-database')} ${h.encode(text)}</p>`;
     },
 });

@@ -6,39 +6,6 @@ Ext.define('PVE.foresight.form.Knob', {
     cls: 'foresight-knob',
     layout: 'anchor',
 
-    statics: {
-        labels: {
-            'migration-sensitivity': () => gettext('Migration sensitivity'),
-            'trend-weight': () => gettext('Trend weight'),
-            'analysis-lookback': () => gettext('Analysis lookback'),
-            'minimum-confidence': () => gettext('Minimum confidence'),
-            'protect-running-workloads': () => gettext('Protect running workloads'),
-        },
-        help: {
-            'migration-sensitivity': () =>
-                gettext(
-                    'Conservative: only for sustained, clear problems. Balanced: when trends show growing problems. Aggressive: early, to keep the balance.',
-                ),
-            'trend-weight': () =>
-                gettext(
-                    'How much history and trends count against the load of the moment. 0\u00a0%: the moment alone. 100\u00a0%: history and trends alone.',
-                ),
-            'analysis-lookback': () =>
-                gettext('How much history is analysed, and how far ahead trouble is looked for.'),
-            'minimum-confidence': () =>
-                gettext(
-                    'How sure a recommendation must be. What is less sure is listed, but not recommended.',
-                ),
-            'protect-running-workloads': () =>
-                gettext('Do not recommend to move a guest during the busy hours of its day.'),
-        },
-        words: {
-            conservative: () => gettext('Conservative'),
-            balanced: () => gettext('Balanced'),
-            aggressive: () => gettext('Aggressive'),
-        },
-    },
-
     // name: of the setting; schema: its property; unit: sign of its unit.
     name: undefined,
     schema: undefined,
@@ -47,13 +14,13 @@ Ext.define('PVE.foresight.form.Knob', {
     initComponent: function () {
         let me = this;
         let u = PVE.foresight.Utils;
-        let label = u.word(me.self.labels, me.name);
+        let label = u.label('knob', me.name);
         me.field = Ext.create({
             ...me.fieldConfig(),
             itemId: 'field',
             fieldLabel: label,
             labelWidth: 190,
-            ariaHelp: u.word(me.self.help, me.name),
+            ariaHelp: u.label('knobHelp', me.name),
             listeners: { change: () => me.changed() },
         });
         me.items = [
@@ -74,7 +41,7 @@ Ext.define('PVE.foresight.form.Knob', {
             {
                 xtype: 'component',
                 cls: 'foresight-help',
-                html: u.encode(u.word(me.self.help, me.name)),
+                html: PVE.foresight.Html.encode(u.label('knobHelp', me.name)),
             },
         ];
         me.callParent();
@@ -123,7 +90,7 @@ Ext.define('PVE.foresight.form.Knob', {
     wordOf: function (value) {
         let u = PVE.foresight.Utils;
         if (this.schema.type === 'string') {
-            return u.word(this.self.words, value);
+            return u.label('sensitivity', value);
         }
         if (this.unit === 'days') {
             return value === 1 ? gettext('1 day') : Ext.String.format(gettext('{0} days'), value);

@@ -13,7 +13,7 @@ Ext.define('PVE.foresight.grid.Expert', {
 
     initComponent: function () {
         let me = this;
-        let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         me.editing = Ext.create('Ext.grid.plugin.CellEditing', {
             clicksToEdit: 1,
             listeners: {
@@ -35,7 +35,7 @@ Ext.define('PVE.foresight.grid.Expert', {
         });
         me.tbar = me.toolbar();
         let number = (v, record) =>
-            u.encode(record.data.unit ? `${v}\u00a0${record.data.unit}` : String(v));
+            h.encode(record.data.unit ? `${v}\u00a0${record.data.unit}` : v);
         me.columns = [
             {
                 text: gettext('Key'),
@@ -43,8 +43,8 @@ Ext.define('PVE.foresight.grid.Expert', {
                 flex: 2,
                 minWidth: 250,
                 renderer: (key, meta) => {
-                    meta.tdAttr = me.tipOf(key);
-                    return `<code>${u.encode(key)}</code>`;
+                    meta.tdAttr = h.tip(me.describe(key));
+                    return `<code>${h.encode(key)}</code>`;
                 },
             },
             {
@@ -82,8 +82,8 @@ Ext.define('PVE.foresight.grid.Expert', {
                 flex: 4,
                 sortable: false,
                 renderer: (key, meta) => {
-                    meta.tdAttr = me.tipOf(key);
-                    return u.encode(me.describe(key));
+                    meta.tdAttr = h.tip(me.describe(key));
+                    return h.encode(me.describe(key));
                 },
             },
             {
@@ -93,7 +93,7 @@ Ext.define('PVE.foresight.grid.Expert', {
                 sortable: false,
                 renderer: (v, meta, record) => {
                     let label = Ext.String.format(gettext('Reset {0}'), record.data.key);
-                    meta.tdAttr = `aria-label="${u.encode(label)}"`;
+                    meta.tdAttr = `aria-label="${h.encode(label)}"`;
                     return '';
                 },
                 items: [
@@ -145,11 +145,6 @@ Ext.define('PVE.foresight.grid.Expert', {
 
     describe: (key) => SCHEMA['penalty-config'].properties[key]?.description ?? '',
 
-    tipOf: function (key) {
-        let u = PVE.foresight.Utils;
-        return `data-qtip="${u.encode(u.encode(this.describe(key)))}"`;
-    },
-
     isChanged: (record) => record.data.value !== record.data.saved || record.data.forget === true,
 
     isUntouched: function (record) {
@@ -157,20 +152,20 @@ Ext.define('PVE.foresight.grid.Expert', {
     },
 
     originHtml: function (origin, record) {
-        let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         if (record.data.forget) {
-            return u.badge(gettext('reset on save'), 'warn');
+            return h.badge(gettext('reset on save'), 'warn');
         }
         if (record.data.value !== record.data.saved) {
-            return u.badge(gettext('not saved'), 'warn');
+            return h.badge(gettext('not saved'), 'warn');
         }
         switch (origin) {
             case 'expert':
-                return u.badge(gettext('expert'), 'info');
+                return h.badge(gettext('expert'), 'info');
             case 'knob':
-                return u.badge(gettext('settings above'), 'plain');
+                return h.badge(gettext('settings above'), 'plain');
             default:
-                return `<span class="foresight-dim">${u.encode(gettext('default'))}</span>`;
+                return `<span class="foresight-dim">${h.encode(gettext('default'))}</span>`;
         }
     },
 

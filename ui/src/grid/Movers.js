@@ -12,6 +12,7 @@ Ext.define('PVE.foresight.grid.Movers', {
     initComponent: function () {
         let me = this;
         let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         me.store = Ext.create('Ext.data.Store', {
             fields: ['id', 'label', 'cpu', 'memory', 'change', 'stability'],
             // By what no column shows, so that no column's head claims the order.
@@ -19,7 +20,7 @@ Ext.define('PVE.foresight.grid.Movers', {
             proxy: { type: 'memory' },
         });
         let trend = (name) => ({
-            text: u.metricLabel(name),
+            text: u.label('metric', name),
             dataIndex: name,
             width: 118,
             align: 'right',
@@ -30,7 +31,7 @@ Ext.define('PVE.foresight.grid.Movers', {
                 text: gettext('Name'),
                 dataIndex: 'label',
                 flex: 1,
-                renderer: (label, meta, { data }) => `${me.iconOf(data.vmid)} ${u.encode(label)}`,
+                renderer: (label, meta, { data }) => `${me.iconOf(data.vmid)} ${h.encode(label)}`,
             },
             trend('cpu'),
             trend('memory'),
@@ -39,7 +40,7 @@ Ext.define('PVE.foresight.grid.Movers', {
                 dataIndex: 'stability',
                 width: 90,
                 renderer: (score, meta, record) =>
-                    u.stabilityPill(score, u.metric(record.data.trends, 'cpu')?.direction),
+                    h.stabilityPill(score, u.metric(record.data.trends, 'cpu')?.direction),
             },
         ];
         me.callParent();
@@ -52,43 +53,40 @@ Ext.define('PVE.foresight.grid.Movers', {
 
     // Trends do not say what kind a guest is; the store of the tree on the left does.
     iconOf: function (vmid) {
-        let u = PVE.foresight.Utils;
-        if (vmid === undefined) {
-            return u.icon('fa-building');
-        }
-        return u.guestIcon(PVE.data?.ResourceStore?.getById?.(`lxc/${vmid}`) ? 'lxc' : 'qemu');
+        let h = PVE.foresight.Html;
+        let isContainer = PVE.data?.ResourceStore?.getById?.(`lxc/${vmid}`);
+        return vmid === undefined ? h.nodeIcon() : h.guestIcon(isContainer ? 'lxc' : 'qemu');
     },
 
-    entityOf: ({ data }) =>
-        data.vmid === undefined ? { node: data.trends.node } : { vmid: data.vmid },
+    entityOf: ({ data: { vmid, trends, states } }) =>
+        vmid === undefined ? { node: trends.node, states } : { vmid, states },
 
     renderTrend: function (name, record) {
         let u = PVE.foresight.Utils;
-        let metric = u.metric(record.data.trends, name);
+        let h = PVE.foresight.Html;
+        let { trends, states } = record.data;
+        let metric = u.metric(trends, name);
         if (!metric) {
             return '–';
         }
-        let tip = u.trendSentence(metric, record.data.trends.lookback_hours);
-        let text = this.moves(metric)
+        let text = u.isTrend(metric.direction)
             ? u.rate(metric.slope_per_day, metric.unit)
             : u.quantity(metric.current ?? metric.level, metric.unit);
-        return `${u.encode(text)} ${u.arrow(metric.direction, undefined, tip)}`;
+        return `${h.encode(text)} ${h.metricArrow(metric, trends, states[name])}`;
     },
-
-    moves: (metric) =>
-        metric.direction === 'sustained_increase' || metric.direction === 'sustained_decrease',
 
     // How much it changes per day: only what the API claims to be a trend counts.
     changeOf: function (trends) {
         let u = PVE.foresight.Utils;
         let of = (name) => {
             let metric = u.metric(trends, name);
-            return metric && this.moves(metric) ? Math.abs(metric.slope_per_day) : 0;
+            return u.isTrend(metric?.direction) ? Math.abs(metric.slope_per_day) : 0;
         };
         return Math.max(of('cpu'), of('memory'));
     },
 
-    setRows: function (list) {
+    // list: trends; advised: what the advice says of the nodes, if that is known.
+    setRows: function (list, advised) {
         let u = PVE.foresight.Utils;
         let selected = this.getSelection()[0]?.getId();
         this.store.loadData(
@@ -101,6 +99,7 @@ Ext.define('PVE.foresight.grid.Movers', {
                 change: this.changeOf(trends),
                 stability: trends.stability_score ?? u.metric(trends, 'cpu')?.stability,
                 trends,
+                states: u.metricStates(advised?.find((n) => n.name === trends.node)),
             })),
         );
         let again = selected && this.store.getById(selected);

@@ -12,13 +12,14 @@ Ext.define('PVE.foresight.grid.Nodes', {
     initComponent: function () {
         let me = this;
         let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         me.store = Ext.create('Ext.data.Store', {
             fields: ['name', 'state', 'guests', 'cpu', 'memory', 'iowait', 'storage', 'stability'],
             sorters: [{ property: 'name', direction: 'ASC' }],
             proxy: { type: 'memory' },
         });
         let load = (name, dataIndex, width) => ({
-            text: u.metricLabel(name),
+            text: u.label('metric', name),
             dataIndex,
             minWidth: width,
             flex: 1,
@@ -32,15 +33,17 @@ Ext.define('PVE.foresight.grid.Nodes', {
                 dataIndex: 'name',
                 flex: 1.3,
                 minWidth: 110,
-                renderer: (name) => `${u.icon('fa-building')} ${u.encode(name)}`,
+                renderer: (name) => `${h.nodeIcon()} ${h.encode(name)}`,
             },
             {
                 text: gettext('State'),
                 dataIndex: 'state',
                 flex: 1.8,
                 minWidth: 150,
-                renderer: (state) =>
-                    `${u.stateIcon(state)} ${u.encode(u.word(u.stateLabels, state))}`,
+                renderer: (state, meta, record) => {
+                    meta.tdAttr = h.tip(record.data.found);
+                    return `${h.stateIcon(state)} ${h.encode(u.label('state', state))}`;
+                },
             },
             { text: gettext('Guests'), dataIndex: 'guests', width: 75, align: 'right' },
             load('cpu', 'cpu', 85),
@@ -54,14 +57,14 @@ Ext.define('PVE.foresight.grid.Nodes', {
                 flex: 1,
                 minWidth: 130,
                 align: 'right',
-                renderer: (value) => u.encode(u.percent(value)),
+                renderer: (value) => h.encode(u.percent(value)),
             },
             {
                 text: gettext('Stability'),
                 dataIndex: 'stability',
                 width: 90,
                 renderer: (score, meta, record) =>
-                    u.stabilityPill(score, u.metric(record.data.trends, 'cpu')?.direction),
+                    h.stabilityPill(score, u.metric(record.data.trends, 'cpu')?.direction),
             },
         ];
         me.callParent();
@@ -69,28 +72,19 @@ Ext.define('PVE.foresight.grid.Nodes', {
     },
 
     renderLoad: function (name, value, record) {
-        let u = PVE.foresight.Utils;
-        let metric = u.metric(record.data.trends, name);
-        if (!metric) {
-            return u.encode(u.percent(value));
-        }
-        let tip = u.trendSentence(metric, record.data.trends.lookback_hours);
-        let state = record.data.states[name];
-        let digits = value < 0.1 && value > 0 ? 1 : 0;
-        return `${u.encode(u.percent(value, digits))} ${u.arrow(metric.direction, state, tip)}`;
+        let h = PVE.foresight.Html;
+        let { trends, states } = record.data;
+        let text = h.encode(PVE.foresight.Utils.quantity(value, 'fraction'));
+        let metric = PVE.foresight.Utils.metric(trends, name);
+        return metric ? `${text} ${h.metricArrow(metric, trends, states[name])}` : text;
     },
 
     // Advice says how the nodes are, trends where they go.
     setNodes: function (nodes, trends) {
         let u = PVE.foresight.Utils;
-        let labels = { CPU: 'cpu', memory: 'memory', 'IO wait': 'iowait' };
         let rows = nodes.map((node) => {
             let found = trends?.find((t) => t.node === node.name);
             let storage = u.metric(found, 'storage_usage');
-            let states = {};
-            for (const finding of node.findings ?? []) {
-                states[labels[finding.metric] ?? finding.metric] = finding.state;
-            }
             return {
                 name: node.name,
                 state: node.state,
@@ -102,7 +96,8 @@ Ext.define('PVE.foresight.grid.Nodes', {
                 high: node.cpu?.high_7d,
                 stability: node.stability_score,
                 trends: found,
-                states,
+                states: u.metricStates(node),
+                found: u.findings(node).join('\n'),
             };
         });
         this.store.loadData(rows);

@@ -17,6 +17,7 @@ Ext.define('PVE.foresight.grid.Weighed', {
     initComponent: function () {
         let me = this;
         let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         me.store = Ext.create('Ext.data.Store', {
             fields: ['vmid', 'name', 'node', 'target', 'confidence', 'reason'],
             proxy: { type: 'memory' },
@@ -26,10 +27,10 @@ Ext.define('PVE.foresight.grid.Weighed', {
                 text: gettext('Guest'),
                 dataIndex: 'vmid',
                 width: 160,
-                renderer: (vmid, meta, record) => u.encode(u.guestLabel(record.data)),
+                renderer: (vmid, meta, record) => h.encode(u.guestLabel(record.data)),
             },
-            { text: gettext('Node'), dataIndex: 'node', width: 90, renderer: u.encode },
-            { text: gettext('Target'), dataIndex: 'target', width: 90, renderer: u.encode },
+            { text: gettext('Node'), dataIndex: 'node', width: 90, renderer: h.encode },
+            { text: gettext('Target'), dataIndex: 'target', width: 90, renderer: h.encode },
             {
                 text: gettext('Confidence'),
                 dataIndex: 'confidence',
@@ -43,8 +44,8 @@ Ext.define('PVE.foresight.grid.Weighed', {
                 flex: 1,
                 minWidth: 200,
                 renderer: (reason, meta) => {
-                    meta.tdAttr = `data-qtip="${u.encode(u.encode(reason))}"`;
-                    return u.prose(reason);
+                    meta.tdAttr = h.tip(reason);
+                    return h.prose(reason);
                 },
             },
         ];
@@ -52,6 +53,7 @@ Ext.define('PVE.foresight.grid.Weighed', {
     },
 
     setAdvice: function (advice) {
+        let u = PVE.foresight.Utils;
         let considered = (advice.considered ?? []).map((c) => ({
             vmid: c.vmid,
             name: c.name,
@@ -60,16 +62,26 @@ Ext.define('PVE.foresight.grid.Weighed', {
             confidence: c.confidence,
             reason: c.reason,
         }));
-        let skipped = (advice.skipped ?? []).map((s) => {
-            let obstacles = (s.blockers ?? []).map((b) => b.text).filter((text) => text);
-            let reason = obstacles.length ? `${s.reason}: ${obstacles.join('; ')}` : s.reason;
-            return { vmid: s.vmid, name: s.name, node: s.node, target: '', reason };
-        });
+        let skipped = (advice.skipped ?? []).map((s) => ({
+            vmid: s.vmid,
+            name: s.name,
+            node: s.node,
+            target: '',
+            reason: u.skippedBecause(s).join('; '),
+        }));
         this.setTitle(
             Ext.String.format(
-                gettext('Not recommended: {0} moves weighed, {1} guests not candidates'),
-                considered.length,
-                skipped.length,
+                gettext('Not recommended: {0}, {1}'),
+                u.counted(
+                    considered.length,
+                    gettext('1 move weighed'),
+                    gettext('{0} moves weighed'),
+                ),
+                u.counted(
+                    skipped.length,
+                    gettext('1 guest no candidate'),
+                    gettext('{0} guests no candidates'),
+                ),
             ),
         );
         // Guests that were no candidates have neither.

@@ -85,22 +85,17 @@ Ext.define('PVE.foresight.panel.Backtest', {
         me.updateLayout();
     },
 
-    policyLabels: {
-        'as-it-was': () => gettext('As it was'),
-        none: () => gettext('Without any migration'),
-        snapshot: () => gettext('By the load of the moment'),
-        'pve-crs': () => gettext("Proxmox VE's own balancer (CRS)"),
-        relief: () => gettext('Relief of the fullest node'),
-        ours: () => gettext('Advice followed'),
-    },
-
     policyLabel: function (outcome) {
-        let label = PVE.foresight.Utils.word(this.policyLabels, outcome.policy);
-        return outcome.sensitivity ? `${label} (${outcome.sensitivity})` : label;
+        let u = PVE.foresight.Utils;
+        let label = u.label('policy', outcome.policy);
+        return outcome.sensitivity
+            ? `${label} (${u.label('sensitivity', outcome.sensitivity)})`
+            : label;
     },
 
     resultHtml: function (reply) {
         let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         let number = (v) => (u.isNumber(v) ? v.toFixed(v < 10 ? 1 : 0) : '–');
         let head = [
             [gettext('Policy')],
@@ -113,7 +108,7 @@ Ext.define('PVE.foresight.panel.Backtest', {
             [gettext('Returned within 7 days')],
         ].map(
             ([text, unit]) =>
-                `<th scope="col">${u.encode(text)}${unit ? ` <span>${u.encode(unit)}</span>` : ''}</th>`,
+                `<th scope="col">${h.encode(text)}${unit ? ` <span>${h.encode(unit)}</span>` : ''}</th>`,
         );
         let most = Math.max(...reply.outcomes.map((o) => o.core_hours), 1e-9);
         let rows = reply.outcomes.map((o) => {
@@ -126,7 +121,7 @@ Ext.define('PVE.foresight.panel.Backtest', {
                 u.count(o.returns_7d),
             ];
             let cls = o.policy === 'ours' ? ' class="foresight-row-ours"' : '';
-            return `<tr${cls}><th scope="row">${u.encode(this.policyLabel(o))}</th><td>${number(o.node_hours)}</td>${cells.map((c) => `<td>${c}</td>`).join('')}</tr>`;
+            return `<tr${cls}><th scope="row">${h.encode(this.policyLabel(o))}</th><td>${number(o.node_hours)}</td>${cells.map((c) => `<td>${c}</td>`).join('')}</tr>`;
         });
         let note = Ext.String.format(
             gettext(
@@ -134,19 +129,16 @@ Ext.define('PVE.foresight.panel.Backtest', {
             ),
             reply.judged_hours,
             u.date(reply.judged_from),
-            u.date(reply.judged_until),
+            u.zonedDate(reply.judged_until),
             reply.nodes,
             reply.guests,
             reply.every_hours,
         );
-        let warnings = (reply.warnings ?? []).map(
-            (w) =>
-                `<p>${u.icon('fa-exclamation-triangle foresight-warn', gettext('Warning'))} ${u.encode(w)}</p>`,
-        );
+        let warnings = (reply.warnings ?? []).map((text) => h.warning(text));
         return (
-            `<div class="foresight-summary"><h2>${u.icon('fa-lightbulb-o foresight-warn')} ${u.prose(reply.summary)}</h2>` +
-            `<p class="foresight-dim">${u.encode(note)}</p>${warnings.join('')}</div>` +
-            `<table class="foresight-table foresight-policies" aria-label="${u.encode(gettext('Policies compared'))}"><thead><tr>${head.join('')}</tr></thead>` +
+            `<div class="foresight-summary"><h2>${h.icon('fa-lightbulb-o foresight-warn')} ${h.prose(reply.summary)}</h2>` +
+            `${h.dim(note)}${warnings.join('')}</div>` +
+            `<table class="foresight-table foresight-policies" aria-label="${h.encode(gettext('Policies compared'))}"><thead><tr>${head.join('')}</tr></thead>` +
             `<tbody>${rows.join('')}</tbody></table>${this.daysHtml(reply)}`
         );
     },
@@ -154,6 +146,7 @@ Ext.define('PVE.foresight.panel.Backtest', {
     // Overload by day: as it was and with the advice.
     daysHtml: function (reply) {
         let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         let was = reply.outcomes.find((o) => o.policy === 'as-it-was') ?? reply.outcomes[0];
         let ours = reply.outcomes.find((o) => o.policy === 'ours');
         if (!was?.days?.length || !ours?.days?.length) {
@@ -173,10 +166,10 @@ Ext.define('PVE.foresight.panel.Backtest', {
         let classes = ['foresight-bar-was', 'foresight-bar-ours'];
         let keys = [gettext('As it was'), gettext('Advice followed')].map(
             (text, i) =>
-                `<span><i class="foresight-key ${classes[i]}" aria-hidden="true"></i>${u.encode(text)}</span>`,
+                `<span><i class="foresight-key ${classes[i]}" aria-hidden="true"></i>${h.encode(text)}</span>`,
         );
         return (
-            `<div class="foresight-summary"><h2>${u.encode(label)}</h2>` +
+            `<div class="foresight-summary"><h2>${h.encode(label)}</h2>` +
             PVE.foresight.Plot.bars(rows, classes, label) +
             `<div class="foresight-legend">${keys.join('')}</div></div>`
         );

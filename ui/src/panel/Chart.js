@@ -38,7 +38,9 @@ Ext.define('PVE.foresight.panel.Chart', {
             now,
             unit: series?.unit ?? metric?.unit,
             threshold: metric?.projection?.threshold,
-            label: metric ? u.trendSentence(metric, detail.lookback_hours) : u.metricLabel(name),
+            label: metric
+                ? u.trendSentence(metric, detail.lookback_hours)
+                : u.label('metric', name),
             history,
             baseline: (plot?.baseline ?? []).map((p) => [p.time, p.low, p.high]),
             forecast: (plot?.forecast ?? []).map((p) => [p.time, p.expected, p.low, p.high]),
@@ -49,11 +51,11 @@ Ext.define('PVE.foresight.panel.Chart', {
 
     // The claimed trend, carried on from the level of now.
     trendOf: function (metric, now, until) {
-        let moving = ['sustained_increase', 'sustained_decrease'].includes(metric?.direction);
-        return moving && until > now
+        let { Utils, Plot } = PVE.foresight;
+        return Utils.isTrend(metric?.direction) && until > now
             ? [
                   [now, metric.level],
-                  [until, metric.level + (metric.slope_per_day * (until - now)) / 86400],
+                  [until, metric.level + (metric.slope_per_day * (until - now)) / Plot.DAY],
               ]
             : [];
     },

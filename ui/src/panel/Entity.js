@@ -7,6 +7,9 @@ Ext.define('PVE.foresight.panel.Entity', {
     node: undefined,
     vmid: undefined,
 
+    // States of its node's metrics by name, where they are known.
+    states: {},
+
     metric: 'cpu',
     hours: 168,
 
@@ -29,7 +32,11 @@ Ext.define('PVE.foresight.panel.Entity', {
                     ([cls, label]) =>
                         `<span><i class="foresight-key foresight-key-${cls}" aria-hidden="true"></i>${Ext.htmlEncode(label)}</span>`,
                 );
-            return `<div class="foresight-legend">${keys.join('')}</div>`;
+            let zone = Ext.String.format(
+                gettext('Times in {0}'),
+                PVE.foresight.Utils.zone(chart.now),
+            );
+            return `<div class="foresight-legend">${keys.join('')}<span>${Ext.htmlEncode(zone)}</span></div>`;
         },
     },
 
@@ -56,7 +63,9 @@ Ext.define('PVE.foresight.panel.Entity', {
                 displayField: 'label',
                 store: {
                     fields: ['name', 'label'],
-                    data: [{ name: me.metric, label: PVE.foresight.Utils.metricLabel(me.metric) }],
+                    data: [
+                        { name: me.metric, label: PVE.foresight.Utils.label('metric', me.metric) },
+                    ],
                 },
                 value: me.metric,
                 listeners: { select: (field, record) => me.pickMetric(record.get('name')) },
@@ -110,7 +119,7 @@ Ext.define('PVE.foresight.panel.Entity', {
         if (this.node === entity.node && this.vmid === entity.vmid) {
             return;
         }
-        Ext.apply(this, { node: entity.node, vmid: entity.vmid });
+        Ext.apply(this, { node: entity.node, vmid: entity.vmid, states: entity.states ?? {} });
         this.sleep();
         this.wake();
     },
@@ -135,60 +144,108 @@ Ext.define('PVE.foresight.panel.Entity', {
             me.metric = names[0];
         }
         let field = me.down('#metric');
-        field.getStore().loadData(names.map((name) => ({ name, label: u.metricLabel(name) })));
+        field.getStore().loadData(names.map((name) => ({ name, label: u.label('metric', name) })));
         field.setValue(me.metric);
         let metric = u.metric(detail, me.metric);
-        me.down('#sentence').update(me.sentenceHtml(detail, metric));
+        me.down('#sentence').update(metric ? me.sentenceHtml(detail, metric) : '');
         let chart = me.down('#chart').setData(detail, me.metric);
         me.down('#legend').update(chart.history.length ? me.self.legendHtml(chart) : '');
-        me.down('#facts').update(me.factsHtml(detail, metric));
+        me.down('#facts').update(metric ? me.factsHtml(detail, metric) : '');
     },
 
     sentenceHtml: function (detail, metric) {
         let u = PVE.foresight.Utils;
-        if (!metric) {
-            return '';
-        }
-        let who = detail.node && detail.vmid === undefined ? detail.node : u.guestLabel(detail);
+        let h = PVE.foresight.Html;
+        let who = detail.vmid === undefined ? detail.node : u.guestLabel(detail);
+        let arrow = h.metricArrow(metric, detail, this.states[metric.metric]);
         return (
-            `<b>${u.encode(who)}</b> ${u.arrow(metric.direction)} ` +
-            `${u.encode(u.trendSentence(metric, detail.lookback_hours))} ` +
-            u.stabilityPill(metric.stability, metric.direction)
+            `<b>${h.encode(who)}</b> ${arrow} ` +
+            `${h.encode(u.trendSentence(metric, detail.lookback_hours))} ` +
+            h.stabilityPill(metric.stability, metric.direction)
         );
     },
 
     factsHtml: function (detail, metric) {
+        return (
+            PVE.foresight.Html.facts(
+                [
+                    ...this.levelFacts(metric),
+                    ...(metric.not_enough ? [] : this.trendFacts(metric)),
+                    ...this.dataFacts(detail, metric),
+                ],
+                'foresight-facts-wide',
+            ) +
+            this.growthHtml(detail, metric) +
+            this.effectsHtml(detail, metric)
+        );
+    },
+
+    // What needs no trend: a short time is enough.
+    levelFacts: function (metric) {
         let u = PVE.foresight.Utils;
-        if (!metric || metric.not_enough) {
-            return '';
-        }
         let q = (v) => u.quantity(v, metric.unit);
-        let usual = this.usual(metric);
+        let busy = u.peakHours(metric.peak_hours);
+        let factor = u.isNumber(metric.peak_multiplier)
+            ? `, ${Ext.String.format(gettext('{0} × mean'), metric.peak_multiplier.toFixed(1))}`
+            : '';
+        return [
+            [gettext('Now'), q(metric.current ?? metric.level)],
+            [gettext('Usual at this hour'), this.usual(metric)],
+            [gettext('7-day high (p95)'), q(metric.p95_7d)],
+            [gettext('Busy hours'), busy + factor],
+        ];
+    },
+
+    trendFacts: function (metric) {
+        let u = PVE.foresight.Utils;
+        let { unit } = metric;
         let [low, high] = metric.slope_ci ?? [];
         let facts = [
-            [gettext('Now'), q(metric.current ?? metric.level)],
-            [gettext('Usual at this hour'), usual],
             [
                 gettext('Change per day'),
-                `${u.rate(metric.slope_per_day, metric.unit)} (${q(low)} – ${q(high)})`,
+                Ext.String.format(
+                    gettext('{0} ({1} to {2})'),
+                    u.signed(metric.slope_per_day, unit),
+                    u.signed(low, unit),
+                    u.signed(high, unit),
+                ),
             ],
             [gettext('Confidence'), u.percent(metric.confidence)],
             [gettext('Explained (R²)'), u.isNumber(metric.r2) ? metric.r2.toFixed(2) : '–'],
-            [gettext('High of 7 days (p95)'), q(metric.p95_7d)],
-            [gettext('Busy hours'), u.peakHours(metric.peak_hours) || gettext('no daily pattern')],
-            [gettext('Points analysed'), u.count(metric.points)],
         ];
+        let limit = u.percent(metric.projection?.threshold);
+        for (const [name, label] of [
+            ['level', gettext('Reaches {0}')],
+            ['peak', gettext('Busy hours reach {0}')],
+        ]) {
+            let crossing = metric.projection?.[name];
+            if (crossing?.answer === 'in') {
+                facts.push([Ext.String.format(label, limit), this.span(crossing)]);
+            }
+        }
+        return facts;
+    },
+
+    // When a threshold is crossed, and between when it may be.
+    span: function ({ hours, earliest, latest }) {
+        let u = PVE.foresight.Utils;
+        let [from, until] = [u.hours(earliest), u.hours(latest)];
+        return from === until
+            ? Ext.String.format(gettext('in {0}'), u.hours(hours))
+            : Ext.String.format(gettext('in {0} ({1} to {2})'), u.hours(hours), from, until);
+    },
+
+    dataFacts: function (detail, metric) {
+        let u = PVE.foresight.Utils;
+        let facts = [[gettext('Points analysed'), u.count(metric.points)]];
         if (detail.behavior) {
-            facts.push([gettext('Behaviour'), u.word(u.behaviourLabels, detail.behavior)]);
+            facts.push([gettext('Behaviour'), u.label('behaviour', detail.behavior)]);
         }
         if (detail.quality) {
             facts.push([gettext('Samples stored'), u.count(detail.quality.total_samples)]);
             facts.push([gettext('Largest gap'), u.seconds(detail.quality.largest_gap)]);
         }
-        let rows = facts.map(
-            ([k, v]) => `<div><dt>${u.encode(k)}</dt><dd>${u.encode(v)}</dd></div>`,
-        );
-        return `<dl class="foresight-facts foresight-facts-wide">${rows.join('')}</dl>`;
+        return facts;
     },
 
     usual: function (metric) {
@@ -201,5 +258,41 @@ Ext.define('PVE.foresight.panel.Entity', {
         return u.isNumber(metric.anomaly?.sigma)
             ? `${text}, ${Ext.String.format(gettext('now {0} σ'), metric.anomaly.sigma.toFixed(1))}`
             : text;
+    },
+
+    // Which guests the change of a node comes from.
+    growthHtml: function (detail, metric) {
+        let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
+        let growth = (detail.growth ?? []).find((g) => g.metric === metric.metric);
+        if (!growth || metric.not_enough || !u.isTrend(metric.direction)) {
+            return '';
+        }
+        let rows = [
+            ...growth.guests.slice(0, 5).map((g) => [u.guestLabel(g), g.slope_per_day]),
+            [gettext('Guests that came or went'), growth.moves],
+            [gettext('The rest'), growth.rest],
+        ].map(([label, slope]) => [label, u.rate(slope, growth.unit)]);
+        return h.section(gettext('Where the change comes from'), h.facts(rows));
+    },
+
+    // What a guest used before and after it moved.
+    effectsHtml: function (detail, metric) {
+        let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
+        let rows = (detail.effects ?? [])
+            .filter((effect) => effect[metric.metric])
+            .map((effect) => {
+                let move = (detail.migrations ?? []).find((m) => m.time === effect.time);
+                let { before, after } = effect[metric.metric];
+                let q = (v) => u.quantity(v, metric.unit);
+                return [
+                    `${u.date(effect.time)} ${move ? `${move.from} → ${move.to}` : ''}`,
+                    `${q(before)} → ${q(after)}`,
+                ];
+            });
+        return rows.length
+            ? h.section(gettext('Before and after its migrations'), h.facts(rows))
+            : '';
     },
 });

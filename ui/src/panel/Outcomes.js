@@ -13,15 +13,13 @@ Ext.define('PVE.foresight.panel.Outcomes', {
     initComponent: function () {
         let me = this;
         let u = PVE.foresight.Utils;
-        let shares = (v) => u.encode(u.percent(v, 1));
+        let h = PVE.foresight.Html;
+        let shares = (v) => h.encode(u.percent(v, 1));
         let window = (name, text) => ({
             text,
             dataIndex: name,
             width: 92,
-            renderer: (w) =>
-                w
-                    ? u.badge(u.word(u.resultLabels, w.result), u.resultTones[w.result], w.reason)
-                    : '–',
+            renderer: (w) => (w ? h.verdictBadge(w) : '–'),
         });
         me.items = [
             {
@@ -54,23 +52,27 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                         columns: [
                             {
                                 text: gettext('Time'),
+                                tooltip: Ext.String.format(
+                                    gettext('Times in {0}'),
+                                    u.zone(Date.now() / 1000),
+                                ),
                                 dataIndex: 'time',
                                 width: 127,
-                                renderer: (t) => u.encode(u.date(t)),
+                                renderer: (t) => h.encode(u.date(t)),
                             },
                             {
                                 text: gettext('Guest'),
                                 dataIndex: 'vmid',
                                 flex: 2,
                                 minWidth: 105,
-                                renderer: (v, meta, record) => u.encode(u.guestLabel(record.data)),
+                                renderer: (v, meta, record) => h.encode(u.guestLabel(record.data)),
                             },
                             {
                                 text: gettext('Route'),
                                 dataIndex: 'source',
                                 width: 120,
                                 renderer: (source, meta, { data }) =>
-                                    `${u.encode(source)} ${u.icon('fa-angle-right', gettext('to'))} ${u.encode(data.target)}`,
+                                    h.route(h.encode(source), h.encode(data.target)),
                             },
                             {
                                 text: gettext('Advised'),
@@ -104,7 +106,7 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                                 flex: 3,
                                 minWidth: 170,
                                 cellWrap: true,
-                                renderer: (text) => u.prose(text),
+                                renderer: (text) => h.prose(text),
                             },
                         ],
                     },
@@ -154,19 +156,20 @@ Ext.define('PVE.foresight.panel.Outcomes', {
         this.down('#moves').getStore().loadData(rows);
     },
 
-    tilesHtml: function ({ accuracy, outcomes }) {
+    tilesHtml: function ({ accuracy, outcomes, withheld }) {
         let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         let counted = (result) => outcomes.filter((o) => o.result === result).length;
         let tile = (value, label, tip) =>
-            `<div class="foresight-tile" data-qtip="${u.encode(u.encode(tip ?? ''))}"><b>${u.encode(value)}</b><span>${u.encode(label)}</span></div>`;
+            `<div class="foresight-tile"${h.tip(tip)}><b>${h.encode(value)}</b><span>${h.encode(label)}</span></div>`;
         let about = (name, label) => {
             let a = accuracy?.[name];
             if (!a?.moves) {
                 return tile('–', Ext.String.format(gettext('Predictions right, {0}'), label));
             }
             let tip = Ext.String.format(
-                gettext('{0} moves; mean error {1}, bias {2}'),
-                a.moves,
+                gettext('{0}; mean error {1}, bias {2}'),
+                u.counted(a.moves, gettext('1 migration'), gettext('{0} migrations')),
                 u.percent(a.mean_abs_error, 1),
                 u.percent(a.bias, 1),
             );
@@ -182,7 +185,8 @@ Ext.define('PVE.foresight.panel.Outcomes', {
             tile(u.count(counted('no_effect')), gettext('No effect')) +
             tile(u.count(counted('worse')), gettext('Worse')) +
             about('1h', gettext('1 hour')) +
-            about('24h', gettext('24 hours'))
+            about('24h', gettext('24 hours')) +
+            (withheld ? h.dim(u.withheld(withheld)) : '')
         );
     },
 });

@@ -5,6 +5,7 @@ Ext.define('PVE.foresight.panel.Overview', {
 
     title: gettext('Overview'),
     iconCls: 'fa fa-book',
+    needsSamples: true,
 
     sources: {
         status: { path: '/status' },
@@ -19,15 +20,6 @@ Ext.define('PVE.foresight.panel.Overview', {
         { xtype: 'pveForesightNodes', itemId: 'nodes' },
         { xtype: 'pveForesightWeighed', itemId: 'weighed' },
     ],
-
-    // Without a single sample the advice fails for want of data: that is no error.
-    settle: function (data, failed) {
-        if (data.status && !PVE.foresight.Utils.isNumber(data.status.last_sample)) {
-            this.notice(this.firstHourNotice());
-            return;
-        }
-        this.callParent([data, failed]);
-    },
 
     draw: function ({ status, advice, nodes, outcomes }) {
         let me = this;
@@ -49,10 +41,7 @@ Ext.define('PVE.foresight.panel.Overview', {
             .filter((c) => c.expanded)
             .map((c) => c.move.vmid);
         me.cardsKey = key;
-        let states = {};
-        for (const node of advice.nodes) {
-            states[node.name] = node.state;
-        }
+        let nodes = Object.fromEntries(advice.nodes.map((n) => [n.name, n]));
         let box = me.down('#cards');
         Ext.suspendLayouts();
         box.removeAll();
@@ -60,7 +49,8 @@ Ext.define('PVE.foresight.panel.Overview', {
             advice.recommendations.map((move) => ({
                 xtype: 'pveForesightCard',
                 move,
-                states,
+                source: nodes[move.source],
+                target: nodes[move.target],
                 history: me.historyOf(move.vmid, outcomes),
             })),
         );
@@ -81,39 +71,33 @@ Ext.define('PVE.foresight.panel.Overview', {
 
     summaryHtml: function (advice, status) {
         let u = PVE.foresight.Utils;
-        let todo = advice.recommendations.length > 0;
-        let icon = todo ? u.icon('fa-lightbulb-o foresight-warn') : u.icon('fa-check-circle good');
-        let lines = [`<h2>${icon} ${u.prose(advice.summary)}</h2>`];
+        let h = PVE.foresight.Html;
+        let icon = advice.recommendations.length
+            ? h.icon('fa-lightbulb-o foresight-warn')
+            : h.stateIcon(u.worstState(advice.nodes));
         let age = status.last_sample_age ?? advice.now - advice.data_until;
         let facts = [
-            Ext.String.format(gettext('As of {0}'), u.date(advice.now)),
+            Ext.String.format(gettext('As of {0}'), u.zonedDate(advice.now)),
             Ext.String.format(gettext('newest sample {0} ago'), u.seconds(age)),
             Ext.String.format(gettext('looking {0} ahead'), u.hours(advice.horizon_hours)),
         ];
         if (advice.withheld) {
-            facts.push(
-                Ext.String.format(
-                    gettext('{0} guests withheld that you may not audit'),
-                    advice.withheld,
-                ),
-            );
+            facts.push(u.withheld(advice.withheld));
         }
-        lines.push(`<p class="foresight-dim">${u.encode(facts.join(' · '))}</p>`);
-        lines.push(this.collectingHtml(advice));
-        if (advice.crs?.text) {
-            lines.push(`<p>${u.icon('fa-info-circle info-blue')} ${u.encode(advice.crs.text)}</p>`);
-        }
-        for (const warning of (advice.warnings ?? []).slice(0, 5)) {
-            lines.push(
-                `<p>${u.icon('fa-exclamation-triangle foresight-warn', gettext('Warning'))} ${u.encode(warning)}</p>`,
-            );
-        }
-        return lines.join('');
+        return [
+            `<h2>${icon} ${h.prose(advice.summary)}</h2>`,
+            h.dim(facts.join(' · ')),
+            this.collectingHtml(advice),
+            this.troubleHtml(advice),
+            advice.crs?.text ? h.note(advice.crs.text) : '',
+            ...(advice.warnings ?? []).slice(0, 5).map((text) => h.warning(text)),
+        ].join('');
     },
 
     // The first hours: nodes have samples, but no trend can be claimed yet.
     collectingHtml: function (advice) {
         let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         let hours = advice.nodes
             .filter((n) => n.state !== 'offline' && u.isNumber(n.history_days))
             .map((n) => n.history_days * 24);
@@ -127,8 +111,61 @@ Ext.define('PVE.foresight.panel.Overview', {
             Math.round(advice.trend_hours),
         );
         return (
-            `<p>${u.icon('fa-hourglass-half info-blue')} ${u.encode(text)} ` +
-            `<progress class="foresight-progress" max="${advice.trend_hours}" value="${least}" aria-label="${u.encode(text)}"></progress></p>`
+            `<p>${h.icon('fa-hourglass-half info-blue')} ${h.encode(text)} ` +
+            `<progress class="foresight-progress" max="${advice.trend_hours}" value="${least}" aria-label="${h.encode(text)}"></progress></p>`
         );
+    },
+
+    // Where no move is recommended although nodes need one: what is wrong, and what holds the guests.
+    troubleHtml: function (advice) {
+        let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
+        let troubled = advice.nodes.filter((n) =>
+            ['overloaded', 'trending_toward_overload'].includes(n.state),
+        );
+        if (advice.recommendations.length) {
+            return '';
+        }
+        return troubled
+            .map((node) => {
+                let found = u.findings(node).join('; ');
+                let held = this.heldOn(node.name, advice).map(
+                    (text) => `<li>${h.prose(text)}</li>`,
+                );
+                return (
+                    `<p>${h.stateIcon(node.state)} <b>${h.encode(node.name)}</b> ${h.encode(found)}</p>` +
+                    (held.length ? `<ul class="foresight-held">${held.join('')}</ul>` : '')
+                );
+            })
+            .join('');
+    },
+
+    // What keeps the guests of a node there: the most frequent obstacles, one guest as the example.
+    heldOn: function (node, advice) {
+        let u = PVE.foresight.Utils;
+        let groups = new Map();
+        let add = (kind, text) => groups.set(kind, [...(groups.get(kind) ?? []), text]);
+        for (const move of advice.considered ?? []) {
+            if (move.source === node) {
+                add('', `${u.guestLabel(move)} → ${move.target}: ${move.reason}`);
+            }
+        }
+        for (const guest of advice.skipped ?? []) {
+            if (guest.node === node) {
+                let why = u.skippedBecause(guest).slice(0, 3).join('; ');
+                add(guest.blockers?.[0]?.code ?? guest.reason, `${u.guestLabel(guest)}: ${why}`);
+            }
+        }
+        return [...groups.values()]
+            .sort((a, b) => b.length - a.length)
+            .slice(0, 3)
+            .map(([example, ...others]) => {
+                let alike = u.counted(
+                    others.length,
+                    gettext('1 more guest likewise'),
+                    gettext('{0} more guests likewise'),
+                );
+                return others.length ? `${example} (${alike})` : example;
+            });
     },
 });

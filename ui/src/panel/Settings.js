@@ -47,11 +47,11 @@ Ext.define('PVE.foresight.panel.Settings', {
                 {
                     xtype: 'component',
                     cls: 'foresight-hint pmx-hint',
-                    html: `${PVE.foresight.Utils.icon('fa-exclamation-triangle foresight-warn', gettext('Warning'))} ${Ext.htmlEncode(
+                    html: PVE.foresight.Html.warning(
                         gettext(
                             'These values are managed automatically by the settings above. Manual changes override the automatic mapping.',
                         ),
-                    )}`,
+                    ),
                 },
                 {
                     xtype: 'pveForesightExpert',
@@ -131,12 +131,14 @@ Ext.define('PVE.foresight.panel.Settings', {
             me.putDraft(draft);
         }
         me.drawing = false;
-        me.drawWarnings(expert, draft ? [gettext('Changes that were not saved were kept.')] : []);
+        me.drawWarnings(expert, [
+            ...(draft ? [gettext('Changes that were not saved were kept.')] : []),
+            ...(me.mayEdit() ? [] : [gettext("Changes need the privilege 'Sys.Modify' on '/'.")]),
+        ]);
         me.edited();
     },
 
     drawWarnings: function (reply, notes) {
-        let u = PVE.foresight.Utils;
         let texts = notes.concat(reply.warnings ?? []);
         if (reply.refused) {
             texts.unshift(
@@ -150,14 +152,7 @@ Ext.define('PVE.foresight.panel.Settings', {
         }
         let box = this.down('#warnings');
         box.setVisible(texts.length > 0);
-        box.update(
-            texts
-                .map(
-                    (t) =>
-                        `<p>${u.icon('fa-exclamation-triangle foresight-warn', gettext('Warning'))} ${u.encode(t)}</p>`,
-                )
-                .join(''),
-        );
+        box.update(texts.map((text) => PVE.foresight.Html.warning(text)).join(''));
         this.isRefused = !!reply.refused;
     },
 

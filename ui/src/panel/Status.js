@@ -58,55 +58,45 @@ Ext.define('PVE.foresight.panel.Status', {
         this.updateLayout();
     },
 
-    section: function (title, html) {
-        return `<section><h2>${Ext.htmlEncode(title)}</h2>${html}</section>`;
-    },
-
-    facts: function (rows) {
-        let u = PVE.foresight.Utils;
-        let html = rows.map(([k, v]) => `<dt>${u.encode(k)}</dt><dd>${u.encode(v)}</dd>`);
-        return `<dl class="foresight-facts">${html.join('')}</dl>`;
-    },
-
     collectorHtml: function (status) {
         let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         let rows = [[gettext('Version'), status.version]];
-        if (!u.isNumber(status.last_sample)) {
-            rows.push([gettext('Newest sample'), gettext('none yet')]);
-        } else {
-            rows.push([gettext('Newest sample'), u.date(status.last_sample)]);
+        if (u.isNumber(status.last_sample)) {
+            rows.push([gettext('Newest sample'), u.zonedDate(status.last_sample)]);
             rows.push([gettext('Age'), u.seconds(status.last_sample_age)]);
+        } else {
+            rows.push([gettext('Newest sample'), gettext('none yet')]);
         }
         let health = status.collector;
         if (health) {
             rows.push([gettext('Runs in the last hour'), u.count(health.runs_last_hour)]);
             rows.push([gettext('Missed in the last hour'), u.count(health.missed_last_hour)]);
         }
-        return this.section(gettext('Collector'), this.healthHtml(status) + this.facts(rows));
+        return h.section(gettext('Collector'), this.healthHtml(health) + h.facts(rows));
     },
 
-    healthHtml: function (status) {
-        let u = PVE.foresight.Utils;
-        let told = (icon, text) =>
-            `<p class="foresight-health">${u.icon(icon)} ${u.encode(text)}</p>`;
-        if (!status.collector) {
+    healthHtml: function (health) {
+        let h = PVE.foresight.Html;
+        if (!health) {
             return '';
         }
-        return status.collector.late
-            ? told('fa-exclamation-triangle foresight-warn', gettext('The next run is overdue.'))
-            : told('fa-check-circle good', gettext('Runs as it should.'));
+        return health.late
+            ? h.warning(gettext('The next run is overdue.'))
+            : `<p>${h.icon('fa-check-circle good')} ${h.encode(gettext('Runs as it should.'))}</p>`;
     },
 
     qualityHtml: function (status) {
         let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         let quality = status.quality;
         if (!u.isNumber(quality?.total_samples)) {
             return '';
         }
         let share = (i) => u.percent(quality.coverage?.[i]);
-        return this.section(
+        return h.section(
             gettext('Data quality'),
-            this.facts([
+            h.facts([
                 [gettext('Samples'), u.count(quality.total_samples)],
                 [gettext('Oldest sample'), u.seconds(quality.oldest_sample_age)],
                 [gettext('Usual interval'), u.seconds(quality.interval)],
@@ -118,29 +108,28 @@ Ext.define('PVE.foresight.panel.Status', {
         );
     },
 
-    tierLabels: {
-        raw: () => gettext('Samples'),
-        hourly: () => gettext('Hourly'),
-        'six-hourly': () => gettext('Six-hourly'),
-    },
-
     storeHtml: function (status) {
         let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         let size = status.size;
         if (!size) {
             return '';
         }
-        let tiers = (size.tiers ?? []).map((t) => {
-            let cells = [
-                u.word(this.tierLabels, t.tier),
-                t.files,
-                u.bytes(t.bytes),
-                t.rows,
-                u.date(t.oldest),
-                u.date(t.newest),
-            ];
-            return `<tr>${cells.map((c) => `<td>${u.encode(c)}</td>`).join('')}</tr>`;
-        });
+        return h.section(
+            gettext('Store'),
+            h.facts([
+                [gettext('Size'), u.bytes(size.bytes)],
+                [gettext('Per node or guest'), u.quantity(size.bytes_per_entity, 'bytes')],
+                [gettext('Written today'), u.bytes(size.bytes_written_today)],
+                [gettext('Nodes'), u.count(size.nodes)],
+                [gettext('Guests'), u.count(size.guests)],
+            ]) + this.tiersHtml(size.tiers ?? []),
+        );
+    },
+
+    tiersHtml: function (tiers) {
+        let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         let head = [
             gettext('Tier'),
             gettext('Files'),
@@ -148,24 +137,28 @@ Ext.define('PVE.foresight.panel.Status', {
             gettext('Rows'),
             gettext('Oldest'),
             gettext('Newest'),
-        ];
-        return this.section(
-            gettext('Store'),
-            this.facts([
-                [gettext('Size'), u.bytes(size.bytes)],
-                [gettext('Per node or guest'), u.quantity(size.bytes_per_entity, 'bytes')],
-                [gettext('Written today'), u.bytes(size.bytes_written_today)],
-                [gettext('Nodes'), u.count(size.nodes)],
-                [gettext('Guests'), u.count(size.guests)],
-            ]) +
-                `<table class="foresight-table" aria-label="${u.encode(gettext('Store'))}"><thead><tr>${head.map((h) => `<th scope="col">${u.encode(h)}</th>`).join('')}</tr></thead><tbody>${tiers.join('')}</tbody></table>`,
+        ].map((text) => `<th scope="col">${h.encode(text)}</th>`);
+        let rows = tiers.map((t) => {
+            let cells = [
+                u.label('tier', t.tier),
+                t.files,
+                u.bytes(t.bytes),
+                t.rows,
+                u.date(t.oldest),
+                u.date(t.newest),
+            ].map((cell) => `<td>${h.encode(cell)}</td>`);
+            return `<tr>${cells.join('')}</tr>`;
+        });
+        return (
+            `<table class="foresight-table" aria-label="${h.encode(gettext('Store'))}">` +
+            `<thead><tr>${head.join('')}</tr></thead><tbody>${rows.join('')}</tbody></table>`
         );
     },
 
     warningsHtml: function (status) {
-        let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         let settings = status.settings ?? {};
-        let warnings = (status.warnings ?? []).concat(settings.warnings ?? []);
+        let warnings = [...(status.warnings ?? []), ...(settings.warnings ?? [])];
         if (settings.refused) {
             warnings.unshift(
                 Ext.String.format(
@@ -174,13 +167,8 @@ Ext.define('PVE.foresight.panel.Status', {
                 ),
             );
         }
-        if (!warnings.length) {
-            return '';
-        }
-        let rows = warnings.map(
-            (w) =>
-                `<p>${u.icon('fa-exclamation-triangle foresight-warn', gettext('Warning'))} ${u.encode(w)}</p>`,
-        );
-        return this.section(gettext('Warnings'), rows.join(''));
+        return warnings.length
+            ? h.section(gettext('Warnings'), warnings.map((text) => h.warning(text)).join(''))
+            : '';
     },
 });

@@ -6,6 +6,7 @@ Ext.define('PVE.foresight.panel.Trends', {
     title: gettext('Trends'),
     iconCls: 'fa fa-line-chart',
     fill: true,
+    needsSamples: true,
     // Trends of all guests are much to ask for, and change slowly.
     interval: 300000,
     bodyCls: '',
@@ -14,6 +15,7 @@ Ext.define('PVE.foresight.panel.Trends', {
         status: { path: '/status' },
         nodes: { path: '/trends/nodes' },
         guests: { path: '/trends/guests', optional: true },
+        advice: { path: '/recommendations', optional: true },
     },
 
     initComponent: function () {
@@ -70,14 +72,6 @@ Ext.define('PVE.foresight.panel.Trends', {
         }
     },
 
-    settle: function (data, failed) {
-        if (data.status && !PVE.foresight.Utils.isNumber(data.status.last_sample)) {
-            this.notice(this.firstHourNotice());
-            return;
-        }
-        this.callParent([data, failed]);
-    },
-
     blank: ({ nodes }) =>
         nodes?.length
             ? null
@@ -104,37 +98,63 @@ Ext.define('PVE.foresight.panel.Trends', {
         me.down('#entity').setEntity(entity);
     },
 
-    draw: function ({ nodes, guests }) {
+    draw: function ({ status, nodes, guests, advice }) {
         let me = this;
-        me.down('#cluster').update(me.clusterHtml(nodes));
-        me.down('#nodes').setRows(nodes);
-        me.down('#guests').setRows(guests ?? []);
+        me.down('#cluster').update(me.clusterHtml(nodes, status.quality));
+        me.down('#nodes').setRows(nodes, advice?.nodes);
+        me.down('#guests').setRows(guests ?? [], advice?.nodes);
         if (me.down('#entity').node === undefined && me.down('#entity').vmid === undefined) {
             me.down('#nodes').pickFirst();
         }
     },
 
-    // Counts by direction, for CPU and memory.
-    clusterHtml: function (nodes) {
+    clusterHtml: function (nodes, quality) {
         let u = PVE.foresight.Utils;
-        let line = (name) => {
-            let found = nodes.map((n) => u.metric(n, name)).filter((m) => m);
-            let rising = found.filter((m) => m.direction === 'sustained_increase').length;
-            let falling = found.filter((m) => m.direction === 'sustained_decrease').length;
-            let text = Ext.String.format(
-                gettext('{0} degrading, {1} improving, {2} steady'),
-                rising,
-                falling,
-                found.length - rising - falling,
-            );
-            let arrow =
-                rising > falling
-                    ? 'sustained_increase'
-                    : falling > rising
-                      ? 'sustained_decrease'
-                      : 'stable';
-            return `<p><b>${u.encode(u.metricLabel(name))}</b> ${u.arrow(arrow)} ${u.encode(text)}</p>`;
-        };
-        return `<h2>${u.encode(gettext('Direction of the cluster'))}</h2>${line('cpu')}${line('memory')}`;
+        let h = PVE.foresight.Html;
+        let lines = ['cpu', 'memory', 'iowait'].map((name) => this.directionHtml(name, nodes));
+        return (
+            `<h2>${h.encode(gettext('Direction of the cluster'))}</h2>${lines.join('')}` +
+            (u.isNumber(quality?.total_samples) ? this.qualityHtml(quality) : '')
+        );
+    },
+
+    // Which nodes rise, which fall in a metric.
+    directionHtml: function (name, nodes) {
+        let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
+        let going = (direction) =>
+            nodes.filter((n) => u.metric(n, name)?.direction === direction).map((n) => n.node);
+        let [rising, falling] = [going('sustained_increase'), going('sustained_decrease')];
+        let named = (text, found) =>
+            Ext.String.format(text, found.length) +
+            (found.length
+                ? ` (${Ext.Array.slice(found, 0, 3).join(', ')}${found.length > 3 ? '…' : ''})`
+                : '');
+        let text = [
+            named(gettext('{0} degrading'), rising),
+            named(gettext('{0} improving'), falling),
+            Ext.String.format(gettext('{0} steady'), nodes.length - rising.length - falling.length),
+        ].join(', ');
+        let most = Math.sign(rising.length - falling.length);
+        let direction = { 1: 'sustained_increase', '-1': 'sustained_decrease' }[most] ?? 'stable';
+        return `<p><b>${h.encode(u.label('metric', name))}</b> ${h.arrow(direction)} ${h.encode(text)}</p>`;
+    },
+
+    // How much there is to tell trends from; the tab Status has all of it.
+    qualityHtml: function (quality) {
+        let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
+        let text = Ext.String.format(
+            gettext('Data: {0}; coverage {1} of 48 hours, {2} of 14 days'),
+            u.seconds(quality.oldest_sample_age),
+            u.percent(quality.coverage?.[0]),
+            u.percent(quality.coverage?.[1]),
+        );
+        let tip = Ext.String.format(
+            gettext('{0} samples, largest gap {1}'),
+            u.count(quality.total_samples),
+            u.seconds(quality.largest_gap),
+        );
+        return `<p class="foresight-dim"${h.tip(tip)}>${h.icon('fa-database')} ${h.encode(text)}</p>`;
     },
 });

@@ -20,6 +20,9 @@ Ext.define('PVE.foresight.panel.View', {
     sources: {},
     interval: 60000,
 
+    // Whether there is nothing to draw before the first sample; needs the source `status`.
+    needsSamples: false,
+
     initComponent: function () {
         let me = this;
         PVE.foresight.Theme.install();
@@ -117,6 +120,15 @@ Ext.define('PVE.foresight.panel.View', {
 
     settle: function (data, failed) {
         let me = this;
+        // Without a single sample other sources fail for want of data: that is no error.
+        if (
+            me.needsSamples &&
+            data.status &&
+            !PVE.foresight.Utils.isNumber(data.status.last_sample)
+        ) {
+            me.notice(me.firstHourNotice());
+            return;
+        }
         if (failed) {
             me.notice(me.failureNotice(failed));
             return;
@@ -192,14 +204,14 @@ Ext.define('PVE.foresight.panel.View', {
     // notice: { icon, title, text (plain) or html (already encoded), retry }
     notice: function (notice) {
         let me = this;
-        let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         let box = me.down('#notice');
         let retry = notice.retry
-            ? `<button type="button" class="foresight-link" data-action="retry">${u.encode(gettext('Try again'))}</button>`
+            ? `<button type="button" class="foresight-link" data-action="retry">${h.encode(gettext('Try again'))}</button>`
             : '';
         box.update(
-            `<div role="status">${u.icon(`${notice.icon} foresight-notice-icon`)}` +
-                `<h2>${u.encode(notice.title)}</h2><p>${notice.html ?? u.encode(notice.text)}</p>${retry}</div>`,
+            `<div role="status">${h.icon(`${notice.icon} foresight-notice-icon`)}` +
+                `<h2>${h.encode(notice.title)}</h2><p>${notice.html ?? h.encode(notice.text)}</p>${retry}</div>`,
         );
         me.isLoaded = false;
         me.down('#content').hide();
