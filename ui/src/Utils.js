@@ -235,7 +235,7 @@ Ext.define('PVE.foresight.Utils', {
                     this.percent(f.threshold),
                 );
                 let ahead = Ext.String.format(
-                    gettext('expected above it in {0}'),
+                    gettext('busy hours pass it in {0}'),
                     this.hours(f.hours_to_threshold),
                 );
                 return f.hours_to_threshold > 0 ? `${text}, ${ahead}` : text;

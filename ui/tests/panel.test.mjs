@@ -159,6 +159,47 @@ test('the migrate button opens the dialog of Proxmox VE, prefilled, and starts n
     calm();
 });
 
+test('a guest under HA gets the command of the HA manager, and the same dialog', async () => {
+    api.change = (path, reply) => {
+        if (path === '/recommendations') {
+            const [move] = reply.recommendations;
+            move.command = `ha-manager migrate ct:${move.vmid} ${move.target}`;
+            move.type = 'lxc';
+        }
+        return reply;
+    };
+    await overview();
+    assert.match(await text('.foresight-command'), /^ha-manager migrate ct:\d+ pve\d$/);
+    await page
+        .getByRole('button', { name: /Migrate \d+/ })
+        .first()
+        .click();
+    await page.locator('.x-window', { hasText: /Migrate CT \d+/ }).waitFor();
+    assert.ok(api.calls.every((c) => c.method === 'GET'));
+    calm();
+});
+
+test('every arrow, pill and badge has its sentence, every icon a name or none', async () => {
+    await overview();
+    await page.getByRole('button', { name: 'Why this migration?' }).first().click();
+    await page.locator('.foresight-spark path').nth(3).waitFor();
+    for (const name of ['Overview', 'Trends']) {
+        await tab(page, name);
+        await page.locator('.foresight-arrow:visible').first().waitFor();
+        const mute = await page.evaluate(() => {
+            const all = (selector) => [...document.querySelectorAll(selector)];
+            return [
+                ...all('.foresight-arrow, .foresight-badge').filter((e) => !e.dataset.qtip),
+                ...all('[class*=foresight] i.fa').filter(
+                    (e) => !e.ariaLabel && e.ariaHidden !== 'true',
+                ),
+            ].map((e) => e.outerHTML);
+        });
+        assert.deepEqual(mute, [], name);
+    }
+    calm();
+});
+
 test('every tab can be opened', async () => {
     await overview();
     for (const name of ['Trends', 'Outcomes', 'Backtest', 'Settings', 'Status', 'Overview']) {
@@ -187,6 +228,85 @@ test('the trend chart has history, usual range, forecast and threshold', async (
         document.querySelector('.foresight-sentence')?.textContent.startsWith('103'),
     );
     calm();
+});
+
+test('the trends say where the cluster goes, from which data, and where a change comes from', async () => {
+    await overview();
+    await tab(page, 'Trends');
+    await page.locator('svg.foresight-chart').waitFor();
+    const told = await text('.foresight-direction');
+    assert.match(told, /CPU .*1 degrading \(pve1\), 0 improving, 5 steady/);
+    assert.match(told, /IO wait .*0 degrading/);
+    assert.match(told, /Data: 14 days; coverage 48 h 100 %, 14 d 100 %/);
+    const first = page.locator('.x-grid-row:visible', { hasText: '%/day' }).first();
+    assert.equal(await first.locator('.fa-angle-double-up.critical').count(), 1);
+    const found = await text('.foresight-found');
+    assert.match(found, /Reaches 80 %\s+in \d+ days \(\d+ days to \d+ days\)/);
+    assert.match(found, /Busy hours\s+6–12 \(node time\), 1\.\d × mean/);
+    assert.match(found, /Where the change comes from\s+103 \(shop103\)\s+\+0\.\d\d cores\/day/);
+    assert.match(await text('.foresight-legend'), /Times in UTC/);
+    calm();
+});
+
+test('a short lookback tells what is known without a trend', async () => {
+    await show({ panel: 'PVE.node.Config', node: 'pve2' });
+    await page.locator('svg.foresight-chart').waitFor();
+    await page.evaluate(() => Ext.ComponentQuery.query('pveForesightEntity')[0].pickHours(24));
+    await page.getByText('needed: a lookback of 2 days').waitFor();
+    assert.equal(await page.locator('.foresight-sentence .fa-question-circle-o').count(), 1);
+    const found = await text('.foresight-found');
+    for (const known of ['Now', 'Usual at this hour', '7-day high', 'Samples stored']) {
+        assert.ok(found.includes(known), `${known} in ${found}`);
+    }
+    assert.ok(!found.includes('Change per day'), found);
+    calm();
+});
+
+test('migrations are marks in the charts of both nodes and the guest, with what they changed', async () => {
+    const moved = new Engine('moved.json');
+    try {
+        api.engine = moved;
+        await show({ panel: 'PVE.qemu.Config', vmid: '100' });
+        const mark = page.locator('svg .foresight-mark title').first();
+        await mark.waitFor({ state: 'attached' });
+        assert.match(await mark.textContent(), /guest 100 moved from pve1 to pve2/);
+        assert.match(await text('.foresight-legend'), /Migration/);
+        const found = await text('.foresight-found');
+        assert.match(found, /Before and after its migrations\s.*pve4 → pve1\s+\d+ % → \d+ %/s);
+        await page.close();
+        await show({ panel: 'PVE.node.Config', node: 'pve2' });
+        await page.locator('svg .foresight-mark').first().waitFor();
+        calm();
+    } finally {
+        moved.close();
+    }
+});
+
+test('the outcomes have their accuracy, the backtest its comparison and its days', async () => {
+    const moved = new Engine('moved.json');
+    try {
+        api.engine = moved;
+        api.change = (path, reply) => (path === '/outcomes' ? { ...reply, withheld: 3 } : reply);
+        await show();
+        await tab(page, 'Outcomes');
+        await page.locator('.foresight-tile').first().waitFor();
+        const tiles = (await text('.foresight-tiles')).replace(/\s+/g, ' ');
+        assert.match(tiles, /2 Migrations 1 Improved 1 No effect 0 Worse/);
+        assert.match(tiles, /100 % Predictions right, 1 hour 50 % Predictions right, 24 hours/);
+        assert.match(tiles, /3 entries left out: you may not audit their guests or nodes/);
+        await tab(page, 'Backtest');
+        await page.getByRole('button', { name: 'Run backtest' }).click();
+        await page.locator('.foresight-row-ours').waitFor();
+        const { outcomes, summary } = moved.json(['backtest', '--days', '30']);
+        assert.ok((await text('.foresight-summary:visible h2')).includes(summary));
+        const rows = page.locator('.foresight-policies tbody tr');
+        assert.equal(await rows.count(), outcomes.length);
+        const days = page.locator('svg.foresight-bars g');
+        assert.equal(await days.count(), outcomes[0].days.length);
+        calm();
+    } finally {
+        moved.close();
+    }
 });
 
 test('settings are saved as the API wants them, and shown as they then are', async () => {
@@ -244,6 +364,26 @@ test('expert keys: filter, edit, refuse what is out of range, save, changed only
     );
     const forget = api.calls.filter((c) => c.method === 'PUT').pop();
     assert.equal(forget.params.delete, 'cpu_threshold');
+    calm();
+});
+
+test('who may not change settings sees them, and why they are locked', async () => {
+    page = await browser.context.newPage();
+    page.troubles = [];
+    page.on('pageerror', (e) => page.troubles.push(String(e)));
+    await page.route('**/stubs.js', async (route) => {
+        const response = await route.fetch();
+        const body = (await response.text()).replace("'Sys.Modify': 1", "'Sys.Modify': 0");
+        await route.fulfill({ response, body });
+    });
+    await page.goto(`${site.url}?item=foresight`);
+    await tab(page, 'Settings');
+    await page.getByText("Changes need the privilege 'Sys.Modify'").waitFor();
+    const open = await page.locator('.foresight-knob .x-field:not(.x-item-disabled)').count();
+    assert.equal(open, 0);
+    await tab(page, 'Status');
+    const backfill = page.getByRole('button', { name: "Take over Proxmox VE's history" });
+    assert.equal(await backfill.getAttribute('aria-disabled'), 'true');
     calm();
 });
 

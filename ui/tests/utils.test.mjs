@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { load } from './load.mjs';
 
@@ -73,6 +74,60 @@ test('numbers: unknown is a dash, never 0 or NaN', () => {
     assert.equal(Utils.rate(null, 'bytes'), '–');
     assert.equal(plain(Utils.quantity(1536, 'bytes_per_second')), '1.5 KiB/s');
     assert.equal(plain(Utils.quantity(0.004, 'fraction')), '0.4 %');
+});
+
+test('one is one, not one of many', () => {
+    assert.equal(Utils.withheld(1), '1 entry left out: you may not audit its guest or node');
+    assert.match(Utils.withheld(2), /^2 entries left out/);
+    assert.deepEqual(
+        [1, 2, 120].map((s) => Utils.seconds(s)),
+        ['1 second', '2 seconds', '2 minutes'],
+    );
+    assert.deepEqual(
+        [1, 47, 48].map((h) => Utils.hours(h)),
+        ['1 hour', '47 hours', '2 days'],
+    );
+});
+
+test('moments say in which zone they are', () => {
+    const told = (zone) => {
+        process.env.TZ = zone;
+        return Utils.zonedDate(1792681200);
+    };
+    try {
+        assert.equal(told('UTC'), '2026-10-22 15:00 UTC');
+        assert.equal(told('Europe/Vienna'), '2026-10-22 17:00 UTC+02:00');
+        assert.equal(told('America/St_Johns'), '2026-10-22 12:30 UTC−02:30');
+    } finally {
+        process.env.TZ = 'UTC';
+    }
+});
+
+test('all nodes have the worst state that one is known to have', () => {
+    const worst = (...states) => Utils.worstState(states.map((state) => ({ state })));
+    assert.equal(worst('healthy', 'overloaded', 'stable_but_hot'), 'overloaded');
+    assert.equal(worst('offline', 'unknown', 'healthy'), 'healthy');
+    assert.equal(worst('offline', 'unknown'), 'unknown');
+    assert.equal(worst('offline'), 'offline');
+    assert.equal(worst(), 'offline');
+});
+
+test('a code that is not known is shown as it is, even one that objects have', () => {
+    assert.equal(Utils.label('state', 'overloaded'), 'Overloaded');
+    assert.equal(Utils.label('state', 'constructor'), 'constructor');
+    assert.equal(Utils.label('state', null), '–');
+});
+
+test('everything that people read goes through gettext', () => {
+    const src = new URL('../src/', import.meta.url);
+    const shown =
+        /\b(text|title|html|tooltip|boxLabel|fieldLabel|emptyText|ariaLabel)\s*:\s*['"`][^'"`<]*[A-Za-z]{2}/;
+    for (const file of readFileSync(new URL('../files', src), 'utf8').trim().split('\n')) {
+        const lines = readFileSync(new URL(file, src), 'utf8').split('\n');
+        // The product's name is nobody's to translate.
+        const bare = lines.filter((l) => shown.test(l) && !l.includes("title: 'Foresight'"));
+        assert.deepEqual(bare, [], file);
+    }
 });
 
 test('shares are spaced alike, and never part from their sign', () => {

@@ -131,10 +131,11 @@ Ext.define('PVE.foresight.card.Evidence', {
         );
     },
 
-    window: function (w) {
+    // When to move: a moment as all others, and whose hours it avoids.
+    window: function ({ start, end, why }) {
         let u = PVE.foresight.Utils;
-        let span = `${u.two(w.start_hour)}:00 – ${u.two(w.end_hour)}:00`;
-        return `${u.inNodeTime(span)}, ${w.why}`;
+        let until = u.day(start) === u.day(end) ? u.clock(end) : u.date(end);
+        return `${u.date(start)} – ${until}, ${u.inNodeTime(why)}`;
     },
 
     // The timeline of the guest's earlier migrations, newest first.

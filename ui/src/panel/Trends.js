@@ -145,7 +145,7 @@ Ext.define('PVE.foresight.panel.Trends', {
         let u = PVE.foresight.Utils;
         let h = PVE.foresight.Html;
         let text = Ext.String.format(
-            gettext('Data: {0}; coverage {1} of 48 hours, {2} of 14 days'),
+            gettext('Data: {0}; coverage 48 h {1}, 14 d {2}'),
             u.seconds(quality.oldest_sample_age),
             u.percent(quality.coverage?.[0]),
             u.percent(quality.coverage?.[1]),
