@@ -123,10 +123,10 @@ impl Bins {
 struct Slot {
     /// Its number.
     key: i64,
-    /// First second that is in it, and first that is not, while the offset from UTC is `east`.
-    from: UnixTime,
+    /// First second that is not in it, until the clocks change.
     end: UnixTime,
-    east: i64,
+    /// When they do.
+    change: UnixTime,
     /// Its place in the local day.
     of_day: u8,
     weekend: bool,
@@ -136,36 +136,33 @@ impl Slot {
     /// The slot that `time` is in. Hours of zones off by a fraction of an hour are shifted by that
     /// fraction; six-hour slots begin at local midnight.
     fn of(time: UnixTime, grid: Grid, local: &LocalTime) -> Self {
-        let (east, width) = (local.east(time), grid.seconds());
+        let ((east, change), width) = (local.east_until(time), grid.seconds());
         let shift = match grid {
             Grid::Hour => east.rem_euclid(HOUR),
             Grid::SixHours => east,
         };
         let shifted = time.saturating_add(shift);
-        let from = time.saturating_sub(shifted.rem_euclid(width));
         let wall = time.saturating_add(east);
         Self {
             key: shifted.div_euclid(width),
-            from,
-            end: from.saturating_add(width),
-            east,
+            end: time.saturating_add(width - shifted.rem_euclid(width)),
+            change,
             of_day: (wall.rem_euclid(DAY) / width) as u8,
             weekend: weekend_of(wall),
         }
     }
 
-    /// Whether `time` is in the same slot: a comparison, unless the clocks have changed.
+    /// Whether `time`, not before it, is in the same slot: a comparison, unless the clocks have changed.
     fn holds(&self, time: UnixTime, grid: Grid, local: &LocalTime) -> bool {
-        match local.east(time) == self.east {
-            true => (self.from..self.end).contains(&time),
+        match time < self.change {
+            true => time < self.end,
             false => Self::of(time, grid, local).key == self.key,
         }
     }
 
-    /// The slot that `time` is in: mostly this one or the next of the same day, which needs no division.
+    /// The slot that `time`, not before it, is in: mostly this one or the next of the same day, which needs no division.
     fn until(self, time: UnixTime, grid: Grid, local: &LocalTime) -> Self {
-        let near = (self.from..self.end.saturating_add(grid.seconds())).contains(&time);
-        if !near || local.east(time) != self.east {
+        if time >= self.change || time >= self.end.saturating_add(grid.seconds()) {
             return Self::of(time, grid, local);
         }
         let next = self.of_day + 1;
@@ -174,7 +171,6 @@ impl Slot {
             false if usize::from(next) == grid.per_day() => Self::of(time, grid, local),
             false => Self {
                 key: self.key + 1,
-                from: self.end,
                 end: self.end.saturating_add(grid.seconds()),
                 of_day: next,
                 ..self
@@ -188,8 +184,8 @@ impl Slot {
 pub fn within_hour_variance(points: &[Point]) -> f64 {
     let mut squares = Vec::new();
     let spans = points.iter().take_while(|p| i64::from(p.seconds) >= HOUR).count();
-    for hour in points[spans..].chunk_by(|a, b| a.time.div_euclid(HOUR) == b.time.div_euclid(HOUR))
-    {
+    let hour = |p: &Point| p.time.div_euclid(HOUR);
+    for hour in points[spans..].chunk_by(|a, b| b.time - a.time < HOUR && hour(a) == hour(b)) {
         let n = hour.len() as f64;
         if hour.len() >= 3 && hour.iter().all(|p| i64::from(p.seconds) < HOUR) {
             let mean = hour.iter().map(|p| p.value).sum::<f64>() / n;
