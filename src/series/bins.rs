@@ -48,6 +48,14 @@ impl Bins {
     /// profile over them is not smeared by summer time. O(n).
     pub fn of(points: &[Point], grid: Grid, now: UnixTime, local: &LocalTime) -> Self {
         let mut bins = Self::with_capacity(points.len());
+        let shared;
+        let points = match grid == Grid::Hour && !local.has_whole_hours() {
+            true => {
+                shared = by_local_hours(points, local);
+                &shared
+            }
+            false => points,
+        };
         let mut points = points.iter().peekable();
         let Some(mut slot) = points.peek().map(|p| Slot::of(p.time, grid, local)) else {
             return bins;
@@ -116,6 +124,26 @@ impl Bins {
             weekend: self.weekend[start..].to_vec(),
         }
     }
+}
+
+/// Means of hours that begin at half past in local time lie in two local hours: they count in both, by their share.
+fn by_local_hours(points: &[Point], local: &LocalTime) -> Vec<Point> {
+    let mut parts = Vec::with_capacity(2 * points.len());
+    for p in points {
+        let length = i64::from(p.seconds);
+        let from = p.time.saturating_sub(length / 2);
+        let first = HOUR - local.wall(from).rem_euclid(HOUR);
+        if length > HOUR || first >= length {
+            parts.push(*p);
+            continue;
+        }
+        for (begin, long) in [(0, first), (first, length - first)] {
+            let time = from.saturating_add(begin + long / 2);
+            let count = (i64::from(p.count) * long / length).max(1) as u32;
+            parts.push(Point { time, count, seconds: long as u32, ..*p });
+        }
+    }
+    parts
 }
 
 /// A slot of the grid.
@@ -218,6 +246,23 @@ mod tests {
         assert_eq!(bins.slot, [5, 6, 7], "05:30, 06:00 + 06:30, 07:00");
         let bins = Bins::of(&points, Grid::SixHours, 0, &half_past);
         assert_eq!(bins.slot, [0, 1]);
+    }
+
+    #[test]
+    fn a_mean_of_two_local_hours_counts_in_both() {
+        let hour = |i: i64, value| Point {
+            time: i * HOUR + HOUR / 2,
+            value,
+            seconds: 3_600,
+            count: 60,
+            p95: None,
+        };
+        let points = [hour(0, 10.0), hour(1, 20.0), hour(2, 20.0)];
+        let bins = Bins::of(&points, Grid::Hour, 0, &LocalTime::fixed(19_800));
+        assert_eq!(bins.slot, [5, 6, 7, 8]);
+        assert_eq!(bins.y, [10.0, 15.0, 20.0, 20.0]);
+        let bins = Bins::of(&points, Grid::Hour, 0, &LocalTime::fixed(7_200));
+        assert_eq!((bins.slot, bins.y), (vec![2, 3, 4], vec![10.0, 20.0, 20.0]));
     }
 
     #[test]

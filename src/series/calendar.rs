@@ -65,6 +65,11 @@ impl LocalTime {
         }
     }
 
+    /// Whether local hours begin when those of UTC do.
+    pub fn has_whole_hours(&self) -> bool {
+        self.offsets.iter().all(|(_, east)| east.rem_euclid(HOUR) == 0)
+    }
+
     /// Seconds of the local wall clock since its 1 January 1970.
     pub fn wall(&self, time: UnixTime) -> i64 {
         time.saturating_add(self.east(time))
