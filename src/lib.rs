@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod model;
+pub mod parallel;
 pub mod settings;
 pub mod collect;
 pub mod store;

@@ -3,8 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+use pve_foresight::series::Buffer;
 use pve_foresight::series::dist::{t_cdf, t_quantile, t_two_sided};
-use pve_foresight::series::fit::least_squares;
+use pve_foresight::series::fit::Design;
 use pve_foresight::series::longrun::long_run;
 use pve_foresight::series::{LocalTime, Point, profile, stats};
 use pve_foresight::trend::{Direction, Params, analyze};
@@ -59,10 +60,12 @@ fn least_squares_is_statsmodels() {
     let r = &reference()["ols"];
     let t = numbers(&r["t"]);
     let step = t.iter().map(|t| f64::from(u8::from(*t >= -3.0))).collect();
-    let fit = least_squares(&[vec![1.0; t.len()], t, step], &numbers(&r["y"]));
-    numbers(&r["beta"]).iter().zip(&fit.beta).for_each(|(a, b)| close(*b, *a, 1e-9));
+    let design = Design::of(vec![Buffer::filled(t.len(), 1.0), Buffer::of(&t), step]);
+    let beta = design.solve(&numbers(&r["y"]));
+    numbers(&r["beta"]).iter().zip(&beta).for_each(|(a, b)| close(*b, *a, 1e-9));
     let covariance = numbers(&r["unscaled_covariance"]);
-    covariance.iter().zip(&fit.inverse).for_each(|(a, b)| close(*b, *a, 1e-9));
+    let (_, inverse) = design.into_parts();
+    covariance.iter().zip(&inverse).for_each(|(a, b)| close(*b, *a, 1e-9));
 }
 
 #[test]

@@ -131,7 +131,7 @@ fn a_constant_is_stable_with_nothing_to_say() {
 #[test]
 fn an_idle_guest_is_idle() {
     let trend = look(&hourly(7, |_, h| 0.4 + 0.2 * noise(h).abs()));
-    assert_eq!(trend.behaviour, Some(Behaviour::Idle));
+    assert_eq!(trend.behavior, Some(Behaviour::Idle));
     assert_eq!(trend.direction, Direction::Stable);
 }
 

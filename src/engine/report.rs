@@ -173,7 +173,7 @@ fn guest(
         name: track.name.clone(),
         node: track.placements.last().map_or_else(String::new, |p| p.host.to_string()),
         lookback_hours: request.lookback_hours,
-        behavior: cpu.and_then(|m| m.trend.behaviour),
+        behavior: cpu.and_then(|m| m.trend.behavior),
         peak_hours: cpu.map(|m| m.trend.peak_hours.clone()).unwrap_or_default(),
         effects: match request.guest {
             Some(_) => growth::effects(history, track, &moves),

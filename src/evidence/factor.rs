@@ -165,7 +165,7 @@ fn guest_factors(q: &Question, step: &Step) -> Vec<Factor> {
             kind: Kind::Problem,
         });
     }
-    if guest.cpu_trend.behaviour == Some(Behaviour::Bursty) {
+    if guest.cpu_trend.behavior == Some(Behaviour::Bursty) {
         let factor = format!("{} is bursty: its load may go by itself", guest_label(guest));
         all.push(Factor { factor, weight: Weight::Low, kind: Kind::Concern });
     }

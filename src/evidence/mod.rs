@@ -116,7 +116,7 @@ impl GuestEvidence {
         Self {
             cpu_growth_rate: rate(&guest.cpu_trend),
             cpu_growth_cores: round(guest.cpu_growth().0, 3),
-            behavior: guest.cpu_trend.behaviour,
+            behavior: guest.cpu_trend.behavior,
             peak_hours: guest.cpu_trend.peak_hours.clone(),
             // Moves of the stored history that no outcome is kept of count as well.
             previous_migrations: tally.previous_migrations.max(guest.moves.len()),

@@ -48,6 +48,14 @@ impl Bins {
     /// profile over them is not smeared by summer time. O(n).
     pub fn of(points: &[Point], grid: Grid, now: UnixTime, local: &LocalTime) -> Self {
         let mut bins = Self::with_capacity(points.len());
+        let shared;
+        let points = match grid == Grid::Hour && !local.has_whole_hours() {
+            true => {
+                shared = by_local_hours(points, local);
+                &shared
+            }
+            false => points,
+        };
         let mut points = points.iter().peekable();
         let Some(mut slot) = points.peek().map(|p| Slot::of(p.time, grid, local)) else {
             return bins;
@@ -118,15 +126,35 @@ impl Bins {
     }
 }
 
+/// Means of hours that begin at half past in local time lie in two local hours: they count in both, by their share.
+fn by_local_hours(points: &[Point], local: &LocalTime) -> Vec<Point> {
+    let mut parts = Vec::with_capacity(2 * points.len());
+    for p in points {
+        let length = i64::from(p.seconds);
+        let from = p.time.saturating_sub(length / 2);
+        let first = HOUR - local.wall(from).rem_euclid(HOUR);
+        if length > HOUR || first >= length {
+            parts.push(*p);
+            continue;
+        }
+        for (begin, long) in [(0, first), (first, length - first)] {
+            let time = from.saturating_add(begin + long / 2);
+            let count = (i64::from(p.count) * long / length).max(1) as u32;
+            parts.push(Point { time, count, seconds: long as u32, ..*p });
+        }
+    }
+    parts
+}
+
 /// A slot of the grid.
 #[derive(Clone, Copy)]
 struct Slot {
     /// Its number.
     key: i64,
-    /// First second that is in it, and first that is not, while the offset from UTC is `east`.
-    from: UnixTime,
+    /// First second that is not in it, until the clocks change.
     end: UnixTime,
-    east: i64,
+    /// When they do.
+    change: UnixTime,
     /// Its place in the local day.
     of_day: u8,
     weekend: bool,
@@ -136,36 +164,33 @@ impl Slot {
     /// The slot that `time` is in. Hours of zones off by a fraction of an hour are shifted by that
     /// fraction; six-hour slots begin at local midnight.
     fn of(time: UnixTime, grid: Grid, local: &LocalTime) -> Self {
-        let (east, width) = (local.east(time), grid.seconds());
+        let ((east, change), width) = (local.east_until(time), grid.seconds());
         let shift = match grid {
             Grid::Hour => east.rem_euclid(HOUR),
             Grid::SixHours => east,
         };
         let shifted = time.saturating_add(shift);
-        let from = time.saturating_sub(shifted.rem_euclid(width));
         let wall = time.saturating_add(east);
         Self {
             key: shifted.div_euclid(width),
-            from,
-            end: from.saturating_add(width),
-            east,
+            end: time.saturating_add(width - shifted.rem_euclid(width)),
+            change,
             of_day: (wall.rem_euclid(DAY) / width) as u8,
             weekend: weekend_of(wall),
         }
     }
 
-    /// Whether `time` is in the same slot: a comparison, unless the clocks have changed.
+    /// Whether `time`, not before it, is in the same slot: a comparison, unless the clocks have changed.
     fn holds(&self, time: UnixTime, grid: Grid, local: &LocalTime) -> bool {
-        match local.east(time) == self.east {
-            true => (self.from..self.end).contains(&time),
+        match time < self.change {
+            true => time < self.end,
             false => Self::of(time, grid, local).key == self.key,
         }
     }
 
-    /// The slot that `time` is in: mostly this one or the next of the same day, which needs no division.
+    /// The slot that `time`, not before it, is in: mostly this one or the next of the same day, which needs no division.
     fn until(self, time: UnixTime, grid: Grid, local: &LocalTime) -> Self {
-        let near = (self.from..self.end.saturating_add(grid.seconds())).contains(&time);
-        if !near || local.east(time) != self.east {
+        if time >= self.change || time >= self.end.saturating_add(grid.seconds()) {
             return Self::of(time, grid, local);
         }
         let next = self.of_day + 1;
@@ -174,7 +199,6 @@ impl Slot {
             false if usize::from(next) == grid.per_day() => Self::of(time, grid, local),
             false => Self {
                 key: self.key + 1,
-                from: self.end,
                 end: self.end.saturating_add(grid.seconds()),
                 of_day: next,
                 ..self
@@ -188,8 +212,8 @@ impl Slot {
 pub fn within_hour_variance(points: &[Point]) -> f64 {
     let mut squares = Vec::new();
     let spans = points.iter().take_while(|p| i64::from(p.seconds) >= HOUR).count();
-    for hour in points[spans..].chunk_by(|a, b| a.time.div_euclid(HOUR) == b.time.div_euclid(HOUR))
-    {
+    let hour = |p: &Point| p.time.div_euclid(HOUR);
+    for hour in points[spans..].chunk_by(|a, b| b.time - a.time < HOUR && hour(a) == hour(b)) {
         let n = hour.len() as f64;
         if hour.len() >= 3 && hour.iter().all(|p| i64::from(p.seconds) < HOUR) {
             let mean = hour.iter().map(|p| p.value).sum::<f64>() / n;
@@ -222,6 +246,23 @@ mod tests {
         assert_eq!(bins.slot, [5, 6, 7], "05:30, 06:00 + 06:30, 07:00");
         let bins = Bins::of(&points, Grid::SixHours, 0, &half_past);
         assert_eq!(bins.slot, [0, 1]);
+    }
+
+    #[test]
+    fn a_mean_of_two_local_hours_counts_in_both() {
+        let hour = |i: i64, value| Point {
+            time: i * HOUR + HOUR / 2,
+            value,
+            seconds: 3_600,
+            count: 60,
+            p95: None,
+        };
+        let points = [hour(0, 10.0), hour(1, 20.0), hour(2, 20.0)];
+        let bins = Bins::of(&points, Grid::Hour, 0, &LocalTime::fixed(19_800));
+        assert_eq!(bins.slot, [5, 6, 7, 8]);
+        assert_eq!(bins.y, [10.0, 15.0, 20.0, 20.0]);
+        let bins = Bins::of(&points, Grid::Hour, 0, &LocalTime::fixed(7_200));
+        assert_eq!((bins.slot, bins.y), (vec![2, 3, 4], vec![10.0, 20.0, 20.0]));
     }
 
     #[test]

@@ -84,23 +84,28 @@ impl<'a> Rows<'a> {
                 (own, far * own)
             };
             let next = row(1);
-            for j in 1..n {
-                let gap = keys[j] - keys[j - 1];
+            let pairs = keys.windows(2).zip(t.windows(2)).zip(x.windows(2));
+            let rows = own[1..].iter_mut().zip(&mut one[1..]).zip(&mut time[1..]).zip(&mut y[1..]);
+            for ((((own, one), time), y), ((keys, t), x)) in rows.zip(pairs) {
+                let gap = keys[1] - keys[0];
                 let (here, before) = if gap == 1 { next } else { row(gap) };
-                own[j] = here;
-                one[j] = here - before;
-                time[j] = here * t[j] - before * t[j - 1];
-                y[j] = here * x[j] - before * x[j - 1];
+                *own = here;
+                *one = here - before;
+                *time = here * t[1] - before * t[0];
+                *y = here * x[1] - before * x[0];
             }
         }
         let (mut one_one, mut one_time, mut time_time) =
             (Buffer::filled(n, 0.0), Buffer::filled(n, 0.0), Buffer::filled(n, 0.0));
         let (mut oo, mut ot, mut tt) = (0.0, 0.0, 0.0);
-        for i in (0..n).rev() {
-            (one_one[i], one_time[i], time_time[i]) = (oo, ot, tt);
-            oo += one[i] * one[i];
-            ot += one[i] * time[i];
-            tt += time[i] * time[i];
+        let sums = one_one.iter_mut().zip(one_time.iter_mut()).zip(time_time.iter_mut());
+        for (((one_one, one_time), time_time), (one, time)) in
+            sums.zip(one.iter().zip(time.iter())).rev()
+        {
+            (*one_one, *one_time, *time_time) = (oo, ot, tt);
+            oo += one * one;
+            ot += one * time;
+            tt += time * time;
         }
         (Self { t, own, one, time, one_one, one_time, time_time }, y)
     }
@@ -111,11 +116,13 @@ impl<'a> Rows<'a> {
         let mut products = Buffer::filled(2 * n, 0.0);
         let (steps, hinges) = products.split_at_mut(n);
         let (mut ones, mut times) = (0.0, 0.0);
-        for i in (0..n).rev() {
-            steps[i] = self.own[i] * y[i] + ones;
-            hinges[i] = times - self.t[i] * ones;
-            ones += self.one[i] * y[i];
-            times += self.time[i] * y[i];
+        let rows = self.own.iter().zip(self.one.iter()).zip(self.time.iter()).zip(self.t).zip(y);
+        let candidates = steps.iter_mut().zip(hinges);
+        for ((step, hinge), ((((own, one), time), t), y)) in candidates.zip(rows).rev() {
+            *step = own * y + ones;
+            *hinge = times - t * ones;
+            ones += one * y;
+            times += time * y;
         }
         products
     }
@@ -186,45 +193,44 @@ struct Path {
     triangle: Vec<f64>,
     /// Product of the series with each column of the basis.
     shares: Vec<f64>,
-    /// Products of the candidates with each column of the basis, one column after the other.
+    /// Products of the candidates with each column of the basis, one column after the other; the last column may lack.
     parts: Buffer,
-    /// Products of the candidates with the residual.
+    /// Products of the candidates with the residual, as of `parts`.
     products: Buffer,
-    /// Squared length of each candidate's part that the basis does not explain; infinite where none may be.
+    /// Squared length of each candidate's part that the basis does not explain, as of `parts`; infinite where none may be.
     free: Buffer,
     rss: f64,
 }
 
 impl Path {
     /// Adds a column with these `products` with the basis, of squared length `length` and product `share`
-    /// with the residual. `open`: whether more terms are going to be asked for.
-    fn add(
-        &mut self,
-        rows: &Rows<'_>,
-        column: Column,
-        (length, share): (f64, f64),
-        products: &[f64],
-        open: bool,
-    ) {
+    /// with the residual.
+    fn add(&mut self, column: Column, (length, share): (f64, f64), products: &[f64]) {
         let beyond = length - dot(products, products);
         if beyond <= 1e-12 * length {
             return;
         }
-        let shrink = 1.0 / beyond.sqrt();
-        let share = share * shrink;
+        let share = share * (1.0 / beyond.sqrt());
         self.columns.push(column);
         self.triangle.extend_from_slice(products);
         self.triangle.push(beyond.sqrt());
         self.shares.push(share);
         self.rss -= share * share;
-        if !open {
+    }
+
+    /// Tells the candidates about the last column, if they do not know of it.
+    fn open(&mut self, rows: &Rows<'_>) {
+        let (size, before) = (self.free.len(), self.parts.len());
+        let known = self.columns.len() - 1;
+        if before > known * size {
             return;
         }
-        let (size, before) = (self.free.len(), self.parts.len());
+        let row = &self.triangle[known * (known + 1) / 2..];
+        let (shrink, share) = (1.0 / row[known], self.shares[known]);
         self.parts.resize(before + size, 0.0);
-        let (known, new) = self.parts.split_at_mut(before);
-        rows.with(column, new);
-        for (part, q) in products.iter().zip(known.chunks_exact(size)) {
+        let (parts, new) = self.parts.split_at_mut(before);
+        rows.with(self.columns[known], new);
+        for (part, q) in row.iter().zip(parts.chunks_exact(size)) {
             new.iter_mut().zip(q).for_each(|(p, q)| *p -= part * q);
         }
         let candidates = self.free.iter_mut().zip(self.products.iter_mut());
@@ -236,15 +242,15 @@ impl Path {
     }
 
     /// Adds a candidate.
-    fn add_candidate(&mut self, rows: &Rows<'_>, candidate: usize, open: bool) {
+    fn add_candidate(&mut self, rows: &Rows<'_>, candidate: usize) {
+        self.open(rows);
         let products: Vec<f64> =
             self.parts.chunks_exact(self.free.len()).map(|q| q[candidate]).collect();
         let column = match candidate.checked_sub(rows.t.len()) {
             None => Column::Step(candidate),
             Some(row) => Column::Hinge(row),
         };
-        let length = rows.length(candidate);
-        self.add(rows, column, (length, self.products[candidate]), &products, open);
+        self.add(column, (rows.length(candidate), self.products[candidate]), &products);
     }
 
     /// Closes the neighbourhood of a term.
@@ -293,6 +299,16 @@ pub struct Found {
     path: Path,
 }
 
+/// The best candidate so far and its gain as a fraction.
+struct Best {
+    over: f64,
+    under: f64,
+    candidate: Option<usize>,
+}
+
+/// Candidates that are weighed side by side.
+const ABREAST: usize = 8;
+
 /// A series that is searched, with what all searches of it share.
 pub struct Ground<'a> {
     rules: Search,
@@ -333,12 +349,14 @@ impl<'a> Ground<'a> {
         };
         let whole = |sums: &[f64], a: &[f64], b: &[f64]| sums[0] + a[0] * b[0];
         let ones = whole(&rows.one_one, &rows.one, &rows.one);
-        level.add(&rows, Column::One, (ones, dot(&rows.one, &y)), &[], true);
+        level.add(Column::One, (ones, dot(&rows.one, &y)), &[]);
+        level.open(&rows);
         let mut line = level.clone();
         let product = whole(&rows.one_time, &rows.one, &rows.time) / ones.sqrt();
         let share = dot(&rows.time, &y) - product * level.shares[0];
         let length = whole(&rows.time_time, &rows.time, &rows.time);
-        line.add(&rows, Column::Time, (length, share), &[product], true);
+        line.add(Column::Time, (length, share), &[product]);
+        line.open(&rows);
         Self { rules, rows, y, level, line }
     }
 
@@ -346,24 +364,31 @@ impl<'a> Ground<'a> {
     /// (if `sloped`) t, each time the one that lowers the sum of squares most: O(n (terms + given)²).
     pub fn search(&self, sloped: bool, given: &[Term], terms: usize) -> Found {
         let mut path = if sloped { self.line.clone() } else { self.level.clone() };
-        let (t, apart) = (self.rows.t, self.rules.apart);
-        for (i, term) in given.iter().enumerate() {
+        for term in given {
             if let Some(candidate) = self.candidate(*term) {
-                path.add_candidate(&self.rows, candidate, terms > 0 || i + 1 < given.len());
+                path.add_candidate(&self.rows, candidate);
             }
-            path.close(t, term.time(), apart);
+            path.close(self.rows.t, term.time(), self.rules.apart);
         }
-        let mut chosen = given.to_vec();
-        let mut models = vec![Model { sloped, terms: chosen.clone(), rss: path.rss }];
-        for k in 0..terms {
-            let Some(candidate) = self.best(&path) else { break };
-            let term = self.term(candidate);
-            path.add_candidate(&self.rows, candidate, k + 1 < terms);
-            path.close(t, term.time(), apart);
+        let models = vec![Model { sloped, terms: given.to_vec(), rss: path.rss }];
+        let mut found = Found { models, path };
+        self.further(&mut found, terms);
+        found
+    }
+
+    /// Goes on from the richest model that was found, by up to `terms` terms.
+    pub fn further(&self, found: &mut Found, terms: usize) {
+        for _ in 0..terms {
+            let Found { models, path } = found;
+            path.open(&self.rows);
+            let Some((candidate, last)) = self.best(path).zip(models.last()) else { return };
+            let (term, mut chosen) = (self.term(candidate), last.terms.clone());
+            path.add_candidate(&self.rows, candidate);
+            path.close(self.rows.t, term.time(), self.rules.apart);
             chosen.push(term);
-            models.push(Model { sloped, terms: chosen.clone(), rss: path.rss });
+            let sloped = last.sloped;
+            models.push(Model { sloped, terms: chosen, rss: path.rss });
         }
-        Found { models, path }
     }
 
     /// What the richest model that was found leaves of the whitened series.
@@ -409,19 +434,32 @@ impl<'a> Ground<'a> {
     fn best(&self, path: &Path) -> Option<usize> {
         let n = self.rows.t.len();
         // The gain of the best so far as a fraction: products are cheaper than divisions.
-        let (mut over, mut under, mut best) = (0.0, 1.0, None);
-        for half in [0..n, n..2 * n] {
-            let candidates = path.products[half.clone()].iter().zip(&path.free[half.clone()]);
-            for (i, (product, free)) in candidates.enumerate().rev() {
+        let mut best = Best { over: 0.0, under: 1.0, candidate: None };
+        let mut weigh = |from: usize, products: &[f64], free: &[f64]| {
+            // Most are worse than the best so far: several are refused by one branch.
+            let gains = products.iter().zip(free);
+            if !gains.fold(false, |any, (p, f)| any | (p * p * best.under > best.over * f)) {
+                return;
+            }
+            for (i, (product, free)) in products.iter().zip(free).enumerate().rev() {
                 let gain = product * product;
                 // What explains next to nothing on its own is nothing but rounding.
-                let real = || *free > 1e-6 * self.rows.length(half.start + i);
-                if gain * under > over * free && real() {
-                    (over, under, best) = (gain, *free, Some(half.start + i));
+                let real = || *free > 1e-6 * self.rows.length(from + i);
+                if gain * best.under > best.over * free && real() {
+                    best = Best { over: gain, under: *free, candidate: Some(from + i) };
                 }
             }
+        };
+        for from in [0, n] {
+            let products = path.products[from..from + n].as_rchunks::<ABREAST>();
+            let free = path.free[from..from + n].as_rchunks::<ABREAST>();
+            let first = products.0.len();
+            for (k, (products, free)) in products.1.iter().zip(free.1).enumerate().rev() {
+                weigh(from + first + k * ABREAST, products, free);
+            }
+            weigh(from, products.0, free.0);
         }
-        best
+        best.candidate
     }
 
     /// Models one move away from `model`: t put in or taken out, a term dropped, a term moved to its

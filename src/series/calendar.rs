@@ -51,10 +51,23 @@ impl LocalTime {
 
     /// Seconds east of UTC at `time`.
     pub fn east(&self, time: UnixTime) -> i64 {
+        self.east_until(time).0
+    }
+
+    /// The same, and when that next changes.
+    pub fn east_until(&self, time: UnixTime) -> (i64, UnixTime) {
         match self.offsets.as_slice() {
-            [(_, only)] => *only,
-            all => all[all.partition_point(|(from, _)| *from <= time).saturating_sub(1)].1,
+            [(_, only)] => (*only, UnixTime::MAX),
+            all => {
+                let after = all.partition_point(|(from, _)| *from <= time).max(1);
+                (all[after - 1].1, all.get(after).map_or(UnixTime::MAX, |next| next.0))
+            }
         }
+    }
+
+    /// Whether local hours begin when those of UTC do.
+    pub fn has_whole_hours(&self) -> bool {
+        self.offsets.iter().all(|(_, east)| east.rem_euclid(HOUR) == 0)
     }
 
     /// Seconds of the local wall clock since its 1 January 1970.
@@ -74,12 +87,12 @@ impl LocalTime {
 }
 
 /// Hour of the day of a wall-clock time.
-fn hour_of(wall: i64) -> usize {
+pub fn hour_of(wall: i64) -> usize {
     (wall.rem_euclid(DAY) / HOUR) as usize
 }
 
 /// Whether a wall-clock time is on a Saturday or Sunday; 1 January 1970 was a Thursday.
-pub(super) fn weekend_of(wall: i64) -> bool {
+pub fn weekend_of(wall: i64) -> bool {
     matches!(wall.div_euclid(DAY).rem_euclid(7), 2 | 3)
 }
 

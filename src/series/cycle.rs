@@ -1,6 +1,7 @@
 //! Cycles of any period.
 
-use super::stats;
+use super::stats::dot;
+use super::{Buffer, stats};
 
 /// Autocorrelation that a cycle shows at its period.
 const FIRST: f64 = 0.42;
@@ -24,24 +25,24 @@ pub fn repeats(x: &[f64], keys: &[i64]) -> bool {
     if variance <= 0.0 {
         return false;
     }
-    let mut dense = vec![0.0; slots];
-    let mut there = vec![0.0; slots];
+    let (mut dense, mut there) = (Buffer::filled(slots, 0.0), Buffer::filled(slots, 0.0));
     for (rank, key) in ranks.iter().zip(keys) {
         dense[(key - first) as usize] = rank - mean;
         there[(key - first) as usize] = 1.0;
     }
+    let gapless = x.len() == slots;
     let correlation = |lag: usize| {
-        let sum: f64 = dense[lag..].iter().zip(&dense).map(|(a, b)| a * b).sum();
-        let pairs: f64 = there[lag..].iter().zip(&there).map(|(a, b)| a * b).sum();
-        if pairs >= 8.0 { sum / pairs / variance } else { 0.0 }
+        let pairs = match gapless {
+            true => (slots - lag) as f64,
+            false => dot(&there[lag..], &there),
+        };
+        if pairs >= 8.0 { dot(&dense[lag..], &dense) / pairs / variance } else { 0.0 }
     };
-    let reach = slots * 2 / 3 + 1;
-    let acf: Vec<f64> = (0..=reach).map(correlation).collect();
+    let acf: Buffer = (0..=slots / 3).map(correlation).collect();
     let Some(dip) = acf.iter().position(|r| *r < 0.1) else { return false };
     // A neighbouring lag is as good as twice the lag itself: periods are no whole number of slots.
-    let around = |lag: usize| {
-        (lag.saturating_sub(1)..=lag + 1).filter_map(|l| acf.get(l)).copied().fold(-1.0, f64::max)
-    };
+    let around =
+        |lag: usize| (lag.saturating_sub(1)..=lag + 1).map(correlation).fold(-1.0, f64::max);
     // Noise reaches further on few values.
     let chance = CHANCE / (x.len() as f64).sqrt();
     (dip + 1..slots / 3).any(|lag| {

@@ -74,8 +74,9 @@ impl Design {
     }
 }
 
-/// Least squares of `y` on `columns`, see [`Design::of`].
-pub fn least_squares(columns: &[Vec<f64>], y: &[f64]) -> Fit {
+/// Least squares of `y` on `columns`, to check others by.
+#[cfg(test)]
+pub(super) fn least_squares(columns: &[Vec<f64>], y: &[f64]) -> Fit {
     let design = Design::of(columns.iter().map(|c| Buffer::of(c)).collect());
     Fit { beta: design.solve(y), inverse: design.inverse }
 }

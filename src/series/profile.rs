@@ -63,7 +63,7 @@ pub fn fit(t: &[f64], y: &[f64], group: &[u8], groups: usize) -> Option<Profile>
         }
         residual.clear();
         residual.extend(y.iter().zip(fitted.iter()).map(|(y, f)| y - f));
-        if !stats::clip(&mut residual, 3.0, &mut buffer).1 && pass > 0 {
+        if !stats::clip_outliers(&mut residual, 3.0, &mut buffer) && pass > 0 {
             break;
         }
         work.iter_mut().zip(residual.iter()).zip(fitted.iter()).for_each(|((w, r), f)| *w = r + f);
@@ -114,10 +114,14 @@ fn fill_empty(level: &mut [f64], count: &[u32], mean: f64) {
 
 /// Sum of squares around the group levels; with `count`, around the levels without the bin itself.
 fn sum_of_squares(x: &[f64], group: &[u8], level: &[f64], count: Option<&[u32]>) -> f64 {
+    let mut levels = [(0.0, 1.0); 256];
+    for (g, (place, level)) in levels.iter_mut().zip(level).enumerate() {
+        let alone = |c: u32| f64::from(c) / (f64::from(c) - 1.0).max(0.5);
+        *place = (*level, count.map_or(1.0, |c| alone(c[g])));
+    }
     let term = |(x, g): (&f64, &u8)| {
-        let g = usize::from(*g);
-        let alone = count.map_or(1.0, |c| f64::from(c[g]) / (f64::from(c[g]) - 1.0).max(0.5));
-        ((x - level[g]) * alone).powi(2)
+        let (level, alone) = levels[usize::from(*g)];
+        ((x - level) * alone).powi(2)
     };
     x.iter().zip(group).map(term).sum()
 }
@@ -174,7 +178,7 @@ pub fn rss_of_line(t: &[f64], y: &[f64]) -> f64 {
         rss = (0..n).map(|i| (work[i] - fitted(i)).powi(2)).sum();
         residual.clear();
         residual.extend((0..n).map(|i| y[i] - fitted(i)));
-        if pass == PASSES || !stats::clip(&mut residual, 3.0, &mut buffer).1 {
+        if pass == PASSES || !stats::clip_outliers(&mut residual, 3.0, &mut buffer) {
             break;
         }
         (0..n).for_each(|i| work[i] = fitted(i) + residual[i]);

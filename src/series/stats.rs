@@ -1,5 +1,7 @@
 //! Order statistics and robust scales.
 
+use super::Buffer;
+
 /// Factor that makes the median absolute deviation of a normal sample its standard deviation.
 pub const MAD_TO_SD: f64 = 1.4826;
 /// Factor that makes the mean absolute deviation of a normal sample its standard deviation.
@@ -91,17 +93,23 @@ pub fn median(x: &mut [f64]) -> f64 {
 /// Median and robust standard deviation around it: scaled MAD, or the scaled mean absolute deviation
 /// where more than half of the values are equal.
 pub fn center_and_scale(x: &[f64], buffer: &mut Vec<f64>) -> (f64, f64) {
+    let center = median_of(x, buffer);
+    (center, scale_around(center, x, buffer))
+}
+
+/// The median of values that keep their order.
+fn median_of(x: &[f64], buffer: &mut Vec<f64>) -> f64 {
     buffer.clear();
     buffer.extend_from_slice(x);
-    let center = median(buffer);
-    buffer.iter_mut().for_each(|v| *v = (*v - center).abs());
+    median(buffer)
+}
+
+fn scale_around(center: f64, x: &[f64], buffer: &mut Vec<f64>) -> f64 {
+    buffer.clear();
+    buffer.extend(x.iter().map(|v| (v - center).abs()));
     let sum: f64 = buffer.iter().sum();
     let mad = median(buffer) * MAD_TO_SD;
-    let scale = match mad > 0.0 {
-        true => mad,
-        false => MEAN_DEVIATION_TO_SD * sum / x.len().max(1) as f64,
-    };
-    (center, scale)
+    if mad > 0.0 { mad } else { MEAN_DEVIATION_TO_SD * sum / x.len().max(1) as f64 }
 }
 
 /// Clips `x` to median +- `width` robust standard deviations; returns that standard deviation and
@@ -109,6 +117,20 @@ pub fn center_and_scale(x: &[f64], buffer: &mut Vec<f64>) -> (f64, f64) {
 pub fn clip(x: &mut [f64], width: f64, buffer: &mut Vec<f64>) -> (f64, bool) {
     let (center, scale) = center_and_scale(x, buffer);
     (scale, clip_to(x, center - width * scale, center + width * scale))
+}
+
+/// The same where only the clipped values are asked for: one median less where nothing can be outside.
+pub fn clip_outliers(x: &mut [f64], width: f64, buffer: &mut Vec<f64>) -> bool {
+    let center = median_of(x, buffer);
+    let farthest = x.iter().fold(0.0, |far, v| f64::max(far, (v - center).abs()));
+    // Nothing is outside if the median deviation is as large as this, so if more than half of all are.
+    let enough = farthest / (width * MAD_TO_SD) * (1.0 + 1e-9);
+    let large = x.iter().fold(0, |n, v| n + usize::from((v - center).abs() >= enough));
+    if large > x.len() / 2 {
+        return false;
+    }
+    let scale = scale_around(center, x, buffer);
+    clip_to(x, center - width * scale, center + width * scale)
 }
 
 /// Clips `x` to `low` .. `high`; returns whether anything was outside.
@@ -139,68 +161,74 @@ pub fn mean_without_largest(x: &[f64], left_out: usize) -> f64 {
     (x.iter().sum::<f64>() - largest.iter().sum::<f64>()).max(0.0) / kept as f64
 }
 
-/// Widest window of a running median.
-const WIDEST: usize = 9;
-/// Positions whose medians are found side by side.
-const ABREAST: usize = 2;
-
-/// Median of each value and its neighbours, `width` (odd, at most 9) in all, fewer at the ends. O(n).
+/// Median of each value and its neighbours, `width` (odd) in all, fewer at the ends. O(n) for a width of 5 or 9.
 pub fn running_median(x: &[f64], width: usize, out: &mut Vec<f64>) {
-    let (n, half) = (x.len(), width.min(WIDEST) / 2);
+    let (n, half) = (x.len(), width / 2);
     out.clear();
     out.resize(n, 0.0);
-    let mut window = [0.0; WIDEST];
-    let mut at_an_end = |i: usize| {
-        let inside = &x[i.saturating_sub(half)..(i + half + 1).min(n)];
-        let window = &mut window[..inside.len()];
-        window.copy_from_slice(inside);
+    let mut window = Buffer::with_capacity(width);
+    let mut sorted = |i: usize| {
+        window.clear();
+        window.extend_from_slice(&x[i.saturating_sub(half)..(i + half + 1).min(n)]);
         window.sort_unstable_by(ascending);
         0.5 * (window[(window.len() - 1) / 2] + window[window.len() / 2])
     };
-    let last = n.saturating_sub(half).max(half.min(n));
-    (0..half.min(n)).chain(last..n).for_each(|i| out[i] = at_an_end(i));
-    let mut i = half;
-    while i < last {
-        // The last ones may be found twice.
-        i = i.min(last.saturating_sub(ABREAST).max(half));
-        let abreast = ABREAST.min(last - i);
-        // A narrower window is filled up with as many infinite values on either side.
-        let mut nine = [[f64::NEG_INFINITY; ABREAST]; WIDEST];
-        nine[..WIDEST / 2 - half].fill([f64::INFINITY; ABREAST]);
-        for k in 0..=2 * half {
-            let from = i + k - half;
-            nine[WIDEST / 2 - half + k][..abreast].copy_from_slice(&x[from..from + abreast]);
-        }
-        out[i..i + abreast].copy_from_slice(&median_of_nine(nine)[..abreast]);
-        i += abreast;
+    let whole = match width {
+        5 | 9 if n >= width => half..n - half,
+        _ => n..n,
+    };
+    (0..whole.start).chain(whole.end..n).for_each(|i| out[i] = sorted(i));
+    match width {
+        5 => medians_of_five(x, &mut out[whole]),
+        9 => medians_of_nine(x, &mut out[whole]),
+        _ => {}
     }
 }
 
-/// Medians of nine values each, by the comparisons of Paeth 1990.
-#[rustfmt::skip]
-fn median_of_nine(nine: [[f64; ABREAST]; WIDEST]) -> [f64; ABREAST] {
-    let [a, b, c, d, e, f, g, h, i] = nine;
-    let ((b, c), (e, f), (h, i)) = (in_order(b, c), in_order(e, f), in_order(h, i));
-    let ((a, b), (d, e), (g, h)) = (in_order(a, b), in_order(d, e), in_order(g, h));
-    let ((b, c), (e, f), (h, i)) = (in_order(b, c), in_order(e, f), in_order(h, i));
-    // The least of three is at most the greatest least, and so on: what is left decides.
-    let greatest_least = in_order(in_order(a, d).1, g).1;
-    let median_middle = in_order(b, in_order(e, h).0).1;
-    let median_middle = in_order(median_middle, in_order(e, h).1).0;
-    let least_greatest = in_order(in_order(c, f).0, i).0;
-    let (low, high) = in_order(greatest_least, median_middle);
-    in_order(low, in_order(high, least_greatest).0).1
+/// Medians of each five values in a row: the third lies between the lesser and the greater of two pairs.
+fn medians_of_five(x: &[f64], out: &mut [f64]) {
+    for (out, w) in out.iter_mut().zip(x.windows(5)) {
+        let (a, b) = (in_order(w[0], w[1]), in_order(w[3], w[4]));
+        *out = middle(w[2], in_order(a.0, b.0).1, in_order(a.1, b.1).0);
+    }
 }
 
-/// The lesser and the greater of two, for each lane.
+/// Medians of each nine values in a row, by the comparisons of Paeth 1990: every three are put in order once; the median
+/// of nine is that of the greatest least, the median middle and the least greatest of three threes.
+fn medians_of_nine(x: &[f64], out: &mut [f64]) {
+    let threes = x.len().saturating_sub(2);
+    let columns = || Buffer::filled(threes, 0.0);
+    let (mut least, mut median, mut greatest) = (columns(), columns(), columns());
+    let three = least.iter_mut().zip(median.iter_mut()).zip(greatest.iter_mut());
+    for (((least, median), greatest), w) in three.zip(x.windows(3)) {
+        let (a, b) = in_order(w[0], w[1]);
+        let (b, c) = in_order(b, w[2]);
+        let (a, b) = in_order(a, b);
+        (*least, *median, *greatest) = (a, b, c);
+    }
+    // The first, the fourth and the seventh three make nine values.
+    let third =
+        |column: &Buffer, i: usize| -> [f64; 3] { [column[i], column[i + 3], column[i + 6]] };
+    for (i, out) in out.iter_mut().enumerate() {
+        let ([a, b, c], [d, e, f], [g, h, j]) =
+            (third(&least, i), third(&median, i), third(&greatest, i));
+        let most = in_order(in_order(a, b).1, c).1;
+        let fewest = in_order(in_order(g, h).0, j).0;
+        *out = middle(most, middle(d, e, f), fewest);
+    }
+}
+
+/// The lesser and the greater of two, without a branch.
 #[inline(always)]
-fn in_order(a: [f64; ABREAST], b: [f64; ABREAST]) -> ([f64; ABREAST], [f64; ABREAST]) {
-    let (mut low, mut high) = (a, b);
-    for lane in 0..ABREAST {
-        low[lane] = if b[lane] < a[lane] { b[lane] } else { a[lane] };
-        high[lane] = if b[lane] < a[lane] { a[lane] } else { b[lane] };
-    }
-    (low, high)
+fn in_order(a: f64, b: f64) -> (f64, f64) {
+    (if b < a { b } else { a }, if b < a { a } else { b })
+}
+
+/// The middle one of three.
+#[inline(always)]
+fn middle(a: f64, b: f64, c: f64) -> f64 {
+    let (low, high) = in_order(a, b);
+    in_order(low, in_order(high, c).0).1
 }
 
 /// Ranks from 0, ties get their mean rank.
@@ -225,6 +253,8 @@ pub fn ranks(x: &[f64]) -> Vec<f64> {
 /// Values that are drawn to foretell where a quantile is, and the share of the weight by which they may err.
 const DRAWN: usize = 32;
 const ERR: f64 = 0.12;
+/// So few values are put in order.
+const SORTED: usize = 96;
 
 /// Quantile `p` of weighted values: the smallest value with at least that share of the weight at or
 /// below it; `x` is used up. `None` without weight. O(n): a few of the values say where to look, weighted
@@ -255,7 +285,7 @@ pub fn weighted_quantile(x: &mut [(f64, f64)], p: f64) -> Option<f64> {
             wanted -= below;
         }
     }
-    while rest.len() > 1 {
+    while rest.len() > SORTED {
         // Splits where the quantile is likely, so that the larger part falls away at once.
         let weight: f64 = rest.iter().map(|v| v.1).sum();
         let at = ((rest.len() as f64 * (wanted / weight).clamp(0.0, 1.0)) as usize)
@@ -270,7 +300,13 @@ pub fn weighted_quantile(x: &mut [(f64, f64)], p: f64) -> Option<f64> {
             rest = high;
         }
     }
-    rest.first().map(|v| v.0)
+    rest.sort_unstable_by(|a, b| ascending(&a.0, &b.0));
+    let mut below = 0.0;
+    let reached = rest.iter().find(|v| {
+        below += v.1;
+        below >= wanted
+    });
+    reached.or(rest.last()).map(|v| v.0)
 }
 
 /// Values between which the quantile `p` of `x` is likely, by some of them.
@@ -352,6 +388,16 @@ mod tests {
                 let mut w = x[i.saturating_sub(half)..(i + half + 1).min(x.len())].to_vec();
                 prop_assert_eq!(out[i], median(&mut w));
             }
+        }
+
+        #[test]
+        fn outliers_are_clipped_alike_by_either_way(
+            x in prop::collection::vec(prop_oneof![-9.0f64..9.0, -90.0f64..90.0], 0..60), width in 0.5f64..4.0,
+        ) {
+            let (mut one, mut other, mut buffer) = (x.clone(), x, Vec::new());
+            let outside = clip(&mut one, width, &mut buffer).1;
+            prop_assert_eq!(clip_outliers(&mut other, width, &mut buffer), outside);
+            prop_assert_eq!(one, other);
         }
 
         #[test]

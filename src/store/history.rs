@@ -1,7 +1,6 @@
 //! One node or guest over a range of time.
 
 use super::header::{Found, Group, Statistic};
-use super::parallel::{in_parallel, threads};
 use super::roster::Roster;
 use super::row::BLOCK;
 use super::scale::{MISSING, Stored};
@@ -10,6 +9,7 @@ use super::select::{self, Loaded};
 use super::table::{Table, Window};
 use crate::error::Warning;
 use crate::model::{Bucket, GuestMetric, GuestStatus, NodeMetric, UnixTime, Vmid};
+use crate::parallel::{in_parallel, threads};
 use std::ops::Range;
 use std::sync::Arc;
 

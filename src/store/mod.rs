@@ -16,7 +16,6 @@ mod history;
 mod inspect;
 mod last;
 mod owner;
-mod parallel;
 mod quality;
 mod reader;
 mod roll;

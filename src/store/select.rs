@@ -1,11 +1,11 @@
 //! Which rows answer a question: the finest ones that are complete.
 
-use super::parallel::{in_parallel, threads};
 use super::segment::{self, Access, LastRoster, Row, Segment};
 use super::table::Window;
 use super::tier::Tier;
 use crate::error::{Kind, Result, Warning};
 use crate::model::UnixTime;
+use crate::parallel::{in_parallel, threads};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;

@@ -2,11 +2,11 @@
 
 use super::bytes::intact;
 use super::header::{Found, Group, Statistic};
-use super::parallel::in_parallel;
 use super::row::{BLOCK, Block, Layout};
 use super::scale::{MISSING, Scale};
 use super::segment::{Damage, Row, Segment};
 use crate::error::Warning;
+use crate::parallel::in_parallel;
 use std::sync::Arc;
 
 /// Where the places of a roster go: index of an entity, or `None` for those left out.

@@ -1,10 +1,10 @@
 //! Series of many entities side by side, as codes until somebody asks for values.
 
 use super::header::Statistic;
-use super::parallel::{in_parallel, threads};
 use super::scale::{MISSING, Stored};
 use super::sheet::Sheet;
 use crate::model::{Bucket, UnixTime};
+use crate::parallel::{in_parallel, threads};
 use std::marker::PhantomData;
 use std::sync::{Arc, OnceLock};
 

@@ -101,7 +101,7 @@ fn params<'a>(case: &Case, local: &'a LocalTime) -> Result<Params<'a>> {
 
 fn answer<'a>(id: &'a str, trend: &'a Trend) -> Answer<'a> {
     let finite = |v: f64| v.is_finite().then_some(v);
-    let behavior = trend.behaviour.map(|b| match b {
+    let behavior = trend.behavior.map(|b| match b {
         Behaviour::Growing => "growing",
         Behaviour::Bursty => "bursty",
         Behaviour::Cyclical | Behaviour::Stable | Behaviour::Idle => "stable",

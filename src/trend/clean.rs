@@ -1,7 +1,7 @@
 //! Step 0: points that can be believed, in points of the scale.
 
 use super::{Params, Scale};
-use crate::model::{DAY, HOUR};
+use crate::model::{DAY, HOUR, UnixTime};
 use crate::series::{Grid, Point, stats};
 
 /// Profiles look this far back on the hourly grid, days.
@@ -33,21 +33,26 @@ pub(super) fn clean(points: &[Point], params: &Params<'_>) -> Clean {
     let from = params.now.saturating_sub(history(params));
     let until = params.now.saturating_add(AHEAD);
     let mut kept: Vec<Point> = Vec::with_capacity(points.len());
+    let (mut ascending, mut latest, mut longest) = (true, UnixTime::MIN, 0);
     for p in points {
         if (from..=until).contains(&p.time)
             && let Some(p) = believe(p, params.scale)
         {
+            ascending &= latest < p.time;
+            (latest, longest) = (p.time, p.seconds.max(longest));
             kept.push(p);
         }
     }
-    if !kept.is_sorted_by(|a, b| a.time < b.time) {
+    if !ascending {
         kept.sort_by_key(|p| p.time);
         keep_last_of_each_time(&mut kept);
     }
     let grid = grid(&kept, params);
     if grid == Grid::Hour {
         // Six-hour means have no hour: they would smear the hourly profile.
-        kept.retain(|p| i64::from(p.seconds) <= 2 * HOUR);
+        if i64::from(longest) > 2 * HOUR {
+            kept.retain(|p| i64::from(p.seconds) <= 2 * HOUR);
+        }
         let start = params.now.saturating_sub((PROFILE_DAYS * DAY as f64) as i64);
         let old = kept.partition_point(|p| p.time < start);
         kept.drain(..old);

@@ -142,7 +142,7 @@ pub struct Trend {
     /// 0 (erratic) to 100 (each hour as foretold): season, trend and steps do not count against it.
     pub stability: Option<f64>,
     /// How it behaves.
-    pub behaviour: Option<Behaviour>,
+    pub behavior: Option<Behaviour>,
     /// Local hours of the day's peak; empty without a material daily pattern.
     pub peak_hours: Vec<u8>,
     /// Level in the peak hours over the mean level.
@@ -178,7 +178,7 @@ impl Trend {
             projection_basis: None,
             saturated: false,
             stability: None,
-            behaviour: None,
+            behavior: None,
             peak_hours: Vec::new(),
             peak_multiplier: None,
             changes: Vec::new(),

@@ -142,7 +142,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         projection_basis: None,
         saturated,
         stability: Some(rhythm::stability(noise)),
-        behaviour: Some(behaviour),
+        behavior: Some(behaviour),
         peak_multiplier: rhythm::peak_multiplier(&season, &peak_hours, level),
         peak_hours,
         changes: changes(&structure, span, params, unit),

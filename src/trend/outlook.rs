@@ -7,7 +7,7 @@ use super::structure::Structure;
 use super::{Explained, FLAT, Params, Scale};
 use crate::model::HOUR;
 use crate::series::dist::t_quantile;
-use crate::series::{Bins, Buffer, LocalTime, stats};
+use crate::series::{Bins, Buffer, calendar, stats};
 use serde::Serialize;
 
 /// Horizons at which the spread of forecasts is learnt from the window itself, hours.
@@ -132,9 +132,11 @@ impl Outlook {
 
     /// Seasonal effect `hours` ahead. The wall clock runs on with today's offset from UTC.
     pub(super) fn effect(&self, hours: f64) -> f64 {
-        let clock = LocalTime::utc();
+        if !self.season.is_some() {
+            return 0.0;
+        }
         let wall = self.wall.saturating_add((hours * HOUR as f64) as i64);
-        self.season.at_hour(clock.hour(wall), clock.weekend(wall))
+        self.season.at_hour(calendar::hour_of(wall), calendar::weekend_of(wall))
     }
 
     /// 80 % interval of the slope per hour, mirrored by `side`.
@@ -205,18 +207,19 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
         sum
     }));
     let few = 5.min(n / 8);
+    // Neighbouring errors say the same: every other one is enough.
+    let stride = if n > 100 { 2 } else { 1 };
     let mut buffer = Buffer::with_capacity(n);
     let mut previous: Option<[f64; 2]> = None;
     [0, 1, 2].map(|k| {
         let (h, tail) = (HORIZONS[k], TAILS[k]);
         buffer.clear();
         let (mut first, mut last) = (0, 0);
-        // Neighbouring errors say the same: every other one is enough.
-        let stride = if n > 100 { 2 } else { 1 };
-        let t = &bins.t[..n];
-        for i in (0..n).step_by(stride) {
+        let (t, mut i) = (&bins.t[..n], 0);
+        while i < n {
+            // The day that ends `h` before.
             let until = t[i] - h / 24.0;
-            while last < i && t[last] <= until {
+            while t[last] <= until {
                 last += 1;
             }
             while first < last && t[first] <= until - 1.0 {
@@ -225,6 +228,7 @@ fn errors(bins: &Bins, adjusted: &[f64], s: &Structure) -> [[f64; 2]; 3] {
             if last > first + few {
                 buffer.push(x[i] - (sums[last] - sums[first]) / (last - first) as f64);
             }
+            i += stride;
         }
         let learnt = match (buffer.len() < 24, previous) {
             (true, Some(shorter)) => shorter,

@@ -121,7 +121,7 @@ fn without_spikes(x: &[f64], grid: Grid) -> Buffer {
     let (mut smooth, mut buffer) = (Buffer::with_capacity(n), Buffer::with_capacity(n));
     stats::running_median(x, width, &mut smooth);
     let mut rest: Buffer = x.iter().zip(smooth.iter()).map(|(x, m)| x - m).collect();
-    stats::clip(&mut rest, 3.0, &mut buffer);
+    stats::clip_outliers(&mut rest, 3.0, &mut buffer);
     rest.iter().zip(smooth.iter()).map(|(r, m)| r + m).collect()
 }
 
@@ -159,7 +159,7 @@ fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> 
     let worth = |m: &Model| score(m, given, n as f64, n_eff);
     let plain = worth(&line.models[0]);
     if left > CURVED || line.models.iter().skip(1).any(|m| worth(m) < plain + HOPE) {
-        line = ground.search(true, &known, TERMS);
+        ground.further(&mut line, TERMS - FIRST_LOOK);
         n_eff = n as f64 / memory(&ground, &line).inflation();
     }
     let score = |m: &Model| score(m, given, n as f64, n_eff);

@@ -97,7 +97,7 @@ my sub trend() {
         projection_basis => maybe(word("What a projection stands on.", qw(persistent new cpu_like))),
         saturated => boolean("Whether it has run into the end of its scale."),
         stability => maybe(number("0 (erratic) to 100 (each hour as foretold).")),
-        behaviour => maybe(word("How it behaves.", qw(growing bursty cyclical stable idle))),
+        behavior => maybe(word("How it behaves.", qw(growing bursty cyclical stable idle))),
         peak_hours => list("Local hours of the day's peak.", integer("Hour, 0 to 23.")),
         peak_multiplier => maybe(number("Level in the peak hours over the mean level.")),
         changes => list("Level shifts in the window, oldest first.", object(
@@ -107,7 +107,7 @@ my sub trend() {
             known => boolean("Whether it was known beforehand (a migration) or found."),
         )),
         seasonal_strength => number("Share of the variance that the daily or weekly rhythm foretells."),
-        p95_7d => maybe(number("95th percentile of the last 7 days.")),
+        p95_7d => maybe(number("95th percentile of the samples of the last 7 days.")),
         plot => maybe(object(
             "Curves for a plot; of one node or guest only.",
             baseline => expected("What was normal over the window, with two standard deviations."),
