@@ -7,7 +7,7 @@ use pve_foresight::engine::{Engine, RecommendRequest, TrendsRequest};
 use pve_foresight::model::{GuestMetric, HOUR, Metric, Tick, UnixTime};
 use pve_foresight::settings::PenaltyConfig;
 use pve_foresight::simulate::{Scenario, Simulation};
-use pve_foresight::store::{Detail, Reader, Resolution, Retention, Writer};
+use pve_foresight::store::{Detail, Reader, Resolution, Writer};
 use std::hint::black_box;
 use std::path::Path;
 
@@ -59,7 +59,7 @@ fn ticks(guests: u32, end: UnixTime, hours: i64, interval: u32) -> impl Iterator
 
 /// Fills a store with seven days, and measures its last hours on the way.
 fn write(guests: u32, state: &Path) -> Vec<Line> {
-    let mut writer = Writer::open(state, Retention::default()).unwrap();
+    let mut writer = Writer::open(state).unwrap();
     let fine = END - FINE * HOUR;
     writer.append_all(ticks(guests, fine - 60, 7 * 24 - FINE, 1_800)).unwrap();
     let (mut plain, mut opening) = (Vec::new(), Vec::new());

@@ -7,7 +7,7 @@ mod store_support;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use pve_foresight::model::{GuestMetric, Metric};
-use pve_foresight::store::{Detail, Entity, Fleet, Reader, Resolution, Retention, Writer};
+use pve_foresight::store::{Detail, Entity, Fleet, Reader, Resolution, Writer};
 use std::cell::RefCell;
 use std::fs;
 use std::hint::black_box;
@@ -22,7 +22,7 @@ const SIZES: [u32; 3] = [50, 2_000, 10_000];
 fn filled(workload: &Workload, dir: &Path) -> i64 {
     let (end, recent) = (START + 7 * DAY, START + 5 * DAY);
     let ticks = (START..recent).step_by(1_800).chain((recent..end).step_by(60));
-    let mut writer = Writer::open(dir, Retention::default()).unwrap();
+    let mut writer = Writer::open(dir).unwrap();
     writer.append_all(ticks.map(|ts| workload.tick(ts))).unwrap();
     writer.compress(end).unwrap();
     end
@@ -34,7 +34,7 @@ fn append(c: &mut Criterion) {
         let Some(workload) = Workload::new(guests) else { return };
         // In memory: the figure is CPU with one write, not the disk's patience.
         let dir = tempfile::tempdir_in("/dev/shm").unwrap();
-        let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+        let mut writer = Writer::open(dir.path()).unwrap();
         let ticks: Vec<_> = (0..60).map(|i| workload.tick(START + i * 60)).collect();
         writer.append(&ticks[0]).unwrap();
         let writer = RefCell::new(writer);
@@ -62,7 +62,7 @@ fn append(c: &mut Criterion) {
 /// A fresh store: an hour has only 3,600 seconds.
 fn beside(dir: &Path, first: &pve_foresight::model::Tick) -> Writer {
     let other = dir.join(format!("x{}", fs::read_dir(dir).unwrap().count()));
-    let mut writer = Writer::open(&other, Retention::default()).unwrap();
+    let mut writer = Writer::open(&other).unwrap();
     writer.append(first).unwrap();
     writer
 }
@@ -73,7 +73,7 @@ fn roll(c: &mut Criterion) {
     for guests in SIZES {
         let Some(workload) = Workload::new(guests) else { return };
         let dir = tempfile::tempdir().unwrap();
-        let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+        let mut writer = Writer::open(dir.path()).unwrap();
         let ticks = (0..60).map(|i| workload.tick(START + i * 60));
         writer.append_all(ticks).unwrap();
         group.bench_function(BenchmarkId::from_parameter(guests), |b| {
@@ -150,7 +150,7 @@ fn status(c: &mut Criterion) {
         let dir = tempfile::tempdir().unwrap();
         let (end, recent) = (START + 90 * DAY, START + 88 * DAY);
         let ticks = (START..recent).step_by(7_200).chain((recent..end).step_by(60));
-        let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+        let mut writer = Writer::open(dir.path()).unwrap();
         writer.append_all(ticks.map(|ts| workload.tick(ts))).unwrap();
         writer.compress(end).unwrap();
         let reader = Reader::open(dir.path()).unwrap();

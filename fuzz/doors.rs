@@ -14,7 +14,7 @@ use pve_foresight::ffi;
 use pve_foresight::model::UnixTime;
 use pve_foresight::outcome::{LEDGER_FILE, Ledger};
 use pve_foresight::settings::{self, get_effective_penalty_config, migrate_legacy_config};
-use pve_foresight::store::{Detail, Entity, Reader, Resolution, Retention, Writer};
+use pve_foresight::store::{Detail, Entity, Reader, Resolution, Writer};
 use pve_foresight::trend::cases::answer_line;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -86,7 +86,7 @@ pub fn store(data: &[u8]) {
     std::fs::create_dir_all(file.parent().unwrap()).unwrap();
     std::fs::write(&file, bytes).unwrap();
     look(dir.path());
-    if let Ok(mut writer) = Writer::open(dir.path(), Retention::default()) {
+    if let Ok(mut writer) = Writer::open(dir.path()) {
         // An hour and a day later: the tiers roll what was written above.
         for ts in [AFTER, AFTER + 3_600, AFTER + 86_400] {
             let tick = tick(ts);
@@ -238,7 +238,7 @@ pub fn outcomes(data: &[u8]) {
     drop(engine.outcomes(&OutcomesRequest { now: None, guest: None, config: plain() }));
     drop(engine.recommend(&RecommendRequest { now: None, inventory: None, config: plain() }));
     let Ok(mut ledger) = Ledger::load(dir) else { return };
-    let lock = Writer::open(dir, Retention::default()).unwrap();
+    let lock = Writer::open(dir).unwrap();
     ledger.save(dir, &lock).unwrap();
     let again = Ledger::load(dir).unwrap();
     assert_eq!(again.outcomes.len(), ledger.outcomes.len(), "what was written reads back");

@@ -17,7 +17,7 @@ use crate::recommend::{
 };
 use crate::score::Contribution;
 use crate::settings::Entry;
-use crate::store::{DataQuality, Stats, Verification};
+use crate::store::{DataQuality, Retention, Stats, Verification};
 use crate::trend::{BeforeAfter, Behaviour, Direction, Plot, StabilityComparison, Trend};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -121,6 +121,8 @@ pub struct MetricHistory {
 pub struct QualityReply {
     /// Moment of the question.
     pub now: UnixTime,
+    /// How long the store keeps what: coverage is the share of it.
+    pub retention: Retention,
     /// By entity.
     pub entities: Vec<QualityEntry>,
 }

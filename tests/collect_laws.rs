@@ -62,10 +62,11 @@ fn live_of(
     }
 }
 
-/// A tick made of it passes its own check, and so do the counters it leaves.
+/// A tick made of it passes its own check unless nobody is in it, and so do the counters it leaves.
 fn sound(previous: &Counters, live: &Live, now: i64) -> Counters {
     let (tick, next, _) = rates(previous, live, now);
-    tick.check().unwrap();
+    let anybody = !live.nodes.is_empty() || !live.guests.is_empty();
+    assert_eq!(tick.check().is_ok(), anybody, "{:?}", tick.check());
     assert_eq!(Counters::parse(&next.to_bytes()).unwrap(), next);
     next
 }

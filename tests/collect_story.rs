@@ -5,7 +5,7 @@
 
 use pve_foresight::engine::Engine;
 use pve_foresight::model::{GuestMetric, GuestStatus, NodeMetric, UnixTime};
-use pve_foresight::store::{Detail, Entity, HistoryRow, Reader, Resolution, Window};
+use pve_foresight::store::{Detail, Entity, HistoryRow, Reader, Resolution, Retention, Window};
 use std::fs;
 use std::ops::Range;
 use std::path::Path;
@@ -163,6 +163,80 @@ fn minute(window: &Window) -> i64 {
 
 fn at(minute: i64) -> UnixTime {
     START + minute * 60
+}
+
+#[test]
+fn the_settings_say_for_how_long_is_kept_and_each_change_is_told() {
+    let (collector, mut cluster) = (Collector::new(), Cluster::steady());
+    let settings = collector.dir.path().join("pve/foresight.cfg");
+    let state = collector.dir.path().join("state");
+    // The newest sample's day, and the oldest of each tier.
+    let mut day = 0;
+    let mut days = |count: i64, expert: Option<&str>| {
+        fs::create_dir_all(settings.parent().unwrap()).unwrap();
+        match expert {
+            Some(expert) => {
+                fs::write(&settings, format!(r#"{{"version": 1, "expert": {expert}}}"#)).unwrap();
+            }
+            None => drop(fs::remove_file(&settings)),
+        }
+        let mut told = Vec::new();
+        for _ in 0..count * 24 {
+            cluster.work(3_600);
+            told.extend(collector.run(&cluster, START + day));
+            day += 3_600;
+        }
+        told.retain(|line| line.contains("how long") || line.contains("foresight.cfg"));
+        let stats = collector.reader().stats(START + day).unwrap();
+        let ages = stats.tiers.iter().map(|t| (START + day - t.oldest.unwrap()) / DAY);
+        (told, ages.collect::<Vec<i64>>(), stats.retention)
+    };
+    let (told, ages, kept) = days(60, None);
+    assert!(
+        told.is_empty() && !state.join("retention").exists(),
+        "the default needs no words: {told:?}"
+    );
+    assert_eq!((kept, ages[2]), (Retention::default(), 60));
+    assert!((14..=15).contains(&ages[1]), "{ages:?}");
+
+    let less = r#"{"keep_samples_hours": 24, "keep_hourly_days": 7, "keep_six_hourly_days": 30}"#;
+    let (told, ages, kept) = days(2, Some(less));
+    assert_eq!(
+        told,
+        [
+            "the settings change how long is kept: samples 24 h instead of 48 h, hourly 7 days instead \
+          of 14 days, six-hourly 30 days instead of 90 days; what is older is removed when the next \
+          hour begins"
+        ],
+        "once, not with each run"
+    );
+    assert_eq!(kept, Retention { raw_hours: 24, hourly_days: 7, six_hourly_days: 30 });
+    assert!((7..=8).contains(&ages[1]) && (30..=37).contains(&ages[2]), "{ages:?}");
+
+    // Whoever else writes or reads goes by it, too.
+    let stats = collector.reader().stats(START).unwrap();
+    Engine::new(&state).compress(None).unwrap();
+    assert_eq!(collector.reader().stats(START).unwrap(), stats);
+
+    // What is gone is gone; what is there stays and grows.
+    let (told, ages, _) = days(10, Some(r#"{"keep_six_hourly_days": 365}"#));
+    assert!(told[0].ends_with("six-hourly 365 days instead of 30 days"), "{told:?}");
+    assert_eq!(told.len(), 1);
+    assert!((14..=17).contains(&ages[1]) && ages[2] >= 40, "{ages:?}");
+
+    // A file that cannot be used must not cost what was to be kept.
+    let (told, _, kept) = days(1, Some("{"));
+    assert_eq!(kept.six_hourly_days, 365, "{told:?}");
+
+    // A damaged note of it removes nothing, is found, and is mended by the next run.
+    fs::write(state.join("retention"), "24 7 31 00000000\n").unwrap();
+    let found = Engine::new(&state).verify().unwrap().verification.findings;
+    assert_eq!((found.len(), found[0].file.clone()), (1, state.join("retention")));
+    let done = Engine::new(&state).compress(None).unwrap();
+    assert_eq!((done.removed, done.warnings.len()), (0, 1), "{:?}", done.warnings);
+    let (_, ages, kept) = days(1, Some(r#"{"keep_six_hourly_days": 365}"#));
+    assert_eq!(kept.six_hourly_days, 365);
+    assert!(ages[2] >= 42 && Engine::new(&state).verify().unwrap().clean, "{ages:?}");
 }
 
 #[test]

@@ -142,6 +142,13 @@ fn each_trouble_is_found_by_its_check_alone() {
             "no bridge",
         ),
         (
+            "module of another Perl gone",
+            |n| n.write("usr/share/perl5/PVE/Foresight.pm", "require PVE::Nowhere; 1;"),
+            "Perl module",
+            "fail",
+            "Can't locate PVE/Nowhere.pm",
+        ),
+        (
             "wrapper stays away",
             |n| n.write(CLUSTER, "package PVE::API2::Cluster; 1;\n"),
             "API",
@@ -194,6 +201,7 @@ fn each_trouble_is_found_by_its_check_alone() {
         let [(n, l, f)] = &found[..] else { panic!("{what}: {found:?}") };
         assert_eq!((n.as_str(), l.as_str()), (*name, *level), "{what}: {f}");
         assert!(f.contains(words), "{what}: {f}");
+        assert!(!f.contains("@INC"), "{what}: {f}");
     }
 }
 

@@ -101,6 +101,23 @@ fn exported_ticks_can_be_appended_and_exported_again() {
 }
 
 #[test]
+fn the_table_has_who_was_gone_by_its_end() {
+    let (_dir, state) = store(1);
+    let mut late = tick(NOW - 30);
+    late["nodes"] = json!([{"name": "pve2", "cpu": 0.5}]);
+    late["guests"] = json!([]);
+    append(&state, &late.to_string());
+    let table = text(&run(&["export", "--format", "csv", "--hours", "1"], &state));
+    let who: BTreeSet<&str> =
+        table.lines().skip(1).map(|l| l.split(",cpu,").next().unwrap()).collect();
+    for gone in ["node,pve1", "guest,100", "node,pve2"] {
+        assert!(who.contains(gone), "{gone} in {who:?}");
+    }
+    let cpu = |who: &str| table.lines().filter(|l| l.starts_with(&format!("{who},cpu,"))).count();
+    assert_eq!((cpu("node,pve1"), cpu("guest,100"), cpu("node,pve2")), (60, 60, 1));
+}
+
+#[test]
 fn the_table_has_a_row_for_each_metric_and_bucket() {
     let (_dir, state) = store(3);
     let table = text(&run(&["export", "--format", "csv", "--hours", "2"], &state));
@@ -227,4 +244,16 @@ fn stats_add_up_to_what_is_on_disk() {
     assert_eq!(reply["bytes_per_entity"], json!(all as f64 / 3.0));
     let table = text(&run(&["stats"], &state));
     assert!(table.contains("six-hourly") && table.contains("1 nodes and 2 guests"), "{table}");
+}
+
+#[test]
+fn a_tick_without_anybody_is_refused_and_keeps_no_other_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let reply = append(dir.path(), &format!("{{\"ts\":{NOW}}}\n{}\n", tick(NOW)));
+    assert_eq!(
+        (&reply["appended"], &reply["duplicates"], &reply["rejected"]),
+        (&json!(1), &json!(0), &json!(1))
+    );
+    let message = reply["errors"][0]["message"].as_str().unwrap();
+    assert!(message.contains("neither a node nor a guest"), "{message}");
 }

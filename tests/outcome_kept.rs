@@ -15,9 +15,9 @@ use pve_foresight::simulate::{
     Failure, GuestGroup, Move, NodeGroup, Profile, PveVersion, Scenario, Simulation, Stop,
     TreeWriter,
 };
-use pve_foresight::store::{Retention, Writer};
+use pve_foresight::store::Writer;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const STEP: i64 = 300;
 /// Day of the planted move.
@@ -292,7 +292,7 @@ fn a_clock_that_steps_back_does_not_make_a_second_move() {
 fn a_clock_that_had_run_ahead_hides_no_move() {
     let mut cluster = Cluster::before_the_move(&scenario());
     let ahead = cluster.time() + 30 * DAY;
-    let writer = Writer::open(&cluster.state, Retention::default()).unwrap();
+    let writer = Writer::open(&cluster.state).unwrap();
     Ledger { searched: Some(ahead), ..Ledger::default() }.save(&cluster.state, &writer).unwrap();
     drop(writer);
     cluster.collect();
@@ -449,7 +449,7 @@ fn ledger(count: usize) -> Ledger {
 #[test]
 fn what_is_saved_is_read_and_the_newest_500_stay() {
     let folder = tempfile::tempdir().unwrap();
-    let writer = Writer::open(folder.path(), Retention::default()).unwrap();
+    let writer = Writer::open(folder.path()).unwrap();
     assert_eq!(Ledger::load(folder.path()).unwrap(), Ledger::default());
     assert_eq!(Ledger::header(folder.path()).unwrap(), None);
     let mut all = ledger(MAX_OUTCOME_ENTRIES + 7);
@@ -466,7 +466,7 @@ fn what_is_saved_is_read_and_the_newest_500_stay() {
 #[test]
 fn a_file_cut_anywhere_or_with_a_flipped_bit_is_damaged_not_believed() {
     let folder = tempfile::tempdir().unwrap();
-    let writer = Writer::open(folder.path(), Retention::default()).unwrap();
+    let writer = Writer::open(folder.path()).unwrap();
     let mut one = ledger(1);
     one.save(folder.path(), &writer).unwrap();
     let file = folder.path().join(LEDGER_FILE);
@@ -485,4 +485,40 @@ fn a_file_cut_anywhere_or_with_a_flipped_bit_is_damaged_not_believed() {
         assert_eq!((found.files, found.findings.len()), (1, 1), "{at}");
         assert_eq!(found.findings[0].file, file);
     }
+}
+
+#[test]
+fn what_is_no_regular_file_is_told_and_neither_followed_nor_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::open(folder.path()).unwrap();
+    let (file, elsewhere) = (folder.path().join(LEDGER_FILE), folder.path().join("elsewhere"));
+    ledger(1).save(folder.path(), &writer).unwrap();
+    fs::rename(&file, &elsewhere).unwrap();
+    let before = fs::read(&elsewhere).unwrap();
+    let pipe = |place: &Path| {
+        let name = std::ffi::CString::new(place.to_str().unwrap()).unwrap();
+        // SAFETY: the name ends with a zero and lives through the call.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    };
+    let link = |place: &Path| std::os::unix::fs::symlink(&elsewhere, place).unwrap();
+    let dir = |place: &Path| fs::create_dir(place).unwrap();
+    for (what, make) in [("pipe", &pipe as &dyn Fn(&Path)), ("link", &link), ("folder", &dir)] {
+        make(&file);
+        assert_eq!(Ledger::load(folder.path()).unwrap_err().kind, Kind::Corrupt, "{what}");
+        let found = Engine::new(folder.path()).verify().unwrap().verification.findings;
+        assert_eq!((found.len(), &found[0].file), (1, &file), "{what}");
+        assert!(found[0].what.contains("no regular file"), "{found:?}");
+        let (known, aside) = Ledger::load_to_change(folder.path(), &writer).unwrap();
+        assert!(known.outcomes.is_empty() && aside.unwrap().message.contains("set aside"));
+        let aside = file.with_extension("json.corrupt");
+        match aside.symlink_metadata().unwrap().is_dir() {
+            true => fs::remove_dir(aside).unwrap(),
+            false => fs::remove_file(aside).unwrap(),
+        }
+    }
+    // What is planted where the new file is to be made is replaced, too.
+    link(&folder.path().join("outcomes.json.new"));
+    ledger(2).save(folder.path(), &writer).unwrap();
+    assert_eq!(fs::read(&elsewhere).unwrap(), before);
+    assert_eq!(Ledger::load(folder.path()).unwrap(), ledger(2));
 }

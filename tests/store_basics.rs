@@ -4,14 +4,18 @@
 
 mod store_support;
 
+use pve_foresight::error::Kind;
 use pve_foresight::model::{Bucket, GuestMetric, GuestStatus, Metric, NodeMetric, Tick, UnixTime};
-use pve_foresight::store::{Detail, Entity, Reader, Resolution, Retention, Tier, Writer};
+use pve_foresight::store::{Detail, Entity, Reader, Resolution, Tier, Writer};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use store_support::*;
 use tempfile::TempDir;
 
 fn filled(ticks: impl IntoIterator<Item = Tick>) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+    let mut writer = Writer::open(dir.path()).unwrap();
     let done = writer.append_all(ticks).unwrap();
     assert_eq!((done.duplicates, done.warnings), (Vec::new(), Vec::new()));
     dir
@@ -194,4 +198,45 @@ fn stats_and_verify_speak_of_every_file() {
     let verification = reader.verify().unwrap();
     assert!(verification.is_clean(), "{:?}", verification.findings);
     assert_eq!(verification.bytes, stats.bytes);
+}
+
+#[test]
+fn a_place_without_a_store_is_told_from_one_that_cannot_be_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let (absent, file) = (dir.path().join("absent"), dir.path().join("file"));
+    fs::write(&file, "").unwrap();
+    let inside = dir.path().join("inside");
+    fs::create_dir(&inside).unwrap();
+    fs::write(inside.join("raw"), "").unwrap();
+    let told = |place: &Path| {
+        let error = Reader::open(place).unwrap_err();
+        assert_eq!(error.place, place.display().to_string());
+        (error.kind, error.message)
+    };
+    assert_eq!(told(&absent).0, Kind::NotFound);
+    assert_eq!(told(dir.path()).0, Kind::NotFound);
+    for place in [&file, &inside] {
+        let (kind, message) = told(place);
+        assert_eq!(kind, Kind::Invalid, "{message}");
+        assert!(message.contains("a file stands where"), "{message}");
+    }
+    let closed = dir.path().join("closed");
+    fs::create_dir_all(closed.join("raw")).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+    if fs::read_dir(&closed).is_ok() {
+        return; // root may read anything
+    }
+    let (kind, message) = told(&closed);
+    assert_eq!(kind, Kind::Io);
+    assert!(message.contains("ask as root"), "{message}");
+}
+
+#[test]
+fn nothing_covered_is_zero_and_not_less() {
+    let dir = filled(every_minute(START, START + HOUR, 1));
+    let reader = Reader::open(dir.path()).unwrap();
+    for entity in [Entity::Guest(100), Entity::Guest(7), Entity::Collector] {
+        let quality = reader.get_data_quality(&entity, START + HOUR).unwrap();
+        assert!(quality.coverage.iter().all(|c| c.is_sign_positive()), "{quality:?}");
+    }
 }

@@ -12,7 +12,7 @@ use std::path::Path;
 use store_support::*;
 
 fn open(dir: &Path) -> Writer {
-    Writer::open(dir, Retention::default()).unwrap()
+    Writer::open(dir).unwrap()
 }
 
 /// Times of all samples that are there as samples.
@@ -114,7 +114,8 @@ fn weeks_without_power_lose_nothing() {
 fn the_store_has_a_bound() {
     let dir = tempfile::tempdir().unwrap();
     let retention = Retention { raw_hours: 24, hourly_days: 5, six_hourly_days: 30 };
-    let mut writer = Writer::open(dir.path(), retention).unwrap();
+    let mut writer = Writer::open(dir.path()).unwrap();
+    writer.keep(retention).unwrap();
     writer.append_all((0..45 * 24).map(|i| tick(START + i * HOUR, 1))).unwrap();
     let stats = Reader::open(dir.path()).unwrap().stats(START).unwrap();
     let days = |tier: Tier| {

@@ -6,7 +6,7 @@
 mod store_support;
 
 use pve_foresight::model::GuestMetric;
-use pve_foresight::store::{Detail, FindingKind, Reader, Resolution, Retention, Writer};
+use pve_foresight::store::{Detail, FindingKind, Reader, Resolution, Writer};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -22,7 +22,7 @@ const GUESTS: u32 = 20;
 fn child() {
     let Ok(dir) = std::env::var("STORE_CRASH_DIR") else { return };
     let from: i64 = std::env::var("STORE_CRASH_FROM").unwrap().parse().unwrap();
-    let mut writer = Writer::open(Path::new(&dir), Retention::default()).unwrap();
+    let mut writer = Writer::open(Path::new(&dir)).unwrap();
     let mut out = std::io::stdout();
     for i in 0.. {
         let done = writer.append(&tick(from + i * PACE, GUESTS)).unwrap();
@@ -44,7 +44,7 @@ fn compressing_child() {
             let _ = std::fs::remove_dir_all(dir.join(folder));
         }
         out.write_all(b"stored 0\n").and_then(|()| out.flush()).unwrap();
-        let mut writer = Writer::open(dir, Retention::default()).unwrap();
+        let mut writer = Writer::open(dir).unwrap();
         writer.compress(START + DAY).unwrap();
     }
 }
@@ -61,7 +61,7 @@ fn a_killed_compression_loses_nothing_and_is_finished_by_the_next() {
         tick
     };
     let times = (START..START + DAY).step_by(PACE as usize);
-    let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+    let mut writer = Writer::open(dir.path()).unwrap();
     writer.append_all(times.map(moved)).unwrap();
     writer.compress(START + DAY).unwrap();
     drop(writer);
@@ -82,7 +82,7 @@ fn a_killed_compression_loses_nothing_and_is_finished_by_the_next() {
         let child = child.args(["--exact", "compressing_child", "--nocapture"]);
         kill(child.env("STORE_COMPRESS_DIR", dir.path()), micros);
         assert_eq!(seen(Resolution::Raw), before[0], "round {round}: samples are not touched");
-        let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+        let mut writer = Writer::open(dir.path()).unwrap();
         writer.compress(START + DAY).unwrap();
         assert_eq!(writer.compress(START + DAY).unwrap().rows, 0, "round {round}");
         drop(writer);
@@ -102,7 +102,7 @@ fn a_migration_survives_a_kill() {
         let mut from = told + 2 * PACE;
         let mut moved = tick(from, GUESTS);
         moved.guests[1].node = "alpha".into();
-        Writer::open(dir.path(), Retention::default()).unwrap().append(&moved).unwrap();
+        Writer::open(dir.path()).unwrap().append(&moved).unwrap();
         let time = from;
         let reader = Reader::open(dir.path()).unwrap();
         let moves = |until: i64| reader.migrations(START..until).unwrap();
@@ -112,7 +112,7 @@ fn a_migration_survives_a_kill() {
         // The child puts the guest back with its first sample, then goes on until it is killed.
         from += PACE;
         run_and_kill(dir.path(), from, round * 2_000).unwrap();
-        let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+        let mut writer = Writer::open(dir.path()).unwrap();
         let second = moves(i64::MAX);
         assert_eq!((second.len(), &second[0], second[1].time), (2, &first[0], from));
         writer.append(&tick(from + 3 * DAY, GUESTS)).unwrap();
@@ -163,7 +163,7 @@ fn a_killed_writer_loses_nothing_that_it_said_was_stored() {
 
 /// All ticks from the start to `end` are there, as samples or behind a coarser row.
 fn everything_is_there(reader: &Reader, dir: &Path, end: i64) {
-    let mut writer = Writer::open(dir, Retention::default()).unwrap();
+    let mut writer = Writer::open(dir).unwrap();
     let newest = end - PACE;
     assert_eq!(writer.append(&tick(newest, GUESTS)).unwrap().duplicates, [newest]);
     writer.compress(newest).unwrap();

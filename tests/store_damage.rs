@@ -7,13 +7,13 @@ mod store_support;
 
 use pve_foresight::error::Kind;
 use pve_foresight::model::{BytesPerSecond, GuestMetric, Tick};
-use pve_foresight::store::{Detail, FindingKind, Reader, Resolution, Retention, Tier, Writer};
+use pve_foresight::store::{Detail, FindingKind, Reader, Resolution, Tier, Writer};
 use std::fs;
 use std::path::{Path, PathBuf};
 use store_support::*;
 
 fn open(dir: &Path) -> Writer {
-    Writer::open(dir, Retention::default()).unwrap()
+    Writer::open(dir).unwrap()
 }
 
 /// Segment files of a store, smallest path first.
@@ -246,7 +246,7 @@ fn a_flipped_bit_is_no_newer_version() {
 fn one_writer_at_a_time() {
     let dir = tempfile::tempdir().unwrap();
     let first = open(dir.path());
-    let second = Writer::open(dir.path(), Retention::default());
+    let second = Writer::open(dir.path());
     assert_eq!(second.err().map(|e| e.kind), Some(Kind::Busy));
     drop(first);
     open(dir.path());
@@ -330,5 +330,58 @@ fn hostile_lengths_are_refused_without_allocation() {
         fs::write(&file, &bad).unwrap();
         assert!(!Reader::open(dir.path()).unwrap().verify().unwrap().is_clean());
         assert_eq!(readable(dir.path()), [0i64; 0]);
+    }
+}
+
+/// What could stand in the place of a file: name, and how it is made.
+type Odd = (&'static str, fn(&Path));
+
+const ODDITIES: [Odd; 4] = [
+    ("link", |place| std::os::unix::fs::symlink("/dev/zero", place).unwrap()),
+    ("dangling link", |place| std::os::unix::fs::symlink("nowhere", place).unwrap()),
+    ("pipe", |place| {
+        let name = std::ffi::CString::new(place.to_str().unwrap()).unwrap();
+        // SAFETY: the name ends with a zero and lives through the call.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+    }),
+    ("folder", |place| fs::create_dir(place).unwrap()),
+];
+
+#[test]
+fn what_is_no_regular_file_is_told_and_neither_followed_nor_waited_for() {
+    for (what, make) in ODDITIES {
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path()).append_all((0..20).map(|i| stamped(START + i * 360))).unwrap();
+        let victim = files(dir.path()).into_iter().find(|f| f.to_str().unwrap().contains("T00"));
+        let victim = victim.unwrap();
+        fs::remove_file(&victim).unwrap();
+        make(&victim);
+        let reader = Reader::open(dir.path()).unwrap();
+        let findings = reader.verify().unwrap().findings;
+        assert_eq!(findings.len(), 1, "{what}: {findings:?}");
+        assert_eq!(findings[0].file, victim);
+        assert!(findings[0].what.contains("no regular file"), "{what}: {findings:?}");
+        assert_eq!(reader.overview(START + 2 * HOUR).unwrap().damaged, 1, "{what}");
+        assert!(reader.last_tick(i64::MAX).unwrap().is_some(), "{what}");
+        // The writer sets it aside, as any damaged file, and goes on.
+        let done = open(dir.path()).append(&stamped(START + 30)).unwrap();
+        assert_eq!(done.stored, 1, "{what}");
+        assert!(done.warnings.iter().any(|w| w.message.contains("set aside")), "{what}: {done:?}");
+        let aside = fs::symlink_metadata(victim.with_extension("seg.corrupt")).unwrap();
+        assert!(!aside.is_file(), "{what}");
+    }
+}
+
+#[test]
+fn a_lock_that_is_no_regular_file_is_refused_at_once() {
+    for (what, make) in ODDITIES {
+        let dir = tempfile::tempdir().unwrap();
+        open(dir.path()).append(&stamped(START)).unwrap();
+        fs::remove_file(dir.path().join("lock")).unwrap();
+        make(&dir.path().join("lock"));
+        let error = Writer::open(dir.path()).err().unwrap();
+        assert_eq!(error.kind, Kind::Corrupt, "{what}");
+        assert!(error.to_string().contains("lock: is no regular file"), "{what}: {error}");
+        assert!(!dir.path().join("nowhere").exists(), "{what}");
     }
 }

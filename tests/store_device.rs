@@ -5,7 +5,7 @@
 
 mod store_support;
 
-use pve_foresight::store::{Retention, Writer};
+use pve_foresight::store::Writer;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -36,7 +36,7 @@ fn megabytes_a_day(guests: u32) -> Option<f64> {
     run(&["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0", image])?;
     let device = run(&["losetup", "--find", "--show", image])?;
     run(&["mount", &device, at])?;
-    let mut writer = Writer::open(&mount.join("metrics"), Retention::default()).unwrap();
+    let mut writer = Writer::open(&mount.join("metrics")).unwrap();
     writer.append(&workload.tick(START - 60)).unwrap();
     run(&["sync", "-f", at])?;
     let before = written(&device);

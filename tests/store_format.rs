@@ -6,7 +6,7 @@
 mod store_support;
 
 use pve_foresight::model::{GuestMetric, GuestStatus, Metric, NodeMetric, Tick};
-use pve_foresight::store::{Detail, Reader, Resolution, Retention, Writer};
+use pve_foresight::store::{Detail, Reader, Resolution, Writer};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -46,7 +46,7 @@ fn golden() -> PathBuf {
 }
 
 fn write_story(dir: &Path) {
-    let mut writer = Writer::open(dir, Retention::default()).unwrap();
+    let mut writer = Writer::open(dir).unwrap();
     writer.append_all(story()).unwrap();
     writer.compress(START + 7 * HOUR).unwrap();
 }
@@ -104,7 +104,7 @@ fn a_reader_written_from_the_page_sees_the_same() {
 /// More guests than a block has places, with values that need every form of column.
 fn a_wide_store() -> PathBuf {
     let dir = tempfile::tempdir().unwrap().keep();
-    let mut writer = Writer::open(&dir, Retention::default()).unwrap();
+    let mut writer = Writer::open(&dir).unwrap();
     let ticks = (START..START + 7 * HOUR).step_by(1_200).map(|ts| {
         let mut tick = tick(ts, 700);
         for (i, guest) in tick.guests.iter_mut().enumerate() {

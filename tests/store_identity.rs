@@ -5,14 +5,14 @@
 mod store_support;
 
 use pve_foresight::model::{GuestKind, GuestMetric, Migration, Tick, UnixTime};
-use pve_foresight::store::{Detail, Reader, Resolution, Retention, Writer};
+use pve_foresight::store::{Detail, Reader, Resolution, Writer};
 use std::path::Path;
 use store_support::*;
 
 /// Appends each tick with a writer of its own, as a oneshot collector does.
 fn collect(dir: &Path, ticks: impl IntoIterator<Item = Tick>) {
     for tick in ticks {
-        let mut writer = Writer::open(dir, Retention::default()).unwrap();
+        let mut writer = Writer::open(dir).unwrap();
         assert_eq!(writer.append(&tick).unwrap().stored, 1);
     }
 }
@@ -135,7 +135,7 @@ fn a_new_guest_inherits_nothing_in_any_tier() {
             t.guests[0].created = Some(if ts < change { 5 } else { 6 });
         })
     });
-    Writer::open(dir.path(), Retention::default()).unwrap().append_all(ticks).unwrap();
+    Writer::open(dir.path()).unwrap().append_all(ticks).unwrap();
     let reader = Reader::open(dir.path()).unwrap();
     let end = START + 20 * DAY;
     let first = |vmid| reader.guest_history(vmid, START..end).unwrap().windows()[0].start;
@@ -166,7 +166,7 @@ fn migrations_are_known_as_long_as_anything_is_kept() {
             t.guests[0].node = ["alpha", "beta", "gamma", "alpha"][made].into();
         })
     });
-    Writer::open(dir.path(), Retention::default()).unwrap().append_all(ticks).unwrap();
+    Writer::open(dir.path()).unwrap().append_all(ticks).unwrap();
     let reader = Reader::open(dir.path()).unwrap();
     let migration = |i: usize, from: &str, to: &str| Migration {
         time: moves[i],
@@ -214,7 +214,7 @@ fn a_move_during_an_outage_is_seen_when_it_is_over() {
 #[test]
 fn starts_stops_and_moves_cost_little() {
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+    let mut writer = Writer::open(dir.path()).unwrap();
     writer.append(&tick(START, 2_000)).unwrap();
     let plain = writer.append(&tick(START + 60, 2_000)).unwrap().bytes;
     let mut changed = tick(START + 120, 2_000);

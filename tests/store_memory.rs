@@ -6,7 +6,7 @@
 mod store_support;
 
 use pve_foresight::model::{GuestMetric, GuestStatus, Metric, Tick};
-use pve_foresight::store::{Detail, Entity, Reader, Resolution, Retention, Writer};
+use pve_foresight::store::{Detail, Entity, Reader, Resolution, Writer};
 use store_support::*;
 
 const GUESTS: u32 = 10_000;
@@ -46,7 +46,7 @@ fn memory_is_bounded() {
     let dir = tempfile::tempdir().unwrap();
     let end = START + 13 * HOUR;
     let times = |from: i64, to: i64| (from..to).step_by(60).map(restless);
-    let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+    let mut writer = Writer::open(dir.path()).unwrap();
     peak("append of an hour, minute by minute", 64, || {
         times(START, START + HOUR).for_each(|tick| drop(writer.append(&tick).unwrap()));
     });
@@ -55,7 +55,7 @@ fn memory_is_bounded() {
     peak("roll of twelve hours and two six-hour windows", 512, || {
         std::fs::remove_dir_all(dir.path().join("hour")).unwrap();
         std::fs::remove_dir_all(dir.path().join("six")).unwrap();
-        let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+        let mut writer = Writer::open(dir.path()).unwrap();
         assert_eq!(writer.compress(end).unwrap().rows, 15);
     });
     let reader = Reader::open(dir.path()).unwrap();

@@ -4,7 +4,7 @@
 
 mod store_support;
 
-use pve_foresight::store::{Reader, Retention, Writer};
+use pve_foresight::store::{Reader, Writer};
 use store_support::workload::Workload;
 use store_support::*;
 
@@ -16,7 +16,7 @@ const LIMIT: f64 = 72.0 * 1_024.0;
 fn bytes_per_guest(guests: u32) -> Option<f64> {
     let workload = Workload::new(guests)?;
     let dir = tempfile::tempdir().unwrap();
-    let mut writer = Writer::open(dir.path(), Retention::default()).unwrap();
+    let mut writer = Writer::open(dir.path()).unwrap();
     let end = START + 98 * DAY;
     let done = writer.append_all((START..end).step_by(60).map(|ts| workload.tick(ts))).unwrap();
     assert!(done.warnings.is_empty());

@@ -6,7 +6,7 @@ mod store_support;
 
 use pve_foresight::api::StatusReply;
 use pve_foresight::engine::Engine;
-use pve_foresight::store::{Retention, Writer};
+use pve_foresight::store::Writer;
 use std::path::Path;
 use store_support::*;
 use tempfile::TempDir;
@@ -19,7 +19,7 @@ fn status(dir: &Path, now: i64) -> StatusReply {
 fn filled(minutes: i64, missed: impl Fn(i64) -> bool) -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     let ticks = (0..minutes).filter(|&i| !missed(i)).map(|i| tick(START + i * MINUTE, 3));
-    Writer::open(dir.path(), Retention::default()).unwrap().append_all(ticks).unwrap();
+    Writer::open(dir.path()).unwrap().append_all(ticks).unwrap();
     dir
 }
 
@@ -33,7 +33,7 @@ fn without_a_store_it_says_how_to_begin() {
     let reply = status(dir.path(), START);
     assert!(!reply.store && reply.collector.is_none() && reply.size.is_none());
     assert!(says(&reply, "systemctl enable --now pve-foresight-collect.timer"), "{reply:?}");
-    drop(Writer::open(dir.path(), Retention::default()).unwrap());
+    drop(Writer::open(dir.path()).unwrap());
     let reply = status(dir.path(), START);
     assert!(reply.store && reply.last_sample.is_none());
     assert!(says(&reply, "no samples yet"), "{reply:?}");
@@ -77,7 +77,7 @@ fn a_collector_that_stopped_or_stumbles_is_told() {
 fn a_clock_that_was_wrong_and_a_damaged_disk_are_told() {
     let dir = filled(60, |_| false);
     let now = START + 60 * MINUTE;
-    Writer::open(dir.path(), Retention::default()).unwrap().append(&tick(now + DAY, 3)).unwrap();
+    Writer::open(dir.path()).unwrap().append(&tick(now + DAY, 3)).unwrap();
     let reply = status(dir.path(), now);
     assert!(says(&reply, "is from 2023-11-17 01:00 UTC, which is yet to come"), "{reply:?}");
     assert_eq!(reply.last_sample, Some(now - MINUTE));

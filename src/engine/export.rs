@@ -7,7 +7,8 @@ use crate::error::{Error, Kind, Result};
 use crate::model::{
     GuestMetric, GuestSample, HOUR, Metric, NodeMetric, NodeSample, Tick, Unit, UnixTime, Vmid,
 };
-use crate::store::{Detail, Reader, Resolution};
+use crate::store::{Detail, Entity, Reader, Resolution};
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::ops::Range;
@@ -52,7 +53,7 @@ impl Engine {
         let (now, tick) = self.moment(&reader, request.now)?;
         let range = now.saturating_sub(i64::from(request.hours) * HOUR)..now.saturating_add(1);
         match request.format {
-            ExportFormat::Csv => csv(&reader, request, &tick, range, out),
+            ExportFormat::Csv => csv(&reader, request, range, out),
             ExportFormat::Jsonl => jsonl(&reader, request, range, out),
             ExportFormat::OpenMetrics => open_metrics(request, &tick, out).map(|()| Vec::new()),
         }
@@ -97,36 +98,35 @@ fn unit_name(unit: Unit) -> &'static str {
 fn csv(
     reader: &Reader,
     request: &ExportRequest,
-    tick: &Tick,
     range: Range<UnixTime>,
     out: &mut dyn Write,
 ) -> Result<Vec<String>> {
     let mut table = Csv { out: csv::Writer::from_writer(out), rows: 0 };
     table.head()?;
     let mut warnings = Vec::new();
-    // Who is asked for by name may be gone since.
-    let nodes = match (&request.node, request.guest) {
-        (Some(node), _) => vec![node.clone()],
-        (None, Some(_)) => Vec::new(),
-        (None, None) => tick.nodes.iter().map(|n| n.name.clone()).collect(),
+    // Who is asked for by name need not be listed; who was there need not be there any more.
+    let entities = match (&request.node, request.guest) {
+        (Some(node), _) => BTreeSet::from([Entity::Node(node.clone())]),
+        (None, Some(vmid)) => BTreeSet::from([Entity::Guest(vmid)]),
+        (None, None) => reader.entities(range.clone())?,
     };
-    let guests = match (&request.node, request.guest) {
-        (Some(_), _) => Vec::new(),
-        (None, Some(vmid)) => vec![vmid],
-        (None, None) => tick.guests.iter().map(|g| g.vmid).collect(),
-    };
-    for node in nodes {
-        let history = reader.node_history(&node, range.clone())?;
-        warnings.extend(history.warnings.iter().map(ToString::to_string));
-        for &metric in NodeMetric::ALL {
-            table.rows("node", &node, metric, history.series(metric))?;
-        }
-    }
-    for vmid in guests {
-        let history = reader.guest_history(vmid, range.clone())?;
-        warnings.extend(history.warnings.iter().map(ToString::to_string));
-        for &metric in GuestMetric::ALL {
-            table.rows("guest", &vmid, metric, history.series(metric))?;
+    for entity in &entities {
+        match entity {
+            Entity::Node(name) => {
+                let history = reader.node_history(name, range.clone())?;
+                warnings.extend(history.warnings.iter().map(ToString::to_string));
+                for &metric in NodeMetric::ALL {
+                    table.rows("node", name, metric, history.series(metric))?;
+                }
+            }
+            Entity::Guest(vmid) => {
+                let history = reader.guest_history(*vmid, range.clone())?;
+                warnings.extend(history.warnings.iter().map(ToString::to_string));
+                for &metric in GuestMetric::ALL {
+                    table.rows("guest", vmid, metric, history.series(metric))?;
+                }
+            }
+            Entity::Collector => {}
         }
     }
     table.out.flush().map_err(failed)?;

@@ -9,6 +9,7 @@ mod explain;
 mod export;
 mod growth;
 mod import;
+mod keep;
 mod lines;
 mod outcomes;
 mod prepare;
@@ -30,7 +31,7 @@ use crate::outcome::Ledger;
 use crate::recommend::{Constraints, Question, states};
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
-use crate::store::{Appended, Entity, Reader, Retention, Writer};
+use crate::store::{Appended, Entity, Reader, Writer};
 use crate::trend::cases::answer_numbered;
 pub use backtest::BacktestRequest;
 pub use changes::changes;
@@ -120,13 +121,15 @@ impl Engine {
         let (previous, odd) = Counters::load(&file);
         identify(root, &mut live, &previous);
         let (tick, counters, warnings) = rates(&previous, &live, now);
-        let mut writer = Writer::open(&self.state, Retention::default())?;
+        let mut writer = Writer::open(&self.state)?;
+        let kept = keep::keep(&mut writer, root)?;
         let done = writer.append_all([&tick])?;
         counters.save(&file)?;
         let odd_outcomes = self.follow_up(&writer, root, &done, now);
         let mut all: Vec<String> = odd.iter().map(ToString::to_string).collect();
         all.extend(live.warnings.iter().chain(&warnings).map(ToString::to_string));
         all.extend(done.warnings.iter().map(ToString::to_string));
+        all.extend(kept);
         all.extend(odd_outcomes);
         if let Some(time) = done.duplicates.first() {
             all.push(format!("a tick at {time} is stored already; this one was left out"));
@@ -136,7 +139,7 @@ impl Engine {
 
     /// Stores ticks, each whole or not at all.
     pub fn append<T: Borrow<Tick>>(&self, ticks: impl IntoIterator<Item = T>) -> Result<Appended> {
-        Writer::open(&self.state, Retention::default())?.append_all(ticks)
+        Writer::open(&self.state)?.append_all(ticks)
     }
 
     /// Stores ticks from JSON lines. A bad line is reported and skipped; the others are stored.
@@ -185,7 +188,7 @@ impl Engine {
         // Without this, a mistyped directory would be made and reported as compressed.
         let reader = Reader::open(&self.state)?;
         let (now, _) = self.moment(&reader, now)?;
-        let done = Writer::open(&self.state, Retention::default())?.compress_old_samples(now)?;
+        let done = Writer::open(&self.state)?.compress_old_samples(now)?;
         Ok(CompressReply {
             rows: done.rows,
             removed: done.removed,
@@ -254,7 +257,8 @@ impl Engine {
         }
         let entry =
             |(entity, quality)| QualityEntry { entity: report::entity_label(entity), quality };
-        Ok(QualityReply { now, entities: asked.iter().zip(qualities).map(entry).collect() })
+        let entities = asked.iter().zip(qualities).map(entry).collect();
+        Ok(QualityReply { now, retention: reader.retention(), entities })
     }
 
     /// Reads every byte and tells what is not as it was written.

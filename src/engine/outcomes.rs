@@ -3,24 +3,22 @@
 //! A run of the collector with nothing to do reads the first line of one small file. Reading writes
 //! nothing: what is not on file yet is judged for the answer.
 
+use super::keep::settings;
 use super::prepare::History;
 use super::{Engine, RecommendRequest, local_time};
 use crate::api::{GuestOutcomes, OutcomeEntry, OutcomesReply, RecommendReply};
 use crate::collect::inventory;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::model::{DAY, GuestMetric, HOUR, Inventory, Migration, NodeMetric, UnixTime, Vmid};
 use crate::outcome::{
     Advice, Experience, GuestRecord, Ledger, Limits, NodeRecord, Outcome, Scene, Span, Tally,
     Verdict, calculate_outcome_accuracy, calibration, judge,
 };
 use crate::series::{LocalTime, Point};
-use crate::settings::{
-    FILE_NAME, Knob, MAX_BYTES, PenaltyConfig, Stored, Table, get_effective_penalty_config, load,
-};
+use crate::settings::{Knob, Loaded, PenaltyConfig, Stored, Table, get_effective_penalty_config};
 use crate::store::{Appended, Detail, Fleet, GuestTrack, Reader, Resolution, Writer};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
 use std::path::Path;
 
 /// How far back the store is searched for moves: the hourly values of the first day must be there,
@@ -158,7 +156,8 @@ impl Engine {
         let (mut ledger, aside) = Ledger::load_to_change(&self.state, writer)?;
         let mut warnings: Vec<String> = aside.iter().map(ToString::to_string).collect();
         let reader = Reader::open(&self.state)?;
-        let stored = settings(root, &mut warnings)?;
+        let Loaded { stored, warnings: odd, .. } = settings(root)?;
+        warnings.extend(odd.iter().map(ToString::to_string));
         let config = get_effective_penalty_config(&stored).config;
         let study = Study::new(&reader, now, limits(&config))?;
         let known = ledger.outcomes.len();
@@ -182,23 +181,6 @@ impl Engine {
 
 fn limits(config: &PenaltyConfig) -> Limits {
     Limits { cpu: config.cpu_threshold.0, memory: config.mem_threshold.0 }
-}
-
-/// The settings file of the tree, as far as it can be used.
-fn settings(root: &Path, warnings: &mut Vec<String>) -> Result<Stored> {
-    let path = root.join(FILE_NAME);
-    let file = match std::fs::File::open(&path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Stored::default()),
-        Err(e) => return Err(Error::io(&path, &e)),
-    };
-    let mut bytes = Vec::new();
-    // One byte too many is refused by the parser.
-    let most = MAX_BYTES as u64 + 1;
-    file.take(most).read_to_end(&mut bytes).map_err(|e| Error::io(&path, &e))?;
-    let loaded = load(&path, &bytes);
-    warnings.extend(loaded.warnings.iter().map(ToString::to_string));
-    Ok(loaded.stored)
 }
 
 fn entry(outcome: Outcome) -> OutcomeEntry {

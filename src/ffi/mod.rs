@@ -319,7 +319,7 @@ pub unsafe extern "C" fn foresight_backtest(
 
 /// What is stored of a node or guest, thinned to what a plot can show.
 ///
-/// Request: {"now"?: unix seconds, "node": name | "guest": vmid, "hours"?: 1 to 2160, usually 168,
+/// Request: {"now"?: unix seconds, "node": name | "guest": vmid, "hours"?: 1 to 17520, usually 168,
 /// "points"?: most values per metric, 2 to 2000, usually 300, "metrics"?: [names]}.
 ///
 /// # Safety

@@ -16,8 +16,10 @@ use std::path::{Path, PathBuf};
 
 /// What warnings call the settings file, whose path only the caller knows.
 const SETTINGS: &str = "settings";
-/// Windows that can be asked for, in hours: retention is 90 days.
+/// Windows that can be analysed, in hours.
 const HOURS: RangeInclusive<u32> = 1..=2160;
+/// Hours of history that can be asked for: no setting keeps more.
+const KEPT: RangeInclusive<u32> = 1..=17_520;
 /// Moments that can be asked for: 1970 to the year 2200.
 const MOMENTS: RangeInclusive<UnixTime> = 0..=LATEST;
 /// Numbers of values that a plot can be asked for.
@@ -195,7 +197,7 @@ impl About {
 
 pub(super) fn history(engine: &Engine, input: &[u8]) -> Result<String> {
     let asked: HistoryRequest = request(input)?;
-    let hours = within("hours", asked.hours.unwrap_or(USUAL.0), &HOURS)?;
+    let hours = within("hours", asked.hours.unwrap_or(USUAL.0), &KEPT)?;
     let points = within("points", asked.points.unwrap_or(USUAL.1), &POINTS)?;
     let entity = entity(asked.now, asked.node, asked.guest)?;
     let known = |name: &str| {

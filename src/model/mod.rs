@@ -12,6 +12,7 @@ mod units;
 pub use bucket::Bucket;
 pub use inventory::*;
 pub use metric::{GuestMetric, Metric, NodeMetric, Worse};
+pub(crate) use tick::is_name;
 pub use tick::{GuestKind, GuestSample, GuestStatus, NodeSample, StorageSample, Tick};
 pub use units::{Bytes, BytesPerSecond, Cores, Fraction, Points, Unit};
 

@@ -219,10 +219,14 @@ const MAX_AMOUNT: f64 = 1_152_921_504_606_846_976.0;
 
 impl Tick {
     /// Refuses what cannot be a measurement, naming the field: non-finite or negative numbers,
-    /// empty or doubled names, names with control characters, times outside 1970..2200.
+    /// empty or doubled names, names with control characters, times outside 1970..2200. And a tick
+    /// without anybody, which would keep the real one of its time out.
     pub fn check(&self) -> Result<()> {
         if !(1..LATEST).contains(&self.ts) {
             return Err(Error::invalid("not a unix time in seconds between 1970 and 2200").at("ts"));
+        }
+        if self.nodes.is_empty() && self.guests.is_empty() {
+            return Err(Error::invalid("neither a node nor a guest is in it").at("tick"));
         }
         let mut names = HashSet::new();
         for (i, node) in self.nodes.iter().enumerate() {
@@ -254,6 +258,11 @@ impl Tick {
         }
         Ok(())
     }
+}
+
+/// Whether nothing speaks against a name, so that it can be shown on a terminal.
+pub(crate) fn is_name(name: &str) -> bool {
+    check_name(name).is_ok()
 }
 
 fn check_name(name: &str) -> Result<()> {
@@ -360,6 +369,7 @@ mod tests {
             let text = bad.check().unwrap_err().to_string();
             assert!(text.starts_with(want), "{text}");
         };
+        refused(|t| *t = Tick { ts: t.ts, ..Tick::default() }, "tick: neither a node nor a guest");
         refused(|t| t.ts = -5, "ts: ");
         refused(|t| t.ts = 1_700_000_000_000, "ts: ");
         refused(|t| t.guests[0].cpu = Some(Fraction(-0.1)), "guests[0]: cpu: ");

@@ -10,11 +10,10 @@
 use super::record::Outcome;
 use crate::error::{Error, Kind, Result, Warning};
 use crate::model::UnixTime;
-use crate::store::{Verification, Writer, intact};
+use crate::store::{Verification, Writer, intact, plain, replace};
 use serde::{Deserialize, Serialize};
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// Outcomes that are kept; the oldest go first.
@@ -96,17 +95,7 @@ impl Ledger {
         self.outcomes.drain(..surplus);
         let path = state.join(LEDGER_FILE);
         let text = self.text().map_err(|e| e.at(path.display()))?;
-        let new = path.with_extension("json.new");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o640);
-        let written = options.open(&new).and_then(|mut file| {
-            file.write_all(&text)?;
-            file.sync_all()
-        });
-        written.map_err(|e| Error::io(&new, &e))?;
-        fs::rename(&new, &path).map_err(|e| Error::io(&path, &e))?;
-        let folder = File::open(state).and_then(|folder| folder.sync_all());
-        folder.map_err(|e| Error::io(state, &e))
+        replace(&path, &text)
     }
 
     fn text(&self) -> Result<Vec<u8>> {
@@ -155,10 +144,10 @@ impl Header {
 }
 
 fn open(path: &Path) -> Result<Option<File>> {
-    match File::open(path) {
+    match plain(path) {
         Ok(file) => Ok(Some(file)),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(Error::io(path, &e)),
+        Err(e) if e.kind == Kind::NotFound => Ok(None),
+        Err(e) => Err(e),
     }
 }
 

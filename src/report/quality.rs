@@ -3,21 +3,23 @@
 use super::html::{self, escape, percent, section};
 use crate::api::{QualityEntry, QualityReply};
 use crate::model::DAY;
+use crate::store::Tier;
 
 /// Most rows: nodes come first.
 const MOST: usize = 100;
 
 /// Quality of nodes and guests.
 pub(super) fn table(reply: &QualityReply) -> String {
+    let kept = Tier::ALL.map(|tier| reply.retention.text(tier));
     let head = [
         "Of",
         "Samples",
         "Oldest",
         "Age of the newest",
         "Largest gap",
-        "Coverage 48 h",
-        "14 days",
-        "90 days",
+        &format!("Coverage {}", kept[0]),
+        &kept[1],
+        &kept[2],
     ];
     let rows: Vec<Vec<String>> = reply.entities.iter().take(MOST).map(row).collect();
     let more = match reply.entities.len().saturating_sub(MOST) {

@@ -67,6 +67,8 @@ pub enum Term {
     Repeat,
     /// Room that must stay free.
     Capacity,
+    /// How long the store keeps what.
+    Retention,
 }
 
 impl Term {
@@ -97,6 +99,7 @@ impl Term {
             Self::Gate => "gate",
             Self::Repeat => "repeat",
             Self::Capacity => "capacity",
+            Self::Retention => "retention",
         }
     }
 }
@@ -450,5 +453,13 @@ settings! {
         target_mem_limit: Fraction = 95.0 in 50.0..=100.0, Capacity [];
         /// Refuse moves after which the other nodes could no longer take over the guests of a failed node, unless they already cannot
         n1_reserve: bool = 1.0 in 0.0..=1.0, Capacity [];
+
+        // The store. The ranges follow one another: a finer tier is never kept longer than a coarser one.
+        /// How long every sample is kept
+        keep_samples_hours: Hours = 48.0 in 24.0..=168.0 whole true, Retention [];
+        /// How long hourly values are kept; profiles of the day are made from up to 14 days of them
+        keep_hourly_days: Days = 14.0 in 7.0..=30.0 whole true, Retention [];
+        /// How long six-hourly values are kept, and so anything at all
+        keep_six_hourly_days: Days = 90.0 in 30.0..=730.0 whole true, Retention [];
     ]
 }

@@ -1,5 +1,6 @@
 //! Writing to the end of a segment file; what is there is never written again.
 
+use super::file::{PLAIN, failed};
 use super::frame::{FrameKind, put_frame, put_roster};
 use super::header;
 use super::roster::{Changes, Roster};
@@ -72,8 +73,8 @@ impl Appender {
         fs::create_dir_all(folder).map_err(|e| Error::io(folder, &e))?;
         let header = header::write(tier, start);
         let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(false).mode(0o640);
-        let file = options.open(&path).map_err(|e| io(&e))?;
+        options.write(true).create(true).truncate(false).mode(0o640).custom_flags(PLAIN);
+        let file = options.open(&path).map_err(|e| failed(&path, &e))?;
         if let Err(e) = file.write_all_at(&header, 0) {
             // Nothing is in it yet; a file without header would only puzzle readers.
             let _ = fs::remove_file(&path);
@@ -96,7 +97,8 @@ impl Appender {
 
     fn resume(path: PathBuf, mut segment: Segment, warnings: &mut Vec<Warning>) -> Result<Opened> {
         let io = |e: &io::Error| Error::io(&path, e);
-        let file = OpenOptions::new().write(true).open(&path).map_err(|e| io(&e))?;
+        let file = OpenOptions::new().write(true).custom_flags(PLAIN).open(&path);
+        let file = file.map_err(|e| failed(&path, &e))?;
         let end = segment.drop_torn_rows();
         let torn = file.metadata().map_err(|e| io(&e))?.len().saturating_sub(end);
         if torn > 0 {

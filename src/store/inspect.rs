@@ -1,9 +1,10 @@
 //! Looking at the store itself: how large it is, and whether every byte is as it was written.
 
+use super::keep;
 use super::quality::DataQuality;
 use super::segment::{self, Access, Segment};
 use super::skim::Skimmed;
-use super::tier::Tier;
+use super::tier::{Retention, Tier};
 use crate::error::{Error, Kind, Result};
 use crate::model::{DAY, HOUR, UnixTime};
 use std::fs;
@@ -25,6 +26,8 @@ pub struct Stats {
     pub bytes_per_entity: Option<f64>,
     /// Bytes of frames written since midnight UTC. The disk writes more: see docs/performance.md.
     pub bytes_written_today: u64,
+    /// How long each tier is kept.
+    pub retention: Retention,
 }
 
 /// How large a tier is.
@@ -123,7 +126,12 @@ pub(super) fn newest(skimmed: &[Skimmed]) -> Option<UnixTime> {
     raw.filter_map(|s| s.rows.keys().next_back().copied()).max()
 }
 
-pub(super) fn stats(store: &Path, skimmed: &[Skimmed], now: UnixTime) -> Result<Stats> {
+pub(super) fn stats(
+    store: &Path,
+    skimmed: &[Skimmed],
+    retention: Retention,
+    now: UnixTime,
+) -> Result<Stats> {
     let midnight = now - now.rem_euclid(DAY);
     let of_tier = |tier: Tier| {
         let segments = || skimmed.iter().filter(move |s| s.tier == tier);
@@ -147,6 +155,7 @@ pub(super) fn stats(store: &Path, skimmed: &[Skimmed], now: UnixTime) -> Result<
         guests,
         bytes_per_entity: (entities > 0).then(|| bytes as f64 / entities as f64),
         bytes_written_today: skimmed.iter().map(|s| written(s, midnight..now + 1)).sum(),
+        retention,
         tiers,
     })
 }
@@ -187,6 +196,9 @@ pub(super) fn verify(store: &Path) -> Result<Verification> {
         }
         found.set_aside(&store.join(tier.folder()))?;
     }
+    if let Err(e) = keep::read(store) {
+        found.unreadable(Path::new(&e.place), &e);
+    }
     Ok(found)
 }
 
@@ -221,14 +233,14 @@ impl Verification {
 
     /// A file that is not the store's was read, and is as it was written; nothing where it is absent.
     pub(crate) fn read(&mut self, path: &Path) {
-        let Ok(file) = fs::metadata(path) else { return };
+        let Ok(file) = fs::symlink_metadata(path) else { return };
         self.files += 1;
         self.bytes += file.len();
     }
 
     /// A file cannot be read as a whole; nothing where it is absent.
     pub(crate) fn unreadable(&mut self, path: &Path, error: &Error) {
-        let Ok(file) = fs::metadata(path) else { return };
+        let Ok(file) = fs::symlink_metadata(path) else { return };
         self.read(path);
         let kind = match error.kind {
             Kind::Unsupported => FindingKind::Unsupported,
@@ -247,7 +259,7 @@ impl Verification {
         files.retain(|path| path.extension().is_some_and(|e| e == "corrupt"));
         files.sort();
         for file in files {
-            let bytes = fs::metadata(&file).map_or(0, |m| m.len());
+            let bytes = fs::symlink_metadata(&file).map_or(0, |m| m.len());
             let what = "set aside because it could not be read".to_string();
             let kind = FindingKind::SetAside;
             self.findings.push(Finding { file, offset: 0, bytes, kind, what });

@@ -9,11 +9,13 @@
 mod append;
 mod bytes;
 mod column;
+mod file;
 mod fleet;
 mod frame;
 mod header;
 mod history;
 mod inspect;
+mod keep;
 mod last;
 mod owner;
 mod quality;
@@ -35,6 +37,7 @@ mod tracker;
 mod writer;
 
 pub(crate) use bytes::intact;
+pub(crate) use file::{plain, replace};
 pub use fleet::{Capacity, Fleet, GuestTrack, NodeTrack, Placement};
 pub use history::{History, HistoryRow, State};
 pub use inspect::{Finding, FindingKind, Overview, Stats, TierStats, Verification};

@@ -106,7 +106,8 @@ impl Yardstick<'_> {
         let covered = match (tier, interval) {
             (Tier::Raw, None) => 0.0,
             (Tier::Raw, Some(interval)) => within.count() as f64 * interval as f64,
-            _ => within.map(|p| p.fill * tier.step() as f64).sum(),
+            // Not `sum`: of nothing that is -0.
+            _ => within.fold(0.0, |sum, p| sum + p.fill * tier.step() as f64),
         };
         (covered / kept as f64).clamp(0.0, 1.0)
     }

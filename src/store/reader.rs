@@ -3,6 +3,7 @@
 use super::fleet::Fleet;
 use super::history::{self, History};
 use super::inspect::{self, Overview, Stats, Verification};
+use super::keep;
 use super::last;
 use super::quality::{self, DataQuality, Entity, Yardstick};
 use super::roll::moved;
@@ -13,8 +14,11 @@ use super::table::Detail;
 use super::tier::{Retention, Tier};
 use crate::error::{Error, Kind, Result};
 use crate::model::{GuestMetric, HOUR, Migration, NodeMetric, Tick, UnixTime, Vmid};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Up to so many entities' counts are read block by block.
 const FEW: usize = 8;
@@ -29,18 +33,15 @@ pub struct Reader {
 impl Reader {
     /// A reader of the store in `dir`; [`Kind::NotFound`] when there is none.
     pub fn open(dir: &Path) -> Result<Self> {
-        if !dir.join(Tier::Raw.folder()).is_dir() {
-            let message = "no metrics store here; it is made by the first collector run";
-            return Err(Error::new(Kind::NotFound, message).at(dir.display()));
-        }
-        Ok(Self { dir: dir.to_path_buf(), retention: Retention::default() })
+        std::fs::read_dir(dir.join(Tier::Raw.folder())).map_err(|e| unopened(dir, &e))?;
+        // A damaged one is told by `verify`, and mended by the next run of the collector.
+        let retention = keep::read(dir).unwrap_or_default();
+        Ok(Self { dir: dir.to_path_buf(), retention })
     }
 
-    /// The same reader, judging coverage by another retention than the default.
-    #[must_use]
-    pub fn with_retention(mut self, retention: Retention) -> Self {
-        self.retention = retention;
-        self
+    /// How long the store keeps what.
+    pub fn retention(&self) -> Retention {
+        self.retention
     }
 
     /// The newest whole tick at or before `until`; a clock that once ran ahead does not hide what
@@ -74,6 +75,22 @@ impl Reader {
     ) -> Result<History<GuestMetric>> {
         let loaded = Loaded::read(&self.dir, &range, Resolution::Mixed, |_| Access::Sparse)?;
         Ok(history::of_guest(&loaded, &range, vmid))
+    }
+
+    /// Who was there in a range: nodes by name, then guests by number.
+    pub fn entities(&self, range: Range<UnixTime>) -> Result<BTreeSet<Entity>> {
+        let loaded = Loaded::read(&self.dir, &range, Resolution::Mixed, |_| Access::Sparse)?;
+        let rows = loaded.rows(&range);
+        let mut rosters: Vec<_> = rows.iter().map(|(_, row)| &row.roster).collect();
+        rosters.dedup_by(|a, b| Arc::ptr_eq(a, b));
+        let mut entities = BTreeSet::new();
+        for roster in rosters {
+            let nodes = roster.nodes.iter().filter(|n| n.present);
+            entities.extend(nodes.map(|n| Entity::Node(n.name.clone())));
+            let guests = roster.guests.iter().filter(|g| g.occurs());
+            entities.extend(guests.map(|g| Entity::Guest(g.vmid)));
+        }
+        Ok(entities)
     }
 
     /// The last `hours` of a node, up to and with `now`.
@@ -119,7 +136,7 @@ impl Reader {
         let mut moves = Vec::new();
         let six = Loaded::read(&self.dir, &range, Resolution::SixHourly, |_| Access::Sparse)?;
         let rows = six.segments.iter().flat_map(|s| s.by_time().into_values());
-        let mut rolled = std::collections::BTreeMap::new();
+        let mut rolled = BTreeMap::new();
         for row in rows {
             rolled.insert(row.time, row.meta.ticks);
             moves.extend(row.meta.moves.iter().map(|m| {
@@ -168,7 +185,7 @@ impl Reader {
 
     /// Files and bytes, by tier and entity.
     pub fn stats(&self, now: UnixTime) -> Result<Stats> {
-        inspect::stats(&self.dir, &skim::all(&self.dir)?, now)
+        inspect::stats(&self.dir, &skim::all(&self.dir)?, self.retention, now)
     }
 
     /// The state of the store at a glance: cheap enough for every status call.
@@ -176,7 +193,7 @@ impl Reader {
         let skimmed = skim::all(&self.dir)?;
         let at = Yardstick { now, retention: &self.retention };
         Ok(Overview {
-            stats: inspect::stats(&self.dir, &skimmed, now)?,
+            stats: inspect::stats(&self.dir, &skimmed, self.retention, now)?,
             quality: quality::of_collector(&skimmed, at),
             last_hour: inspect::last_hour(&skimmed, now),
             newest: inspect::newest(&skimmed),
@@ -188,6 +205,23 @@ impl Reader {
     pub fn verify(&self) -> Result<Verification> {
         inspect::verify(&self.dir)
     }
+}
+
+/// Why there is no store to be read.
+fn unopened(dir: &Path, error: &io::Error) -> Error {
+    let (kind, message) = match error.kind() {
+        ErrorKind::NotFound => {
+            (Kind::NotFound, "no metrics store here; it is made by the first collector run")
+        }
+        ErrorKind::NotADirectory => {
+            (Kind::Invalid, "a file stands where a metrics store has a folder; name another place")
+        }
+        ErrorKind::PermissionDenied => {
+            (Kind::Io, "this user may not read it: ask as root, or as its owner")
+        }
+        _ => return Error::io(dir, error),
+    };
+    Error::new(kind, message).at(dir.display())
 }
 
 /// A segment that expired meanwhile or cannot be used is no segment.

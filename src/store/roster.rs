@@ -6,7 +6,7 @@
 use super::bytes::{Cursor, Put};
 use super::header::Group;
 use super::shared::Shared;
-use crate::model::{Bytes, Cores, GuestKind, GuestStatus, UnixTime, Vmid};
+use crate::model::{Bytes, Cores, GuestKind, GuestStatus, UnixTime, Vmid, is_name};
 
 /// A node.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -263,6 +263,11 @@ fn amount(cursor: &mut Cursor<'_>, unit: f64) -> Option<Option<f64>> {
 
 const CORE: f64 = 0.001;
 
+/// A name as ticks may have it: a store may come from elsewhere.
+fn name(cursor: &mut Cursor<'_>) -> Option<String> {
+    cursor.text().filter(|text| is_name(text)).map(str::to_string)
+}
+
 impl NodeEntry {
     fn put(&self, out: &mut Vec<u8>) {
         out.put_u8(u8::from(self.present) | u8::from(self.online) << 1);
@@ -277,7 +282,7 @@ impl NodeEntry {
         Some(Self {
             present: flags & 1 != 0,
             online: flags & 2 != 0,
-            name: cursor.text()?.to_string(),
+            name: name(cursor)?,
             maxcpu: amount(cursor, CORE)?.map(Cores),
             maxmem: amount(cursor, 1.0)?.map(Bytes),
             maxswap: amount(cursor, 1.0)?.map(Bytes),
@@ -332,7 +337,7 @@ impl GuestEntry {
             created: if flags & 32 != 0 { Some(cursor.signed()?) } else { None },
             maxcpu: amount(cursor, CORE)?.map(Cores),
             maxmem: amount(cursor, 1.0)?.map(Bytes),
-            name: cursor.text()?.to_string(),
+            name: Some(cursor.text()?).filter(|n| n.is_empty() || is_name(n))?.to_string(),
             missed: match present {
                 true => Missed::default(),
                 false => Missed { rows: cursor.number()?, seconds: cursor.number()? },
@@ -348,7 +353,7 @@ impl StorageEntry {
     }
 
     fn parse(cursor: &mut Cursor<'_>) -> Option<Self> {
-        Some(Self { node: cursor.number()?, id: cursor.text()?.to_string() })
+        Some(Self { node: cursor.number()?, id: name(cursor)? })
     }
 }
 
@@ -420,6 +425,17 @@ pub(super) mod tests {
         let mut nowhere = good.clone();
         nowhere.guests[0].node = 9;
         assert_eq!(Roster::parse(&nowhere.write()), None, "a host that is not there");
+        for name in ["", "\u{1b}[2J", "a\nb", &"x".repeat(256)] {
+            let mut odd = good.clone();
+            odd.nodes[0].name = name.into();
+            assert_eq!(Roster::parse(&odd.write()), None, "{name:?}");
+            let mut odd = good.clone();
+            odd.storages[0].id = name.into();
+            assert_eq!(Roster::parse(&odd.write()), None, "{name:?}");
+            let mut odd = good.clone();
+            odd.guests[0].name = name.into();
+            assert_eq!(Roster::parse(&odd.write()).is_some(), name.is_empty(), "{name:?}");
+        }
         let mut gap = Vec::new();
         for n in [1, 7] {
             gap.put_varint(n);

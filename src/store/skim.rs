@@ -41,7 +41,7 @@ pub(super) struct Skimmed {
 impl Skimmed {
     fn read(store: &Path, tier: Tier, start: UnixTime) -> Option<Self> {
         let path = store.join(tier.file(start));
-        let bytes = fs::metadata(&path).ok()?.len();
+        let bytes = fs::symlink_metadata(&path).ok()?.len();
         let mut skimmed = Self {
             tier,
             start,

@@ -1,6 +1,7 @@
 //! The bytes of a segment file, and the way through them from frame to frame.
 
 use super::bytes::intact;
+use super::file::plain;
 use super::frame::{self, FrameKind, HEAD, Head};
 use super::header::{self, Header};
 use super::spare;
@@ -66,7 +67,7 @@ impl Source {
         access: Access,
     ) -> Result<(Self, Header)> {
         let io = |e: &std::io::Error| Error::io(path, e);
-        let file = File::open(path).map_err(|e| io(&e))?;
+        let file = plain(path)?;
         let len = file.metadata().map_err(|e| io(&e))?.len();
         if len > MAX_FILE {
             let message =

@@ -90,7 +90,7 @@ impl Tier {
 }
 
 /// How long each tier is kept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Retention {
     /// Hours of samples; at least 7, so that six-hourly rows can be computed.
     pub raw_hours: i64,
@@ -111,6 +111,19 @@ impl Default for Retention {
 }
 
 impl Retention {
+    /// As long as can be asked for.
+    pub(super) const LONGEST: Self =
+        Self { raw_hours: 24 * 366, hourly_days: 3_660, six_hourly_days: 36_600 };
+
+    /// How long a tier is kept, for people.
+    pub fn text(&self, tier: Tier) -> String {
+        match tier {
+            Tier::Raw => format!("{} h", self.raw_hours),
+            Tier::Hourly => format!("{} days", self.hourly_days),
+            Tier::SixHourly => format!("{} days", self.six_hourly_days),
+        }
+    }
+
     /// Seconds for which a tier is kept.
     pub fn seconds(&self, tier: Tier) -> i64 {
         match tier {
@@ -123,9 +136,9 @@ impl Retention {
     /// Refuses what the store cannot keep, naming the field.
     pub fn check(&self) -> Result<()> {
         let limits = [
-            ("raw_hours", self.raw_hours, 7, 24 * 366),
-            ("hourly_days", self.hourly_days, 1, 3_660),
-            ("six_hourly_days", self.six_hourly_days, 1, 36_600),
+            ("raw_hours", self.raw_hours, 7, Self::LONGEST.raw_hours),
+            ("hourly_days", self.hourly_days, 1, Self::LONGEST.hourly_days),
+            ("six_hourly_days", self.six_hourly_days, 1, Self::LONGEST.six_hourly_days),
         ];
         for (field, value, low, high) in limits {
             if !(low..=high).contains(&value) {
@@ -168,6 +181,7 @@ mod tests {
     #[test]
     fn retention_has_limits() {
         Retention::default().check().unwrap();
+        Retention::LONGEST.check().unwrap();
         let short = Retention { raw_hours: 6, ..Retention::default() };
         assert!(short.check().unwrap_err().to_string().starts_with("retention.raw_hours: 6"));
     }

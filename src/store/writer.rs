@@ -1,6 +1,8 @@
 //! The one writer: appends ticks, rolls windows that are over, drops what is too old.
 
 use super::append::{Appender, sync_folder};
+use super::file::{PLAIN, failed};
+use super::keep;
 use super::owner::AsOwner;
 use super::roll::{self, Rolled};
 use super::roster::{Changes, Roster};
@@ -26,6 +28,8 @@ const BATCH_HOURS: u32 = 24;
 pub struct Writer {
     dir: PathBuf,
     retention: Retention,
+    /// The file that says how long to keep what is as it should be.
+    settled: bool,
     lock: File,
     active: Option<Active>,
     /// Segments that a running batch has left unsynced; `None` outside of a batch.
@@ -87,8 +91,7 @@ impl Writer {
     /// writes as the owner of `dir`.
     ///
     /// [`Kind::Busy`] when another writer has it.
-    pub fn open(dir: &Path, retention: Retention) -> Result<Self> {
-        retention.check()?;
+    pub fn open(dir: &Path) -> Result<Self> {
         let owner = AsOwner::of(dir);
         let mut folders = DirBuilder::new();
         folders.recursive(true).mode(0o750);
@@ -97,16 +100,35 @@ impl Writer {
         }
         sync_folder(dir).map_err(|e| Error::io(dir, &e))?;
         let lock = lock(&dir.join("lock"))?;
+        let mut warnings = Vec::new();
+        let known = keep::read(dir).map_err(|e| {
+            let (file, message) = (PathBuf::from(&e.place), e.message);
+            warnings.push(Warning { file, line: 0, message });
+        });
         Ok(Self {
             dir: dir.to_path_buf(),
-            retention,
+            retention: known.unwrap_or(Retention::LONGEST),
+            settled: known.is_ok(),
             lock,
             active: None,
             batch: None,
             counted: BTreeMap::new(),
-            warnings: Vec::new(),
+            warnings,
             _owner: owner,
         })
+    }
+
+    /// Keeps what is stored for so long from now on; says for how long it was kept before, if that
+    /// was another time. What is too old is removed when the next hour begins.
+    pub fn keep(&mut self, retention: Retention) -> Result<Option<Retention>> {
+        retention.check()?;
+        if self.settled && self.retention == retention {
+            return Ok(None);
+        }
+        keep::write(&self.dir, &retention)?;
+        let before = std::mem::replace(&mut self.retention, retention);
+        let settled = std::mem::replace(&mut self.settled, true);
+        Ok(settled.then_some(before))
     }
 
     /// Stores a tick: whole, or not at all. A tick older than the newest goes where it belongs.
@@ -320,6 +342,7 @@ impl Writer {
         if done.warnings.is_empty() && self.batch.is_none_or(|segments| segments == 0) {
             self.expire(now, &spans, &mut done)?;
         }
+        done.warnings.append(&mut self.warnings);
         Ok(done)
     }
 
@@ -539,8 +562,8 @@ impl Drop for Writer {
 /// Takes the writers' lock, which ends with the process.
 fn lock(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o640);
-    let file = options.open(path).map_err(|e| Error::io(path, &e))?;
+    options.write(true).create(true).truncate(false).mode(0o640).custom_flags(PLAIN);
+    let file = options.open(path).map_err(|e| failed(path, &e))?;
     // SAFETY: the descriptor belongs to `file`, which lives through the call.
     let taken = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0;
     if taken {

@@ -115,7 +115,7 @@ pub(crate) struct History {
     #[command(flatten)]
     pub(crate) entity: Entity,
     /// How far back to look
-    #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=2160))]
+    #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=17_520))]
     pub(crate) hours: u32,
     /// Metric to plot
     #[arg(long, value_name = "NAME", default_value = "cpu")]
@@ -288,7 +288,7 @@ pub(crate) struct Export {
     #[arg(long, value_name = "VMID")]
     pub(crate) guest: Option<Vmid>,
     /// How far back to look
-    #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=2160))]
+    #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=17_520))]
     pub(crate) hours: u32,
 }
 

@@ -7,6 +7,7 @@ use crate::usage;
 use pve_foresight::api::{HistoryReply, QualityEntry};
 use pve_foresight::engine::{Engine, EntityRequest};
 use pve_foresight::error::Result;
+use pve_foresight::store::Tier;
 
 /// Width and height of the plot in characters.
 const PLOT: (usize, usize) = (72, 10);
@@ -111,14 +112,15 @@ pub(crate) fn quality(args: &Args, command: &Quality, out: &mut Out) -> Result<b
         out.value(&reply)?;
         return Ok(true);
     }
+    let kept = Tier::ALL.map(|tier| reply.retention.text(tier));
     let mut rows = table(&[
         "entity",
         "samples",
         "oldest",
         "newest",
-        "48 h",
-        "14 days",
-        "90 days",
+        &kept[0],
+        &kept[1],
+        &kept[2],
         "largest gap",
     ]);
     for entry in &reply.entities {

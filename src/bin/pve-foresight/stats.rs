@@ -6,7 +6,7 @@ use crate::trend::when;
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
 use pve_foresight::model::{Bytes, UnixTime};
-use pve_foresight::store::{Tier, TierStats};
+use pve_foresight::store::{Retention, Tier, TierStats};
 
 pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
     let reply = Engine::new(&args.state).stats(args.now)?;
@@ -15,9 +15,10 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
         return Ok(true);
     }
     let stats = &reply.stats;
-    let mut rows = table(&["tier", "files", "size", "rows", "oldest (local time)", "newest"]);
+    let head = ["tier", "files", "size", "rows", "oldest (local time)", "newest", "kept for"];
+    let mut rows = table(&head);
     for tier in &stats.tiers {
-        rows.add_row(row(tier));
+        rows.add_row(row(tier, &stats.retention));
     }
     out.table(rows)?;
     let size = |bytes: f64| Bytes(bytes).to_string();
@@ -32,7 +33,7 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
     Ok(true)
 }
 
-fn row(tier: &TierStats) -> [String; 6] {
+fn row(tier: &TierStats, retention: &Retention) -> [String; 7] {
     let name = match tier.tier {
         Tier::Raw => "samples",
         Tier::Hourly => "hourly",
@@ -46,5 +47,6 @@ fn row(tier: &TierStats) -> [String; 6] {
         tier.rows.to_string(),
         time(tier.oldest),
         time(tier.newest),
+        retention.text(tier.tier),
     ]
 }

@@ -5,6 +5,7 @@ use crate::out::{GOOD, Out, WARN, styled, warn};
 use crate::trend::when;
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
+use pve_foresight::store::Tier;
 
 pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
     let reply = Engine::new(&args.state).status(args.now)?;
@@ -29,13 +30,13 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
             health.runs_last_hour
         ))?;
     }
-    if let Some(quality) = &reply.quality {
-        let [recent, fortnight, quarter] = quality.coverage.map(|c| c * 100.0);
-        out.line(format!(
-            "{} samples; covered: {recent:.0} % of 48 hours, {fortnight:.0} % of 14 days, {quarter:.0} % \
-             of 90 days",
-            quality.total_samples
-        ))?;
+    if let (Some(quality), Some(size)) = (&reply.quality, &reply.size) {
+        let of = |tier: Tier| {
+            let covered = quality.coverage[tier as usize] * 100.0;
+            format!("{covered:.0} % of {}", size.retention.text(tier))
+        };
+        let covered = Tier::ALL.map(of).join(", ");
+        out.line(format!("{} samples; covered: {covered}", quality.total_samples))?;
     }
     Ok(true)
 }

@@ -14,7 +14,7 @@ use crate::api::ImportReply;
 use crate::collect::inventory;
 use crate::error::{Error, Kind, Result};
 use crate::model::{DAY, Inventory, Tick, UnixTime};
-use crate::store::{METRICS_RETENTION_DAYS, Reader, Retention, Writer};
+use crate::store::{METRICS_RETENTION_DAYS, Reader, Writer};
 use roster::Roster;
 use std::path::{Path, PathBuf};
 use taken::Taken;
@@ -141,7 +141,7 @@ impl Import<'_> {
     /// Rolls what was imported, and says how many there were.
     fn finish(mut self, now: UnixTime) -> Result<ImportReply> {
         if self.reply.ticks > 0 {
-            let mut writer = Writer::open(&self.engine.state, Retention::default())?;
+            let mut writer = Writer::open(&self.engine.state)?;
             let done = writer.compress(now)?;
             self.reply.warnings.extend(done.warnings.iter().map(ToString::to_string));
         }

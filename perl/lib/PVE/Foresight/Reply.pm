@@ -633,6 +633,12 @@ sub status() {
             guests => integer("Guests in the newest row."),
             bytes_per_entity => maybe(number("Bytes for each node or guest.")),
             bytes_written_today => integer("Bytes written since midnight UTC."),
+            retention => object(
+                "How long each tier is kept.",
+                raw_hours => integer("Hours of samples."),
+                hourly_days => integer("Days of hourly values."),
+                six_hourly_days => integer("Days of six-hourly values."),
+            ),
         )),
         quality => maybe(object("How complete the collector's work is, whoever was in its runs.", quality())),
         collector => maybe(object(

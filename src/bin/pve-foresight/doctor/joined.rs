@@ -150,7 +150,10 @@ fn perl(site: &Site, code: &str) -> Result<(), String> {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&done.stderr);
-    Err(said.lines().next().unwrap_or("perl failed without a word").to_string())
+    let first = said.lines().next().unwrap_or("perl failed without a word");
+    // Where Perl has looked for a module fills a screen.
+    let end = first.find(" in @INC").unwrap_or(first.len());
+    Err(first[..end].to_string())
 }
 
 /// Entries of a folder in their order; none if there is no such folder.
