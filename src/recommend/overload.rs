@@ -87,15 +87,24 @@ pub fn overload(
     sum
 }
 
-/// Half the width, as a share of capacity, over which what may come is spread around each recorded
-/// hour when moves are weighed: bursts of work do not come back at the same hours, while memory
+/// Most that what may come is spread around each recorded hour, up and down, when moves are
+/// weighed, as a share of capacity: bursts of work do not come back at the same hours, while memory
 /// holds still and wants no more room than its excess (docs/backtest.md).
-fn width(resource: Resource) -> f64 {
+fn widest(resource: Resource) -> f64 {
     match resource {
         Resource::Cpu => 0.3,
         Resource::Memory => 0.05,
     }
 }
+
+/// Least that it is spread, as a share of capacity: nothing holds still altogether.
+const NARROWEST: f64 = 0.02;
+
+/// How far it is spread, in standard deviations of the node's own load: what never changed is not
+/// expected to be higher (docs/backtest.md).
+const DEVIATIONS: f64 = 2.5;
+
+const DAY_HOURS: usize = 24;
 
 /// Risk of a node in need: it is expected above a threshold in some hour, and a move could take
 /// away as much as one must.
@@ -112,10 +121,10 @@ pub(super) fn need(
 }
 
 /// Expected overload of node number `node` like [`overload`], with every case taken as the middle
-/// of what may come: [`width`] above and below it, all equally likely. So a node just below its
-/// limit is better than one at it, and two bursts that missed each other by luck are not taken
-/// for safe. In core-hours. O(cases); planning asks for little else, so the loop is kept simple
-/// enough to be vectorised.
+/// of what may come: so far above and below it as the node's load varies, all equally likely. So
+/// an erratic node just below its limit is worse than a steady one, and two bursts that missed each
+/// other by luck are not taken for safe. In core-hours. O(cases); planning asks for little else, so
+/// the loops are kept simple enough to be vectorised.
 pub(super) fn risk(
     outlook: &Outlook,
     node: usize,
@@ -125,10 +134,16 @@ pub(super) fn risk(
 ) -> f64 {
     let node = &outlook.nodes[node];
     let of = |resource| {
-        let capacity = node.capacity(resource).max(1e-9);
-        let change = change.map(|(other, sign)| (other.of(resource), sign));
-        let spread = Spread { limit: limits.of(resource), width: width(resource) };
-        excess(load.of(resource), change, &outlook.weights, 1.0 / capacity, spread)
+        let shares = Changed {
+            load: load.of(resource),
+            change: change.map(|(other, sign)| (other.of(resource), sign)),
+            weights: &outlook.weights,
+            scale: 1.0 / node.capacity(resource).max(1e-9),
+        };
+        let widest = widest(resource);
+        let own = |deviation: f64| (DEVIATIONS * deviation).clamp(NARROWEST, widest);
+        let width = shares.deviation().map_or(widest, own);
+        shares.excess(Spread { limit: limits.of(resource), width })
     };
     (of(Resource::Cpu) + of(Resource::Memory)) * node.cores.0
 }
@@ -150,27 +165,52 @@ impl Spread {
     }
 }
 
-/// Weighted sum of the excess of the shares `scale * (load + sign * other)`.
-fn excess(
-    load: &[f64],
-    change: Option<(&[f64], f64)>,
-    weights: &[f64],
+/// The shares `scale * (load + sign * other)` of the cases, with their weights.
+struct Changed<'a> {
+    load: &'a [f64],
+    change: Option<(&'a [f64], f64)>,
+    weights: &'a [f64],
     scale: f64,
-    spread: Spread,
-) -> f64 {
-    let (other, sign) = change.unwrap_or((load, 0.0));
-    let cases = load.len().min(other.len()).min(weights.len());
-    let (load, other, weights) = (&load[..cases], &other[..cases], &weights[..cases]);
-    let term = |i: usize| weights[i] * spread.above((load[i] + sign * other[i]) * scale);
-    let mut sums = [0.0; LANES];
-    let whole = cases - cases % LANES;
-    for at in (0..whole).step_by(LANES) {
-        for (lane, sum) in sums.iter_mut().enumerate() {
-            *sum += term(at + lane);
-        }
+}
+
+impl Changed<'_> {
+    /// Weighted sum of the excess.
+    fn excess(&self, spread: Spread) -> f64 {
+        self.sums(0, |share, weight| [weight * spread.above(share)])[0]
     }
-    sums[0] += (whole..cases).map(term).sum::<f64>();
-    sums.iter().sum()
+
+    /// Standard deviation of the recorded hours; `None` where they are less than a day or do not
+    /// count.
+    fn deviation(&self) -> Option<f64> {
+        let [hours, sum, squares] = self.sums(1, |share, w| [w, w * share, w * share * share]);
+        let mean = sum / hours;
+        let known = self.load.len() > DAY_HOURS && hours > 0.0;
+        known.then(|| (squares / hours - mean * mean).max(0.0).sqrt())
+    }
+
+    /// Sums of what `term` makes of share and weight of each case from number `first` on.
+    fn sums<const N: usize>(&self, first: usize, term: impl Fn(f64, f64) -> [f64; N]) -> [f64; N] {
+        let (other, sign) = self.change.unwrap_or((self.load, 0.0));
+        let cases = self.load.len().min(other.len()).min(self.weights.len());
+        let range = first.min(cases)..cases;
+        let load = &self.load[range.clone()];
+        let (other, weights) = (&other[range.clone()], &self.weights[range]);
+        let at = |i: usize| term((load[i] + sign * other[i]) * self.scale, weights[i]);
+        let mut lanes = [[0.0; N]; LANES];
+        let whole = load.len() - load.len() % LANES;
+        let add = |sum: &mut [f64; N], terms: [f64; N]| {
+            sum.iter_mut().zip(terms).for_each(|(sum, x)| *sum += x);
+        };
+        for start in (0..whole).step_by(LANES) {
+            for (lane, sum) in lanes.iter_mut().enumerate() {
+                add(sum, at(start + lane));
+            }
+        }
+        (whole..load.len()).for_each(|i| add(&mut lanes[0], at(i)));
+        let mut all = [0.0; N];
+        lanes.into_iter().for_each(|lane| add(&mut all, lane));
+        all
+    }
 }
 
 /// Mean of max(0, x + u) over u evenly between -width and width.
@@ -226,11 +266,25 @@ mod tests {
         for cases in 0..11 {
             let load: Vec<f64> = (0..cases).map(f64::from).collect();
             let weights: Vec<f64> = (0..cases).map(|i| f64::from(i) * 0.5).collect();
+            let change = Some((load.as_slice(), -0.5));
+            let shares = Changed { load: &load, change, weights: &weights, scale: 0.2 };
             let spread = Spread { limit: 0.4, width: 0.3 };
             let one = |i: usize| weights[i] * spread.above((load[i] - 0.5 * load[i]) * 0.2);
             let plain: f64 = (0..load.len()).map(one).sum();
-            let found = excess(&load, Some((load.as_slice(), -0.5)), &weights, 0.2, spread);
-            assert!((found - plain).abs() < 1e-12, "{cases}");
+            assert!((shares.excess(spread) - plain).abs() < 1e-12, "{cases}");
         }
+    }
+
+    #[test]
+    fn deviation_is_that_of_the_recorded_hours() {
+        // The present, case 0, is 9; the hours are 1 and 3 in turn, and one that does not count.
+        let mut load: Vec<f64> = (0..26).map(|hour| f64::from(hour % 2 * 2 + 1)).collect();
+        let mut weights = vec![1.0; 26];
+        (load[0], weights[0]) = (9.0, 5.0);
+        (load[25], weights[25]) = (7.0, 0.0);
+        let of = |load, weights| Changed { load, change: None, weights, scale: 0.1 }.deviation();
+        assert!((of(&load, &weights).unwrap() - 0.1).abs() < 1e-12);
+        assert_eq!(of(&load[..24], &weights), None, "less than a day");
+        assert_eq!(of(&load, &[0.0; 26]), None, "only the present counts");
     }
 }

@@ -450,3 +450,81 @@ fn confidence_follows_the_outcomes_by_at_most_its_weight() {
     assert!(bad < unknown && unknown < good, "{bad} {unknown} {good}");
     assert!(good - bad <= 12.0 + 1e-9, "{bad} {good}");
 }
+
+#[test]
+fn a_steady_node_is_left_alone_where_an_erratic_one_is_relieved() {
+    // Five guests, the same mean of 70 % of the node and never above its threshold of 80 %.
+    let busy = |curve: Curve| {
+        let mut case = Case::new(3).guest(1, |_| 4.0, 8.0).guest(2, |_| 4.0, 8.0);
+        for _ in 0..5 {
+            case = case.guest(0, curve, 8.0);
+        }
+        let (outlook, _) = case.outlook();
+        let limits = Limits::thresholds(&case.config);
+        overload::risk(&outlook, 0, &outlook.node_loads()[0], None, limits)
+    };
+    assert!(busy(|_| 2.2) < 1e-9, "it never changes");
+    let erratic = busy(|h| if h.rem_euclid(7) < 3 { 1.9 } else { 2.45 });
+    assert!(erratic > 10.0, "it might be higher next time: {erratic}");
+}
+
+/// Two busy guests on one node of a cluster that has no room left for either.
+fn crowded(left: f64) -> Case {
+    let mut case = Case::new(3).guest(0, |_| 8.0, 8.0).guest(0, |_| 8.0, 8.0);
+    case.guests[0].1 = |h| if h.rem_euclid(2) < 1 { 9.0 } else { 8.0 };
+    case.cores[0] = 12.0;
+    case.guest(1, |_| 5.5, 8.0).guest(2, |_| 14.0, left)
+}
+
+#[test]
+fn a_crowded_target_takes_a_guest_if_it_is_clearly_better_off() {
+    // Node 1 would be at 85 to 91 % of its 16 cores, above its threshold of 80 %; node 0 of 12
+    // cores is at 140 %, and at 67 % without the guest.
+    let (_, plan) = crowded(8.0).run();
+    assert_eq!(plan.steps.len(), 1, "{:?}", plan.considered);
+    let peaks = plan.steps[0].target_peaks;
+    assert_eq!(plan.steps[0].target, 1);
+    assert!(peaks.cpu_after > 0.8 && peaks.cpu_after < 0.9 * plan.steps[0].source_peaks.cpu_before);
+    // With four cores more it would have nothing left itself: never past capacity.
+    let mut full = crowded(8.0);
+    full.guests[2].1 = |_| 9.5;
+    let (_, plan) = full.run();
+    assert!(plan.steps.is_empty());
+    let codes: Vec<_> = plan.skipped.iter().flat_map(|s| &s.blockers).map(|b| b.code).collect();
+    assert!(codes.contains(&BlockerCode::Overload));
+    // A source that is hardly above its threshold is not worth a crowded target.
+    let mut near = crowded(8.0);
+    near.cores[0] = 19.0;
+    assert!(near.run().1.steps.is_empty());
+}
+
+#[test]
+fn no_score_stands_against_relieving_a_node_that_has_nothing_left() {
+    // The score of the target is as bad as that of the source: it has a claimed rise.
+    let mut case = crowded(8.0);
+    case.config.set(Key::min_score_improvement, 1_000.0);
+    assert_eq!(case.moves().len(), 1, "node 0 is at 140 %");
+    let mut case = hot();
+    case.config.set(Key::min_score_improvement, 1_000.0);
+    let (_, plan) = case.run();
+    assert!(plan.steps.is_empty(), "a node at 92 % has something left");
+    assert!(plan.considered[0].reason.starts_with("gains "));
+}
+
+#[test]
+fn where_no_move_saves_anything_it_is_said_what_keeps_guests_from_everywhere() {
+    // All other nodes are as full as the hot one: no move saves anything.
+    let mut case = hot();
+    case.guests[5] = (1, |_| 14.6, 8.0);
+    case.guests[6] = (2, |_| 14.6, 8.0);
+    let (outlook, plan) = case.run();
+    assert!(plan.steps.is_empty() && plan.considered.is_empty());
+    for guest in outlook.guests.iter().filter(|g| g.host == 0) {
+        let told = plan.skipped.iter().find(|s| s.vmid == guest.vmid).unwrap();
+        let nodes: Vec<bool> = ["pve1", "pve2"]
+            .iter()
+            .map(|name| told.blockers.iter().any(|b| b.text.starts_with(name)))
+            .collect();
+        assert_eq!(nodes, [true, true], "{:?}", told.blockers);
+    }
+}

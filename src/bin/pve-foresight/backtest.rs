@@ -124,8 +124,8 @@ fn show(report: &Report, made: &str, out: &mut Out) -> Result<()> {
         "GiB-hours above",
         "moves",
         "GiB moved",
-        "back in 24 h",
-        "in 7 d",
+        "returns in 24 h",
+        "returns in 7 days",
         "hours above, day by day",
     ]);
     let most = report.outcomes.iter().flat_map(|o| &o.days).map(|d| d.node_hours);
@@ -242,8 +242,14 @@ fn claims(outcomes: &[&Outcome], out: &mut Out) -> Result<()> {
 /// Sums over the clusters of a campaign.
 fn all(runs: &[Run], out: &mut Out) -> Result<()> {
     out.line(styled(HEAD, format!("All {} clusters together", runs.len())))?;
-    let mut rows =
-        table(&["policy", "core-hours above", "unmet core-hours", "moves", "in 7 d", "best in"]);
+    let mut rows = table(&[
+        "policy",
+        "core-hours above",
+        "unmet core-hours",
+        "moves",
+        "returns in 7 days",
+        "best in",
+    ]);
     for (i, first) in runs[0].report.outcomes.iter().enumerate() {
         let of = |run: &Run| -> Outcome { run.report.outcomes[i].clone() };
         let all: Vec<Outcome> = runs.iter().map(of).collect();
