@@ -32,14 +32,28 @@ fn hourly(seed: u64, days: i64, sd: f64, f: impl Fn(f64, i64) -> f64) -> Vec<Poi
 }
 
 fn look(points: &[Point]) -> Trend {
-    let local = LocalTime::utc();
-    analyze(points, &Params { threshold: Some(98.0), ..Params::share(NOW, 100.0, &local) })
+    look_back(7, points)
+}
+
+fn look_back(days: u32, points: &[Point]) -> Trend {
+    let (local, lookback_hours) = (LocalTime::utc(), 24 * days);
+    let share = Params::share(NOW, 100.0, &local);
+    analyze(points, &Params { threshold: Some(98.0), lookback_hours, ..share })
 }
 
 /// The answers to all draws of a kind.
 fn all(days: i64, sd: f64, f: impl Fn(f64, i64) -> f64) -> Vec<Trend> {
     (0..DRAWS).map(|seed| look(&hourly(seed, days, sd, &f))).collect()
 }
+
+/// The same, with all days in the window.
+fn all_of(days: u32, sd: f64, f: impl Fn(f64, i64) -> f64) -> Vec<Trend> {
+    let points = |seed| hourly(seed, i64::from(days), sd, &f);
+    (0..DRAWS).map(|seed| look_back(days, &points(seed))).collect()
+}
+
+/// Windows that admins choose.
+const WINDOWS: [u32; 3] = [7, 14, 30];
 
 fn count(trends: &[Trend], direction: Direction) -> usize {
     trends.iter().filter(|t| t.direction == direction).count()
@@ -156,4 +170,103 @@ fn nothing_is_expected_above_the_whole() {
     assert!(full.saturated);
     assert!(full.baseline.unwrap().expected <= 100.0);
     assert!(!full.anomaly.unwrap().flag, "{:?}", full.anomaly);
+}
+
+#[test]
+fn a_backup_is_a_rhythm_with_its_hours_in_every_window() {
+    for days in WINDOWS {
+        let backup = |_, time| 20.0 + if (2..4).contains(&hour(time)) { 35.0 } else { 0.0 };
+        let nightly = all_of(days, 1.0, backup);
+        assert_eq!(count(&nightly, Direction::Cyclical), nightly.len(), "{days} days");
+        assert!(nightly.iter().all(|t| t.peak_hours == [2, 3]), "{days} days");
+        assert!(nightly.iter().all(|t| t.changes.is_empty() && t.stability.unwrap() >= 90.0));
+        let sunday = |time: i64| (time - 3 * DAY).rem_euclid(7 * DAY) < DAY;
+        let big = |time| sunday(time) && (1..7).contains(&hour(time));
+        let weekly = all_of(days, 1.0, |_, time| 20.0 + if big(time) { 45.0 } else { 0.0 });
+        assert_eq!(weekly.iter().filter(|t| t.direction.is_trend()).count(), 0, "{days} days");
+    }
+}
+
+#[test]
+fn what_repeats_within_hours_is_no_anomaly_of_a_long_window() {
+    let cron = |_, time| 15.0 + if hour(time) % 6 == 0 { 25.0 } else { 0.0 };
+    for days in WINDOWS {
+        let bursts = all_of(days, 1.0, cron);
+        assert_eq!(count(&bursts, Direction::Cyclical), bursts.len(), "{days} days");
+        assert!(bursts.iter().all(|t| t.peak_hours == [0, 6, 12, 18]), "{days} days");
+        let flags = bursts.iter().filter(|t| t.anomaly.unwrap().flag).count();
+        assert!(flags <= 1, "{days} days: {flags}");
+    }
+}
+
+#[test]
+fn a_deployment_is_a_level_shift_and_its_end_another() {
+    for days in WINDOWS {
+        let new = all_of(days, 1.0, |t, _| 30.0 + if t > -3.0 { 6.0 } else { 0.0 });
+        assert_eq!(count(&new, Direction::Stable), new.len(), "{days} days");
+        assert!(new.iter().all(|t| t.changes.len() == 1), "{days} days");
+        let back =
+            all_of(days, 1.0, |t, _| 30.0 + if (-4.0..-2.0).contains(&t) { 8.0 } else { 0.0 });
+        assert_eq!(count(&back, Direction::Stable), back.len(), "{days} days");
+        assert!(back.iter().all(|t| t.changes.len() == 2), "{days} days");
+    }
+}
+
+#[test]
+fn logs_that_rotate_are_a_rhythm_and_growth_under_a_daily_prune_is_growth() {
+    for days in WINDOWS {
+        let rotated = all_of(days, 0.3, |_, time| 30.0 + hour(time) as f64 / 3.0);
+        assert_eq!(count(&rotated, Direction::Cyclical), rotated.len(), "{days} days");
+        let pruned = all_of(days, 0.2, |t, time| 50.0 + 0.6 * t + hour(time) as f64 / 6.0);
+        assert_eq!(count(&pruned, Direction::SustainedIncrease), pruned.len(), "{days} days");
+        assert!(pruned.iter().all(|t| (t.slope_per_day.unwrap() - 0.6).abs() < 0.1));
+    }
+    let restarts = all_of(14, 0.7, |t, _| 40.0 + 10.0 * (t + 15.3).rem_euclid(3.0));
+    assert_eq!(count(&restarts, Direction::Cyclical), restarts.len(), "more than can be steps");
+}
+
+#[test]
+fn a_guest_younger_than_the_window_may_grow() {
+    for days in WINDOWS {
+        for seed in 0..DRAWS {
+            let young = look_back(days, &hourly(seed, 3, 0.5, |t, _| 20.0 + 8.0 * (t + 3.0)));
+            assert_eq!(young.direction, Direction::SustainedIncrease, "{days} days, {seed}");
+            let calm = look_back(days, &hourly(seed, 3, 1.0, |_, _| 40.0));
+            assert_eq!(calm.direction, Direction::Stable, "{days} days, {seed}");
+            let step = |t| if t > -0.8 { 50.0 } else { 40.0 };
+            let moved = look_back(days, &hourly(seed, 2, 2.0, |t, _| step(t)));
+            assert!(!moved.direction.is_trend(), "{days} days, {seed}: two days and a step");
+        }
+    }
+}
+
+#[test]
+fn data_that_lacks_for_days_or_hours_changes_no_answer() {
+    let work = |_, time| 30.0 + 15.0 * f64::from(u8::from((9..17).contains(&hour(time))));
+    let gaps = [(-4 * DAY, -2 * DAY), (-10 * HOUR, 0), (-53 * HOUR, -48 * HOUR)];
+    for (from, until) in gaps {
+        for days in WINDOWS {
+            let mut points = hourly(3, i64::from(days), 1.0, work);
+            points.retain(|p| !(NOW + from..NOW + until).contains(&p.time));
+            let trend = look_back(days, &points);
+            assert_eq!(trend.direction, Direction::Cyclical, "{from} {days}");
+            assert_eq!(trend.peak_hours, (9..17).collect::<Vec<u8>>(), "{from} {days}");
+            assert!(trend.changes.is_empty(), "{from} {days}");
+        }
+    }
+}
+
+#[test]
+fn what_is_full_is_stable_and_full() {
+    for days in WINDOWS {
+        let full = look_back(days, &hourly(1, i64::from(days), 0.0, |_, _| 100.0));
+        assert_eq!(full.direction, Direction::Stable);
+        assert_eq!(full.projection.unwrap().level, Crossing::Already);
+        assert!(!full.anomaly.unwrap().flag);
+        let clipped = all_of(days, 2.0, |_, time| {
+            70.0 + if (9..17).contains(&hour(time)) { 60.0 } else { 0.0 }
+        });
+        assert_eq!(count(&clipped, Direction::Cyclical), clipped.len(), "{days} days");
+        assert_eq!(clipped.iter().filter(|t| t.anomaly.unwrap().flag).count(), 0, "{days} days");
+    }
 }

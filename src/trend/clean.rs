@@ -7,7 +7,7 @@ use crate::series::{Grid, Point, stats};
 /// Profiles look this far back on the hourly grid, days.
 const PROFILE_DAYS: f64 = 14.0;
 /// Lookbacks beyond this use the six-hour grid, hours; so does history this coarse.
-const HOURLY_UP_TO: u32 = 336;
+pub(super) const HOURLY_UP_TO: u32 = 336;
 /// Traffic above this is a counter's glitch: 100 Gbit/s in bytes per second.
 const IMPOSSIBLE_RATE: f64 = 1.25e10;
 /// A single value this many times its neighbours is a glitch.

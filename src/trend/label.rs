@@ -19,8 +19,13 @@ const ALPHA_PER_TERM: f64 = 20.0;
 /// Growth of this many points, of this many standard deviations of what is left, and of this many standard errors is
 /// plain: what few straight pieces leave of a curve looks like noise with a long memory.
 const PLAIN: (f64, f64, f64) = (15.0, 10.0, 5.0);
+/// Share of the window that a trend has lasted; what is younger than a longer window is judged like one of a week.
+const LONG: f64 = 0.28;
+const WEEK: f64 = 7.0;
 /// Least span of a window that can show a trend, days.
 pub(super) const LEAST_SPAN: f64 = 46.0 / 24.0;
+/// So many level shifts may be those of a cycle.
+const MANY: usize = 3;
 /// Unpredictable spread in points from which a series is volatile.
 const VOLATILE: f64 = 7.5;
 
@@ -30,6 +35,8 @@ pub(super) struct Case<'a> {
     pub(super) grid: Grid,
     pub(super) season: &'a Season,
     pub(super) structure: &'a Structure,
+    /// The window less the season.
+    pub(super) adjusted: &'a [f64],
     pub(super) slope: &'a Slope,
     /// Unpredictable standard deviation in points.
     pub(super) noise: f64,
@@ -79,11 +86,10 @@ fn is_trend(case: &Case<'_>) -> bool {
     let moved = slope.average.abs() * slope.segment;
     let plain = moved >= PLAIN.0 && moved >= PLAIN.1 * structure.scale;
     let significant = slope.p < alpha || (plain && slope.average.abs() >= PLAIN.2 * slope.error);
-    is_enough(case)
-        && slope.segment >= (0.28 * case.lookback).max(0.9)
-        && significant
-        && moved >= MATERIAL
-        && moved >= 0.75 * structure.scale
+    // What is plain may have begun lately, in a window of which that is little.
+    let known = if plain { WEEK } else { case.bins.span().max(WEEK) };
+    let long = slope.segment >= (LONG * case.lookback.min(known)).max(0.9);
+    is_enough(case) && long && significant && moved >= MATERIAL && moved >= 0.75 * structure.scale
 }
 
 /// Growth that is taken back again and again: two or more steps of 5 points or more against the slope,
@@ -106,6 +112,7 @@ fn is_cyclical(case: &Case<'_>) -> bool {
     let s = case.season;
     (s.strength >= RULES && s.strength_raw >= 0.25 && s.amplitude >= 4.0)
         || (case.noise > 3.0 && cycle::repeats(&case.structure.residual, &case.bins.key))
+        || (case.structure.steps().count() >= MANY && cycle::repeats(case.adjusted, &case.bins.key))
 }
 
 /// Chance that the direction is right. For a trend: that its slope is beyond half of what is material,

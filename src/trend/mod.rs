@@ -57,9 +57,30 @@ const STANDING: i64 = 2 * DAY;
 /// absurd; what cannot be is left out. Deterministic; O(n log n) at worst, O(n) for sorted points.
 pub fn analyze(points: &[Point], params: &Params<'_>) -> Trend {
     let mut trend = claim(points, params);
+    if params.lookback_hours > clean::HOURLY_UP_TO {
+        tell_hours(&mut trend, points, params);
+    }
     trend.projection = params.threshold.and_then(|limit| trend.projection(limit, params.worse));
     trend.projection_basis = basis(&trend, points, params);
     trend
+}
+
+/// A long window stands on slots of six hours, which hide what an hour does: that is told by the last two weeks.
+fn tell_hours(trend: &mut Trend, points: &[Point], params: &Params<'_>) {
+    let near = claim(points, &Params { lookback_hours: clean::HOURLY_UP_TO, ..*params });
+    if near.outlook.is_some() {
+        trend.baseline = near.baseline;
+        trend.anomaly = near.anomaly;
+        trend.peak_hours = near.peak_hours;
+        trend.peak_multiplier = near.peak_multiplier;
+        if near.direction == Direction::Cyclical && !trend.direction.is_trend() {
+            trend.direction = near.direction;
+            trend.confidence = near.confidence;
+        }
+        if ![trend.behavior, near.behavior].contains(&Some(Behaviour::Growing)) {
+            trend.behavior = near.behavior;
+        }
+    }
 }
 
 /// How far a claimed trend is to be trusted: whether the same was claimed two days ago.
@@ -100,6 +121,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         grid,
         season,
         structure,
+        adjusted: &explained.adjusted,
         slope: &slope,
         noise,
         lookback: params.lookback_days(),
