@@ -7,7 +7,7 @@ mod rrd_support;
 
 use pve_foresight::model::{GuestMetric, NodeMetric};
 use pve_foresight::store::{Reader, Resolution};
-use rrd_support::{DAY, GIB, HOUR, NOW, make, rrdtool};
+use rrd_support::{BESIDE, DAY, GIB, HOUR, NOW, make, rrdtool};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;
@@ -205,7 +205,11 @@ fn own(state: &Path, times: impl Iterator<Item = i64>) {
             "guests": [guest(100, "alpha"), guest(101, "beta"), guest(102, "alpha")]});
         tick.to_string() + "\n"
     });
-    let lines: String = lines.collect();
+    append(state, &lines.collect::<String>());
+}
+
+/// Stores ticks, one a line.
+fn append(state: &Path, lines: &str) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_pve-foresight"))
         .args(["append", "--jsonl", "--state", state.to_str().unwrap()])
         .stdin(Stdio::piped())
@@ -247,6 +251,43 @@ fn own_samples_win_and_gaps_are_filled() {
     let guest = hours.guest(100).unwrap();
     for bucket in hours.guest_table.buckets(guest, GuestMetric::Cpu).take(1) {
         assert_eq!((bucket.count, close(bucket.avg, 0.99)), (60, true), "{bucket:?}");
+    }
+}
+
+/// What is stored of the last two days, as JSON lines by time.
+fn exported(state: &Path) -> BTreeMap<i64, String> {
+    let args = ["export", "--format", "jsonl", "--hours", "47", "--state", state.to_str().unwrap()];
+    let text = String::from_utf8(run(&args, NOW).stdout).unwrap();
+    let time = |line: &str| serde_json::from_str::<Value>(line).unwrap()["ts"].as_i64().unwrap();
+    text.lines().map(|line| (time(line), line.to_string())).collect()
+}
+
+/// A file of PVE 8 has rows of three hours where one of PVE 9 has half hours: in the middle of such a row the second import
+/// still knows that its node was there.
+#[test]
+fn an_import_that_was_broken_off_goes_on_with_the_same_ticks() {
+    let Some(cluster) = cluster(12) else { return };
+    let (reply, status) = import(&cluster);
+    assert_eq!(status, Some(0), "{reply}");
+    let whole = exported(&cluster.state);
+    assert!(whole.len() > 1_400, "{}", whole.len());
+    for stored in [1, 3, 20, 45, 60] {
+        fs::remove_dir_all(&cluster.state).unwrap();
+        append(
+            &cluster.state,
+            &whole.values().take(stored).cloned().collect::<Vec<_>>().join("\n"),
+        );
+        let (reply, status) = import(&cluster);
+        assert_eq!(status, Some(0), "{reply}");
+        let there = exported(&cluster.state);
+        let odd = there.iter().find(|(ts, line)| whole.get(ts) != Some(line));
+        assert_eq!(
+            odd,
+            None,
+            "after {stored} ticks; the whole has {:?}",
+            odd.map(|(ts, _)| whole.get(ts))
+        );
+        assert!(there.len() + BESIDE >= whole.len(), "{} of {}", there.len(), whole.len());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::cli::{complaint, duration, foresight, run, run_and_kill};
 use super::readers::Readers;
-use super::rrd_support::{self, make};
+use super::rrd_support::{self, BESIDE, make};
 use super::scene::{GUESTS, Scene, Score};
 use pve_foresight::model::Tick;
 use std::collections::BTreeSet;
@@ -12,8 +12,6 @@ use std::process::Command;
 
 /// Rounds after which everything is compared and not just what is new.
 const THOROUGH: u64 = 25;
-/// Samples that an import may leave out beside where the one before was killed.
-const BESIDE: usize = 5;
 
 /// Of `append`, in batches of up to two hours.
 pub(crate) fn append(rounds: u64, readers: &mut Score) -> Score {
@@ -130,7 +128,6 @@ fn stored(state: &Path) -> BTreeSet<String> {
 fn own_samples(scene: &Scene, told: &BTreeSet<String>, whole: bool) -> Vec<String> {
     let there = stored(&scene.state);
     let odd = there.difference(told).map(|l| format!("not in the whole: {l}"));
-    // The next import leaves out what is within five minutes of samples that are there.
     let missing: Vec<_> = told.difference(&there).filter(|_| whole).collect();
     let missing =
         missing.iter().filter(|_| missing.len() > BESIDE).map(|l| format!("missing: {l}"));

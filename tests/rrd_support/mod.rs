@@ -13,6 +13,10 @@ pub(crate) const HOUR: i64 = 3_600;
 pub(crate) const DAY: i64 = 86_400;
 pub(crate) const GIB: f64 = 1_073_741_824.0;
 
+/// Ticks that an import may leave out beside samples that are there: five minutes, a half hour and
+/// a row of three hours that overlap them.
+pub(crate) const BESIDE: usize = 7;
+
 const NODE: &str = "loadavg maxcpu cpu iowait memtotal memused swaptotal swapused roottotal rootused netin! netout!";
 const NODE9: &str = " memavailable arcsize pressurecpusome pressureiosome pressureiofull pressurememorysome pressurememoryfull";
 const GUEST: &str = "maxcpu cpu maxmem mem maxdisk disk netin! netout! diskread! diskwrite!";

@@ -28,7 +28,7 @@ struct Source {
     until: UnixTime,
 }
 
-/// A row that is wanted.
+/// A row that is known.
 #[derive(Clone, Copy)]
 struct Row {
     start: UnixTime,
@@ -36,6 +36,9 @@ struct Row {
     /// Which archive of the file, and which row of it.
     archive: usize,
     index: usize,
+    /// Whether its moment becomes a tick. One that is not tells others' ticks who was there, so
+    /// that an import that goes on where another was broken off says the same as that would have.
+    wanted: bool,
 }
 
 impl Row {
@@ -87,7 +90,8 @@ impl Import<'_> {
                         self.reply.files += 1;
                         self.reply.left_out += found.left_out;
                         until = until.min(found.oldest.unwrap_or(until));
-                        times.extend(found.rows.iter().map(Row::middle));
+                        let wanted = found.rows.iter().filter(|row| row.wanted);
+                        times.extend(wanted.map(Row::middle));
                         usable.push(source);
                     }
                     Err(e) => {
@@ -135,7 +139,7 @@ impl Import<'_> {
         self.store(times.iter().map(|&ts| tick(ts, &mut tracks)))
     }
 
-    /// Rows of a file that are wanted: of each time the finest that are known.
+    /// Rows of a file: of each time the finest that are known.
     fn rows(&mut self, file: &RrdFile<'_>, source: &Source) -> Found {
         let created = match &source.subject {
             Subject::Guest(vmid) => self.roster.guest(*vmid).and_then(|guest| guest.created),
@@ -152,7 +156,13 @@ impl Import<'_> {
             let seconds = average.seconds;
             let of = average.times().enumerate();
             let of: Vec<Row> = of
-                .map(|(index, end)| Row { start: end - seconds, seconds, archive, index })
+                .map(|(index, end)| Row {
+                    start: end - seconds,
+                    seconds,
+                    archive,
+                    index,
+                    wanted: false,
+                })
                 .filter(|row| row.end() <= until)
                 .filter(|row| {
                     (0..file.sources.len()).any(|s| average.value(row.index, s).is_some())
@@ -165,9 +175,10 @@ impl Import<'_> {
         let oldest = rows.first().map(|row| row.start);
         // What was recorded before a guest was created is about another one.
         rows.retain(|row| created.is_none_or(|created| row.end() > created));
-        let found = rows.len();
-        rows.retain(|row| self.wants(row.start, row.end()));
-        let left_out = (found - rows.len()) as u64;
+        for row in &mut rows {
+            row.wanted = self.wants(row.start, row.end());
+        }
+        let left_out = rows.iter().filter(|row| !row.wanted).count() as u64;
         Found { rows, left_out, oldest }
     }
 }
@@ -180,9 +191,9 @@ impl Source {
 
 /// Rows of a file.
 struct Found {
-    /// Those that are wanted, oldest first.
+    /// All that are known, oldest first.
     rows: Vec<Row>,
-    /// How many more are known.
+    /// How many of them are not wanted.
     left_out: u64,
     /// Start of the first one that is known.
     oldest: Option<UnixTime>,
@@ -222,7 +233,7 @@ impl Track {
 }
 
 /// What the files say of the moment `ts`. Whose row is longer, and has its middle elsewhere, is
-/// there without values.
+/// there with its size alone.
 fn tick(ts: UnixTime, tracks: &mut [Track]) -> Tick {
     let mut tick = Tick { ts, ..Tick::default() };
     let mut storages: BTreeMap<&str, Vec<_>> = BTreeMap::new();
@@ -235,9 +246,14 @@ fn tick(ts: UnixTime, tracks: &mut [Track]) -> Tick {
                 let sample = node_sample(name, &get);
                 tick.nodes.push(match is_here {
                     true => sample,
-                    false => {
-                        NodeSample { name: sample.name, online: true, ..NodeSample::default() }
-                    }
+                    false => NodeSample {
+                        name: sample.name,
+                        online: true,
+                        maxcpu: sample.maxcpu,
+                        maxmem: sample.maxmem,
+                        maxswap: sample.maxswap,
+                        ..NodeSample::default()
+                    },
                 });
             }
             Subject::Guest(vmid) => {
@@ -245,7 +261,8 @@ fn tick(ts: UnixTime, tracks: &mut [Track]) -> Tick {
                 let runs = sample.cpu.is_some() && sample.mem.is_some_and(|mem| mem.0 > 0.0);
                 let status = if runs { GuestStatus::Running } else { GuestStatus::Unknown };
                 if !is_here {
-                    sample = GuestSample { vmid: *vmid, ..GuestSample::default() };
+                    let (maxcpu, maxmem) = (sample.maxcpu, sample.maxmem);
+                    sample = GuestSample { vmid: *vmid, maxcpu, maxmem, ..GuestSample::default() };
                 }
                 tick.guests.push(GuestSample { status, ..sample });
             }
