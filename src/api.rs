@@ -146,7 +146,7 @@ pub struct NodeTrends {
     pub lookback_hours: u32,
     /// Per metric name; metrics the node does not give are absent.
     pub metrics: Vec<MetricTrend>,
-    /// 0 (erratic) to 100 (predictable), from the CPU.
+    /// 0 (erratic) to 100 (predictable): the least of CPU, memory and IO wait.
     pub stability_score: Option<f64>,
     /// Guests that came or went within retention; only where this one node was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -380,7 +380,7 @@ pub struct NodeReply {
     pub mem_trend_per_day: Option<f64>,
     /// Direction of the memory use.
     pub mem_direction: Direction,
-    /// 0 (erratic) to 100 (predictable).
+    /// 0 (erratic) to 100 (predictable): the least of CPU, memory and IO wait.
     pub stability_score: Option<f64>,
     /// Expected overload without moves.
     pub overload: Overload,

@@ -63,7 +63,7 @@ fn nodes(q: &Question) -> Vec<NodeReply> {
         cpu_direction: node.cpu_trend.direction,
         mem_trend_per_day: node.mem_trend.slope_per_day,
         mem_direction: node.mem_trend.direction,
-        stability_score: node.cpu_trend.stability,
+        stability_score: node.stability(),
         overload: overload(q.outlook, index, load, None, limits),
         history_days: node.history_hours / 24.0,
     })

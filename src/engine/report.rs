@@ -11,7 +11,8 @@ use crate::model::{Bucket, GuestMetric, Metric, Migration, NodeMetric, Unit, Uni
 use crate::series::{LocalTime, Point};
 use crate::store::{self, Entity, GuestTrack};
 use crate::trend::{
-    Nature, Params, Scale, Trend, analyze, compare_node_stability, in_parallel, plot,
+    Nature, Params, Scale, Trend, analyze, compare_node_stability, in_parallel, node_stability,
+    plot,
 };
 
 /// Traffic below this is idle.
@@ -94,10 +95,10 @@ pub(super) fn trends(
     let names = history.node_names();
     let tracks = history.guest_tracks();
     let asked: Vec<&String> = names.iter().filter(|n| wants_nodes && asked_node(n)).collect();
-    let nodes = in_parallel(&asked, |name| node(history, name, request, local));
+    let nodes = in_parallel(&asked, |name| analyze_node_trends(history, name, request, local));
     let asked: Vec<&GuestTrack> =
         tracks.into_iter().filter(|track| wants_guests && asked_guest(track)).collect();
-    let guests = in_parallel(&asked, |track| guest(history, track, request, local));
+    let guests = in_parallel(&asked, |track| analyze_guest_trends(history, track, request, local));
     let missing = match (&request.node, request.guest) {
         (Some(name), _) if nodes.is_empty() => {
             Some(format!("no node '{name}'; there is {}", names.join(", ")))
@@ -111,7 +112,13 @@ pub(super) fn trends(
     }
 }
 
-fn node(history: &History, name: &str, request: &TrendsRequest, local: &LocalTime) -> NodeTrends {
+/// How each metric of a node develops.
+fn analyze_node_trends(
+    history: &History,
+    name: &str,
+    request: &TrendsRequest,
+    local: &LocalTime,
+) -> NodeTrends {
     let moves = history.migrations();
     let touches = |m: &Migration| m.from == name || m.to == name;
     let shifts: Vec<UnixTime> = moves.iter().filter(|m| touches(m)).map(|m| m.time).collect();
@@ -132,12 +139,11 @@ fn node(history: &History, name: &str, request: &TrendsRequest, local: &LocalTim
         trend(metric, &points, &params, request)
     });
     let metrics: Vec<MetricTrend> = metrics.collect();
-    let stability = metrics.first().and_then(|m| m.trend.stability);
     NodeTrends {
         node: name.to_string(),
         lookback_hours: request.lookback_hours,
+        stability_score: node_stability(steady(&metrics)),
         metrics,
-        stability_score: stability,
         migrations: match request.node {
             Some(_) => moves.into_iter().filter(touches).collect(),
             None => Vec::new(),
@@ -149,7 +155,8 @@ fn node(history: &History, name: &str, request: &TrendsRequest, local: &LocalTim
     }
 }
 
-fn guest(
+/// How each metric of a guest develops, and what its migrations did.
+fn analyze_guest_trends(
     history: &History,
     track: &GuestTrack,
     request: &TrendsRequest,
@@ -187,6 +194,11 @@ fn guest(
 /// What says how steady a node is.
 const STEADY: [NodeMetric; 3] = [NodeMetric::Cpu, NodeMetric::Memory, NodeMetric::Iowait];
 
+fn steady(metrics: &[MetricTrend]) -> impl Iterator<Item = &Trend> {
+    let counts = |m: &&MetricTrend| STEADY.iter().any(|s| s.name() == m.metric);
+    metrics.iter().filter(counts).map(|m| &m.trend)
+}
+
 /// Compares two nodes of the reply by the least steady of CPU, memory and I/O wait.
 pub(super) fn compare(reply: &TrendsReply, names: [&str; 2]) -> Result<StabilityReply> {
     let trends = |name: &str| -> Result<Vec<&Trend>> {
@@ -194,8 +206,7 @@ pub(super) fn compare(reply: &TrendsReply, names: [&str; 2]) -> Result<Stability
         let Some(node) = node else {
             return Err(Error::new(Kind::NotFound, format!("no node '{name}'")));
         };
-        let counts = |m: &&MetricTrend| STEADY.iter().any(|s| s.name() == m.metric);
-        Ok(node.metrics.iter().filter(counts).map(|m| &m.trend).collect())
+        Ok(steady(&node.metrics).collect())
     };
     let (first, second) = (trends(names[0])?, trends(names[1])?);
     let comparison = compare_node_stability(first, second).ok_or_else(|| {

@@ -204,7 +204,7 @@ fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
         weight: Weight::High,
         kind: Kind::Positive,
     }];
-    if let Some(stability) = target.cpu_trend.stability.filter(|s| *s >= STABLE) {
+    if let Some(stability) = target.stability().filter(|s| *s >= STABLE) {
         let falling = match (target.cpu_trend.direction, target.cpu_trend.slope_per_day) {
             (Direction::SustainedDecrease, Some(slope)) => {
                 format!(", its CPU falling {:+.1} %/day", slope * 100.0)

@@ -104,7 +104,7 @@ impl NodeEvidence {
             cpu_direction: node.cpu_trend.direction,
             mem_trend: rate(&node.mem_trend),
             mem_direction: node.mem_trend.direction,
-            stability_score: node.cpu_trend.stability.map(|s| s.round() as u32),
+            stability_score: node.stability().map(|s| s.round() as u32),
             above_baseline: sigma.is_some_and(|s| s > tolerated_sigma),
             baseline_deviation_sigma: sigma.map(|s| round(s, 1)),
         }

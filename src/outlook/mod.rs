@@ -16,7 +16,7 @@ pub use lens::Lens;
 pub use past::{hosts, in_units, newest};
 
 use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
-use crate::trend::Trend;
+use crate::trend::{Trend, node_stability};
 
 /// A resource that placements share out.
 #[derive(
@@ -144,6 +144,11 @@ impl NodeOutlook {
             Resource::Cpu => &self.cpu_trend,
             Resource::Memory => &self.mem_trend,
         }
+    }
+
+    /// How steady it is, 0-100: as steady as the least steady of its resources.
+    pub fn stability(&self) -> Option<f64> {
+        node_stability([&self.cpu_trend, &self.mem_trend, &self.iowait_trend])
     }
 }
 

@@ -107,7 +107,7 @@ fn rise(term: Term, per_percent: Points, growth_per_day: f64) -> Option<Contribu
 
 /// A predictable node is a better home than an erratic one.
 fn stability(node: &NodeOutlook, k: &PenaltyConfig) -> Option<Contribution> {
-    let observed = node.cpu_trend.stability?;
+    let observed = node.stability()?;
     let points = k.stability_points(observed);
     Some(Contribution { term: Term::Stability, key: "", points, observed, limit: 0.0 })
 }

@@ -166,7 +166,7 @@ sub node_trends(%more) {
         node => node_name("The node."),
         lookback_hours => integer("Window that was analysed."),
         metrics => list("By metric; what the node does not give is absent.", trend()),
-        stability_score => maybe(number("0 (erratic) to 100 (predictable), from the CPU.")),
+        stability_score => maybe(number("0 (erratic) to 100 (predictable): the least of CPU, memory and IO wait.")),
         migrations => maybe(moves("Guests that came or went; of one node only, those you may audit.")),
         growth => maybe(list("Whose growth its growth is; of one node only.", object(
             "Growth of a load over the window, in parts that sum to it.",
