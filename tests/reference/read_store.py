@@ -1,22 +1,28 @@
 #!/usr/bin/env python3
 """Reads a metrics store by docs/store-format.md alone, with nothing but the standard library.
 
-    read_store.py DIR      prints, as JSON lines, every row of every segment
+    read_store.py DIR      prints, as JSON lines, every row of every segment; says on standard
+                           error what is damaged
 
 It is slow and simple on purpose: it checks that the format page says enough.
 """
 
+import functools
 import json
 import math
 import struct
 import sys
 import zlib
+from datetime import datetime, timezone
 from pathlib import Path
 
 MISSING = 0xFFFF
 STATISTICS = ["avg", "p95", "max", "min", "count"]
 GROUPS = ["nodes", "guests", "storages"]
 STATUS = ["unknown", "running", "stopped", "paused"]
+TIERS = [("raw", "%Y-%m-%dT%H"), ("hour", "%Y-%m-%d"), ("six", "%Y-%m-%d")]
+FRAME = b"\xf5PF\n"
+ROSTER, CHANGE, ROW = 1, 2, 3
 
 
 class Cursor:
@@ -38,6 +44,8 @@ class Cursor:
             byte = self.fixed("B")
             value |= (byte & 0x7F) << shift
             shift += 7
+            if value >> 64:
+                raise ValueError("number too large")
             if byte < 0x80:
                 return value
 
@@ -54,14 +62,15 @@ class Cursor:
 
 
 def read_header(data):
-    if data[:8] != b"\xf5PVEFS\r\n":
+    c = Cursor(data)
+    if c.take(8) != b"\xf5PVEFS\r\n":
         raise ValueError("no segment")
-    version, length = struct.unpack_from("<HI", data, 8)
+    version, length = c.fixed("H"), c.fixed("I")
+    body = c.take(length) if length <= 16384 else b""
+    if zlib.crc32(data[: c.at]) != c.fixed("I"):
+        raise ValueError("header checksum")
     if version != 1:
         raise ValueError(f"version {version}")
-    body, crc = data[14 : 14 + length], struct.unpack_from("<I", data, 14 + length)[0]
-    if zlib.crc32(data[: 14 + length]) != crc:
-        raise ValueError("header checksum")
     c = Cursor(body)
     header = {"tier": c.fixed("B"), "start": c.fixed("q"), "groups": {}, "len": 18 + length}
     for _ in range(c.fixed("B")):
@@ -89,6 +98,7 @@ def read_entry(group, c):
                  "vmid": c.varint(), "node": c.varint(), "since": c.signed()}
         entry["created"] = c.signed() if flags & 32 else None
         entry.update(maxcpu=c.amount(0.001), maxmem=c.amount(1), name=c.text())
+        entry["missed"] = [0, 0] if flags & 1 else [c.varint(), c.varint()]
         return entry
     return {"node": c.varint(), "id": c.text()}
 
@@ -106,6 +116,8 @@ def change_roster(before, payload):
     for group in range(3):
         for _ in range(c.varint()):
             place = c.varint()
+            if place > len(roster[group]):
+                raise ValueError("no such place")
             entry = read_entry(group, Cursor(c.take(c.varint())))
             roster[group][place : place + 1] = [entry]
     return roster
@@ -155,6 +167,7 @@ def read_block(data, n, statistics, metrics):
 
 
 def read_row(meta, blocks, time, header, roster):
+    """A row; entries of a damaged block have no values."""
     c = Cursor(meta)
     row = {"tier": header["tier"], "time": time, "ticks": c.varint(), "expected": c.varint()}
     row["moves"] = []
@@ -162,16 +175,20 @@ def read_row(meta, blocks, time, header, roster):
         after, guest, from_, to = c.varint(), c.varint(), c.varint(), c.varint()
         row["moves"].append([time + after, roster[1][guest]["vmid"],
                              roster[0][from_]["name"], roster[0][to]["name"]])
-    at = 0
+    at, row["damaged"] = 0, False
     for group in range(3):
         places, entries = c.varint(), []
         for first in range(0, places, 256):
             length, crc = c.varint(), c.fixed("I")
             block, at = blocks[at : at + length], at + length
-            if zlib.crc32(block) != crc:
-                raise ValueError("block checksum")
             n = min(256, places - first)
-            columns = read_block(block, n, *header["groups"][group])
+            columns = {}
+            try:
+                if zlib.crc32(block) != crc:
+                    raise ValueError("block checksum")
+                columns = read_block(block, n, *header["groups"][group])
+            except (ValueError, IndexError):
+                row["damaged"] = True
             for i in range(n):
                 entry = dict(roster[group][first + i])
                 if group:
@@ -185,38 +202,101 @@ def read_row(meta, blocks, time, header, roster):
     return row
 
 
-def read_segment(data):
-    header = read_header(data)
-    at, roster, number = header["len"], None, None
-    while at + 36 <= len(data):
-        head = data[at : at + 36]
-        magic, kind, meta_len, blocks_len, time, wanted, meta_crc, crc = struct.unpack(
-            "<4sIIIqIII", head)
-        if magic != b"\xf5PF\n" or zlib.crc32(head[:32]) != crc:
-            raise ValueError(f"no frame at {at}")
-        end = at + 36 + meta_len + blocks_len
-        if end > len(data):
-            return
-        meta = data[at + 36 : at + 36 + meta_len]
-        if zlib.crc32(meta) != meta_crc:
-            raise ValueError(f"checksum at {at}")
-        if kind == 1:
-            roster, number = read_roster(meta), wanted
-        elif kind == 2:
-            if number is None or wanted != number + 1:
-                raise ValueError(f"lost roster at {at}")
-            roster, number = change_roster(roster, meta), wanted
-        elif kind == 3:
-            if wanted != number:
-                raise ValueError(f"lost roster at {at}")
-            yield read_row(meta, data[at + 36 + meta_len : end], time, header, roster)
+def read_head(data, at):
+    """Kind, length of meta part and of what follows, time, number, checksum of a whole frame."""
+    head = data[at : at + 36]
+    if len(head) < 36 or head[:4] != FRAME or zlib.crc32(head[:32]) != int.from_bytes(head[32:], "little"):
+        return None
+    fields = struct.unpack("<IIIqII", head[4:32])
+    return fields if at + 36 + fields[1] + fields[2] <= len(data) else None
+
+
+def rebuild(meta, spare):
+    """The meta part of a roster of which one piece is damaged, by its spare part."""
+    size = max(64, -(-len(meta) // 16))
+    pieces = [meta[i : i + size] for i in range(0, len(meta), size)]
+    end = 4 * len(pieces) + size
+    if len(spare) != end + 36 or zlib.crc32(spare[:end]) != int.from_bytes(spare[end : end + 4], "little"):
+        return meta
+    right = struct.unpack(f"<{len(pieces)}I", spare[: 4 * len(pieces)])
+    wrong = [i for i, piece in enumerate(pieces) if zlib.crc32(piece) != right[i]]
+    if len(wrong) != 1:
+        return meta
+    others = [piece for i, piece in enumerate(pieces) if i != wrong[0]] + [spare[4 * len(pieces) : end]]
+    numbers = (int.from_bytes(piece, "little") for piece in others)
+    whole = functools.reduce(lambda a, b: a ^ b, numbers).to_bytes(size, "little")
+    pieces[wrong[0]] = whole[: len(pieces[wrong[0]])]
+    return b"".join(pieces)
+
+
+def headless(data, at, end):
+    """The roster or change that the bytes from `at` to `end` are, by the copy of its head."""
+    if end - at < 36 + 32:
+        return None
+    head = struct.unpack("<IIIqII", data[end - 32 : end - 4])
+    right = int.from_bytes(data[end - 4 : end], "little")
+    fits = zlib.crc32(FRAME + data[end - 32 : end - 4]) == right
+    return head if fits and head[0] in (ROSTER, CHANGE) and 36 + head[1] + head[2] == end - at else None
+
+
+def read_frames(data, at):
+    """Frames with their meta part; None where that is damaged, or where bytes are no frame."""
+    while at < len(data):
+        head = read_head(data, at)
+        if head:
+            end = at + 36 + head[1] + head[2]
+        else:
+            end = data.find(FRAME, at + 1)
+            while end >= 0 and not read_head(data, end):
+                end = data.find(FRAME, end + 1)
+            if end < 0:
+                return
+            head = headless(data, at, end)
+        if not head:
+            yield at, None, None, b""
+        else:
+            kind, meta_len, _, _, _, crc = head
+            meta, rest = data[at + 36 : at + 36 + meta_len], data[at + 36 + meta_len : end]
+            if zlib.crc32(meta) != crc and kind in (ROSTER, CHANGE):
+                meta = rebuild(meta, rest)
+            yield at, head, meta if zlib.crc32(meta) == crc else None, rest
         at = end
 
 
+def read_segment(path, tier):
+    data = path.read_bytes()
+    header = read_header(data)
+    start = datetime.strptime(path.stem, TIERS[tier][1]).replace(tzinfo=timezone.utc)
+    if (header["tier"], header["start"]) != (tier, start.timestamp()):
+        raise ValueError("not where it belongs")
+    roster = number = None
+    for at, head, meta, rest in read_frames(data, header["len"]):
+        try:
+            if meta is None:
+                raise ValueError("damaged")
+            kind, _, _, time, wanted, _ = head
+            if kind == ROSTER:
+                roster, number = read_roster(meta), wanted
+            elif kind == CHANGE:
+                if number is None or wanted != number + 1:
+                    raise ValueError("lost roster")
+                roster, number = change_roster(roster, meta), wanted
+            elif kind == ROW:
+                if wanted != number:
+                    raise ValueError("lost roster")
+                yield read_row(meta, rest, time, header, roster)
+        except (ValueError, IndexError) as e:
+            print(f"{path} at {at}: {e}", file=sys.stderr)
+
+
 def main():
-    for folder in ("raw", "hour", "six"):
+    for tier, (folder, _) in enumerate(TIERS):
         for path in sorted((Path(sys.argv[1]) / folder).glob("*.seg")):
-            rows = {row["time"]: row for row in read_segment(path.read_bytes())}
+            rows = {}
+            try:
+                rows = {row["time"]: row for row in read_segment(path, tier)}
+            except ValueError as e:
+                print(f"{path}: {e}", file=sys.stderr)
             for time in sorted(rows):
                 print(json.dumps(rows[time]))
 
