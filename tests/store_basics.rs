@@ -59,6 +59,25 @@ fn the_last_tick_comes_back_whole() {
 }
 
 #[test]
+fn single_samples_are_ticks_of_their_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(dir.path()).unwrap();
+    let (first, then) = (START, START + MINUTE);
+    let of_node = writer.append_node_sample(first, node("alpha", first)).unwrap();
+    let of_guest = writer.append_guest_sample(then, guest(100, "alpha", then)).unwrap();
+    let again = writer.append_guest_sample(then, guest(101, "alpha", then)).unwrap();
+    assert_eq!((of_node.stored, of_guest.stored, again.stored), (1, 1, 0));
+    assert_eq!(again.duplicates, [then]);
+    let reader = Reader::open(dir.path()).unwrap();
+    let node_times = reader.node_history("alpha", 0..i64::MAX).unwrap();
+    let guest_times = reader.guest_history(100, 0..i64::MAX).unwrap();
+    let times = |buckets: Vec<Bucket>| buckets.iter().map(|b| b.start).collect::<Vec<_>>();
+    assert_eq!(times(node_times.series(NodeMetric::Cpu)), [first], "then the node was not listed");
+    assert_eq!(times(guest_times.series(GuestMetric::Cpu)), [then]);
+    assert!(reader.guest_history(101, 0..i64::MAX).unwrap().is_empty());
+}
+
+#[test]
 fn both_coarse_tiers_are_statistics_of_the_samples() {
     let dir = filled(every_minute(START, START + 7 * HOUR, 3));
     let reader = Reader::open(dir.path()).unwrap();
