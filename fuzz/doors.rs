@@ -225,12 +225,7 @@ pub fn outcomes(data: &[u8]) {
     static STORE: OnceLock<PathBuf> = OnceLock::new();
     let dir = STORE.get_or_init(prepare);
     let file = match data.split_first() {
-        Some((0, list)) => {
-            let crc = crc32fast::hash(list);
-            let head = serde_json::json!({"format": "pve-foresight-outcomes", "version": 1, "next_due": null,
-                "searched": AFTER, "bytes": list.len(), "crc32": crc});
-            [head.to_string().as_bytes(), b"\n", list].concat()
-        }
+        Some((0, list)) => ledger_file(list),
         _ => data.to_vec(),
     };
     std::fs::write(dir.join(LEDGER_FILE), file).unwrap();
@@ -242,6 +237,20 @@ pub fn outcomes(data: &[u8]) {
     ledger.save(dir, &lock).unwrap();
     let again = Ledger::load(dir).unwrap();
     assert_eq!(again.outcomes.len(), ledger.outcomes.len(), "what was written reads back");
+}
+
+/// A list of outcomes behind its first line, with the fields in the order in which they are written:
+/// the checksum is of all that, with 0 in its own place.
+pub fn ledger_file(list: &[u8]) -> Vec<u8> {
+    let with = |crc: u32| {
+        let bytes = list.len();
+        let line = format!(
+            "{{\"format\":\"pve-foresight-outcomes\",\"version\":1,\"next_due\":null,\
+             \"searched\":{AFTER},\"bytes\":{bytes},\"crc32\":{crc}}}\n"
+        );
+        [line.as_bytes(), list].concat()
+    };
+    with(crc32fast::hash(&with(0)))
 }
 
 fn plain() -> settings::PenaltyConfig {

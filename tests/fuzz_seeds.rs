@@ -6,6 +6,7 @@
 #[path = "../fuzz/doors.rs"]
 mod doors;
 
+use pve_foresight::outcome::{LEDGER_FILE, Ledger};
 use std::path::Path;
 
 #[test]
@@ -28,4 +29,14 @@ fn every_kept_input_leaves_the_promises_whole() {
             }
         }
     }
+}
+
+/// Else the seeds of that door would all end at the checksum.
+#[test]
+fn a_kept_list_of_outcomes_gets_a_first_line_that_fits() {
+    let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/outcomes/list");
+    let seed = std::fs::read(seed).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join(LEDGER_FILE), doors::ledger_file(&seed[1..])).unwrap();
+    assert!(!Ledger::load(dir.path()).unwrap().outcomes.is_empty());
 }
