@@ -294,7 +294,7 @@ foresight_result foresight_backtest(const foresight_engine *engine,
  * What is stored of a node or guest, thinned to what a plot can show.
  *
  * Request: {"now"?: unix seconds, "node": name | "guest": vmid, "hours"?: 1 to 17520, usually 168,
- * "points"?: most values per metric, 2 to 2000, usually 300, "metrics"?: [names]}.
+ * "points"?: most values per metric, 2 to 2000, usually 300, "metrics"?: list of names}.
  *
  * # Safety
  * As for foresight_collect().

@@ -21,7 +21,7 @@ const COARSE: i64 = 6 * HOUR;
 /// What to replay.
 #[derive(Clone, Debug)]
 pub struct BacktestRequest {
-    /// End of the replay; `None`: see [`Engine::trends`].
+    /// End of the replay; `None`: see [`Engine`].
     pub now: Option<UnixTime>,
     /// Days judged; fewer where less is stored.
     pub days: u32,

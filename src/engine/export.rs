@@ -30,7 +30,7 @@ pub enum ExportFormat {
 /// What to write.
 #[derive(Clone, Debug)]
 pub struct ExportRequest {
-    /// Moment up to which to write; `None`: see [`Engine::trends`].
+    /// Moment up to which to write; `None`: see [`Engine`].
     pub now: Option<UnixTime>,
     /// Only this node.
     pub node: Option<String>,

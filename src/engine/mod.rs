@@ -55,6 +55,9 @@ const MAX_INVENTORY: u64 = 256 << 20;
 const COUNTERS: &str = "counters";
 
 /// The engine over one state directory. Holds nothing open.
+///
+/// A request that names no moment is answered as of the clock, or as of the newest sample where that
+/// is older than an hour.
 #[derive(Clone, Debug)]
 pub struct Engine {
     state: PathBuf,
@@ -63,7 +66,7 @@ pub struct Engine {
 /// What to analyse for trends.
 #[derive(Clone, Debug)]
 pub struct TrendsRequest {
-    /// Moment of the analysis; `None`: see [`Engine::moment`].
+    /// Moment of the analysis; `None`: see [`Engine`].
     pub now: Option<UnixTime>,
     /// Window of the trend.
     pub lookback_hours: u32,
@@ -80,7 +83,7 @@ pub struct TrendsRequest {
 /// Whom to ask about.
 #[derive(Clone, Debug)]
 pub struct EntityRequest {
-    /// Moment of the question; `None`: see [`Engine::moment`].
+    /// Moment of the question; `None`: see [`Engine`].
     pub now: Option<UnixTime>,
     /// A node.
     pub node: Option<String>,
@@ -91,7 +94,7 @@ pub struct EntityRequest {
 /// What to decide from.
 #[derive(Clone, Debug)]
 pub struct RecommendRequest {
-    /// Moment of the analysis; `None`: see [`Engine::moment`].
+    /// Moment of the analysis; `None`: see [`Engine`].
     pub now: Option<UnixTime>,
     /// A pmxcfs tree or a JSON file with the constraints; `None`: the last tick alone.
     pub inventory: Option<PathBuf>,
@@ -323,11 +326,9 @@ impl Engine {
     ) -> Result<T> {
         let reader = Reader::open(&self.state)?;
         let (now, tick) = self.moment(&reader, request.now)?;
-        let inventory = match (known, &request.inventory) {
-            (Some(inventory), _) => inventory,
-            (None, None) => Inventory::from_tick(&tick),
-            (None, Some(path)) if path.is_dir() => inventory(path, now)?,
-            (None, Some(path)) => read_inventory(path)?,
+        let inventory = match known {
+            Some(inventory) => inventory,
+            None => inventory_of(request.inventory.as_deref(), &tick, now)?,
         };
         let lookback = request.config.settings.analysis_lookback.hours().0 as u32;
         let history = History::load(&reader, now, lookback, &DECISIVE)?;
@@ -414,11 +415,12 @@ fn fault(error: &serde_json::Error) -> String {
 
 /// Constraints from a pmxcfs tree or a JSON file; without either, what a tick tells.
 fn inventory_of(path: Option<&Path>, tick: &Tick, now: UnixTime) -> Result<Inventory> {
-    match path {
-        None => Ok(Inventory::from_tick(tick)),
-        Some(path) if path.is_dir() => inventory(path, now),
-        Some(path) => read_inventory(path),
-    }
+    path.map_or_else(|| Ok(Inventory::from_tick(tick)), |path| inventory_at(path, now))
+}
+
+/// An inventory from a pmxcfs tree, or from a JSON file.
+fn inventory_at(path: &Path, now: UnixTime) -> Result<Inventory> {
+    if path.is_dir() { inventory(path, now) } else { read_inventory(path) }
 }
 
 /// An inventory from a JSON file.

@@ -51,7 +51,7 @@ struct Batch {
 /// Whose outcomes to tell.
 #[derive(Clone, Debug)]
 pub struct OutcomesRequest {
-    /// Moment of the question; `None`: see [`Engine::moment`].
+    /// Moment of the question; `None`: see [`Engine`].
     pub now: Option<UnixTime>,
     /// Only this guest.
     pub guest: Option<Vmid>,

@@ -1,7 +1,7 @@
 //! The C ABI: handle, JSON in, text out, result back. `docs/c-abi.md` is its page.
 //!
 //! Each exported function is written by hand, since the header's generator does not see what a
-//! macro writes; the body they share is [`call::call`]. What a verb does is in `verbs`.
+//! macro writes; the body they share is `call::call`. What a verb does is in `verbs`.
 
 mod call;
 mod verbs;
@@ -320,7 +320,7 @@ pub unsafe extern "C" fn foresight_backtest(
 /// What is stored of a node or guest, thinned to what a plot can show.
 ///
 /// Request: {"now"?: unix seconds, "node": name | "guest": vmid, "hours"?: 1 to 17520, usually 168,
-/// "points"?: most values per metric, 2 to 2000, usually 300, "metrics"?: [names]}.
+/// "points"?: most values per metric, 2 to 2000, usually 300, "metrics"?: list of names}.
 ///
 /// # Safety
 /// As for foresight_collect().

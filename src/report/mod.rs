@@ -2,7 +2,7 @@
 //! anywhere, plots as inline SVG, fit for printing, light or dark as the reader's system is.
 //!
 //! Pure: replies of the engine in, text out. Everything that is not ours is escaped where it
-//! enters the text ([`html::escape`]).
+//! enters the text (`html::escape`).
 
 mod advice;
 mod backtest;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// Default end of the demo: a Thursday, 15:00 UTC. A fixed date makes every run alike.
 const END: i64 = 1_792_681_200;
 
-/// Environment for the demo's metrics, removed when it is dropped.
+/// Directory for the demo's metrics, removed when it is dropped.
 struct Scratch(PathBuf);
 
 impl Drop for Scratch {

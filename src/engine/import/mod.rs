@@ -9,9 +9,8 @@ mod roster;
 mod rrd;
 mod taken;
 
-use super::{Engine, clock, read_inventory};
+use super::{Engine, clock, inventory_at};
 use crate::api::ImportReply;
-use crate::collect::inventory;
 use crate::error::{Error, Kind, Result};
 use crate::model::{DAY, Inventory, Tick, UnixTime};
 use crate::store::{METRICS_RETENTION_DAYS, Reader, Writer};
@@ -106,8 +105,7 @@ impl Engine {
         now: UnixTime,
     ) -> Result<Inventory> {
         match (path, newest) {
-            (Some(path), _) if path.is_dir() => inventory(path, now),
-            (Some(path), _) => read_inventory(path),
+            (Some(path), _) => inventory_at(path, now),
             (None, Some(tick)) => Ok(Inventory::from_tick(tick)),
             (None, None) => {
                 let message = "neither an inventory nor a stored tick says which guest is on which \
