@@ -8,7 +8,7 @@ LIBDIR ?= $(PREFIX)/lib/$(MULTIARCH)/pve-foresight
 RELEASE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release)
 TESTED := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/deps)
 
-.PHONY: help build gate scripts check lint fmt test perl perl-check header trend-score bench growth demo valgrind fuzz campaign faults soak dependencies ui test-ui screenshots \
+.PHONY: help build gate scripts check lint fmt test perl perl-check header trend-score bench growth demo valgrind sanitize fuzz campaign faults soak dependencies ui test-ui screenshots \
 	install deb package-test copyright clean
 
 help: ## list the verbs
@@ -25,9 +25,12 @@ scripts: ## lints of the shell scripts
 
 check: lint test ## everything that must pass before a commit
 
-lint: ## formatting and lints
+lint: ## formatting, lints and rustdoc, and that what is made from the crates is current
 	$(CARGO) fmt --check
 	$(CARGO) clippy --all-targets -- -D warnings
+	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --lib
+	docs/make-dependencies | diff -u docs/dependencies.md -
+	debian/make-copyright | diff -u debian/copyright -
 
 fmt: ## format the sources
 	$(CARGO) fmt
@@ -49,6 +52,11 @@ header: ## rewrite generated files: C header, settings schema and table, man pag
 
 valgrind: ## the C test program under valgrind
 	$(CARGO) test --test c -- --ignored --nocapture valgrind
+
+# Miri comes with nightly compilers alone: rustup component add --toolchain nightly miri rust-src
+sanitize: ## the C test program with the C compiler's sanitizers; what follows a caller's pointers under Miri
+	$(CARGO) test --test c -- sanitizers
+	MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR=$(abspath target/miri) cargo +nightly miri test --lib ffi::call
 
 FAULTS_ROUNDS ?= 1000
 
