@@ -144,7 +144,7 @@ fn summary(report: &Report) -> String {
     }
     format!(
         "Had you followed the advice for the last {days:.0} days: nodes above a threshold for {:.0} \
-         instead of {:.0} hours, {:.0} instead of {:.0} core-hours deep, with {} (there were {}).",
+         instead of {:.0} hours, {:.0} instead of {:.0} core-hours deep, with {} instead of {}.",
         ours.node_hours,
         was.node_hours,
         ours.core_hours,

@@ -312,7 +312,8 @@ fn verdict(
     let told = |r: &Relief| {
         let label = r.resource.label();
         format!(
-            "in its busy quarter {names} has {:.0} % {label}; without the move it would want {:.0} %",
+            "in the busiest quarter of the time {names} uses {:.0} % {label}; without the move it \
+             would want {:.0} %",
             r.with * 100.0,
             r.without * 100.0
         )

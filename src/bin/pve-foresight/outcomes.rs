@@ -50,8 +50,8 @@ fn moves(reply: &OutcomesReply, out: &mut Out) -> Result<()> {
         rows.add_row(row(entry));
     }
     out.table(rows)?;
-    let relief = "predicted and actual: relief of the fuller node in its busy quarter, in points \
-        of its capacity, as far as it counts as busy";
+    let relief = "predicted and actual: relief of the fuller node in the busiest quarter of the \
+        time, in points of its capacity, as far as it counts as busy";
     out.prose("", styled(DIM, relief))?;
     out.line("")?;
     for guest in &reply.guests {
