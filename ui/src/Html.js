@@ -186,12 +186,10 @@ Ext.define('PVE.foresight.Html', {
         return `<span class="foresight-arrow"${this.tip(says)}>${this.icon(this.arrowIcon(direction, state), says)}</span>`;
     },
 
-    // The arrow of a metric of `trends`; without enough data there is no direction to tell.
+    // The arrow of a metric of `trends`.
     metricArrow: function (metric, trends, state) {
-        return this.arrow(
-            metric.not_enough ? 'unknown' : metric.direction,
-            state,
-            PVE.foresight.Utils.trendSentence(metric, trends.lookback_hours),
-        );
+        let u = PVE.foresight.Utils;
+        let sentence = u.trendSentence(metric, trends.lookback_hours);
+        return this.arrow(u.direction(metric), state, sentence);
     },
 });

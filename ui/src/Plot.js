@@ -176,6 +176,14 @@ Ext.define('PVE.foresight.Plot', {
         };
     },
 
+    // Whether the threshold is within the chart.
+    hasLimit: function (chart) {
+        return (
+            PVE.foresight.Utils.isNumber(chart.threshold) &&
+            chart.threshold <= this.frame(chart).top
+        );
+    },
+
     axes: function (chart, f) {
         let format = (v) => Ext.htmlEncode(PVE.foresight.Utils.quantity(v, chart.unit));
         let right = chart.width - f.margin.right;
@@ -242,7 +250,7 @@ Ext.define('PVE.foresight.Plot', {
             )}"/>`,
             `<path class="foresight-trend" d="${this.line(chart.trend ?? [], f.x, f.y, Infinity)}"/>`,
         ];
-        if (chart.threshold !== undefined && chart.threshold !== null && chart.threshold <= f.top) {
+        if (this.hasLimit(chart)) {
             let y = f.y(chart.threshold).toFixed(1);
             parts.push(
                 `<line class="foresight-limit" x1="${f.margin.left}" x2="${chart.width - f.margin.right}" y1="${y}" y2="${y}"/>`,

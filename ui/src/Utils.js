@@ -22,8 +22,14 @@ Ext.define('PVE.foresight.Utils', {
     // "1 guest" or "5 guests".
     counted: (number, one, many) => (number === 1 ? one : Ext.String.format(many, number)),
 
+    // So many digits, with a minus that is one; what rounds to nothing has no sign.
+    fixed: function (value, digits) {
+        let text = Math.abs(value).toFixed(digits);
+        return value < 0 && /[1-9]/.test(text) ? `−${text}` : text;
+    },
+
     percent: function (share, digits) {
-        return this.isNumber(share) ? `${(share * 100).toFixed(digits ?? 0)}\u00a0%` : '–';
+        return this.isNumber(share) ? `${this.fixed(share * 100, digits ?? 0)}\u00a0%` : '–';
     },
 
     // A value in the unit that the API names.
@@ -39,9 +45,9 @@ Ext.define('PVE.foresight.Utils', {
             case 'bytes_per_second':
                 return `${this.bytes(value)}/s`;
             case 'cores':
-                return Ext.String.format(gettext('{0}\u00a0cores'), value.toFixed(2));
+                return Ext.String.format(gettext('{0}\u00a0cores'), this.fixed(value, 2));
             default:
-                return Math.abs(value) < 10 ? value.toFixed(1) : value.toFixed(0);
+                return this.fixed(value, Math.abs(value) < 10 ? 1 : 0);
         }
     },
 
@@ -52,7 +58,8 @@ Ext.define('PVE.foresight.Utils', {
             value /= 1024;
             step += 1;
         }
-        return `${value.toFixed(step > 0 && Math.abs(value) < 10 ? 1 : 0)}\u00a0${units[step]}`;
+        let digits = step > 0 && Math.abs(value) < 10 ? 1 : 0;
+        return `${this.fixed(value, digits)}\u00a0${units[step]}`;
     },
 
     // A change with its sign; nothing is neither up nor down.
@@ -140,7 +147,7 @@ Ext.define('PVE.foresight.Utils', {
     // Hours of the day come from the engine in the zone of the node, which may be another one.
     inNodeTime: (text) => Ext.String.format(gettext('{0} (node time)'), text),
 
-    // Hours of the day as ranges: [9, 10, 11, 14] -> "9–12, 14–15".
+    // Hours of the day as ranges: [9, 10, 11, 14] -> "09–12, 14–15".
     peakHours: function (hours) {
         let ranges = [];
         for (const hour of [...(hours ?? [])].sort((a, b) => a - b)) {
@@ -152,13 +159,16 @@ Ext.define('PVE.foresight.Utils', {
             }
         }
         return ranges.length
-            ? this.inNodeTime(ranges.map(([from, until]) => `${from}–${until}`).join(', '))
+            ? this.inNodeTime(ranges.map((range) => range.map(this.two).join('–')).join(', '))
             : gettext('no daily pattern');
     },
 
     // -- sentences ---------------------------------------------------------------------------
 
     metric: (entity, name) => entity?.metrics?.find((m) => m.metric === name),
+
+    // Without enough data there is no direction to tell.
+    direction: (metric) => (metric && !metric.not_enough ? metric.direction : 'unknown'),
 
     isTrend: (direction) =>
         direction === 'sustained_increase' || direction === 'sustained_decrease',

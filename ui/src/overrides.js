@@ -70,6 +70,10 @@ Ext.define('PVE.foresight.Places', {
                 },
             'cluster',
         );
+        // The name of our task in the task log and its windows.
+        Proxmox.Utils.override_task_descriptions?.({
+            foresightbackfill: ['', gettext('Foresight: import history')],
+        });
         this.addTo(
             'PVE.node.Config',
             (panel) =>
@@ -84,7 +88,7 @@ Ext.define('PVE.foresight.Places', {
                     caps().vms?.['VM.Audit'] &&
                     !panel.pveSelNode.data.template &&
                     this.entityItem({ vmid: panel.pveSelNode.data.vmid }),
-                'console',
+                'summary',
             );
         }
     },

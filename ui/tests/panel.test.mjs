@@ -242,7 +242,7 @@ test('the trends say where the cluster goes, from which data, and where a change
     assert.equal(await first.locator('.fa-angle-double-up.critical').count(), 1);
     const found = await text('.foresight-found');
     assert.match(found, /Reaches 80 %\s+in \d+ days \(\d+ days to \d+ days\)/);
-    assert.match(found, /Busy hours\s+6–12 \(node time\), 1\.\d × mean/);
+    assert.match(found, /Busy hours\s+06–12 \(node time\), 1\.\d × mean/);
     assert.match(found, /Where the change comes from\s+103 \(shop103\)\s+\+0\.\d\d cores\/day/);
     assert.match(await text('.foresight-legend'), /Times in UTC/);
     calm();
@@ -334,6 +334,9 @@ test('expert keys: filter, edit, refuse what is out of range, save, changed only
     await overview();
     await tab(page, 'Settings');
     await page.getByText('Expert mode').first().click();
+    const warning = page.getByText('These values are managed automatically');
+    const place = await warning.boundingBox();
+    assert.ok(place.y > 0 && place.y + place.height < 680, 'what opens comes into view');
     const row = (key) => page.locator('.x-grid-row', { hasText: key });
     await row('cpu_threshold').first().waitFor();
     await page.getByRole('textbox', { name: 'Filter' }).fill('cpu_threshold');
@@ -382,7 +385,7 @@ test('who may not change settings sees them, and why they are locked', async () 
     const open = await page.locator('.foresight-knob .x-field:not(.x-item-disabled)').count();
     assert.equal(open, 0);
     await tab(page, 'Status');
-    const backfill = page.getByRole('button', { name: "Take over Proxmox VE's history" });
+    const backfill = page.getByRole('button', { name: "Import Proxmox VE's history" });
     assert.equal(await backfill.getAttribute('aria-disabled'), 'true');
     calm();
 });
@@ -530,7 +533,7 @@ test('a calm cluster is told so', async () => {
 test('backfill starts a task and shows its progress', async () => {
     await overview();
     await tab(page, 'Status');
-    await page.getByRole('button', { name: "Take over Proxmox VE's history" }).click();
+    await page.getByRole('button', { name: "Import Proxmox VE's history" }).click();
     await page.locator('.x-window', { hasText: 'Task' }).waitFor();
     assert.ok(api.calls.some((c) => c.method === 'POST' && c.path === '/backfill'));
     calm();
@@ -585,6 +588,110 @@ test('nodes and guests have their trends in their own panels', async () => {
     calm();
 });
 
+test('the tab stands behind the summary in every panel, and its task has a name', async () => {
+    for (const query of [
+        { panel: 'PVE.node.Config', node: 'pve2' },
+        { panel: 'PVE.qemu.Config', vmid: '103' },
+        { panel: 'PVE.lxc.Config', vmid: '605' },
+    ]) {
+        await show(query);
+        await page.locator('svg.foresight-chart').waitFor();
+        const items = await page.locator('.x-treelist-item-text').allInnerTexts();
+        assert.deepEqual(items.slice(0, 2), ['Summary', 'Trends'], query.panel);
+        calm();
+        await page.close();
+    }
+    await overview();
+    const task = await page.evaluate(() => Proxmox.Utils.task_desc_table.foresightbackfill);
+    assert.deepEqual(task, ['', 'Foresight: import history']);
+});
+
+test('who may not see a node or guest is told which privilege is needed where', async () => {
+    api.denied = true;
+    await show({ panel: 'PVE.node.Config', node: 'pve2' });
+    await page.getByText("This view needs the privilege 'Sys.Audit' on '/nodes/pve2'.").waitFor();
+    await page.close();
+    await show({ panel: 'PVE.qemu.Config', vmid: '103' });
+    await page.getByText("This view needs the privilege 'VM.Audit' on '/vms/103'.").waitFor();
+    calm();
+});
+
+test('while the trends of another guest are on their way the old ones are covered', async () => {
+    await overview();
+    await tab(page, 'Trends');
+    await page.locator('svg.foresight-chart').waitFor();
+    let answer;
+    const asked = new Promise((resolve) => (answer = resolve));
+    await page.route('**/trends/guests/103**', async (route) => {
+        await asked;
+        await route.continue();
+    });
+    await page.locator('.x-grid-row', { hasText: '103 (' }).first().click();
+    const mask = page.locator('.x-mask-msg:visible', { hasText: 'Loading' });
+    await mask.waitFor();
+    assert.match(await text('.foresight-sentence'), /^pve1/);
+    answer();
+    await mask.waitFor({ state: 'hidden' });
+    assert.match(await text('.foresight-sentence'), /^103/);
+    calm();
+});
+
+test('a threshold beyond the chart is not in its legend', async () => {
+    for (const [node, told] of [
+        ['pve1', true],
+        ['pve6', false],
+    ]) {
+        await show({ panel: 'PVE.node.Config', node });
+        await page.locator('svg.foresight-chart').waitFor();
+        assert.equal((await text('.foresight-legend')).includes('Threshold'), told, node);
+        assert.equal(await page.locator('line.foresight-limit').count(), Number(told), node);
+        calm();
+        await page.close();
+    }
+});
+
+test('a backtest that runs is told of when somebody comes back to it', async () => {
+    let answer;
+    const asked = new Promise((resolve) => (answer = resolve));
+    await overview();
+    await page.route('**/foresight/backtest**', async (route) => {
+        await asked;
+        await route.continue();
+    });
+    await tab(page, 'Backtest');
+    const run = page.getByRole('button', { name: 'Run backtest' });
+    await run.click();
+    await page.getByText('Replaying the stored history').waitFor();
+    await tab(page, 'Overview');
+    await tab(page, 'Backtest');
+    await page.getByText('Replaying the stored history').waitFor();
+    assert.equal(await run.getAttribute('aria-disabled'), 'true');
+    answer();
+    await page.locator('.foresight-row-ours').waitFor();
+    assert.notEqual(await run.getAttribute('aria-disabled'), 'true');
+    calm();
+});
+
+test('nodes without enough data are not called steady', async () => {
+    api.change = (path, reply) => {
+        if (path === '/trends/nodes') {
+            const [metric] = reply[5].metrics.filter((m) => m.metric === 'cpu');
+            metric.not_enough = { reason: '4 samples', needed: '2 days' };
+        }
+        return path === '/status' ? { ...reply, size: { ...reply.size, tiers: [] } } : reply;
+    };
+    await overview();
+    await tab(page, 'Trends');
+    await page.locator('.foresight-direction h2').waitFor();
+    const told = await text('.foresight-direction');
+    assert.match(told, /CPU .*0 improving, 4 steady, 1 without enough data \(pve6\)/);
+    assert.match(told, /Memory .*6 steady$/m);
+    await tab(page, 'Status');
+    await page.locator('.foresight-status section').first().waitFor();
+    assert.equal(await page.locator('.foresight-status table').count(), 0);
+    calm();
+});
+
 test('an interface that is not as expected stays as it is', async () => {
     page = await browser.context.newPage();
     const told = [];
@@ -609,7 +716,11 @@ test('no column is cut off in the little room that the workspace leaves at 1280x
     try {
         api.engine = moved;
         await show({}, { width: 1205, height: 500 });
-        const tabs = { Overview: '.foresight-card', Outcomes: '.foresight-tile' };
+        const tabs = {
+            Overview: '.foresight-card',
+            Trends: '.foresight-chart',
+            Outcomes: '.foresight-tile',
+        };
         for (const [title, selector] of Object.entries({ ...tabs, Settings: '.foresight-knob' })) {
             await tab(page, title);
             await page.locator(`${selector}:visible`).first().waitFor();
@@ -628,6 +739,18 @@ test('no column is cut off in the little room that the workspace leaves at 1280x
             for (const [columns, grid] of wide) {
                 assert.ok(columns <= grid, `${title}: columns ${columns}, grid ${grid}`);
             }
+            const cut = await page.evaluate(() =>
+                Ext.ComponentQuery.query('pveForesight toolbar')
+                    .filter((bar) => bar.isVisible(true) && !bar.vertical)
+                    .flatMap((bar) => bar.query('field, button').map((item) => [bar, item]))
+                    .filter(
+                        ([bar, item]) =>
+                            item.el.getRight() > bar.el.getRight() ||
+                            (item.isXType('combobox') && item.inputEl.getWidth() < 40),
+                    )
+                    .map(([, item]) => item.itemId),
+            );
+            assert.deepEqual(cut, [], title);
         }
         calm();
     } finally {

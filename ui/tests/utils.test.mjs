@@ -28,6 +28,13 @@ test('a trend is told as in the plan', () => {
     );
 });
 
+test('what has too little data has no direction', () => {
+    assert.equal(Utils.direction(rising), 'sustained_increase');
+    const few = { reason: '4 points', needed: '6 points' };
+    assert.equal(Utils.direction({ ...rising, not_enough: few }), 'unknown');
+    assert.equal(Utils.direction(undefined), 'unknown');
+});
+
 test('trends without a crossing, with one behind, and with too little data have their own words', () => {
     const told = (change) => plain(Utils.trendSentence({ ...rising, ...change }, 24));
     assert.equal(told({ direction: 'stable', projection: null }), 'CPU: stable over 24 hours');
@@ -74,6 +81,12 @@ test('numbers: unknown is a dash, never 0 or NaN', () => {
     assert.equal(Utils.rate(null, 'bytes'), '–');
     assert.equal(plain(Utils.quantity(1536, 'bytes_per_second')), '1.5 KiB/s');
     assert.equal(plain(Utils.quantity(0.004, 'fraction')), '0.4 %');
+    assert.equal(plain(Utils.percent(-0.04, 1)), '−4.0 %');
+    assert.equal(plain(Utils.quantity(-0.25, 'cores')), '−0.25 cores');
+    assert.deepEqual(
+        [-2.94, -0.04, 0, 1.25].map((v) => Utils.fixed(v, 1)),
+        ['−2.9', '0.0', '0.0', '1.3'],
+    );
 });
 
 test('one is one, not one of many', () => {
@@ -138,7 +151,7 @@ test('shares are spaced alike, and never part from their sign', () => {
 });
 
 test('hours of the day become ranges', () => {
-    assert.equal(Utils.peakHours([9, 10, 11, 14]), '9–12, 14–15 (node time)');
+    assert.equal(Utils.peakHours([9, 10, 11, 14]), '09–12, 14–15 (node time)');
     assert.equal(Utils.peakHours([]), 'no daily pattern');
 });
 

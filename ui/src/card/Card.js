@@ -111,11 +111,8 @@ Ext.define('PVE.foresight.card.Card', {
     // The histories behind the sparklines are loaded when somebody asks for them.
     loadNodes: function () {
         let me = this;
-        if (me.details) {
-            return;
-        }
-        me.details = {};
-        for (const node of [me.move.source, me.move.target]) {
+        me.details ??= {};
+        for (const node of [me.move.source, me.move.target].filter((n) => !me.details[n])) {
             PVE.foresight.Api.request(`/trends/nodes/${encodeURIComponent(node)}`, {
                 params: { points: 75 },
                 success: (detail) => {

@@ -60,7 +60,9 @@ Ext.define('PVE.foresight.card.Evidence', {
 
     usual: function ({ baseline_deviation_sigma: sigma, above_baseline: above }) {
         let word = above ? gettext('above usual') : gettext('as usual');
-        return PVE.foresight.Utils.isNumber(sigma) ? `${word} (${sigma.toFixed(1)} σ)` : '–';
+        return PVE.foresight.Utils.isNumber(sigma)
+            ? `${word} (${PVE.foresight.Utils.fixed(sigma, 1)} σ)`
+            : '–';
     },
 
     peaks: function ({ source_peaks: from, target_peaks: to }) {

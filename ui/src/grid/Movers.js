@@ -40,7 +40,7 @@ Ext.define('PVE.foresight.grid.Movers', {
                 dataIndex: 'stability',
                 width: 90,
                 renderer: (score, meta, record) =>
-                    h.stabilityPill(score, u.metric(record.data.trends, 'cpu')?.direction),
+                    h.stabilityPill(score, u.direction(u.metric(record.data.trends, 'cpu'))),
             },
         ];
         me.callParent();

@@ -64,7 +64,7 @@ Ext.define('PVE.foresight.grid.Nodes', {
                 dataIndex: 'stability',
                 width: 90,
                 renderer: (score, meta, record) =>
-                    h.stabilityPill(score, u.metric(record.data.trends, 'cpu')?.direction),
+                    h.stabilityPill(score, u.direction(u.metric(record.data.trends, 'cpu'))),
             },
         ];
         me.callParent();

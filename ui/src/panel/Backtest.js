@@ -44,7 +44,9 @@ Ext.define('PVE.foresight.panel.Backtest', {
     },
 
     draw: function () {
-        if (!this.result) {
+        if (this.isRunning) {
+            this.notice(this.runningNotice());
+        } else if (!this.result) {
             this.notice({
                 icon: 'fa-fast-backward',
                 title: gettext('What would the advice have brought?'),
@@ -55,14 +57,21 @@ Ext.define('PVE.foresight.panel.Backtest', {
         }
     },
 
+    runningNotice: () => ({
+        icon: 'fa-spinner fa-pulse',
+        title: gettext('Replaying the stored history...'),
+        text: gettext('This may take a minute on large clusters.'),
+    }),
+
+    setRunning: function (running) {
+        this.isRunning = running;
+        this.down('#run').setDisabled(running);
+    },
+
     run: function () {
         let me = this;
-        me.down('#run').disable();
-        me.notice({
-            icon: 'fa-spinner fa-pulse',
-            title: gettext('Replaying the stored history...'),
-            text: gettext('This may take a minute on large clusters.'),
-        });
+        me.setRunning(true);
+        me.notice(me.runningNotice());
         PVE.foresight.Api.request('/backtest', {
             params: { days: me.down('#days').getValue() },
             timeout: 300000,
@@ -72,14 +81,14 @@ Ext.define('PVE.foresight.panel.Backtest', {
     },
 
     failed: function (kind, html) {
-        this.down('#run').enable();
+        this.setRunning(false);
         this.notice({ ...this.failureNotice({ kind, html }), retry: false });
     },
 
     drawResult: function (reply) {
         let me = this;
         me.result = reply;
-        me.down('#run').enable();
+        me.setRunning(false);
         me.showContent();
         me.down('#result').update(me.resultHtml(reply));
         me.updateLayout();

@@ -22,7 +22,7 @@ Ext.define('PVE.foresight.panel.Entity', {
             ['forecast', gettext('Expected'), chart.forecast.length > 0],
             ['interval', gettext('80\u00a0% interval'), chart.forecast.length > 0],
             ['trend', gettext('Trend carried on'), chart.trend.length > 0],
-            ['limit', gettext('Threshold'), PVE.foresight.Utils.isNumber(chart.threshold)],
+            ['limit', gettext('Threshold'), PVE.foresight.Plot.hasLimit(chart)],
             ['mark', gettext('Migration'), chart.marks.some((m) => m.time >= chart.from)],
         ],
         legendHtml: function (chart) {
@@ -56,7 +56,8 @@ Ext.define('PVE.foresight.panel.Entity', {
                 itemId: 'metric',
                 fieldLabel: gettext('Metric'),
                 labelWidth: 55,
-                width: 220,
+                flex: 22,
+                maxWidth: 220,
                 editable: false,
                 queryMode: 'local',
                 valueField: 'name',
@@ -75,7 +76,8 @@ Ext.define('PVE.foresight.panel.Entity', {
                 itemId: 'hours',
                 fieldLabel: gettext('Time'),
                 labelWidth: 42,
-                width: 150,
+                flex: 15,
+                maxWidth: 150,
                 editable: false,
                 queryMode: 'local',
                 valueField: 'hours',
@@ -115,6 +117,12 @@ Ext.define('PVE.foresight.panel.Entity', {
         return { detail: { path, params: { 'lookback-hours': me.hours, points: 400 } } };
     },
 
+    privilege: function () {
+        return this.vmid === undefined
+            ? ['Sys.Audit', `/nodes/${this.node}`]
+            : ['VM.Audit', `/vms/${this.vmid}`];
+    },
+
     setEntity: function (entity) {
         if (this.node === entity.node && this.vmid === entity.vmid) {
             return;
@@ -122,6 +130,14 @@ Ext.define('PVE.foresight.panel.Entity', {
         Ext.apply(this, { node: entity.node, vmid: entity.vmid, states: entity.states ?? {} });
         this.sleep();
         this.wake();
+        this.awaitReply();
+    },
+
+    // What is on the screen is no answer to what was asked for last.
+    awaitReply: function () {
+        if (this.isLoaded && this.isAwake) {
+            this.setLoading(true, true);
+        }
     },
 
     pickMetric: function (name) {
@@ -134,6 +150,7 @@ Ext.define('PVE.foresight.panel.Entity', {
     pickHours: function (hours) {
         this.hours = hours;
         this.reload();
+        this.awaitReply();
     },
 
     draw: function ({ detail }) {
@@ -256,7 +273,7 @@ Ext.define('PVE.foresight.panel.Entity', {
         let { expected, spread } = metric.baseline;
         let text = `${u.quantity(expected, metric.unit)} ± ${u.quantity(spread, metric.unit)}`;
         return u.isNumber(metric.anomaly?.sigma)
-            ? `${text}, ${Ext.String.format(gettext('now {0} σ'), metric.anomaly.sigma.toFixed(1))}`
+            ? `${text}, ${Ext.String.format(gettext('now {0} σ'), u.fixed(metric.anomaly.sigma, 1))}`
             : text;
     },
 

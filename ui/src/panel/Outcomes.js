@@ -106,7 +106,10 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                                 flex: 3,
                                 minWidth: 170,
                                 cellWrap: true,
-                                renderer: (text) => h.prose(text),
+                                renderer: (text, meta, { data }) => {
+                                    meta.tdAttr = h.tip(me.reliefText(data));
+                                    return h.prose(text);
+                                },
                             },
                         ],
                     },
@@ -119,6 +122,18 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                 me.down(`[dataIndex=${name}]`).setVisible(width > 1050),
             ),
         );
+    },
+
+    // Where there is little room, this tooltip has what two columns would.
+    reliefText: function ({ predicted, actual }) {
+        let u = PVE.foresight.Utils;
+        return u.isNumber(actual)
+            ? Ext.String.format(
+                  gettext('Relief of the fuller node in its busy hours: predicted {0}, actual {1}'),
+                  u.percent(predicted, 1),
+                  u.percent(actual, 1),
+              )
+            : '';
     },
 
     blank: ({ outcomes }) =>

@@ -36,6 +36,11 @@ Ext.define('PVE.foresight.panel.Settings', {
             layout: 'anchor',
             defaults: { anchor: '100%' },
             items,
+            // It opens downwards, mostly below the edge of the view.
+            listeners: {
+                expand: (panel) =>
+                    me.setScrollY(me.getScrollY() + panel.getEl().getOffsetsTo(me.body)[1]),
+            },
         });
         let front = ['migration-sensitivity', 'trend-weight', 'analysis-lookback'];
         let rest = schema.order.filter((name) => !front.includes(name));

@@ -1,4 +1,4 @@
-// Collector, store and data quality; takes over the history that Proxmox VE has.
+// Collector, store and data quality; imports the history that Proxmox VE has.
 Ext.define('PVE.foresight.panel.Status', {
     extend: 'PVE.foresight.panel.View',
     xtype: 'pveForesightStatus',
@@ -18,7 +18,7 @@ Ext.define('PVE.foresight.panel.Status', {
             },
             {
                 itemId: 'backfill',
-                text: gettext("Take over Proxmox VE's history"),
+                text: gettext("Import Proxmox VE's history"),
                 iconCls: 'fa fa-download',
                 disabled: !PVE.foresight.Api.can('Sys.Modify'),
                 tooltip: gettext(
@@ -130,6 +130,9 @@ Ext.define('PVE.foresight.panel.Status', {
     tiersHtml: function (tiers) {
         let u = PVE.foresight.Utils;
         let h = PVE.foresight.Html;
+        if (!tiers.length) {
+            return '';
+        }
         let head = [
             gettext('Tier'),
             gettext('Files'),

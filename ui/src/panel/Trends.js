@@ -123,20 +123,29 @@ Ext.define('PVE.foresight.panel.Trends', {
         let u = PVE.foresight.Utils;
         let h = PVE.foresight.Html;
         let going = (direction) =>
-            nodes.filter((n) => u.metric(n, name)?.direction === direction).map((n) => n.node);
-        let [rising, falling] = [going('sustained_increase'), going('sustained_decrease')];
+            nodes.filter((n) => u.direction(u.metric(n, name)) === direction).map((n) => n.node);
+        let [rising, falling, unknown] = [
+            'sustained_increase',
+            'sustained_decrease',
+            'unknown',
+        ].map(going);
         let named = (text, found) =>
             Ext.String.format(text, found.length) +
             (found.length
                 ? ` (${Ext.Array.slice(found, 0, 3).join(', ')}${found.length > 3 ? '…' : ''})`
                 : '');
+        let steady = nodes.length - rising.length - falling.length - unknown.length;
         let text = [
             named(gettext('{0} degrading'), rising),
             named(gettext('{0} improving'), falling),
-            Ext.String.format(gettext('{0} steady'), nodes.length - rising.length - falling.length),
+            Ext.String.format(gettext('{0} steady'), steady),
+            ...(unknown.length ? [named(gettext('{0} without enough data'), unknown)] : []),
         ].join(', ');
         let most = Math.sign(rising.length - falling.length);
-        let direction = { 1: 'sustained_increase', '-1': 'sustained_decrease' }[most] ?? 'stable';
+        let direction =
+            unknown.length === nodes.length
+                ? 'unknown'
+                : ({ 1: 'sustained_increase', '-1': 'sustained_decrease' }[most] ?? 'stable');
         return `<p><b>${h.encode(u.label('metric', name))}</b> ${h.arrow(direction)} ${h.encode(text)}</p>`;
     },
 

@@ -120,6 +120,7 @@ Ext.define('PVE.foresight.panel.View', {
 
     settle: function (data, failed) {
         let me = this;
+        me.setLoading(false);
         // Without a single sample other sources fail for want of data: that is no error.
         if (
             me.needsSamples &&
@@ -157,6 +158,9 @@ Ext.define('PVE.foresight.panel.View', {
 
     blank: () => null,
 
+    // What the view needs, and where: told to those who lack it.
+    privilege: () => ['Sys.Audit', '/'],
+
     loadingNotice: () => ({ icon: 'fa-spinner fa-pulse', title: gettext('Loading...'), text: '' }),
 
     failureNotice: function ({ kind, html }) {
@@ -164,7 +168,10 @@ Ext.define('PVE.foresight.panel.View', {
             return {
                 icon: 'fa-lock',
                 title: gettext('Permission denied'),
-                text: gettext("This view needs the privilege 'Sys.Audit' on '/'."),
+                text: Ext.String.format(
+                    gettext("This view needs the privilege '{0}' on '{1}'."),
+                    ...this.privilege(),
+                ),
             };
         }
         if (kind === 'missing') {
@@ -196,7 +203,7 @@ Ext.define('PVE.foresight.panel.View', {
             icon: 'fa-hourglass-start',
             title: gettext('Collecting the first samples'),
             text: gettext(
-                'The collector writes one sample per minute. Trends need about two days of them; the history that Proxmox VE already has can be taken over at once on the tab Status.',
+                'The collector writes one sample per minute. Trends need about two days of them; the history that Proxmox VE already has can be imported at once on the tab Status.',
             ),
         };
     },

@@ -4,6 +4,10 @@ PVE = window.PVE || {};
 
 Ext.define('Proxmox.Utils', {
     singleton: true,
+    task_desc_table: {},
+    override_task_descriptions: function (extra) {
+        Object.assign(this.task_desc_table, extra);
+    },
     API2Request: function (options) {
         let target = options.waitMsgTarget;
         target?.setLoading(true);
@@ -164,7 +168,7 @@ const pages = {
     ],
     'PVE.lxc.Config': [
         ['summary', 'Summary', 'fa fa-book'],
-        ['console', 'Console', 'fa fa-terminal'],
+        ['consolejs', 'Console', 'fa fa-terminal'],
         ['resources', 'Resources', 'fa fa-cube'],
     ],
 };
