@@ -480,6 +480,11 @@ test('hostile names stay text in every view', async () => {
     }
     await page.locator('.foresight-badge').first().hover();
     await page.waitForTimeout(600);
+    await page
+        .getByRole('button', { name: /Migrate \d+/ })
+        .first()
+        .click();
+    await page.locator('.x-window', { hasText: HOSTILE }).waitFor();
     assert.equal(await page.locator('img[src=x]').count(), 0);
     assert.equal(await page.evaluate(() => window.injected), undefined);
     calm();

@@ -42,7 +42,8 @@ Ext.define('PVE.foresight.window.Migrate', {
             vmtype: move.type,
             nodename: node,
             vmid: move.vmid,
-            vmname: move.name || undefined,
+            // The dialog puts the name into its title as it is.
+            vmname: move.name ? Ext.htmlEncode(move.name) : undefined,
             autoShow: true,
         });
         this.prefill(dialog, move.target);

@@ -54,9 +54,8 @@ Ext.define('PVE.window.Migrate', {
     initComponent: function () {
         let me = this;
         Ext.apply(me, {
-            title: Ext.htmlEncode(
-                `Migrate ${me.vmtype === 'qemu' ? 'VM' : 'CT'} ${me.vmid} (${me.vmname})`,
-            ),
+            // Not encoded, as in the real one.
+            title: `Migrate ${me.vmtype === 'qemu' ? 'VM' : 'CT'} ${me.vmid} (${me.vmname})`,
             items: {
                 xtype: 'form',
                 bodyPadding: 10,
