@@ -356,6 +356,17 @@ fn trend_tells_of_nodes_and_guests() {
     assert_eq!(cpu["direction"], json!("sustained_increase"), "{cpu}");
     let slope = cpu["slope_per_day"].as_f64().unwrap();
     assert!((slope - 0.2 / 8.0).abs() < 0.003, "{slope}");
+    let shown = stdout(&run(&[
+        "trend",
+        "--node",
+        "pve1",
+        "--state",
+        text(&state),
+        "--now",
+        &NOW.to_string(),
+    ]));
+    let load = shown.lines().find(|line| line.starts_with("load_avg")).unwrap();
+    assert!(load.contains("↑ +0.") && load.contains("/day"), "a rate without percent: {load}");
     let output = run(&[
         "trend",
         "--json",
@@ -422,6 +433,11 @@ fn history_and_quality_read_what_was_stored() {
     let shown =
         stdout(&run(&["history", "--guest", "101", "--state", text(&state), "--now", &now]));
     assert!(shown.contains('%') && shown.contains('│'), "{shown}");
+    let plot = shown.lines().take_while(|line| !line.contains("  to  "));
+    assert!(plot.clone().count() > 10, "{shown}");
+    for line in plot {
+        assert!(line.chars().count() <= 80, "an ordinary terminal holds it: {line}");
+    }
     let status = value(&run(&["status", "--json", "--state", text(&state), "--now", &now]));
     assert_eq!((&status["store"], &status["last_sample"]), (&json!(true), &json!(NOW)));
     let quality = value(&run(&["quality", "--json", "--state", text(&state), "--now", &now]));

@@ -144,12 +144,13 @@ fn summary(report: &Report) -> String {
     }
     format!(
         "Had you followed the advice for the last {days:.0} days: nodes above a threshold for {:.0} \
-         instead of {:.0} hours, {:.0} instead of {:.0} core-hours deep, with {} instead of {}.",
+         instead of {:.0} hours, {:.0} instead of {:.0} core-hours deep, with {} (there {} {}).",
         ours.node_hours,
         was.node_hours,
         ours.core_hours,
         was.core_hours,
         moves(ours.moves),
+        if was.moves == 1 { "was" } else { "were" },
         was.moves
     )
 }

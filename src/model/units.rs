@@ -99,7 +99,9 @@ fn share(part: f64, whole: f64) -> f64 {
 
 impl fmt::Display for Fraction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.*} %", f.precision().unwrap_or(1), self.0 * 100.0)
+        let text = format!("{:.*}", f.precision().unwrap_or(1), self.0 * 100.0);
+        let is_nothing = text.bytes().all(|digit| matches!(digit, b'-' | b'0' | b'.'));
+        write!(f, "{} %", if is_nothing { text.trim_start_matches('-') } else { &text })
     }
 }
 
@@ -158,7 +160,10 @@ impl Unit {
         match self {
             Self::Fraction => Fraction(value).to_string(),
             Self::BytesPerSecond => BytesPerSecond(value).to_string(),
-            Self::Number => format!("{value:.2}"),
+            Self::Number => {
+                let text = format!("{value:.2}");
+                text.strip_suffix(".00").unwrap_or(&text).to_string()
+            }
         }
     }
 }
@@ -184,6 +189,9 @@ mod tests {
         assert_eq!(Fraction(0.423).to_string(), "42.3 %");
         assert_eq!(Bytes(1536.0).to_string(), "1.5 KiB");
         assert_eq!(BytesPerSecond(12.0).to_string(), "12 B/s");
-        assert_eq!(Unit::Number.text(3.0), "3.00");
+        assert_eq!(Unit::Number.text(3.0), "3");
+        assert_eq!(Unit::Number.text(0.84), "0.84");
+        assert_eq!(Fraction(-0.0002).to_string(), "0.0 %", "nothing has no sign");
+        assert_eq!(Fraction(-0.002).to_string(), "-0.2 %");
     }
 }

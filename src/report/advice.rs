@@ -79,14 +79,16 @@ fn nodes(r: &Recommendation) -> String {
     let change =
         |before: f64, after: f64| format!("{:.0} % → {:.0} %", before * 100.0, after * 100.0);
     let (s, t) = (&r.weighing.source_peaks, &r.weighing.target_peaks);
+    // Spaced as all other shares are.
+    let slope = |text: &str| text.replace('%', " %");
     let row = |label: &str, a: String, b: String| vec![escape(label), escape(&a), escape(&b)];
     let source = format!("source {}", r.source);
     let target = format!("target {}", r.target);
     table(
         &["", &source, &target],
         &[
-            row("CPU trend", from.cpu_trend.clone(), to.cpu_trend.clone()),
-            row("Memory trend", from.mem_trend.clone(), to.mem_trend.clone()),
+            row("CPU trend", slope(&from.cpu_trend), slope(&to.cpu_trend)),
+            row("Memory trend", slope(&from.mem_trend), slope(&to.mem_trend)),
             row("Stability", score(from), score(to)),
             row(
                 "CPU in busy hours",

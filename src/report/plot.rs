@@ -92,6 +92,12 @@ fn top(history: &MetricHistory, plot: Option<&Plot>, threshold: Option<f64>) -> 
     (top * 1.06).min(1.0f64.max(top))
 }
 
+/// The smallest round step of a scale that has at most five of them up to `top`.
+fn step(top: f64) -> f64 {
+    const ROUND: [f64; 8] = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.25];
+    ROUND.into_iter().find(|step| top / step <= 5.0).unwrap_or(0.5)
+}
+
 /// The usual distance of two values times [`GAP`].
 fn gap(values: &[(UnixTime, f64)]) -> i64 {
     let mut steps: Vec<i64> = values.windows(2).map(|w| w[1].0 - w[0].0).collect();
@@ -101,11 +107,12 @@ fn gap(values: &[(UnixTime, f64)]) -> i64 {
 
 fn axes(frame: &Frame) -> String {
     let mut svg = String::new();
-    for quarter in 0..=4 {
-        let value = frame.top * f64::from(quarter) / 4.0;
+    let step = step(frame.top);
+    let digits = usize::from(step < 0.01);
+    for i in 0..=(frame.top / step + 1e-9) as u32 {
+        let value = step * f64::from(i);
         let y = frame.y(value);
         svg.push_str(&level("grid", y));
-        let digits = usize::from(frame.top < 0.1);
         let _ = writeln!(
             svg,
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{:.digits$} %</text>",
@@ -165,4 +172,20 @@ fn band(class: &str, rows: Vec<(UnixTime, f64, f64)>, frame: &Frame) -> String {
     let points: Vec<String> =
         upper.chain(lower).map(|(t, v)| format!("{:.1} {:.1}", frame.x(t), frame.y(v))).collect();
     format!("<path class=\"{class}\" d=\"M{}Z\"/>\n", points.join("L"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::step;
+
+    #[test]
+    fn a_scale_has_two_to_five_round_steps() {
+        for (top, wanted) in [(0.02, 0.005), (0.29, 0.1), (0.44, 0.1), (0.85, 0.2), (1.0, 0.2)] {
+            assert_eq!(step(top), wanted, "{top}");
+        }
+        for percent in 2..=150 {
+            let top = f64::from(percent) / 100.0;
+            assert!((2.0..=5.0).contains(&(top / step(top))), "{top}");
+        }
+    }
 }

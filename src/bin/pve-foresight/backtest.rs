@@ -118,10 +118,10 @@ fn show(report: &Report, made: &str, out: &mut Out) -> Result<()> {
     )?;
     let mut rows = table(&[
         "policy",
-        "core-hours above",
-        "node-hours above",
-        "unmet core-hours",
-        "GiB-hours above",
+        "core-h above",
+        "node-h above",
+        "unmet core-h",
+        "GiB-h above",
         "moves",
         "GiB moved",
         "returns in 24 h",
@@ -242,14 +242,8 @@ fn claims(outcomes: &[&Outcome], out: &mut Out) -> Result<()> {
 /// Sums over the clusters of a campaign.
 fn all(runs: &[Run], out: &mut Out) -> Result<()> {
     out.line(styled(HEAD, format!("All {} clusters together", runs.len())))?;
-    let mut rows = table(&[
-        "policy",
-        "core-hours above",
-        "unmet core-hours",
-        "moves",
-        "returns in 7 days",
-        "best in",
-    ]);
+    let mut rows =
+        table(&["policy", "core-h above", "unmet core-h", "moves", "returns in 7 days", "best in"]);
     for (i, first) in runs[0].report.outcomes.iter().enumerate() {
         let of = |run: &Run| -> Outcome { run.report.outcomes[i].clone() };
         let all: Vec<Outcome> = runs.iter().map(of).collect();

@@ -10,7 +10,7 @@ use pve_foresight::error::Result;
 use pve_foresight::store::Tier;
 
 /// Width and height of the plot in characters.
-const PLOT: (usize, usize) = (72, 10);
+const PLOT: (usize, usize) = (66, 10);
 
 pub(crate) fn history(args: &Args, command: &History, out: &mut Out) -> Result<bool> {
     let request = EntityRequest {

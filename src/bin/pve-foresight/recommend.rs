@@ -103,10 +103,14 @@ pub(crate) fn show(reply: &RecommendReply, detail: Detail, out: &mut Out) -> Res
 
 /// Arrow for a direction, with the weight that the eye needs.
 pub(crate) fn arrow(direction: Direction, per_day: Option<f64>) -> String {
-    let slope = per_day.map_or(String::new(), |s| format!(" {:+.1} %/day", s * 100.0));
+    arrow_with(direction, &per_day.map_or(String::new(), |s| format!("{:+.1} %/day", s * 100.0)))
+}
+
+/// The same with a rate in words, which may be empty.
+pub(crate) fn arrow_with(direction: Direction, rate: &str) -> String {
     match direction {
-        Direction::SustainedIncrease => styled(BAD, format!("↑{slope}")),
-        Direction::SustainedDecrease => styled(GOOD, format!("↓{slope}")),
+        Direction::SustainedIncrease => styled(BAD, format!("↑ {rate}").trim_end()),
+        Direction::SustainedDecrease => styled(GOOD, format!("↓ {rate}").trim_end()),
         Direction::Cyclical => "∿ regular".into(),
         Direction::Volatile => styled(WARN, "≈ volatile"),
         Direction::Stable => "→ stable".into(),

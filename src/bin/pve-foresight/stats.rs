@@ -23,13 +23,14 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
     out.table(rows)?;
     let size = |bytes: f64| Bytes(bytes).to_string();
     let each = stats.bytes_per_entity.map_or_else(|| "-".into(), size);
-    out.line(format!(
+    let sum = format!(
         "{} in all for {} nodes and {} guests: {each} each; {} written today (UTC)",
         size(stats.bytes as f64),
         stats.nodes,
         stats.guests,
         size(stats.bytes_written_today as f64),
-    ))?;
+    );
+    out.prose("", sum)?;
     Ok(true)
 }
 

@@ -2,7 +2,7 @@
 
 use crate::args::{Args, Trend};
 use crate::out::{BAD, DIM, HEAD, Out, WARN, note, styled, table, warn};
-use crate::recommend::arrow;
+use crate::recommend::arrow_with;
 use crate::settings;
 use pve_foresight::api::{MetricTrend, NodeGrowth, StabilityReply, TrendsReply};
 use pve_foresight::engine::{Engine, TrendsRequest, answer_series};
@@ -172,16 +172,14 @@ fn metrics(metrics: &[MetricTrend], out: &mut Out) -> Result<()> {
             }
             (now, _) => value(now),
         };
-        let per_day = match m.unit {
-            Unit::Fraction => t.slope_per_day,
-            Unit::BytesPerSecond | Unit::Number => None,
-        };
+        let sign = |slope: f64| if slope < 0.0 { '-' } else { '+' };
+        let rate = |slope: f64| format!("{}{}/day", sign(slope), m.unit.text(slope.abs()));
         rows.add_row([
             m.metric.to_string(),
             value(t.level),
             match &t.not_enough {
                 Some(why) => styled(DIM, format!("{}; needs {}", why.reason, why.needed)),
-                None => arrow(t.direction, per_day.filter(|_| t.direction.is_trend())),
+                None => arrow_with(t.direction, &t.slope_per_day.map_or(String::new(), rate)),
             },
             format!("{:.0} %", t.confidence * 100.0),
             now,

@@ -119,7 +119,8 @@ fn line(check: &Check, out: &mut Out) -> Result<()> {
         Level::Fail => (BAD, "fail"),
     };
     let remedy = check.remedy.as_ref().map(|text| format!(": {text}")).unwrap_or_default();
-    out.line(format!("{}  {:<12} {}{remedy}", styled(style, level), check.name, check.found))
+    let lead = format!("{}  {:<12} ", styled(style, level), check.name);
+    out.prose(&lead, format!("{}{remedy}", check.found))
 }
 
 fn clock() -> UnixTime {
