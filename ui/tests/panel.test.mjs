@@ -349,6 +349,9 @@ test('expert keys: filter, edit, refuse what is out of range, save, changed only
         await field.fill(value);
         await field.press('Enter');
     };
+    await edit('999');
+    await page.getByText('cpu_threshold must be between 30 and 100.').waitFor();
+    await page.getByRole('button', { name: 'OK' }).click();
     await edit('70');
     await page.getByRole('button', { name: 'Save' }).click();
     await page.locator('.foresight-badge', { hasText: 'expert' }).first().waitFor();

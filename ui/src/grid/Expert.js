@@ -29,7 +29,6 @@ Ext.define('PVE.foresight.grid.Expert', {
         };
         me.store = Ext.create('Ext.data.Store', {
             fields: ['key', 'value', 'saved', 'origin', 'reset', 'default', 'unit', 'term'],
-            idProperty: 'key',
             proxy: { type: 'memory' },
             listeners: { update: () => me.fireEvent('edited', me) },
         });
@@ -178,15 +177,14 @@ Ext.define('PVE.foresight.grid.Expert', {
             (schema.minimum === undefined || value >= schema.minimum) &&
             (schema.maximum === undefined || value <= schema.maximum);
         if (!ok) {
-            Ext.Msg.alert(
-                gettext('Invalid value'),
-                Ext.String.format(
-                    gettext('{0} must be between {1} and {2}.'),
-                    Ext.htmlEncode(context.record.data.key),
-                    schema.minimum,
-                    schema.maximum,
-                ),
+            let text = Ext.String.format(
+                gettext('{0} must be between {1} and {2}.'),
+                Ext.htmlEncode(context.record.data.key),
+                schema.minimum,
+                schema.maximum,
             );
+            // Not while the editor closes: losing the focus in the midst of it, it never opens well again.
+            Ext.defer(() => Ext.Msg.alert(gettext('Invalid value'), text), 1);
             context.cancel = true;
             return false;
         }
