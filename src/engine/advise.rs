@@ -132,9 +132,10 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
         let mut blockers = known.map(|s| s.blockers.clone()).unwrap_or_default();
         blockers.sort();
         blockers.dedup();
-        let reason = match blockers.first() {
-            Some(first) => first.text.clone(),
-            None => idle_reason(q, plan, guest),
+        let reason = match (plan.slight.get(&guest.vmid), blockers.first()) {
+            (Some(saved), _) => slight_reason(q, *saved),
+            (None, Some(first)) => first.text.clone(),
+            (None, None) => idle_reason(q, plan, guest),
         };
         SkippedGuest {
             vmid: guest.vmid,
@@ -145,6 +146,16 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
         }
     })
     .collect()
+}
+
+/// Why a guest that could go stays.
+fn slight_reason(q: &Question, saved: f64) -> String {
+    let saves = match saved >= 0.5 {
+        true => format!("would save {saved:.0} core-hours"),
+        false => "would save nothing".into(),
+    };
+    let asked = q.config.min_benefit.0;
+    format!("its best move {saves}, near misses counted in part; {asked:.0} are asked for")
 }
 
 /// Why nobody even asked whether this guest could move.

@@ -112,6 +112,9 @@ pub struct Plan {
     pub considered: Vec<Considered>,
     /// Guests on troubled nodes that cannot move.
     pub skipped: Vec<Skipped>,
+    /// Guests on troubled nodes that can move, but to no node that makes it worth it: the
+    /// core-hours of risk that the best of their moves takes away.
+    pub slight: BTreeMap<Vmid, f64>,
     /// Expected overload of all nodes without any move.
     pub before: Overload,
     /// The same with all steps.
@@ -156,7 +159,8 @@ pub fn plan(q: &Question) -> Plan {
     let considered = planner.considered.into_values().collect();
     let skipped =
         planner.skipped.into_iter().map(|(vmid, blockers)| Skipped { vmid, blockers }).collect();
-    Plan { steps: planner.steps, considered, skipped, before, after, balancer: planner.balancer }
+    let Planner { steps, slight, balancer, .. } = planner;
+    Plan { steps, considered, skipped, slight, before, after, balancer }
 }
 
 /// The cluster with the moves made so far, and what is known against further ones.
@@ -182,6 +186,7 @@ pub(super) struct Planner<'a> {
     steps: Vec<Step>,
     considered: BTreeMap<Vmid, Considered>,
     skipped: BTreeMap<Vmid, Vec<Blocker>>,
+    slight: BTreeMap<Vmid, f64>,
     balancer: Balancer,
     /// What PVE's balancer sees with the steps so far.
     scales: Scales,
@@ -228,6 +233,7 @@ impl<'a> Planner<'a> {
             steps: Vec::new(),
             considered: BTreeMap::new(),
             skipped: BTreeMap::new(),
+            slight: BTreeMap::new(),
             balancer: balancer(outlook, q.inventory),
             scales: Scales::new(outlook, q.inventory),
             reserve: None,
@@ -354,12 +360,28 @@ impl<'a> Planner<'a> {
         drafts
     }
 
-    /// Remembers what keeps a guest that could relieve `source` from all other nodes.
+    /// Remembers what keeps a guest that could relieve `source` from all other nodes, or that it
+    /// could go, but that this saves too little.
     fn tell_why_nowhere(&mut self, source: usize, guest: usize) {
-        let others = (0..self.q.outlook.nodes.len()).filter(|target| *target != source);
-        let obstacles: Vec<Blocker> = others.flat_map(|t| self.obstacles(guest, t)).collect();
-        if !obstacles.is_empty() {
-            self.skipped.entry(self.q.outlook.guests[guest].vmid).or_default().extend(obstacles);
+        let vmid = self.q.outlook.guests[guest].vmid;
+        let mut obstacles = Vec::new();
+        let mut slight: Option<f64> = None;
+        for target in (0..self.q.outlook.nodes.len()).filter(|target| *target != source) {
+            let found = self.obstacles(guest, target);
+            if found.is_empty() {
+                let saved = self.saved(source, guest, target);
+                slight = Some(slight.map_or(saved, |most| most.max(saved)));
+            }
+            obstacles.extend(found);
+        }
+        match slight {
+            Some(saved) => {
+                self.slight.insert(vmid, saved);
+            }
+            None => {
+                self.slight.remove(&vmid);
+                self.skipped.entry(vmid).or_default().extend(obstacles);
+            }
         }
     }
 
@@ -817,6 +839,7 @@ impl<'a> Planner<'a> {
         self.moved.insert(step.guest);
         self.considered.remove(&vmid);
         self.skipped.remove(&vmid);
+        self.slight.remove(&vmid);
         self.steps.push(step);
     }
 

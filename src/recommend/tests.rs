@@ -528,3 +528,17 @@ fn where_no_move_saves_anything_it_is_said_what_keeps_guests_from_everywhere() {
         assert_eq!(nodes, [true, true], "{:?}", told.blockers);
     }
 }
+
+#[test]
+fn a_guest_that_could_go_for_little_is_not_said_to_be_held() {
+    // Each node has a busy hour a day; whoever goes takes the trouble along, or finds it there.
+    let busy: Curve = |hour| if hour.rem_euclid(24) == 5 { 11.0 } else { 6.0 };
+    let case = Case::new(2).guest(0, busy, 1.0).guest(0, |_| 6.0, 1.0).guest(1, busy, 1.0);
+    let (_, plan) = case.run();
+    assert!(plan.steps.is_empty() && plan.skipped.is_empty(), "{plan:?}");
+    assert_eq!(plan.slight.len(), 2);
+    assert!(plan.slight.values().all(|saved| *saved < PenaltyConfig::default().min_benefit.0));
+    // With an idle node beside them, both have somewhere to go and one is enough.
+    let (_, plan) = Case { cores: vec![16.0; 3], ..case }.run();
+    assert_eq!((plan.steps.len(), plan.slight.len()), (1, 0));
+}
