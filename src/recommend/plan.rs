@@ -366,10 +366,14 @@ impl<'a> Planner<'a> {
         let vmid = self.q.outlook.guests[guest].vmid;
         let mut obstacles = Vec::new();
         let mut slight: Option<f64> = None;
+        let less = |ledger: &mut Ledger, node, sign| {
+            ledger.risk(node) - ledger.risk_turned(node, guest, sign)
+        };
+        let relieved = less(&mut self.ledger, source, -1.0);
         for target in (0..self.q.outlook.nodes.len()).filter(|target| *target != source) {
             let found = self.obstacles(guest, target);
             if found.is_empty() {
-                let saved = self.saved(source, guest, target);
+                let saved = relieved + less(&mut self.ledger, target, 1.0);
                 slight = Some(slight.map_or(saved, |most| most.max(saved)));
             }
             obstacles.extend(found);
