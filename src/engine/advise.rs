@@ -151,11 +151,13 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
 /// Why a guest that could go stays.
 fn slight_reason(q: &Question, saved: f64) -> String {
     let saves = match saved >= 0.5 {
-        true => format!("would save {saved:.0} core-hours"),
-        false => "would save nothing".into(),
+        true => format!("{saved:.0} core-hours of overload"),
+        false => "no overload".into(),
     };
     let asked = q.config.min_benefit.0;
-    format!("its best move {saves}, near misses counted in part; {asked:.0} are asked for")
+    format!(
+        "its best move would save {saves}, near misses counted in part; min_benefit asks for {asked:.0}"
+    )
 }
 
 /// Why nobody even asked whether this guest could move.
