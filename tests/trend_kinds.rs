@@ -90,6 +90,34 @@ fn a_curve_is_not_taken_for_a_line() {
 }
 
 #[test]
+fn growth_that_feeds_on_itself_is_foretold_as_such() {
+    let rate = 2.0f64.ln() / 3.0;
+    let due = 24.0 * (90.0f64 / 50.0).ln() / rate;
+    for days in WINDOWS {
+        let doubles = all_of(days, 0.7, |t, _| 50.0 * (rate * t).exp());
+        assert_eq!(count(&doubles, Direction::SustainedIncrease), doubles.len(), "{days} days");
+        let mut told = 0;
+        for trend in &doubles {
+            let Crossing::In { hours, earliest, latest } =
+                trend.projection(90.0, Worse::High).unwrap().level
+            else {
+                panic!("{days} days: it rises");
+            };
+            assert!(earliest <= hours && latest.unwrap() >= hours);
+            told += usize::from((0.8..1.25).contains(&(hours / due)));
+        }
+        assert!(told >= 10, "{days} days: {told}");
+    }
+    // Bent once, it is no curve: the line since then goes on.
+    let bent = all_of(14, 0.7, |t, _| 30.0 + 3.0 * (t + 7.0).max(0.0));
+    let due = 24.0 * 15.0 / 3.0;
+    for trend in &bent {
+        let hours = trend.projection(66.0, Worse::High).unwrap().level.hours().unwrap();
+        assert!((0.85..1.15).contains(&(hours / due)), "{hours} of {due}");
+    }
+}
+
+#[test]
 fn leaks_are_told_from_their_restarts() {
     let often = all(7, 0.7, |t, _| 30.0 + 12.0 * (t + 7.7).rem_euclid(2.3));
     assert_eq!(count(&often, Direction::Cyclical), often.len());

@@ -1,5 +1,6 @@
 //! Steps 7 and 8: the direction and the chance that it is right.
 
+use super::curve::Clock;
 use super::finding::{Direction, NotEnough};
 use super::season::Season;
 use super::slope::Slope;
@@ -81,14 +82,17 @@ pub(super) fn not_enough(case: &Case<'_>) -> Option<NotEnough> {
 /// Long enough, significant, material.
 fn is_trend(case: &Case<'_>) -> bool {
     let (slope, structure) = (case.slope, case.structure);
-    let searched = structure.known.iter().filter(|known| !**known).count() as i32;
+    let terms = structure.known.iter().filter(|known| !**known).count();
+    let searched = (terms + usize::from(structure.clock != Clock::EVEN)) as i32;
     let alpha = ALPHA / ALPHA_PER_TERM.powi(searched);
     let moved = slope.average.abs() * slope.segment;
     let plain = moved >= PLAIN.0 && moved >= PLAIN.1 * structure.scale;
     let significant = slope.p < alpha || (plain && slope.average.abs() >= PLAIN.2 * slope.error);
     // What is plain may have begun lately, in a window of which that is little.
     let known = if plain { WEEK } else { case.bins.span().max(WEEK) };
-    let long = slope.segment >= (LONG * case.lookback.min(known)).max(0.9);
+    // A curve is one law for the whole window.
+    let curved = structure.clock != Clock::EVEN;
+    let long = slope.segment >= 0.9 && (curved || slope.segment >= LONG * case.lookback.min(known));
     is_enough(case) && long && significant && moved >= MATERIAL && moved >= 0.75 * structure.scale
 }
 

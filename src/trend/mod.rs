@@ -8,6 +8,7 @@ mod anomaly;
 mod attribution;
 mod clean;
 mod compare;
+mod curve;
 mod finding;
 mod label;
 mod many;

@@ -1,5 +1,6 @@
 //! What lies ahead: the level forecast and what projections need.
 
+use super::curve::Clock;
 use super::finding::Trend;
 use super::season::Season;
 use super::slope::Slope;
@@ -28,12 +29,16 @@ pub(super) struct Outlook {
     pub(super) level: f64,
     /// Present slope per day.
     pub(super) slope: f64,
+    /// How it goes on.
+    pub(super) clock: Clock,
     /// Variance of the level now.
     pub(super) var_level: f64,
     /// Variance of the slope.
     pub(super) var_slope: f64,
     /// Covariance of level and slope.
     pub(super) covariance: f64,
+    /// Covariances of the clock's rate with level, slope and itself; 0 of an even one.
+    pub(super) rate: [f64; 3],
     /// Half width of an 80 % interval in standard errors.
     pub(super) quantile_80: f64,
     /// Window in hours.
@@ -106,6 +111,11 @@ impl Outlook {
         let covariance =
             |a: &[f64], b: &[f64]| s.fit.covariance(a, b) * s.long_run.long_run * unit * unit;
         let mut season = explained.season.clone();
+        let bend: Vec<f64> = (0..row.len()).map(|i| f64::from(u8::from(i == 2))).collect();
+        let rate = match s.clock == Clock::EVEN {
+            true => [0.0; 3],
+            false => [&row, &contrast, &bend].map(|other| covariance(&bend, other)),
+        };
         season.effect.iter_mut().for_each(|e| *e *= unit);
         let whole = match params.scale {
             Scale::Share { whole } => whole,
@@ -114,9 +124,11 @@ impl Outlook {
         Self {
             level: level * unit,
             slope: slope.current * unit,
+            clock: s.clock,
             var_level: covariance(&row, &row),
             var_slope: covariance(&contrast, &contrast),
             covariance: covariance(&row, &contrast),
+            rate,
             quantile_80: WIDER * t_quantile(0.9, slope.dof),
             lookback_hours: params.lookback_days() * 24.0,
             wall: params.local.wall(params.now),

@@ -1,5 +1,6 @@
 //! Step 10: when a threshold is reached.
 
+use super::curve::Clock;
 use super::finding::{Direction, Trend};
 use super::outlook::Outlook;
 use crate::model::Worse;
@@ -94,17 +95,30 @@ impl Line<'_> {
         self.side * self.outlook.slope / 24.0
     }
 
+    /// Hours after which the clock of the slope shows `hours`.
+    fn when(&self, hours: f64) -> f64 {
+        24.0 * self.outlook.clock.when(hours / 24.0)
+    }
+
     fn level_crossing(&self, rising: bool) -> Crossing {
         let distance = self.threshold - self.level();
         if distance <= 0.0 {
             return Crossing::Already;
         }
         let horizon = self.horizon();
-        let hours = distance / self.slope().max(1e-12);
+        let hours = self.when(distance / self.slope().max(1e-12));
         if !rising || hours > horizon {
             return Crossing::Never { horizon };
         }
-        let (earliest, latest) = self.interval(distance);
+        let (earliest, latest) = match self.outlook.clock == Clock::EVEN {
+            true => self.interval(distance),
+            // What steepens may go on evenly from now.
+            false => {
+                let evenly = distance / self.slope().max(1e-12);
+                let latest = self.reached(-1.0, distance).unwrap_or(evenly);
+                (self.reached(1.0, distance).unwrap_or(hours), Some(latest.max(evenly)))
+            }
+        };
         Crossing::In { hours, earliest: earliest.min(hours), latest: latest.map(|l| l.max(hours)) }
     }
 
@@ -124,6 +138,20 @@ impl Line<'_> {
         (first.max(0.0), second)
     }
 
+    /// First hour in which the upper (`side` 1) or lower end (-1) of the 80 % band of a curve has risen by `distance`.
+    fn reached(&self, side: f64, distance: f64) -> Option<f64> {
+        let o = self.outlook;
+        let [with_level, with_slope, own] = o.rate;
+        (0..=self.horizon() as u32).map(f64::from).find(|hour| {
+            let (time, bend) = (o.clock.at(hour / 24.0), o.clock.drift(hour / 24.0).unwrap_or(0.0));
+            let variance = o.var_level
+                + time * (2.0 * o.covariance + time * o.var_slope)
+                + bend * (2.0 * (with_level + time * with_slope) + bend * own);
+            let band = o.quantile_80 * variance.max(0.0).sqrt();
+            self.side * o.slope * time + side * band >= distance
+        })
+    }
+
     /// First hour in which level + slope + season reaches the threshold; a level without trend
     /// repeats its week.
     fn peak_crossing(&self, rising: bool, cyclical: bool) -> Crossing {
@@ -140,7 +168,7 @@ impl Line<'_> {
         let reaches = |level: f64, slope: f64| {
             (0..=last as u32).map(f64::from).find(|h| {
                 let swing = self.side * self.outlook.effect(*h);
-                level + slope * h + swing >= self.threshold
+                level + slope * 24.0 * self.outlook.clock.at(h / 24.0) + swing >= self.threshold
             })
         };
         let level = self.level();

@@ -1,5 +1,6 @@
 //! Step 6: the slope that holds now, its interval and its test.
 
+use super::curve::Clock;
 use super::structure::Structure;
 use crate::series::breaks::Term;
 use crate::series::dist::{t_quantile, t_two_sided};
@@ -41,7 +42,10 @@ pub(super) struct Slope {
 pub(super) fn slope(bins: &Bins, s: &Structure, seasonal: f64) -> Slope {
     let n = bins.len() as f64;
     let (start, end) = (bins.t[0], bins.t[bins.len() - 1].max(bins.t[0] + 1e-3));
-    let (segment, contrast) = trending_part(s, start, end);
+    let (segment, contrast) = match s.clock == Clock::EVEN {
+        true => trending_part(s, start, end),
+        false => steepening_part(s, start, end),
+    };
     let average = s.fit.estimate(&contrast);
     let current = pieces(s).last().map_or(0.0, |(_, slope)| *slope);
     let window = (end - start).max(0.05);
@@ -110,6 +114,13 @@ fn trending_part(s: &Structure, start: f64, end: f64) -> (f64, Vec<f64>) {
     };
     let contrast = [0.0, 1.0].into_iter().chain(s.terms.iter().map(share)).collect();
     (length, contrast)
+}
+
+/// The same of a slope that grows steadily: the part in which it has at least a quarter of its present size.
+fn steepening_part(s: &Structure, start: f64, end: f64) -> (f64, Vec<f64>) {
+    let length = (-SAME_TREND.ln() / s.clock.rate).min(end - start);
+    let (now, then) = (s.row(end), s.row(end - length));
+    (length, now.iter().zip(then).map(|(now, then)| (now - then) / length).collect())
 }
 
 /// 1 - RSS / RSS without t and hinges: the levels between steps alone.

@@ -1,9 +1,11 @@
 //! Step 4: slope, level shifts and slope breaks of the adjusted window.
 
+use super::curve::{self, Clock};
 use super::range;
 use crate::series::breaks::{Found, Ground, Model, Search, Term};
 use crate::series::fit::{Design, Fit};
 use crate::series::longrun::{LongRun, long_run};
+use crate::series::stats::dot;
 use crate::series::{Bins, Buffer, Grid, stats};
 
 /// Unknown terms that are searched for.
@@ -37,7 +39,10 @@ pub(super) struct Structure {
     pub(super) terms: Vec<Term>,
     /// Which of them were known beforehand.
     pub(super) known: Vec<bool>,
-    /// Coefficients of constant, t (always there), terms.
+    /// How time runs for the slope: evenly, or ever faster where growth feeds on itself.
+    pub(super) clock: Clock,
+    /// Coefficients of constant, t by that clock (always there), terms; the rate of a clock that is not even has one
+    /// too, which is 0: only its covariance matters.
     pub(super) fit: Fit,
     /// What the model leaves of the window.
     pub(super) residual: Buffer,
@@ -52,20 +57,22 @@ pub(super) struct Structure {
 impl Structure {
     /// The row of the design matrix at `t`.
     pub(super) fn row(&self, t: f64) -> Vec<f64> {
-        [1.0, t].into_iter().chain(self.terms.iter().map(|c| c.at(t))).collect()
+        let terms = self.terms.iter().map(|c| c.at(t));
+        [1.0, self.clock.at(t)].into_iter().chain(terms).chain(self.clock.drift(t)).collect()
     }
 
     /// Model value at `t`.
     pub(super) fn at(&self, t: f64) -> f64 {
         self.fit.beta[0]
-            + self.fit.beta[1] * t
+            + self.fit.beta[1] * self.clock.at(t)
             + self.terms.iter().zip(&self.fit.beta[2..]).map(|(c, b)| c.at(t) * b).sum::<f64>()
     }
 
     /// Contrast of the coefficients that is the present slope.
     pub(super) fn present_slope(&self) -> Vec<f64> {
         let hinge = |term: &Term| f64::from(u8::from(matches!(term, Term::Hinge(_))));
-        [0.0, 1.0].into_iter().chain(self.terms.iter().map(hinge)).collect()
+        let rate = self.clock.drift(0.0);
+        [0.0, 1.0].into_iter().chain(self.terms.iter().map(hinge)).chain(rate).collect()
     }
 
     /// Steps with their sizes.
@@ -90,14 +97,14 @@ pub(super) fn structure(
     seasonal: f64,
     flat: bool,
 ) -> Structure {
-    let mut chosen = match flat || x.len() < 12 {
-        true => Vec::new(),
+    let (mut chosen, clock) = match flat || x.len() < 12 {
+        true => (Vec::new(), Clock::EVEN),
         false => choose(bins, x, grid, shifts, seasonal),
     };
-    let mut fitted = refit(bins, x, &chosen, seasonal, flat);
+    let mut fitted = refit(bins, x, (&chosen, clock), seasonal, flat);
     while let Some(worst) = smallest_step(&fitted) {
         chosen.remove(worst);
-        fitted = refit(bins, x, &chosen, seasonal, flat);
+        fitted = refit(bins, x, (&chosen, clock), seasonal, flat);
     }
     fitted
 }
@@ -126,9 +133,15 @@ fn without_spikes(x: &[f64], grid: Grid) -> Buffer {
 }
 
 /// The terms of the least score: the best model on two greedy paths, one from a level and one from a
-/// line, then improved move by move.
-fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> Vec<(Term, bool)> {
-    let x = without_spikes(x, grid);
+/// line, then improved move by move; or no terms and a clock that runs ever faster.
+fn choose(
+    bins: &Bins,
+    raw: &[f64],
+    grid: Grid,
+    shifts: &[f64],
+    seasonal: f64,
+) -> (Vec<(Term, bool)>, Clock) {
+    let x = without_spikes(raw, grid);
     let (t, n) = (&bins.t, bins.len());
     let span = bins.span();
     let apart = if grid == Grid::SixHours {
@@ -141,7 +154,7 @@ fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> 
     let rules = Search { apart, last_hinge: t[n - 1] - 0.2 * span, terms: TERMS };
     let known = known_steps(t, shifts);
     if known.is_empty() && range(&x) < SMALLEST_STEP.0 {
-        return Vec::new();
+        return (Vec::new(), Clock::EVEN);
     }
     let given = known.len();
     let memory = |ground: &Ground<'_>, found: &Found| {
@@ -166,7 +179,8 @@ fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> 
     let least =
         |models: Vec<Model>| models.into_iter().min_by(|a, b| score(a).total_cmp(&score(b)));
     let level = ground.search(false, &known, 0).models;
-    let Some(mut best) = least([line.models, level].concat()) else { return Vec::new() };
+    let none = (Vec::new(), Clock::EVEN);
+    let Some(mut best) = least([line.models, level].concat()) else { return none };
     if best.sloped || best.terms.len() > given {
         // Where a line says nothing at all, a level with steps is not going to.
         let level = ground.search(false, &known, TERMS).models;
@@ -181,7 +195,48 @@ fn choose(bins: &Bins, x: &[f64], grid: Grid, shifts: &[f64], seasonal: f64) -> 
             _ => break,
         }
     }
-    best.terms.into_iter().enumerate().map(|(i, term)| (term, i < given)).collect()
+    let bends = best.terms.iter().any(|term| matches!(term, Term::Hinge(_)));
+    if given == 0
+        && (bends || left > CURVED)
+        && let Some(clock) = faster(bins, (raw, &x), rules, &best, seasonal)
+    {
+        return (Vec::new(), clock);
+    }
+    (best.terms.into_iter().enumerate().map(|(i, term)| (term, i < given)).collect(), Clock::EVEN)
+}
+
+/// The clock by which a level and a slope explain the values better than the `best` piecewise model does; the clock counts
+/// as a searched term. Compared without whitening: what a poor model leaves of a curve looks like noise that remembers.
+fn faster(
+    bins: &Bins,
+    (raw, x): (&[f64], &[f64]),
+    rules: Search,
+    best: &Model,
+    seasonal: f64,
+) -> Option<Clock> {
+    let n = x.len() as f64;
+    let (clock, left) = curve::fastest(&bins.t, x)?;
+    let ground = Ground::of(&bins.t, x, &bins.key, 0.0, rules);
+    let found = ground.search(best.sloped, &best.terms, 0);
+    let pieces = &found.models[0];
+    let size = |left: &[f64], fitted: usize| {
+        n / long_run(left, &bins.key, fitted as f64, seasonal).inflation()
+    };
+    let n_eff = size(&left, 3).max(size(&ground.residual(&found), 2 + best.terms.len()));
+    let rss = dot(&left, &left);
+    let bent = Model { sloped: true, terms: vec![Term::Hinge(0.0)], rss };
+    // It has three parameters; more of them lower the logarithm of the sum of squares by 2 / n_eff each by chance.
+    let more = (1 + usize::from(pieces.sloped) + 2 * pieces.terms.len()) as f64 - 3.0;
+    let as_close = n_eff * (rss / pieces.rss).ln() < 2.0 * more;
+    if !as_close || score(&bent, 0, n, n_eff) >= score(pieces, 0, n, n_eff) {
+        return None;
+    }
+    // A running median lags behind what is steep: once more with spikes clipped to the curve itself.
+    let fitted = || x.iter().zip(left.iter()).map(|(x, rest)| x - rest);
+    let mut calm: Buffer = raw.iter().zip(fitted()).map(|(x, fitted)| x - fitted).collect();
+    stats::clip_outliers(&mut calm, 3.0, &mut Buffer::with_capacity(x.len()));
+    calm.iter_mut().zip(fitted()).for_each(|(rest, fitted)| *rest += fitted);
+    Some(curve::fastest(&bins.t, &calm).map_or(clock, |(clock, _)| clock))
 }
 
 /// BIC with the sample size corrected for autocorrelation.
@@ -209,10 +264,16 @@ fn known_steps(t: &[f64], shifts: &[f64]) -> Vec<Term> {
 
 /// Least squares with the residuals clipped twice (pseudo-values, Huber 1964). What is `flat` has no
 /// spikes worth a clip.
-fn refit(bins: &Bins, x: &[f64], terms: &[(Term, bool)], seasonal: f64, flat: bool) -> Structure {
+fn refit(
+    bins: &Bins,
+    x: &[f64],
+    (terms, clock): (&[(Term, bool)], Clock),
+    seasonal: f64,
+    flat: bool,
+) -> Structure {
     let n = x.len();
     let column = |term: &(Term, bool)| bins.t.iter().map(|t| term.0.at(*t)).collect();
-    let mut columns = vec![Buffer::filled(n, 1.0), Buffer::of(&bins.t)];
+    let mut columns = vec![Buffer::filled(n, 1.0), clock.column(&bins.t)];
     columns.extend(terms.iter().map(column));
     let design = Design::of(columns);
     let mut beta = design.solve(x);
@@ -238,11 +299,13 @@ fn refit(bins: &Bins, x: &[f64], terms: &[(Term, bool)], seasonal: f64, flat: bo
             scale
         }
     };
+    beta.extend(clock.drift(0.0));
     let long_run = long_run(&clipped, &bins.key, beta.len() as f64, seasonal);
-    let fit = Fit { beta, inverse: widened_for_hinges(design, &bins.t, terms) };
+    let fit = Fit { beta, inverse: widened(design, &bins.t, terms, clock) };
     Structure {
         terms: terms.iter().map(|t| t.0).collect(),
         known: terms.iter().map(|t| t.1).collect(),
+        clock,
         fit,
         residual,
         clipped,
@@ -252,19 +315,23 @@ fn refit(bins: &Bins, x: &[f64], terms: &[(Term, bool)], seasonal: f64, flat: bo
 }
 
 /// Where a slope breaks is estimated too: to first order that adds a step at each hinge to the design
-/// (Muggeo 2003), which widens the covariance of the coefficients.
-fn widened_for_hinges(design: Design, t: &[f64], terms: &[(Term, bool)]) -> Vec<f64> {
+/// (Muggeo 2003), which widens the covariance of the coefficients. So does the rate of a clock, whose own is kept.
+fn widened(design: Design, t: &[f64], terms: &[(Term, bool)], clock: Clock) -> Vec<f64> {
     let (mut columns, inverse) = design.into_parts();
-    let p = columns.len();
+    let mut kept = columns.len();
+    if clock != Clock::EVEN {
+        columns.push(t.iter().filter_map(|t| clock.drift(*t)).collect());
+        kept += 1;
+    }
     for (term, _) in terms {
         if let Term::Hinge(time) = term {
             columns.push(t.iter().map(|t| Term::Step(*time).at(*t)).collect());
         }
     }
-    if columns.len() == p {
+    let wide = columns.len();
+    if wide * wide == inverse.len() {
         return inverse;
     }
-    let wide = columns.len();
     let (_, inverse) = Design::of(columns).into_parts();
-    inverse.chunks_exact(wide).take(p).flat_map(|row| row[..p].iter().copied()).collect()
+    inverse.chunks_exact(wide).take(kept).flat_map(|row| row[..kept].iter().copied()).collect()
 }
