@@ -269,6 +269,43 @@ fn a_guest_younger_than_the_window_may_grow() {
 }
 
 #[test]
+fn a_young_guest_in_a_long_window_is_judged_by_its_hours() {
+    for seed in 0..DRAWS {
+        let points = hourly(seed, 3, 0.5, |t, _| 20.0 + 8.0 * (t + 3.0));
+        let young = look_back(30, &points[14..]);
+        assert_eq!(young.direction, Direction::SustainedIncrease, "58 hours, {seed}");
+        assert_eq!(young.not_enough, None);
+    }
+}
+
+#[test]
+fn a_long_window_foretells_the_peak_of_its_hours() {
+    // Two busy hours a day 30 points above the rest: in slots of six hours they are a swing of 10.
+    let backup = |t: f64, time| 30.0 + t + if (2..4).contains(&hour(time)) { 30.0 } else { 0.0 };
+    for trend in all_of(30, 1.0, backup) {
+        // The level, 32.5 now, and 27.5 more in the busy hours reach 70 after 10 days.
+        let hours = trend.projection(70.0, Worse::High).unwrap().peak.hours().unwrap();
+        assert!((192.0..288.0).contains(&hours), "{hours}");
+    }
+}
+
+#[test]
+fn bursts_are_no_level_shifts() {
+    for hours in [3.0, 6.0, 9.0] {
+        for ended in [0.0, 2.0, 6.5] {
+            let long = hours / 24.0;
+            let burst = move |t: f64, _| {
+                20.0 + 35.0 * f64::from(u8::from((-ended - long..-ended).contains(&t)))
+            };
+            let told: usize = all(7, 1.0, burst).iter().map(|t| t.changes.len()).sum();
+            assert!(told <= 1, "{hours} hours until {ended} days ago: {told}");
+        }
+    }
+    let stays = all(7, 1.0, |t, _| 20.0 + 35.0 * f64::from(u8::from(t > -0.6)));
+    assert!(stays.iter().all(|t| t.changes.len() == 1), "half a day, and it lasts");
+}
+
+#[test]
 fn data_that_lacks_for_days_or_hours_changes_no_answer() {
     let work = |_, time| 30.0 + 15.0 * f64::from(u8::from((9..17).contains(&hour(time))));
     let gaps = [(-4 * DAY, -2 * DAY), (-10 * HOUR, 0), (-53 * HOUR, -48 * HOUR)];

@@ -117,13 +117,14 @@ fn keep_last_of_each_time(points: &mut Vec<Point>) {
     points.truncate(write);
 }
 
-/// Hours for lookbacks up to 14 days, unless most points are further apart than two hours.
+/// Hours for up to 14 days of data in the window, unless most points are further apart than two hours.
 fn grid(points: &[Point], params: &Params<'_>) -> Grid {
-    if params.lookback_hours > HOURLY_UP_TO {
-        return Grid::SixHours;
-    }
     let start = params.now.saturating_sub(i64::from(params.lookback_hours) * HOUR);
     let window = &points[points.partition_point(|p| p.time < start)..];
+    let known = window.first().map_or(0, |first| params.now.saturating_sub(first.time));
+    if known > i64::from(HOURLY_UP_TO) * HOUR {
+        return Grid::SixHours;
+    }
     let coarse = window.windows(2).filter(|w| w[1].time - w[0].time > 2 * HOUR).count();
     match coarse * 2 > window.len() && window.len() >= 12 {
         true => Grid::SixHours,

@@ -11,6 +11,7 @@ mod compare;
 mod curve;
 mod finding;
 mod label;
+mod lasting;
 mod many;
 mod outlook;
 mod params;
@@ -74,6 +75,9 @@ fn tell_hours(trend: &mut Trend, points: &[Point], params: &Params<'_>) {
         trend.anomaly = near.anomaly;
         trend.peak_hours = near.peak_hours;
         trend.peak_multiplier = near.peak_multiplier;
+        if let (Some(far), Some(near)) = (&mut trend.outlook, near.outlook) {
+            far.season = near.season;
+        }
         if near.direction == Direction::Cyclical && !trend.direction.is_trend() {
             trend.direction = near.direction;
             trend.confidence = near.confidence;
@@ -105,7 +109,8 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     let Clean { points, unit, grid } = clean::clean(points, params);
     let start = params.now.saturating_sub((params.lookback_days() * DAY as f64) as i64);
     let window_points = &points[points.partition_point(|p| p.time < start)..];
-    let span = (points.first().map_or(params.now, |p| p.time), params.now);
+    let since = |points: &[Point]| (points.first().map_or(params.now, |p| p.time), params.now);
+    let (span, window_span) = (since(&points), since(window_points));
     if let Some(unknown) = too_little(window_points) {
         return unknown;
     }
@@ -168,7 +173,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         behavior: Some(behaviour),
         peak_multiplier: rhythm::peak_multiplier(&season, &peak_hours, level),
         peak_hours,
-        changes: changes(&structure, span, params, unit),
+        changes: changes(&structure, (span, window_span), params, unit),
         seasonal_strength: season.strength.clamp(0.0, 1.0),
         p95_7d: p95.map(|v| v * unit),
         outlook: Some(Box::new(outlook)),
@@ -222,7 +227,7 @@ fn explain(bins: Bins, start: usize, grid: Grid, scale: Scale, shifts: &[f64]) -
 /// The steps as changes in time order.
 fn changes(
     structure: &structure::Structure,
-    span: (UnixTime, UnixTime),
+    (known, window): ((UnixTime, UnixTime), (UnixTime, UnixTime)),
     params: &Params<'_>,
     unit: f64,
 ) -> Vec<Change> {
@@ -235,7 +240,7 @@ fn changes(
         })
         .collect();
     changes.sort_by_key(|c| c.time);
-    weekend::without_weekends(changes, span, params.local)
+    lasting::lasting(weekend::without_weekends(changes, known, params.local), window)
 }
 
 /// The answer for windows that tell nothing.
