@@ -42,6 +42,8 @@ pub(super) struct Case<'a> {
     /// Unpredictable standard deviation in points.
     pub(super) noise: f64,
     pub(super) lookback: f64,
+    /// Days of history, which tell rhythm and spread where the window is shorter.
+    pub(super) history: f64,
 }
 
 /// The first of trend, cyclical, volatile, stable that holds.
@@ -139,6 +141,6 @@ pub(super) fn confidence(case: &Case<'_>, direction: Direction) -> f64 {
         _ => border(case.noise, VOLATILE, 0.12),
     };
     let certain = no_trend * label * coverage;
-    let short = case.bins.span() < LEAST_SPAN || case.bins.len() < 24;
+    let short = case.history < LEAST_SPAN || case.bins.len() < 12;
     if short { certain.min(0.5) } else { certain }
 }

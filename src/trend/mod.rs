@@ -118,6 +118,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     let start = bins.t.partition_point(|t| *t < -params.lookback_days());
     let days = |time: &UnixTime| time.saturating_sub(params.now) as f64 / DAY as f64;
     let shifts: Vec<f64> = params.shifts.iter().map(days).collect();
+    let history = bins.span();
     let explained = explain(bins, start, grid, params.scale, &shifts);
     let Explained { season, window, structure, .. } = &explained;
     let slope = slope::slope(window, structure, explained.seasonal);
@@ -131,6 +132,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         slope: &slope,
         noise,
         lookback: params.lookback_days(),
+        history,
     };
     let direction = label::direction(&case);
     let not_enough = label::not_enough(&case);
