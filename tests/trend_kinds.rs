@@ -269,6 +269,23 @@ fn a_guest_younger_than_the_window_may_grow() {
 }
 
 #[test]
+fn a_window_of_a_day_is_sure_where_the_days_before_it_are_known() {
+    let (local, daily) = (LocalTime::utc(), |_, time| 20.0 + 30.0 * at_work(time));
+    let day = |points: &[Point]| {
+        let share = Params::share(NOW, 100.0, &local);
+        analyze(points, &Params { lookback_hours: 24, ..share })
+    };
+    for seed in 0..DRAWS {
+        let points = hourly(seed, 12, 1.0, daily);
+        let known = day(&points);
+        assert_eq!(known.direction, Direction::Cyclical, "{seed}");
+        assert!(known.confidence > 0.85, "{seed}: {}", known.confidence);
+        let alone = day(&points[points.len() - 24..]);
+        assert!(alone.confidence <= 0.5, "{seed}: {}", alone.confidence);
+    }
+}
+
+#[test]
 fn a_young_guest_in_a_long_window_is_judged_by_its_hours() {
     for seed in 0..DRAWS {
         let points = hourly(seed, 3, 0.5, |t, _| 20.0 + 8.0 * (t + 3.0));

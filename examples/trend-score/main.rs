@@ -162,7 +162,10 @@ fn main() {
     }
     if arguments.first().is_some_and(|a| a == "forecast") {
         match permute::traces() {
-            Some(traces) => backtest::print(&traces),
+            Some(traces) => {
+                backtest::print(&traces);
+                backtest::print_peaks(&traces, permute::long_traces().as_ref());
+            }
             None => println!("skipped: ../shared/traces absent"),
         }
         return;

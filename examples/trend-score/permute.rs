@@ -16,35 +16,67 @@ const DAY: usize = 288;
 /// CPU and memory of each guest in percent, 5 minutes apart, whole days.
 pub(crate) struct Traces {
     series: Vec<Vec<f64>>,
+    /// CPU of all guests, idle ones too.
+    cpus: Vec<Vec<f64>>,
 }
 
 impl Traces {
     pub(crate) fn series(&self) -> &[Vec<f64>] {
         &self.series
     }
+
+    /// CPU of `count` nodes, each the mean of `guests` guests drawn at random.
+    pub(crate) fn nodes(&self, guests: usize, count: u64) -> Vec<Vec<f64>> {
+        let long = self.cpus.iter().map(Vec::len).min().unwrap_or(0);
+        let node = |seed| {
+            let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+            let mut order: Vec<&Vec<f64>> = self.cpus.iter().collect();
+            order.shuffle(rng);
+            let mean = |i| order.iter().take(guests).map(|g| g[i]).sum::<f64>() / guests as f64;
+            (0..long).map(mean).collect()
+        };
+        (0..count).map(node).collect()
+    }
 }
 
 /// Reads the 30-day file; `None` where it is absent.
 pub(crate) fn traces() -> Option<Traces> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../shared/traces/bitbrains-70vm-30d-5min.csv.gz");
+    read("bitbrains-70vm-30d-5min.csv.gz", DAY)
+}
+
+/// Reads the 92-day file of half-hourly means.
+pub(crate) fn long_traces() -> Option<Traces> {
+    read("bitbrains-70vm-92d-30min.csv.gz", 48)
+}
+
+fn read(name: &str, day: usize) -> Option<Traces> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/traces").join(name);
     let file = std::fs::File::open(path).ok()?;
     let mut rows = csv::Reader::from_reader(flate2::read::GzDecoder::new(BufReader::new(file)));
+    let header = rows.headers().ok()?.clone();
+    let column = |name: &str| header.iter().position(|h| h == name);
+    let (cpu, most, used) = (column("cpu")?, column("maxmem_mb")?, column("mem_mb")?);
+    let consolidated = column("cf");
     let mut guests: BTreeMap<u32, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
     for row in rows.records() {
         let row = row.ok()?;
+        if consolidated.is_some_and(|cf| row.get(cf) != Some("AVERAGE")) {
+            continue;
+        }
         let field = |i: usize| row.get(i).and_then(|v| v.parse::<f64>().ok()).unwrap_or(0.0);
         let guest = guests.entry(field(0) as u32).or_default();
-        let memory = if field(4) > 0.0 { 100.0 * field(5) / field(4) } else { 0.0 };
-        guest.0.push((100.0 * field(3)).clamp(0.0, 100.0));
+        let memory = if field(most) > 0.0 { 100.0 * field(used) / field(most) } else { 0.0 };
+        guest.0.push((100.0 * field(cpu)).clamp(0.0, 100.0));
         guest.1.push(memory.clamp(0.0, 100.0));
     }
     let busy = |s: &Vec<f64>| {
         let mean = s.iter().sum::<f64>() / s.len().max(1) as f64;
-        s.len() >= 20 * DAY && mean > 2.0
+        s.len() >= 20 * day && mean > 2.0
     };
+    let cpus =
+        guests.values().map(|(cpu, _)| cpu.clone()).filter(|cpu| cpu.len() >= 20 * day).collect();
     let all = guests.into_values().flat_map(|(cpu, memory)| [cpu, memory]);
-    Some(Traces { series: all.filter(busy).collect() })
+    Some(Traces { series: all.filter(busy).collect(), cpus })
 }
 
 /// Kinds of permuted cases.
