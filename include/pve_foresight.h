@@ -169,7 +169,7 @@ foresight_result foresight_append(const foresight_engine *engine,
                                   foresight_text *text);
 
 /**
- * Takes over history that was recorded before: only for times of which the store has nothing, so
+ * Imports history that was recorded before: only for times of which the store has nothing, so
  * that a second run adds nothing.
  *
  * Request: {"rrd": directory of PVE's RRD files | "proxbalance": its database or JSON file,

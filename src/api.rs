@@ -791,7 +791,7 @@ pub struct CollectRequest {
     pub now: Option<UnixTime>,
 }
 
-/// Whose history to take over: one of the first two.
+/// Whose history to import: one of the first two.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ImportRequest {

@@ -184,7 +184,7 @@ fn each_trouble_is_found_by_its_check_alone() {
             |n| n.remove("var/lib/pve-foresight/.history-imported"),
             "history",
             "warn",
-            "not taken over",
+            "not imported yet",
         ),
         (
             "no store",

@@ -1,4 +1,4 @@
-//! ProxBalance's history taken over, from its database and from its older JSON files.
+//! ProxBalance's history imported, from its database and from its older JSON files.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 

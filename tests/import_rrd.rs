@@ -1,4 +1,4 @@
-//! PVE's own history taken over: files made by rrdtool in PVE's layouts, imported with the command
+//! PVE's own history imported: files made by rrdtool in PVE's layouts, imported with the command
 //! line, compared with what `rrdtool fetch` says.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]

@@ -98,7 +98,7 @@ fn warnings(overview: &Overview, health: Option<&CollectorHealth>, now: UnixTime
     if let Some(age) = overview.quality.oldest_sample_age.filter(|&age| age < ENOUGH) {
         let hours = age / HOUR;
         all.push(format!(
-            "{hours} hours of history are stored, trends need some days: wait, or take what the \
+            "{hours} hours of history are stored, trends need some days: wait, or import what the \
              nodes have with `pve-foresight import rrd`"
         ));
     }

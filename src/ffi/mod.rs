@@ -163,7 +163,7 @@ pub unsafe extern "C" fn foresight_append(
     unsafe { call::call(engine, input, len, text, verbs::append) }
 }
 
-/// Takes over history that was recorded before: only for times of which the store has nothing, so
+/// Imports history that was recorded before: only for times of which the store has nothing, so
 /// that a second run adds nothing.
 ///
 /// Request: {"rrd": directory of PVE's RRD files | "proxbalance": its database or JSON file,

@@ -83,7 +83,7 @@ C<status>, C<trends>. Dies with a L<PVE::Foresight::Error>.
 
 =head2 import_history(\%request, sub ($what, $done, $total) { ... })
 
-Takes over history that was recorded before. The code is told how far it is; when it dies, the import ends
+Imports history that was recorded before. The code is told how far it is; when it dies, the import ends
 with that error, and what is stored by then stays.
 
 =head1 FILES

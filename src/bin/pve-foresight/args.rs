@@ -62,7 +62,7 @@ pub(crate) enum Command {
     Report(Report),
     /// Replay recorded demand under our advice and other policies, and compare the overload
     Backtest(Backtest),
-    /// Take over history that others recorded: PVE's RRD files, ProxBalance
+    /// Import history that others recorded: PVE's RRD files, ProxBalance
     Import(Import),
     /// Write what is stored to standard output, for other programs
     Export(Export),

@@ -75,14 +75,14 @@ fn foreign(dir: &Path, owner: u32) -> Option<PathBuf> {
     None
 }
 
-/// Whether Proxmox VE's own history was taken over.
+/// Whether Proxmox VE's own history was imported.
 pub(super) fn history(site: &Site) -> Check {
     let name = "history";
     match site.state.join(".history-imported").exists() {
-        true => Check::ok(name, "Proxmox VE's own was taken over"),
+        true => Check::ok(name, "Proxmox VE's own is imported"),
         false => Check::warn(
             name,
-            "Proxmox VE's own is not taken over yet",
+            "Proxmox VE's own is not imported yet",
             "systemctl start --no-block pve-foresight-import",
         ),
     }

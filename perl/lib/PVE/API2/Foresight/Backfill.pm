@@ -1,6 +1,6 @@
 package PVE::API2::Foresight::Backfill;
 
-# Takes over the history that PVE keeps itself, as a task. It runs in the engine and not as a program
+# Imports the history that PVE keeps itself, as a task. It runs in the engine and not as a program
 # of its own: no output to parse, no PATH, the same errors as everywhere, and a stop between two files
 # leaves the store whole.
 
@@ -42,7 +42,7 @@ my sub import_patiently($request) {
 
 sub run() {
     my ($from, $cluster) = ($PVE::Foresight::RRD_DIR, $PVE::Foresight::CLUSTER_DIR);
-    say "taking over the history in $from";
+    say "importing the history in $from";
     my $reply = import_patiently({ rrd => $from, inventory_path => $cluster });
     my @warnings = $reply->{warnings}->@*;
     log_warn($_) for splice(@warnings, 0, $WARNINGS);
@@ -59,7 +59,7 @@ __PACKAGE__->register_method({
     path => '',
     method => 'POST',
     protected => 1,
-    description => "Take over the history that Proxmox VE keeps itself (RRD). Only fills what is not known yet,"
+    description => "Import the history that Proxmox VE keeps itself (RRD). Only fills what is not known yet,"
         . " so it can be stopped and repeated at will.",
     permissions => { check => ['perm', '/', ['Sys.Modify']] },
     parameters => { additionalProperties => 0, properties => {} },
