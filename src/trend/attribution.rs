@@ -5,7 +5,7 @@
 
 use super::Params;
 use crate::model::DAY;
-use crate::series::{Bins, Grid, Point};
+use crate::series::{Bins, Grid, Point, stats};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -77,7 +77,6 @@ fn slope_weights(bins: &Bins) -> Option<Vec<f64>> {
 fn presence(keys: &[i64], guest: &Bins) -> (Vec<f64>, Vec<f64>) {
     let known: BTreeMap<i64, f64> =
         guest.key.iter().copied().zip(guest.y.iter().copied()).collect();
-    let edge = |values: Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let (mut there, mut anyway) = (Vec::with_capacity(keys.len()), Vec::with_capacity(keys.len()));
     for key in keys {
         let before = known.range(..=*key).next_back();
@@ -90,9 +89,9 @@ fn presence(keys: &[i64], guest: &Bins) -> (Vec<f64>, Vec<f64>) {
             _ => None,
         };
         let near = || match (before, after) {
-            (Some((a, _)), Some((b, _))) if key - a > b - key => later(&known, *key),
-            (Some(_), _) => edge(known.range(..=*key).rev().take(EDGE).map(|(_, v)| *v).collect()),
-            _ => later(&known, *key),
+            (Some((a, _)), Some((b, _))) if key - a > b - key => edge(known.range(*key..)),
+            (Some(_), _) => edge(known.range(..=*key).rev()),
+            _ => edge(known.range(*key..)),
         };
         there.push(bridged.unwrap_or(0.0));
         anyway.push(bridged.unwrap_or_else(near));
@@ -100,10 +99,9 @@ fn presence(keys: &[i64], guest: &Bins) -> (Vec<f64>, Vec<f64>) {
     (there, anyway)
 }
 
-/// Mean of the first day after `key`; 0 without one.
-fn later(known: &BTreeMap<i64, f64>, key: i64) -> f64 {
-    let values: Vec<f64> = known.range(key..).take(EDGE).map(|(_, v)| *v).collect();
-    values.iter().sum::<f64>() / values.len().max(1) as f64
+/// Mean of the first day of `hours`; 0 without any.
+fn edge<'a>(hours: impl Iterator<Item = (&'a i64, &'a f64)>) -> f64 {
+    stats::mean(&hours.take(EDGE).map(|(_, v)| *v).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

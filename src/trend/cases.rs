@@ -6,9 +6,6 @@ use crate::model::{UnixTime, Worse};
 use crate::series::{LocalTime, Point};
 use serde::{Deserialize, Serialize};
 
-/// Longest line that is read, bytes.
-pub const LONGEST_LINE: usize = 64 << 20;
-
 /// A series as it comes in.
 #[derive(Deserialize)]
 struct Case {
@@ -45,10 +42,6 @@ struct Answer<'a> {
 /// Analyses one line. Hours and weekdays are UTC. Errors name the field; [`answer_numbered`] adds
 /// the line number.
 pub fn answer_line(line: &str) -> Result<String> {
-    if line.len() > LONGEST_LINE {
-        let limit = LONGEST_LINE >> 20;
-        return Err(Error::invalid(format!("line is over {limit} MiB: split the series")));
-    }
     let case: Case = serde_json::from_str(line)
         .map_err(|e| Error::invalid(format!("no series (docs/trend.md has the fields): {e}")))?;
     let local = LocalTime::utc();

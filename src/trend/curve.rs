@@ -48,7 +48,7 @@ impl Clock {
 
 /// The clock by which a line leaves least of `x`, and what it leaves; `None` where that is the slowest or the fastest one.
 /// O(n) for each rate that is tried, about ten.
-pub(super) fn fastest(t: &[f64], x: &[f64]) -> Option<(Clock, Buffer)> {
+pub(super) fn best_clock(t: &[f64], x: &[f64]) -> Option<(Clock, Buffer)> {
     let span = t.last()? - t.first()?;
     let mean = stats::mean(x);
     let fit = |rate: f64| {
@@ -108,12 +108,12 @@ mod tests {
     fn the_rate_of_an_exponential_is_found() {
         for rate in [0.1, 0.23, 0.7] {
             let x: Vec<f64> = days().iter().map(|t| 7.0 + 50.0 * (rate * t).exp()).collect();
-            let (clock, left) = fastest(&days(), &x).unwrap();
+            let (clock, left) = best_clock(&days(), &x).unwrap();
             // Off by what the parabola is off, at rates a factor of 1.5 apart.
             assert!((clock.rate / rate - 1.0).abs() < 0.03, "{rate} {clock:?}");
             assert!(left.iter().all(|r| r.abs() < 0.3));
         }
         let line: Vec<f64> = days().iter().map(|t| 40.0 + t).collect();
-        assert!(fastest(&days(), &line).is_none(), "the slowest leaves least");
+        assert!(best_clock(&days(), &line).is_none(), "the slowest leaves least");
     }
 }

@@ -90,8 +90,7 @@ fn pieces(s: &Structure) -> Vec<(f64, f64)> {
 }
 
 /// Walks back over hinges while the slope keeps its sign and a quarter of its size, and as long as the steeper one
-/// before may go on. Returns the
-/// length of that part and the contrast of coefficients that is its average slope.
+/// before may go on. Returns the length of that part and the contrast of coefficients that is its average slope.
 fn trending_part(s: &Structure, start: f64, end: f64) -> (f64, Vec<f64>) {
     let pieces = pieces(s);
     let now = pieces[pieces.len() - 1].1;

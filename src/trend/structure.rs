@@ -215,7 +215,7 @@ fn faster(
     seasonal: f64,
 ) -> Option<Clock> {
     let n = x.len() as f64;
-    let (clock, left) = curve::fastest(&bins.t, x)?;
+    let (clock, left) = curve::best_clock(&bins.t, x)?;
     let ground = Ground::of(&bins.t, x, &bins.key, 0.0, rules);
     let found = ground.search(best.sloped, &best.terms, 0);
     let pieces = &found.models[0];
@@ -236,7 +236,7 @@ fn faster(
     let mut calm: Buffer = raw.iter().zip(fitted()).map(|(x, fitted)| x - fitted).collect();
     stats::clip_outliers(&mut calm, 3.0, &mut Buffer::with_capacity(x.len()));
     calm.iter_mut().zip(fitted()).for_each(|(rest, fitted)| *rest += fitted);
-    Some(curve::fastest(&bins.t, &calm).map_or(clock, |(clock, _)| clock))
+    Some(curve::best_clock(&bins.t, &calm).map_or(clock, |(clock, _)| clock))
 }
 
 /// BIC with the sample size corrected for autocorrelation.
