@@ -6,7 +6,7 @@ use super::policy::{Decider, Policy};
 use super::recording::{Demand, Recording};
 use super::rules::Rules;
 use crate::error::{Error, Result};
-use crate::model::{DAY, HOUR, Migration, UnixTime};
+use crate::model::{DAY, GIB, HOUR, Migration, UnixTime};
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
 use serde::Serialize;
@@ -122,8 +122,6 @@ pub struct Report {
     /// What came of each policy.
     pub outcomes: Vec<Outcome>,
 }
-
-const GIB: f64 = (1u64 << 30) as f64;
 
 /// Replays `recording` under each of `contestants`, all judged by the thresholds of `limits`.
 /// Deterministic. O(contestants x (steps x guests + decisions x what the policy takes)).

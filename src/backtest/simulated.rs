@@ -2,7 +2,7 @@
 
 use super::recording::{Demand, Machine, Recording, Tenant, mean};
 use crate::error::{Error, Result};
-use crate::model::{DAY, HOUR, UnixTime};
+use crate::model::{DAY, GIB, HOUR, UnixTime};
 use crate::simulate::{Simulation, host_memory};
 
 /// Longest recording, in days, and most samples of all guests together that are taken.
@@ -35,12 +35,7 @@ impl Recording {
                 name: node.name.clone(),
                 cores: node.capacity.cores.0,
                 memory: node.capacity.memory.0,
-                own: Demand::steady(
-                    host.cpu_cores,
-                    host.memory_gib * (1u64 << 30) as f64,
-                    steps,
-                    per_hour,
-                ),
+                own: Demand::steady(host.cpu_cores, host.memory_gib * GIB, steps, per_hour),
             })
             .collect();
         nodes.sort_by(|a, b| a.name.cmp(&b.name));

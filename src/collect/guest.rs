@@ -3,10 +3,8 @@
 use super::text::{
     Notes, boolean, clean_name, lines, list, number, properties, quote, section, setting, size,
 };
-use crate::model::{Bytes, Device, Disk, DiskSource, GuestFacts};
+use crate::model::{Bytes, Device, Disk, DiskSource, GuestFacts, MIB};
 use std::collections::BTreeMap;
-
-const MIB: f64 = 1_048_576.0;
 
 /// Settings of one part of a file: key -> line and value. A key given twice counts as last given.
 pub(super) type Settings<'a> = BTreeMap<&'a str, (usize, &'a str)>;

@@ -27,6 +27,11 @@ pub const HOUR: i64 = 3_600;
 /// Seconds in a day.
 pub const DAY: i64 = 86_400;
 
+/// Bytes in a MiB.
+pub const MIB: f64 = 1_048_576.0;
+/// Bytes in a GiB.
+pub const GIB: f64 = 1024.0 * MIB;
+
 /// Latest moment that is taken: the year 2200.
 pub const LATEST: UnixTime = 7_258_118_400;
 

@@ -36,7 +36,7 @@ impl Scenario {
 
     fn check_nodes(&self) -> Result<()> {
         check_each("nodes", &self.nodes, |n| {
-            node_name("name", &n.name)?;
+            plain("name", &n.name)?;
             within("cores", f64::from(n.cores), 1.0, 65_536.0)?;
             within("memory_gib", n.memory_gib, 0.25, 1e6)?;
             within("swap_gib", n.swap_gib, 0.0, 1e6)
@@ -44,13 +44,13 @@ impl Scenario {
         self.check_sum("nodes", self.nodes.iter().map(|n| n.count), MAX_NODES)?;
         let mut ids = BTreeSet::new();
         check_each("storages", &self.storages, |s| {
-            node_name("id", &s.id)?;
+            plain("id", &s.id)?;
             if !ids.insert(s.id.clone()) {
                 return Err(Error::invalid(format!("'{}' occurs twice", s.id)).at("id"));
             }
-            node_name("type", &s.kind)?;
-            s.content.iter().try_for_each(|c| node_name("content", c))?;
-            s.nodes.iter().try_for_each(|n| node_name("nodes", n))?;
+            plain("type", &s.kind)?;
+            s.content.iter().try_for_each(|c| plain("content", c))?;
+            s.nodes.iter().try_for_each(|n| plain("nodes", n))?;
             within("size_gib", s.size_gib, 0.0, 1e8)?;
             within("used_gib", s.used_gib, 0.0, s.size_gib)?;
             within("growth_gib_per_day", s.growth_gib_per_day, -1e6, 1e6)
@@ -137,9 +137,13 @@ fn span(from: f64, until: f64) -> Result<()> {
 }
 
 /// Names of nodes, storages and content types become file names and words of config files.
-fn node_name(field: &str, name: &str) -> Result<()> {
+pub(super) fn is_plain(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if (1..=63).contains(&name.len()) && name.chars().all(fits) && !name.starts_with('.') {
+    !name.is_empty() && name.chars().all(fits) && !name.starts_with('.')
+}
+
+fn plain(field: &str, name: &str) -> Result<()> {
+    if name.len() <= 63 && is_plain(name) {
         return Ok(());
     }
     let message = format!("'{name}': 1 to 63 letters, digits, '-', '_' and '.'");

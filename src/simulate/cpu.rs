@@ -3,6 +3,7 @@
 use super::noise::{Noise, around};
 use super::workload::{Profile, Wishes};
 use crate::model::{DAY, HOUR};
+use crate::series::calendar::weekend_of;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
@@ -141,30 +142,25 @@ impl Shape {
     }
 
     fn activity(&self, t: f64) -> f64 {
+        let is_weekend = weekend_of(t.floor() as i64);
         let hour = t.rem_euclid(DAY as f64) / HOUR as f64;
         match *self {
             Self::Always => 1.0,
             Self::Bell { peak_hour, sharpness, weekend } => {
                 let angle = (hour - peak_hour) / 24.0 * std::f64::consts::TAU;
                 let bell = (0.5 + 0.5 * angle.cos()).powf(sharpness);
-                if is_weekend(t) { bell * weekend } else { bell }
+                if is_weekend { bell * weekend } else { bell }
             }
             Self::Office { start, end, night, weekend } => {
                 // People arrive and leave within an hour.
                 let inside = (hour - start).min(end - hour).clamp(0.0, 1.0);
-                let people = if is_weekend(t) { inside * weekend } else { inside };
+                let people = if is_weekend { inside * weekend } else { inside };
                 night + (1.0 - night) * people
             }
             Self::Jobs { slot, chance, longest, source } => {
                 let now = (t / slot).floor();
-                job(t, now, slot, chance, longest, source).max(job(
-                    t,
-                    now - 1.0,
-                    slot,
-                    chance,
-                    longest,
-                    source,
-                ))
+                let intensity = |index| job(t, index, slot, chance, longest, source);
+                intensity(now).max(intensity(now - 1.0))
             }
             Self::Night { start, hours, source } => {
                 let since = (hour - start).rem_euclid(24.0);
@@ -200,10 +196,4 @@ fn job(t: f64, index: f64, slot: f64, chance: f64, longest: f64, source: Noise) 
     let start = (index + source.uniform(cell + 1)) * slot;
     let length = longest * source.uniform(cell + 2).powf(1.5).max(0.02);
     if t >= start && t < start + length { 0.5 + 0.5 * source.uniform(cell + 3).sqrt() } else { 0.0 }
-}
-
-/// Saturday or Sunday in UTC; 1 January 1970 was a Thursday.
-fn is_weekend(t: f64) -> bool {
-    let day = (t / DAY as f64).floor() as i64;
-    matches!(day.rem_euclid(7), 2 | 3)
 }

@@ -32,12 +32,6 @@ impl Scenario {
             idle(601, 8, "pve6"),
         ];
         Self {
-            seed: 7,
-            end,
-            days: 14.0,
-            cluster: "demo".into(),
-            nodes: vec![NodeGroup { count: 6, memory_gib: 192.0, ..NodeGroup::default() }],
-            storages: demo_storages(),
             guests,
             growth: vec![Growth {
                 guests: (101..=105).collect(),
@@ -46,12 +40,26 @@ impl Scenario {
                 ..Growth::default()
             }],
             migrations: vec![Move { day: 10.0, vmid: 200, to: "pve2".into() }],
-            ..Self::default()
+            ..Self::demo_nodes(end)
         }
     }
 
     /// The demo's cluster with the guests of the recording at `path`: six nodes, skewed.
     pub fn demo_traces(end: UnixTime, path: PathBuf) -> Self {
+        Self {
+            traces: Some(TraceSpec {
+                path,
+                repeat: true,
+                gaps: Gaps::Held,
+                ..TraceSpec::default()
+            }),
+            placement: Placement::Skewed(1.3),
+            ..Self::demo_nodes(end)
+        }
+    }
+
+    /// The demo's six nodes and their storages, without guests.
+    fn demo_nodes(end: UnixTime) -> Self {
         Self {
             seed: 7,
             end,
@@ -60,19 +68,10 @@ impl Scenario {
             nodes: vec![NodeGroup { count: 6, memory_gib: 192.0, ..NodeGroup::default() }],
             storages: demo_storages(),
             guests: Vec::new(),
-            traces: Some(TraceSpec {
-                path,
-                repeat: true,
-                gaps: Gaps::Held,
-                ..TraceSpec::default()
-            }),
-            placement: Placement::Skewed(1.3),
             ..Self::default()
         }
     }
-}
 
-impl Scenario {
     /// `guests` drawn guests on `nodes` equal nodes, unevenly placed: about a third of the CPU and
     /// half of the memory are in use, the first node gets four times as many guests as the last.
     /// A tick every five minutes, 14 days, ending at `end`.

@@ -3,9 +3,9 @@
 use super::guest::{Guest, Presence};
 use super::scenario::StorageSpec;
 use super::simulation::Simulation;
-use super::workload::GIB;
 use crate::model::{
-    Bytes, Disk, DiskSource, GuestFacts, GuestKind, GuestStatus, Inventory, NodeFacts, StorageFacts,
+    Bytes, Disk, DiskSource, GIB, GuestFacts, GuestKind, GuestStatus, Inventory, NodeFacts,
+    StorageFacts,
 };
 
 impl Simulation {

@@ -3,8 +3,8 @@
 use super::demand::Demand;
 use super::scenario::{Gaps, Growth};
 use super::trace::{Reading, Trace};
-use super::workload::{GIB, Workload};
-use crate::model::{Bytes, Cores, DAY, GuestKind, UnixTime, Vmid};
+use super::workload::Workload;
+use crate::model::{Bytes, Cores, DAY, GIB, GuestKind, UnixTime, Vmid};
 use std::ops::Range;
 use std::sync::Arc;
 

@@ -2,8 +2,7 @@
 
 use super::demand::Demand;
 use super::scenario::HostSpec;
-use super::workload::GIB;
-use crate::model::{Bytes, BytesPerSecond, Cores, Fraction, GuestKind};
+use crate::model::{Bytes, BytesPerSecond, Cores, Fraction, GIB, GuestKind, MIB};
 
 /// What a node has.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -48,7 +47,7 @@ pub struct Load {
 /// Memory that a guest takes on its host: a VM's emulator needs some of its own.
 pub fn host_memory(kind: GuestKind, used: Bytes) -> Bytes {
     match kind {
-        GuestKind::Qemu => Bytes(used.0 * 1.02 + 64.0 * 1_048_576.0),
+        GuestKind::Qemu => Bytes(used.0 * 1.02 + 64.0 * MIB),
         GuestKind::Lxc => used,
     }
 }
@@ -80,7 +79,7 @@ pub fn node_load<'a>(
     load.cpu = Cores(cpu * granted + own);
     // A full node can come out a hair above its cores.
     let idle = (1.0 - (load.cpu / capacity.cores).0).max(0.0);
-    let wait = disk / (disk + host.disk_mib_per_second * 1_048_576.0);
+    let wait = disk / (disk + host.disk_mib_per_second * MIB);
     load.iowait = Fraction(idle * wait);
     load.load_avg = load.cpu_demand.0 + load.iowait.0 * cores;
     add_memory(&mut load, capacity, host, mem);

@@ -52,8 +52,8 @@ pub struct Scenario {
 pub struct NodeGroup {
     /// How many.
     pub count: u32,
-    /// Name prefix; the node's number in the cluster follows. A full name with `count` 1 and a
-    /// prefix ending in a digit stands as it is.
+    /// Name prefix; the node's number in the cluster follows. With `count` 1, a name that ends in a
+    /// digit is whole.
     pub name: String,
     /// Cores (hardware threads).
     pub cores: u32,
@@ -230,7 +230,7 @@ impl FromStr for Placement {
 }
 
 /// Demand that grows: to the guest's own is added `cpu_cores_per_day` and `memory_gib_per_day`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Growth {
     /// Guests that grow.
@@ -286,7 +286,7 @@ pub struct Stop {
 }
 
 impl Default for Scenario {
-    /// Three nodes with 30 drawn guests over 14 days, a tick a minute.
+    /// Three nodes with 30 drawn guests over 14 days, a tick a minute, at whole minutes.
     fn default() -> Self {
         Self {
             seed: 1,
@@ -391,20 +391,6 @@ impl Default for TraceSpec {
             memory_scale: 1.0,
             between: Between::default(),
             gaps: Gaps::default(),
-        }
-    }
-}
-
-impl Default for Growth {
-    fn default() -> Self {
-        Self {
-            guests: Vec::new(),
-            share: 0.0,
-            cpu_cores_per_day: 0.0,
-            memory_gib_per_day: 0.0,
-            from_day: 0.0,
-            for_days: None,
-            saturating_days: None,
         }
     }
 }

@@ -7,10 +7,9 @@ use super::placement::place;
 use super::roster::{self, Node, node_index};
 use super::scenario::{Failure, HostSpec, Move, Scenario, StorageSpec};
 use super::trace::Trace;
-use super::workload::GIB;
 use crate::error::{Error, Kind, Result};
 use crate::model::{
-    Bytes, DAY, Fraction, GuestKind, GuestSample, GuestStatus, Migration, NodeSample,
+    Bytes, DAY, Fraction, GIB, GuestKind, GuestSample, GuestStatus, Migration, NodeSample,
     StorageSample, Tick, UnixTime, Vmid,
 };
 use std::ops::Range;

@@ -9,7 +9,7 @@ use super::demand::Demand;
 use super::noise::Noise;
 use super::scenario::{Between, Gaps};
 use crate::error::{Error, Kind, Result};
-use crate::model::{Bytes, BytesPerSecond, Cores};
+use crate::model::{Bytes, BytesPerSecond, Cores, MIB};
 use flate2::bufread::MultiGzDecoder;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -24,8 +24,6 @@ const MAX_ROWS: usize = 20_000_000;
 const MAX_GUESTS: usize = 20_000;
 /// Latest time taken, ten years in seconds.
 const MAX_TIME: f64 = 315_360_000.0;
-/// Bytes in a MiB.
-const MIB: f32 = 1_048_576.0;
 
 /// Recorded guests.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -343,13 +341,13 @@ impl Growing {
             t: t as u32,
             running: cores > 0.0 && maxmem > 0.0,
             cpu: (cpu * cores) as f32,
-            mem: mem as f32 * MIB,
+            mem: (mem * MIB) as f32,
             rates: rates.map(|r| r as f32),
         });
     }
 
     fn finish(self, vm: u32) -> TraceGuest {
-        let memory = Bytes(self.memory * f64::from(MIB));
+        let memory = Bytes(self.memory * MIB);
         // Some recordings claim more memory in use than there is, right after a change of size.
         let [samples, peaks] = self.rows.map(|mut rows| {
             rows.iter_mut().for_each(|s| s.mem = s.mem.min(memory.0 as f32));

@@ -3,11 +3,11 @@
 //! Every file is written beside the tree and renamed into place, `.rrd` last, so that a reader
 //! at any moment sees whole files. Files that did not change are left alone.
 
+use super::check::is_plain;
 use super::rrd::RrdText;
-use super::workload::GIB;
 use crate::error::{Error, Result};
 use crate::model::{
-    Disk, DiskSource, GuestFacts, GuestKind, Inventory, StorageFacts, Tick, UnixTime,
+    Disk, DiskSource, GIB, GuestFacts, GuestKind, Inventory, MIB, StorageFacts, Tick, UnixTime,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -131,11 +131,11 @@ fn check_names(tick: &Tick, inventory: &Inventory) -> Result<()> {
 }
 
 fn plain(name: &str) -> Result<()> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if !name.is_empty() && !name.starts_with('.') && name.chars().all(fits) {
+    if is_plain(name) {
         return Ok(());
     }
-    Err(Error::invalid(format!("'{name}' cannot be a file name; use letters, digits, '-'")))
+    let message = format!("'{name}' cannot be a file name; use letters, digits, '-', '_' and '.'");
+    Err(Error::invalid(message))
 }
 
 /// The folder `root`, made if need be, and empty.
@@ -175,7 +175,7 @@ impl Config {
             config.line("cores", cores.0.ceil());
         }
         if let Some(memory) = guest.maxmem {
-            config.line("memory", (memory.0 / 1_048_576.0).round());
+            config.line("memory", (memory.0 / MIB).round());
         }
         if !guest.tags.is_empty() {
             config.line("tags", guest.tags.join(";"));

@@ -5,7 +5,7 @@
 use super::cpu::Cpu;
 use super::demand::Demand;
 use super::noise::{Noise, around, stream};
-use crate::model::{Bytes, BytesPerSecond, Cores, DAY, UnixTime};
+use crate::model::{Bytes, BytesPerSecond, Cores, DAY, GIB, UnixTime};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -77,9 +77,6 @@ const MIX: [(Profile, f64); 7] = [
     (Profile::NightBatch, 0.02),
     (Profile::Cyclic, 0.02),
 ];
-
-/// Bytes in a GiB.
-pub(super) const GIB: f64 = 1_073_741_824.0;
 
 /// A synthetic guest: its size and its demand at any time.
 #[derive(Clone, Debug)]

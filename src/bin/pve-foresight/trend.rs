@@ -7,7 +7,7 @@ use crate::settings;
 use pve_foresight::api::{MetricTrend, NodeGrowth, StabilityReply, TrendsReply};
 use pve_foresight::engine::{Engine, TrendsRequest, answer_series};
 use pve_foresight::error::{Error, Result};
-use pve_foresight::model::Unit;
+use pve_foresight::model::{GIB, Unit};
 use pve_foresight::trend::{Crossing, Side, Steadier};
 use std::fs::File;
 use std::io::{BufReader, stdin};
@@ -115,7 +115,7 @@ fn show(reply: &TrendsReply, out: &mut Out) -> Result<()> {
 /// Whose growth a node's growth is, in one line.
 fn growth(g: &NodeGrowth, out: &mut Out) -> Result<()> {
     let (size, unit) = match g.unit {
-        "bytes" => (f64::from(1u32 << 30), "GiB"),
+        "bytes" => (GIB, "GiB"),
         unit => (1.0, unit),
     };
     let per_day = |v: f64| format!("{:+.2}", v / size);
