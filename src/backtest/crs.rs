@@ -46,9 +46,7 @@ fn sample(view: &View, guest: usize, back: usize) -> (f64, f64) {
 
 /// Cores and bytes in use of each node, `back` samples ago.
 fn loads(view: &View, back: usize) -> Vec<(f64, f64)> {
-    let last = |hours: &[Option<f64>]| hours.last().copied().flatten().unwrap_or(0.0);
-    let own = |n: usize| (last(view.own_cpu_hours(n, 1)), last(view.own_memory_hours(n, 1)));
-    let mut loads: Vec<(f64, f64)> = (0..view.nodes()).map(own).collect();
+    let mut loads: Vec<(f64, f64)> = (0..view.nodes()).map(|n| view.own_last_hour(n)).collect();
     for (guest, host) in view.lived.hosts.iter().enumerate() {
         let (cpu, memory) = sample(view, guest, back);
         loads[*host].0 += cpu;

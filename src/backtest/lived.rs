@@ -161,10 +161,14 @@ impl<'a> View<'a> {
         (&demand.cpu[range.clone()], &demand.memory[range])
     }
 
-    /// The guest's mean demand over the last hour; 0 while it does not run.
+    /// Cores and bytes, means of the last hour, of a guest; 0 while it does not run.
     pub fn last_hour(&self, guest: usize) -> (f64, f64) {
-        let last = |hours: &[Option<f64>]| hours.last().copied().flatten().unwrap_or(0.0);
-        (last(self.cpu_hours(guest, 1)), last(self.memory_hours(guest, 1)))
+        (newest(self.cpu_hours(guest, 1)), newest(self.memory_hours(guest, 1)))
+    }
+
+    /// The same of what a node used besides its guests.
+    pub fn own_last_hour(&self, node: usize) -> (f64, f64) {
+        (newest(self.own_cpu_hours(node, 1)), newest(self.own_memory_hours(node, 1)))
     }
 
     /// Whether the guest could move to the node: it runs, the node is on, no rule forbids it, its
@@ -181,6 +185,11 @@ impl<'a> View<'a> {
     fn last<T>(&self, hours: &'a [T], count: usize) -> &'a [T] {
         &hours[self.lived.hours.saturating_sub(count)..self.lived.hours]
     }
+}
+
+/// The value of the newest of some hours; 0 where it is not known.
+pub(super) fn newest(hours: &[Option<f64>]) -> f64 {
+    hours.last().copied().flatten().unwrap_or(0.0)
 }
 
 /// Share of a node's memory beyond which no policy puts a guest there.

@@ -2,7 +2,7 @@
 //! a recording instead of the store.
 
 use super::claims::Claim;
-use super::lived::{Lived, Relocation, View};
+use super::lived::{Lived, Relocation, View, newest};
 use super::recording::Recording;
 use crate::model::{Bytes, Cores, GuestStatus, HOUR, Inventory, Migration, UnixTime};
 use crate::outcome::Experience;
@@ -181,7 +181,6 @@ impl<'a> Ours<'a> {
         let demand = &self.recording.guests[g].demand;
         let cpu = last(&demand.cpu_hours, lived.hours, WINDOW).to_vec();
         let memory = last(&demand.memory_hours, lived.hours, WINDOW).to_vec();
-        let newest = |hours: &[Option<f64>]| hours.last().copied().flatten().unwrap_or(0.0);
         GuestHistory {
             cpu_now: newest(&cpu),
             memory_now: newest(&memory),

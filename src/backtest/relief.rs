@@ -14,9 +14,7 @@ pub(super) fn decide(view: &View, threshold: f64) -> Vec<Relocation> {
     let mut hosts = view.lived.hosts.clone();
     let mut cpu: Vec<Vec<f64>> =
         (0..view.nodes()).map(|n| day(view.own_cpu_hours(n, DAY))).collect();
-    let last = |hours: &[Option<f64>]| hours.last().copied().flatten().unwrap_or(0.0);
-    let mut memory: Vec<f64> =
-        (0..view.nodes()).map(|n| last(view.own_memory_hours(n, 1))).collect();
+    let mut memory: Vec<f64> = (0..view.nodes()).map(|n| view.own_last_hour(n).1).collect();
     for (guest, host) in hosts.iter().enumerate() {
         add(&mut cpu[*host], &guests[guest], 1.0);
         memory[*host] += view.last_hour(guest).1;

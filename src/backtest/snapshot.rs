@@ -10,10 +10,8 @@ const MOST: usize = 5;
 /// Moves from the busiest node to the idlest while that brings the two closer together.
 pub(super) fn decide(view: &View) -> Vec<Relocation> {
     let mut hosts = view.lived.hosts.clone();
-    let last = |hours: &[Option<f64>]| hours.last().copied().flatten().unwrap_or(0.0);
-    let mut cpu: Vec<f64> = (0..view.nodes()).map(|n| last(view.own_cpu_hours(n, 1))).collect();
-    let mut memory: Vec<f64> =
-        (0..view.nodes()).map(|n| last(view.own_memory_hours(n, 1))).collect();
+    let (mut cpu, mut memory): (Vec<f64>, Vec<f64>) =
+        (0..view.nodes()).map(|n| view.own_last_hour(n)).unzip();
     for (guest, host) in hosts.iter().enumerate() {
         let (cores, bytes) = view.last_hour(guest);
         cpu[*host] += cores;
