@@ -25,7 +25,8 @@ use crate::api::{
 use crate::collect::{Counters, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
 use crate::model::{
-    GuestMetric, GuestSample, HOUR, Inventory, Metric, NodeSample, Tick, UnixTime, Vmid,
+    DAY, GuestMetric, GuestSample, HOUR, Inventory, Metric, NodeSample, Tick, UnixTime, Vmid,
+    utc_date,
 };
 use crate::outcome::Ledger;
 use crate::recommend::{Constraints, Question, states};
@@ -360,7 +361,7 @@ impl Engine {
         let until = asked.unwrap_or_else(clock);
         let Some(tick) = reader.last_tick(until)? else {
             let message = match asked {
-                Some(now) => format!("holds no sample at or before {}", report::date(now)),
+                Some(now) => format!("holds no sample at or before {}", utc_date(now)),
                 None => "holds no samples yet; run `collect` or `append` first".to_string(),
             };
             return Err(Error::new(Kind::NotFound, message).at(self.state.display()));
@@ -459,14 +460,14 @@ fn current(mut inventory: Inventory, tick: &Tick) -> Inventory {
 
 /// Said of an answer for a moment that is well after the newest sample.
 fn old_data(asked: Option<UnixTime>, now: UnixTime, newest: &Tick) -> Option<String> {
-    let last = report::date(newest.ts);
+    let last = utc_date(newest.ts);
     match asked {
         None if clock() - now > STALE => Some(format!(
             "the newest sample is from {last}: analysed as of then; is the collector running?"
         )),
         Some(_) if now - newest.ts > STALE => Some(format!(
             "the newest sample before {} is from {last}: what came after it is not known",
-            report::date(now)
+            utc_date(now)
         )),
         _ => None,
     }

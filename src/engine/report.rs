@@ -20,12 +20,6 @@ const IDLE_BYTES_PER_SECOND: f64 = 10_000.0;
 /// Load averages and counts below this are idle.
 const IDLE_NUMBER: f64 = 0.1;
 
-/// A date for people, in UTC.
-pub(super) fn date(time: UnixTime) -> String {
-    chrono::DateTime::from_timestamp(time, 0)
-        .map_or_else(|| time.to_string(), |t| t.format("%Y-%m-%d %H:%M UTC").to_string())
-}
-
 /// `node pve1` or `guest 100`.
 pub(super) fn entity_label(entity: &Entity) -> String {
     match entity {
@@ -44,7 +38,8 @@ where
     store::History<M>: Buckets<M>,
 {
     if history.count() == 0 {
-        let message = "nothing is stored under this name in this time";
+        let message =
+            "nothing is stored under this name in this time; `quality` lists who is there";
         return Err(Error::new(Kind::NotFound, message).at(entity));
     }
     let metrics = M::ALL.iter().map(|&metric| MetricHistory {

@@ -1,9 +1,8 @@
 //! How the store and its collector are, in figures and in words.
 
-use super::report;
 use crate::api::{CollectorHealth, StatusReply};
 use crate::error::{Kind, Result};
-use crate::model::{DAY, HOUR, UnixTime};
+use crate::model::{DAY, HOUR, UnixTime, utc_date};
 use crate::store::{Overview, Reader};
 use std::path::Path;
 
@@ -77,7 +76,7 @@ fn warnings(overview: &Overview, health: Option<&CollectorHealth>, now: UnixTime
     match health {
         None => all.push(format!("the store holds no samples yet: {LOOK}")),
         Some(h) if h.late => {
-            let last = report::date(h.last_run);
+            let last = utc_date(h.last_run);
             all.push(format!("the collector is late, its last run was at {last}: {LOOK}"));
         }
         Some(h) => {
@@ -92,7 +91,7 @@ fn warnings(overview: &Overview, health: Option<&CollectorHealth>, now: UnixTime
         all.push(format!(
             "the newest sample is from {}, which is yet to come: check the clock (`chronyc \
              tracking`); samples from the future are left out until then",
-            report::date(newest)
+            utc_date(newest)
         ));
     }
     if let Some(age) = overview.quality.oldest_sample_age.filter(|&age| age < ENOUGH) {

@@ -47,3 +47,9 @@ pub struct Migration {
     /// Host after.
     pub to: String,
 }
+
+/// A moment for people, in UTC.
+pub(crate) fn utc_date(time: UnixTime) -> String {
+    chrono::DateTime::from_timestamp(time, 0)
+        .map_or_else(|| time.to_string(), |t| t.format("%Y-%m-%d %H:%M UTC").to_string())
+}

@@ -1,8 +1,9 @@
 //! What the advice would have brought over the stored days.
 
-use super::html::{date, escape, section, table};
+use super::html::{escape, section, table};
 use crate::api::BacktestReply;
 use crate::backtest::{Outcome, Policy};
+use crate::model::utc_date as date;
 
 /// The replay, or why there is none.
 pub(super) fn told(replay: &Result<&BacktestReply, String>) -> String {

@@ -1,6 +1,5 @@
 //! Pieces of HTML.
 
-use crate::model::UnixTime;
 use crate::trend::Direction;
 
 /// `text` for use between tags and in quoted attributes.
@@ -19,12 +18,6 @@ pub(super) fn escape(text: &str) -> String {
         }
     }
     safe
-}
-
-/// A moment in UTC.
-pub(super) fn date(time: UnixTime) -> String {
-    chrono::DateTime::from_timestamp(time, 0)
-        .map_or_else(|| time.to_string(), |t| t.format("%Y-%m-%d %H:%M UTC").to_string())
 }
 
 /// A section with a heading, where there is one; `body` is HTML.

@@ -16,7 +16,8 @@ use crate::api::{
     BacktestReply, HistoryReply, NodeTrends, OutcomesReply, QualityReply, RecommendReply,
     TrendsReply,
 };
-use html::{date, escape, section};
+use crate::model::utc_date as date;
+use html::{escape, section};
 
 /// What the report tells of.
 #[derive(Debug)]

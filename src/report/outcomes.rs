@@ -1,7 +1,8 @@
 //! What earlier migrations brought, and how right the predictions were.
 
-use super::html::{self, date, escape, percent, table};
+use super::html::{self, escape, percent, table};
 use crate::api::{OutcomeEntry, OutcomesReply};
+use crate::model::utc_date as date;
 use crate::outcome::{Accuracy, Verdict};
 
 /// Most rows, newest first.

@@ -1,8 +1,8 @@
 //! Plots as inline SVG: history with its range, the usual band, the forecast, the threshold.
 
-use super::html::{date, escape};
+use super::html::escape;
 use crate::api::{MetricHistory, MetricTrend};
-use crate::model::{DAY, Migration, UnixTime};
+use crate::model::{DAY, Migration, UnixTime, utc_date as date};
 use crate::trend::Plot;
 use std::fmt::Write;
 
