@@ -9,6 +9,7 @@ use pve_foresight::settings::{Sensitivity, Stored, get_effective_penalty_config}
 use pve_foresight::simulate::{
     Failure, GuestGroup, Move, NodeGroup, Placement, Scenario, Simulation,
 };
+use pve_foresight::store::{Retention, Writer};
 
 /// A whole six hours, so that hourly and six-hourly rows end there, too.
 const END: UnixTime = 1_789_344_000;
@@ -65,6 +66,21 @@ fn replay(ticks: &[Tick], days: u32) -> BacktestReply {
 
 fn of(reply: &BacktestReply, policy: Policy) -> &Outcome {
     reply.report.outcomes.iter().find(|o| o.policy == policy).unwrap()
+}
+
+#[test]
+fn where_hours_are_kept_for_less_their_six_hours_are_replayed() {
+    let ticks = ticks(&scenario());
+    let state = tempfile::tempdir().unwrap();
+    let week = Retention { hourly_days: 7, ..Retention::default() };
+    Writer::open(state.path()).unwrap().keep(week).unwrap();
+    let engine = Engine::new(state.path());
+    engine.append(&ticks).unwrap();
+    let (coarse, fine) = (engine.backtest(&request(8)).unwrap(), replay(&ticks, 8));
+    let (coarse, fine) = (coarse.report, fine.report);
+    assert_eq!((coarse.judged_hours, fine.coarse_hours), (8 * 24, 0));
+    assert!((12..=30).contains(&coarse.coarse_hours), "{}", coarse.coarse_hours);
+    assert!((coarse.mean_demand / fine.mean_demand - 1.0).abs() < 0.02, "no hour is missing");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 const WARM_UP: usize = 336;
 /// Least hours that make a replay: a day to look at and a day to judge.
 const LEAST: usize = 48;
-/// Time of which the store has hourly rows.
+/// How far back hourly rows are read, as far as there are any.
 const HOURLY: i64 = 14 * DAY;
 /// Where six-hourly rows begin.
 const COARSE: i64 = 6 * HOUR;
@@ -85,18 +85,17 @@ impl Engine {
 
 /// Rows of the judged time and what comes before it, to the last whole hour.
 fn history(reader: &Reader, now: UnixTime, days: u32) -> Result<Vec<Fleet>> {
+    let begin = |time: UnixTime| time - time.rem_euclid(COARSE);
     let until = now - now.rem_euclid(HOUR);
-    let start = until - i64::from(days) * DAY - WARM_UP as i64 * HOUR;
-    let kept = until - HOURLY;
-    let hourly = kept - kept.rem_euclid(COARSE) + COARSE;
-    let mut fleets = Vec::new();
-    if start < hourly {
-        let coarse = start - start.rem_euclid(COARSE)..hourly;
-        fleets.push(reader.fleet(coarse, Resolution::SixHourly, Detail::Typical)?);
+    let start = begin(until - i64::from(days) * DAY - WARM_UP as i64 * HOUR);
+    let hourly = start.max(begin(until - HOURLY) + COARSE);
+    let fine = reader.fleet(hourly..until, Resolution::Hourly, Detail::Typical)?;
+    // The settings may keep hours for less than that.
+    let first = fine.windows().first().map_or(until, |window| begin(window.start - 1) + COARSE);
+    if start >= first {
+        return Ok(vec![fine]);
     }
-    let fine = hourly.max(start - start.rem_euclid(COARSE))..until;
-    fleets.push(reader.fleet(fine, Resolution::Hourly, Detail::Typical)?);
-    Ok(fleets)
+    Ok(vec![reader.fleet(start..first, Resolution::SixHourly, Detail::Typical)?, fine])
 }
 
 /// What is judged of `hours`: what was asked for, after two weeks of warm-up, or after half of what

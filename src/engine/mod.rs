@@ -50,6 +50,8 @@ use std::path::{Path, PathBuf};
 const MAX_ERRORS: usize = 100;
 /// Data that ended longer ago than this is analysed as of its end.
 const STALE: i64 = HOUR;
+/// Days back for which the time zone is asked: a year that is replayed, two weeks before it, and some to spare.
+const ZONE: i64 = 400;
 /// Largest inventory file that is read.
 const MAX_INVENTORY: u64 = 256 << 20;
 /// Name of the file that keeps the collector's counters between runs.
@@ -473,7 +475,7 @@ fn old_data(asked: Option<UnixTime>, now: UnixTime, newest: &Tick) -> Option<Str
     }
 }
 
-/// The system's time zone over all that a store can hold.
+/// The system's time zone over all that a replay or an analysis looks at, [`ZONE`] days back.
 fn local_time(now: UnixTime) -> LocalTime {
     use chrono::{Local, Offset, TimeZone};
     let east = |time: UnixTime| match Local.timestamp_opt(time, 0) {
@@ -482,10 +484,10 @@ fn local_time(now: UnixTime) -> LocalTime {
         }
         chrono::LocalResult::None => 0,
     };
-    LocalTime::of_zone(now - 91 * 24 * HOUR, now + 31 * 24 * HOUR, east)
+    LocalTime::of_zone(now - ZONE * DAY, now + 31 * DAY, east)
 }
 
-/// The clock in unix seconds: the one place that reads it.
+/// The clock in unix seconds: the one place of the library that reads it.
 fn clock() -> UnixTime {
     chrono::Utc::now().timestamp()
 }

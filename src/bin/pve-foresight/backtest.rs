@@ -3,8 +3,8 @@
 use crate::args::{Args, Backtest};
 use crate::out::{BAD, DIM, GOOD, HEAD, Out, note, styled, table, warn};
 use crate::recommend::inventory;
+use crate::settings;
 use crate::traces::{Run, of_traces};
-use crate::{settings, usage};
 use pve_foresight::api::BacktestReply;
 use pve_foresight::backtest::{Day, Judged, NOTICED, Outcome, Policy, Reliability, Report};
 use pve_foresight::engine::{BacktestRequest, Engine};
@@ -17,8 +17,6 @@ use std::str::FromStr;
 const DAYS: u16 = 30;
 /// Hours after a move that must be recorded to judge what was claimed of it.
 const JUDGED_HOURS: usize = 120;
-/// Most days that a store can hold.
-const MOST_DAYS: u16 = 90;
 
 pub(crate) fn run(args: &Args, command: &Backtest, out: &mut Out) -> Result<bool> {
     let inventory = inventory(args, command.inventory.as_deref());
@@ -26,9 +24,6 @@ pub(crate) fn run(args: &Args, command: &Backtest, out: &mut Out) -> Result<bool
     let policies = policies(&command.policy)?;
     let Some(file) = &command.traces else {
         let days = command.days.unwrap_or(DAYS);
-        if days > MOST_DAYS {
-            return Err(usage("--days", format!("{days}: a store holds {MOST_DAYS} at most")));
-        }
         let request = BacktestRequest {
             now: args.now,
             days: days.into(),
