@@ -4,7 +4,7 @@
 //! nothing: what is not on file yet is judged for the answer.
 
 use super::keep::settings;
-use super::prepare::History;
+use super::prepare::{History, point};
 use super::{Engine, RecommendRequest, local_time};
 use crate::api::{GuestOutcomes, OutcomeEntry, OutcomesReply, RecommendReply};
 use crate::collect::inventory;
@@ -486,18 +486,4 @@ fn worst(series: [Vec<Point>; 3]) -> Vec<Point> {
         }
     }
     all.into_values().collect()
-}
-
-fn point(row: crate::store::Point) -> Point {
-    let window = row.window;
-    match window.seconds {
-        0 => Point::sample(window.start, row.avg),
-        seconds => Point {
-            time: window.middle(),
-            value: row.avg,
-            seconds,
-            count: row.count,
-            p95: Some(row.p95),
-        },
-    }
 }

@@ -205,16 +205,10 @@ impl<M: Metric> Found<'_, M> {
         let mut covered = UnixTime::MIN;
         for row in self.whole(metric) {
             covered = row.window.start + i64::from(row.window.seconds);
-            all.push(Point {
-                time: row.window.middle(),
-                value: row.avg,
-                seconds: row.window.seconds,
-                count: row.count,
-                p95: Some(row.p95),
-            });
+            all.push(point(row));
         }
         let fresh = self.samples(metric).into_iter().filter(|p| p.window.start >= covered);
-        all.extend(fresh.map(|p| Point::sample(p.window.start, p.avg)));
+        all.extend(fresh.map(point));
         all
     }
 
@@ -227,6 +221,21 @@ impl<M: Metric> Found<'_, M> {
             0 => samples.last().map(|p| p.avg).or_else(|| self.whole(metric).last().map(|p| p.avg)),
             _ => Some(sum / f64::from(count)),
         }
+    }
+}
+
+/// A stored row, or sample, as trend analysis reads it.
+pub(super) fn point(row: store::Point) -> Point {
+    let window = row.window;
+    match window.seconds {
+        0 => Point::sample(window.start, row.avg),
+        seconds => Point {
+            time: window.middle(),
+            value: row.avg,
+            seconds,
+            count: row.count,
+            p95: Some(row.p95),
+        },
     }
 }
 
