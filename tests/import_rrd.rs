@@ -6,7 +6,7 @@
 mod rrd_support;
 
 use pve_foresight::model::{GuestMetric, NodeMetric};
-use pve_foresight::store::{Reader, Resolution};
+use pve_foresight::store::{Reader, Resolution, Retention, Writer};
 use rrd_support::{BESIDE, DAY, GIB, HOUR, NOW, make, rrdtool};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -288,6 +288,23 @@ fn an_import_that_was_broken_off_goes_on_with_the_same_ticks() {
             odd.map(|(ts, _)| whole.get(ts))
         );
         assert!(there.len() + BESIDE >= whole.len(), "{} of {}", there.len(), whole.len());
+    }
+}
+
+#[test]
+fn history_is_imported_as_far_back_as_the_store_keeps_it() {
+    for (kept, oldest) in [(365, 99), (30, 30)] {
+        let Some(cluster) = cluster(100) else { return };
+        let retention = Retention { six_hourly_days: kept, ..Retention::default() };
+        Writer::open(&cluster.state).unwrap().keep(retention).unwrap();
+        let (reply, status) = import(&cluster);
+        assert_eq!(status, Some(0), "{reply}");
+        let days = (NOW - reply["from"].as_i64().unwrap()) / DAY;
+        assert!((oldest - 1..=oldest).contains(&days), "{days} of {kept}");
+        let reader = Reader::open(&cluster.state).unwrap();
+        let stored = reader.guest_history(100, NOW - 120 * DAY..NOW).unwrap();
+        let first = stored.series(GuestMetric::Cpu)[0].start;
+        assert!((NOW - first) / DAY >= oldest - 1, "{}", (NOW - first) / DAY);
     }
 }
 

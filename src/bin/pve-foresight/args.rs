@@ -241,10 +241,11 @@ pub(crate) enum ImportFrom {
     /// PVE's own history, so that there are trends on the first day
     ///
     /// Takes the averages of the RRD files of PVE 8 and 9 as ticks at past times: every minute of
-    /// the last day (PVE 8: hour), then every half hour and coarser, up to 90 days. Only where the
-    /// store has nothing: own samples are never replaced, and a second run adds nothing. Minimum,
-    /// maximum and 95th percentile of that time are estimates, for those of averages. An RRD file
-    /// does not tell on which node a guest was: each counts for the node it is on today.
+    /// the last day (PVE 8: hour), then every half hour and coarser, as far back as the store keeps
+    /// anything (90 days unless set). Only where it has nothing: own samples are never replaced,
+    /// and a second run adds nothing. Minimum, maximum and 95th percentile of that time are
+    /// estimates, for those of averages. An RRD file does not tell on which node a guest was: each
+    /// counts for the node it is on today.
     Rrd(ImportRrd),
     /// The history of ProxBalance: its proxbalance.db, or the JSON files of before
     ///

@@ -12,8 +12,8 @@ mod taken;
 use super::{Engine, clock, inventory_at};
 use crate::api::ImportReply;
 use crate::error::{Error, Kind, Result};
-use crate::model::{DAY, Inventory, Tick, UnixTime};
-use crate::store::{METRICS_RETENTION_DAYS, Reader, Writer};
+use crate::model::{Inventory, Tick, UnixTime};
+use crate::store::{Reader, Retention, Tier, Writer};
 use roster::Roster;
 use std::path::{Path, PathBuf};
 use taken::Taken;
@@ -75,12 +75,13 @@ impl Engine {
         progress: &mut Report<'_>,
     ) -> Result<ImportReply> {
         let now = request.now.unwrap_or_else(clock);
-        let (from, until) = (now - METRICS_RETENTION_DAYS * DAY, now);
         let reader = match Reader::open(&self.state) {
             Ok(reader) => Some(reader),
             Err(e) if e.kind == Kind::NotFound => None,
             Err(e) => return Err(e),
         };
+        let retention = reader.as_ref().map_or_else(Retention::default, Reader::retention);
+        let (from, until) = (now - retention.seconds(Tier::SixHourly), now);
         let newest = reader.as_ref().map(|r| r.last_tick(UnixTime::MAX)).transpose()?.flatten();
         let inventory = self.whereabouts(request.inventory.as_deref(), newest.as_ref(), now)?;
         let roster = Roster::new(&inventory, newest.as_ref());
