@@ -31,6 +31,10 @@ pub struct AppendReply {
     pub appended: u64,
     /// Ticks that were stored already (same time).
     pub duplicates: u64,
+    /// Ticks that came too late: samples of their time are kept no more, and its hourly and six-hourly values rest
+    /// on as many or more. Nothing of these ticks stays.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub late: u64,
     /// Ticks refused; nothing of them is stored.
     pub rejected: u64,
     /// The first refusals, with the line they stand in.
@@ -38,6 +42,10 @@ pub struct AppendReply {
     /// Repairs, values beyond their scale, and troubles that lost no tick.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 /// A refused line.

@@ -134,6 +134,23 @@ fn append_takes_ticks_all_or_nothing_and_says_how_many() {
 }
 
 #[test]
+fn append_says_how_many_ticks_came_too_late() {
+    let (_dir, state) = state(5, |_| 1.0);
+    let hour = (NOW - 4 * 86_400).div_euclid(3_600) * 3_600;
+    let append = |times: &[i64], more: &[&str]| {
+        let input: Vec<String> = times.iter().map(|ts| tick(*ts, 2.0)).collect();
+        let args = [&["append", "--jsonl", "--state", text(&state)], more].concat();
+        feed(&args, input.join("\n").as_bytes())
+    };
+    let reply = value(&append(&[hour + 17, NOW + 60, hour + 77], &["--json"]));
+    assert_eq!((&reply["appended"], &reply["late"]), (&json!(1), &json!(2)), "{reply}");
+    let output = append(&[hour + 27, NOW + 60], &[]);
+    assert!(output.status.success());
+    let said = stdout(&output);
+    assert!(said.starts_with("0 ticks appended, 1 known already, 0 refused, 1 too late"), "{said}");
+}
+
+#[test]
 fn a_line_of_a_gigabyte_is_refused_and_the_next_one_is_stored() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("s");

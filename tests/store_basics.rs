@@ -111,6 +111,43 @@ fn both_coarse_tiers_are_statistics_of_the_samples() {
 }
 
 #[test]
+fn ticks_that_no_row_takes_up_are_not_said_to_be_stored() {
+    let gap = START + 4 * DAY..START + 4 * DAY + 6 * HOUR;
+    let minutes = (START..START + 20 * DAY).step_by(600);
+    let dir = filled(minutes.filter(|ts| !gap.contains(ts)).map(|ts| tick(ts, 2)));
+    let now = START + 20 * DAY;
+    let append = |times: Vec<i64>| {
+        let mut writer = Writer::open(dir.path()).unwrap();
+        let done = writer.append_all(times.into_iter().map(|ts| tick(ts, 2))).unwrap();
+        writer.compress(now).unwrap();
+        (done.stored, done.late, done.duplicates.len())
+    };
+    let samples = |start: i64, resolution| {
+        let reader = Reader::open(dir.path()).unwrap();
+        let fleet = reader.fleet(start..start + 6 * HOUR, resolution, Detail::Full).unwrap();
+        let entity = fleet.guest(100).unwrap();
+        let first = fleet.guest_table.points(entity, GuestMetric::Cpu).next();
+        first.map(|p| (p.window.start, p.count))
+    };
+    let (old, coarse) = (START + 10 * DAY, START + 2 * DAY);
+    // The hour and its six hours rest on 6 and 36 samples that are gone.
+    assert_eq!(append(vec![old + 7, old + 67]), (0, 2, 0));
+    assert_eq!(samples(old, Resolution::Hourly), Some((old, 6)));
+    assert_eq!(append((0..6).map(|i| old + HOUR + 600 * i).collect()), (0, 6, 0), "once more");
+    // More samples than the row rests on take its place, as long as hours are kept.
+    assert_eq!(append((0..7).map(|i| old + 2 * HOUR + 60 * i).collect()), (7, 0, 0));
+    assert_eq!(samples(old + 2 * HOUR, Resolution::Hourly), Some((old + 2 * HOUR, 7)));
+    assert_eq!(samples(old, Resolution::SixHourly), Some((old, 36)));
+    assert_eq!(append((0..7).map(|i| coarse + 60 * i).collect()), (0, 7, 0));
+    // Where nothing stands, and where samples are kept, all of them count.
+    assert_eq!(append(vec![gap.start + 5, gap.start + HOUR, now - DAY + 7, now - 600]), (3, 0, 1));
+    assert_eq!(samples(gap.start, Resolution::SixHourly), Some((gap.start, 2)));
+    let mut writer = Writer::open(dir.path()).unwrap();
+    let single = writer.append(&tick(old + 9, 2)).unwrap();
+    assert_eq!((single.stored, single.late), (0, 1));
+}
+
+#[test]
 fn a_history_is_fine_where_it_is_recent_and_coarse_where_it_is_old() {
     let days = 20;
     let minutes = (START..START + days * DAY).step_by(600);

@@ -185,6 +185,7 @@ impl Engine {
         }
         reply.appended = done.stored as u64;
         reply.duplicates = done.duplicates.len() as u64;
+        reply.late = done.late as u64;
         reply.warnings = done.warnings.iter().map(ToString::to_string).collect();
         Ok(reply)
     }

@@ -9,6 +9,7 @@
 mod append;
 mod bytes;
 mod column;
+mod compress;
 mod file;
 mod fleet;
 mod frame;
@@ -17,6 +18,7 @@ mod history;
 mod inspect;
 mod keep;
 mod last;
+mod late;
 mod owner;
 mod quality;
 mod reader;
@@ -37,6 +39,7 @@ mod tracker;
 mod writer;
 
 pub(crate) use bytes::intact;
+pub use compress::Compressed;
 pub(crate) use file::{plain, replace};
 pub use fleet::{Capacity, Fleet, GuestTrack, NodeTrack, Placement};
 pub use history::{History, HistoryRow, State};
@@ -48,7 +51,7 @@ pub use table::{Detail, Point, Table, Window};
 pub use tier::{
     METRICS_RECENT_HOURS, METRICS_RETENTION_DAYS, METRICS_SHORT_TERM_DAYS, Retention, Tier,
 };
-pub use writer::{Appended, Compressed, Writer};
+pub use writer::{Appended, Writer};
 
 /// Makes the constant tables that are otherwise made when they are first needed. After that a child
 /// that is forked beside a working thread finds them whole.

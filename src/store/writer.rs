@@ -1,23 +1,23 @@
-//! The one writer: appends ticks, rolls windows that are over, drops what is too old.
+//! The one writer: its lock, and how ticks are appended. What it does beside that is in `compress`.
 
 use super::append::{Appender, sync_folder};
+use super::compress::{Compressed, Span};
 use super::file::{PLAIN, failed};
 use super::keep;
+use super::late::Late;
 use super::owner::AsOwner;
-use super::roll::{self, Rolled};
 use super::roster::{Changes, Roster};
 use super::row::NewRow;
-use super::segment::{self, Access, LastRoster, Row, Segment};
+use super::segment::{self, Access, Row, Segment};
 use super::tier::{Retention, Tier};
 use super::tracker::{self, Tracker};
 use crate::error::{Error, Kind, Result, Warning};
 use crate::model::{GuestSample, NodeSample, Tick, UnixTime};
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Bytes gathered before they are written while a batch runs.
 const BATCH_BYTES: usize = 1 << 20;
@@ -26,17 +26,19 @@ const BATCH_HOURS: u32 = 24;
 
 /// The only one that changes a store. Holds its lock until dropped.
 pub struct Writer {
-    dir: PathBuf,
-    retention: Retention,
+    pub(super) dir: PathBuf,
+    pub(super) retention: Retention,
     /// The file that says how long to keep what is as it should be.
     settled: bool,
     lock: File,
     active: Option<Active>,
     /// Segments that a running batch has left unsynced; `None` outside of a batch.
-    batch: Option<u32>,
+    pub(super) batch: Option<u32>,
+    /// Ticks of the present call that are older than samples are kept.
+    late: Late,
     /// Samples of raw segments as counted before, with the length of the file then.
-    counted: BTreeMap<UnixTime, (u64, Span)>,
-    warnings: Vec<Warning>,
+    pub(super) counted: BTreeMap<UnixTime, (u64, Span)>,
+    pub(super) warnings: Vec<Warning>,
     _owner: AsOwner,
 }
 
@@ -48,14 +50,6 @@ struct Active {
     places: usize,
 }
 
-/// Samples of a raw segment.
-#[derive(Clone, Copy, Debug, Default)]
-struct Span {
-    ticks: u32,
-    first: UnixTime,
-    last: UnixTime,
-}
-
 /// What became of one or more ticks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Appended {
@@ -63,6 +57,9 @@ pub struct Appended {
     pub stored: usize,
     /// Times that were there already; those ticks were left out.
     pub duplicates: Vec<UnixTime>,
+    /// Ticks that came too late: samples of their time are not kept any more, and the rows that stand rest on as
+    /// many or more. Nothing of these ticks stays.
+    pub late: usize,
     /// Guests that were on another host than in the tick before: [`Reader::migrations`] has which.
     ///
     /// [`Reader::migrations`]: super::Reader::migrations
@@ -72,17 +69,6 @@ pub struct Appended {
     /// What happened to the coarser tiers on this occasion; its warnings are among the others.
     pub compressed: Compressed,
     /// Repairs, values beyond their scale, and troubles that lost no tick.
-    pub warnings: Vec<Warning>,
-}
-
-/// What [`Writer::compress`] did.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Compressed {
-    /// Rows written to the coarser tiers.
-    pub rows: usize,
-    /// Segment files removed because they were too old.
-    pub removed: usize,
-    /// Troubles that left something undone; the next call tries again.
     pub warnings: Vec<Warning>,
 }
 
@@ -112,6 +98,7 @@ impl Writer {
             lock,
             active: None,
             batch: None,
+            late: Late::default(),
             counted: BTreeMap::new(),
             warnings,
             _owner: owner,
@@ -145,6 +132,7 @@ impl Writer {
         if before != Some(minute(tick.ts)) && result.is_ok() {
             self.sync()?;
         }
+        self.count_late(&mut done);
         done.warnings.append(&mut self.warnings);
         result.map(|()| done)
     }
@@ -168,6 +156,7 @@ impl Writer {
             }
         }
         let flushed = self.flush(&mut done).and_then(|()| self.end_batch(&mut done));
+        self.count_late(&mut done);
         done.warnings.append(&mut self.warnings);
         result.and(flushed).map(|()| done)
     }
@@ -232,7 +221,7 @@ impl Writer {
     }
 
     /// Writes what is gathered. After an error the segment is opened anew from what is on disk.
-    fn flush(&mut self, done: &mut Appended) -> Result<()> {
+    pub(super) fn flush(&mut self, done: &mut Appended) -> Result<()> {
         let Some(active) = &mut self.active else { return Ok(()) };
         match active.appender.flush() {
             Ok(bytes) => done.bytes += bytes,
@@ -260,6 +249,7 @@ impl Writer {
         done.moved += active.tracker.moved(tick);
         let row = active.push(tick);
         done.stored += 1;
+        self.late.count(start);
         for message in tracker::saturated(tick, &row) {
             done.warnings.push(Warning { file: self.dir.clone(), line: 0, message });
         }
@@ -282,7 +272,12 @@ impl Writer {
     /// Makes the raw segment at `start` the active one, and rolls what is over by then.
     fn switch_to(&mut self, start: UnixTime, done: &mut Appended) -> Result<()> {
         let left = self.active.take();
+        let newest = segment::list(&self.dir, Tier::Raw)?.last().copied();
         let opened = Appender::open(&self.dir, Tier::Raw, start, &mut self.warnings)?;
+        let end = start + Tier::Raw.segment();
+        if newest.is_some_and(|newest| end <= newest - self.retention.seconds(Tier::Raw)) {
+            self.late.note(&self.dir, start, opened.appender.ticks.len());
+        }
         let is_new = opened.segment.is_none();
         let tracker = match opened.roster {
             Some(roster) => replay(roster, opened.segment.as_ref()),
@@ -327,184 +322,16 @@ impl Writer {
             .is_ok_and(|s| s.rows.iter().any(|row| row.time == window))
     }
 
-    /// Computes the rows of all windows that are over at `now`, then drops what is too old.
-    ///
-    /// Idempotent, and safe to interrupt: what is missing is found by comparing the tiers. Memory
-    /// is bounded by six hours of samples.
-    pub fn compress(&mut self, now: UnixTime) -> Result<Compressed> {
-        self.flush(&mut Appended::default())?;
-        let spans = self.count_samples()?;
-        let mut done = Compressed::default();
-        for tier in [Tier::Hourly, Tier::SixHourly] {
-            self.roll_tier(tier, now, &spans, &mut done);
+    /// Takes ticks that came too late off those that were stored.
+    fn count_late(&mut self, done: &mut Appended) {
+        let late = std::mem::take(&mut self.late);
+        if late.is_empty() {
+            return;
         }
-        // In a batch nothing is removed before what replaces it has been synced.
-        if done.warnings.is_empty() && self.batch.is_none_or(|segments| segments == 0) {
-            self.expire(now, &spans, &mut done)?;
-        }
-        done.warnings.append(&mut self.warnings);
-        Ok(done)
-    }
-
-    /// [`Writer::compress`] under the name that the plan gives it.
-    pub fn compress_old_samples(&mut self, now: UnixTime) -> Result<Compressed> {
-        self.compress(now)
-    }
-
-    /// Samples by raw segment.
-    fn count_samples(&mut self) -> Result<BTreeMap<UnixTime, Span>> {
-        let mut last: LastRoster = None;
-        let mut spans = BTreeMap::new();
-        for start in segment::list(&self.dir, Tier::Raw)? {
-            let path = self.dir.join(Tier::Raw.file(start));
-            let len = fs::metadata(&path).map_or(0, |m| m.len());
-            let span = match self.counted.get(&start) {
-                Some((counted, span)) if *counted == len => *span,
-                _ => {
-                    let read =
-                        Segment::read(&self.dir, Tier::Raw, start, Access::Sparse, &mut last);
-                    read.map(|s| span_of(&s)).unwrap_or_default()
-                }
-            };
-            self.counted.insert(start, (len, span));
-            spans.insert(start, span);
-        }
-        self.counted.retain(|start, _| spans.contains_key(start));
-        Ok(spans)
-    }
-
-    /// Rolls what is over and has more samples than its row says.
-    fn roll_tier(
-        &mut self,
-        tier: Tier,
-        now: UnixTime,
-        spans: &BTreeMap<UnixTime, Span>,
-        done: &mut Compressed,
-    ) {
-        let mut windows: BTreeMap<UnixTime, u32> = BTreeMap::new();
-        for (&start, span) in spans.iter().filter(|(_, span)| span.ticks > 0) {
-            *windows.entry(tier.window_of(start)).or_default() += span.ticks;
-        }
-        windows.retain(|window, _| window + tier.step() <= now);
-        let mut segments: BTreeMap<UnixTime, Vec<(UnixTime, u32)>> = BTreeMap::new();
-        for (window, ticks) in windows {
-            segments.entry(tier.segment_of(window)).or_default().push((window, ticks));
-        }
-        for (start, windows) in segments {
-            if let Err(e) = self.roll_segment(tier, start, &windows, spans, done) {
-                let file = self.dir.join(tier.file(start));
-                done.warnings.push(Warning { file, line: 0, message: e.message });
-            }
-        }
-    }
-
-    fn roll_segment(
-        &mut self,
-        tier: Tier,
-        start: UnixTime,
-        windows: &[(UnixTime, u32)],
-        spans: &BTreeMap<UnixTime, Span>,
-        done: &mut Compressed,
-    ) -> Result<()> {
-        let rows = match Segment::read(&self.dir, tier, start, Access::Sparse, &mut None) {
-            Ok(segment) => segment.by_time().iter().map(|(&t, r)| (t, r.meta.ticks)).collect(),
-            Err(e) if e.kind == Kind::Unsupported => return Err(e),
-            Err(_) => BTreeMap::new(),
-        };
-        let due = |&&(window, ticks): &&(UnixTime, u32)| {
-            rows.get(&window).is_none_or(|&rolled| rolled < ticks)
-        };
-        let due: Vec<UnixTime> = windows.iter().filter(due).map(|w| w.0).collect();
-        if due.is_empty() {
-            return Ok(());
-        }
-        let opened = Appender::open(&self.dir, tier, start, &mut self.warnings)?;
-        let mut appender = opened.appender;
-        let mut roster = opened.roster.unwrap_or_default();
-        for window in due {
-            if let Some(rolled) = self.roll_window(tier, window, &roster, spans)? {
-                appender.push(&rolled.roster, &rolled.changes, &rolled.row);
-                appender.flush()?;
-                roster = rolled.roster;
-                done.rows += 1;
-            }
-        }
-        match self.batch {
-            None => appender.sync(),
-            Some(_) => Ok(()),
-        }
-    }
-
-    fn roll_window(
-        &self,
-        tier: Tier,
-        window: UnixTime,
-        base: &Roster,
-        spans: &BTreeMap<UnixTime, Span>,
-    ) -> Result<Option<Rolled>> {
-        let mut last: LastRoster = None;
-        let before = match spans.range(..window).rfind(|(_, span)| span.ticks > 0) {
-            Some((&start, _)) => {
-                let read = Segment::read(&self.dir, Tier::Raw, start, Access::Sparse, &mut last)?;
-                let newest = read.by_time().pop_last();
-                newest.map(|(time, row)| (time, Arc::clone(&row.roster)))
-            }
-            None => None,
-        };
-        let mut segments = Vec::new();
-        for (&start, _) in spans.range(window..window + tier.step()) {
-            let read = Segment::read(&self.dir, Tier::Raw, start, Access::Whole, &mut last);
-            segments.extend(read.ok().map(Arc::new));
-        }
-        let by_time = segments.iter().flat_map(|s| s.by_time().into_values().map(move |r| (s, r)));
-        let samples: Vec<roll::Source<'_>> = by_time.collect();
-        Ok(roll::roll(tier, window, base.clone(), before, &samples))
-    }
-
-    /// Removes segments that are older than their tier is kept, once as much newer data is there:
-    /// neither a clock that jumped ahead nor a node that was off for weeks empties the store.
-    fn expire(
-        &mut self,
-        now: UnixTime,
-        spans: &BTreeMap<UnixTime, Span>,
-        done: &mut Compressed,
-    ) -> Result<()> {
-        for tier in Tier::ALL {
-            let keep = self.retention.seconds(tier);
-            let starts = segment::list(&self.dir, tier)?;
-            let too_old = |&start: &UnixTime| start + tier.segment() <= now - keep;
-            if !starts.iter().any(too_old) {
-                continue;
-            }
-            let mut newer = 0;
-            for start in starts.into_iter().rev() {
-                if newer >= keep && too_old(&start) {
-                    let path = self.dir.join(tier.file(start));
-                    fs::remove_file(&path).map_err(|e| Error::io(&path, &e))?;
-                    done.removed += 1;
-                } else {
-                    newer += self.covered(tier, start, spans);
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Seconds for which a segment has data; a lone sample counts for a quarter of a segment, so
-    /// that a store with few samples has a bound, too.
-    fn covered(&self, tier: Tier, start: UnixTime, spans: &BTreeMap<UnixTime, Span>) -> i64 {
-        let covered = match tier {
-            Tier::Raw => spans.get(&start).map_or(0, |span| {
-                let gaps = i64::from(span.ticks.saturating_sub(1)).max(1);
-                (span.last - span.first) * i64::from(span.ticks) / gaps
-            }),
-            Tier::Hourly | Tier::SixHourly => {
-                let read = Segment::read(&self.dir, tier, start, Access::Sparse, &mut None);
-                read.map_or(0, |s| s.by_time().len() as i64 * tier.step())
-            }
-        };
-        let least = if tier == Tier::Raw { tier.segment() / 4 } else { 0 };
-        covered.clamp(least, tier.segment())
+        let spans = self.count_samples().unwrap_or_default();
+        let samples = |hour| spans.get(&hour).map_or(0, |span: &Span| span.ticks);
+        done.late = late.in_vain(samples);
+        done.stored -= done.late;
     }
 }
 
@@ -539,16 +366,6 @@ fn replay(mut roster: Roster, segment: Option<&Segment>) -> Tracker {
         guest.missed = missed;
     }
     Tracker::new(roster, rows.last().map(|row| row.time))
-}
-
-fn span_of(segment: &Segment) -> Span {
-    let rows = segment.by_time();
-    let (first, last) = (rows.keys().next(), rows.keys().next_back());
-    Span {
-        ticks: u32::try_from(rows.len()).unwrap_or(u32::MAX),
-        first: first.copied().unwrap_or(0),
-        last: last.copied().unwrap_or(0),
-    }
 }
 
 impl Drop for Writer {

@@ -11,8 +11,14 @@ pub(crate) fn run(args: &Args, _: &Append, out: &mut Out) -> Result<bool> {
         out.value(&reply)?;
     } else {
         let s = if reply.appended == 1 { "" } else { "s" };
+        let late = match reply.late {
+            0 => String::new(),
+            n => {
+                format!(", {n} too late (samples of their time are kept no more, its values stand)")
+            }
+        };
         out.line(format!(
-            "{} tick{s} appended, {} known already, {} refused",
+            "{} tick{s} appended, {} known already, {} refused{late}",
             reply.appended, reply.duplicates, reply.rejected
         ))?;
     }
