@@ -270,6 +270,16 @@ fn explain_tells_of_every_target() {
     assert_eq!(target["score_improvement"], advised["recommendations"][0]["score_improvement"]);
     assert!(target["command"].as_str().unwrap().starts_with("qm migrate"));
 
+    // When to move it is said as the advice says it.
+    let told = |args: &[&str]| {
+        let output = stdout(&run(&[args, &["--state", text(&state), "--now", &now]].concat()));
+        let line = output.lines().find(|l| l.contains("local time: outside")).map(str::to_string);
+        (line, output.lines().any(|l| l.ends_with(' ')))
+    };
+    let (advice, (window, trailing)) =
+        (told(&["recommend"]).0, told(&["explain", "--guest", &vmid]));
+    assert_eq!((window, trailing), (advice, false));
+
     // A calm guest on a calm node: possible, but nothing asks for it.
     let calm = value(&ask(&["--guest", "103", "--target", "pve1"]));
     assert_ne!(calm["verdict"], json!("recommended"));
@@ -537,16 +547,20 @@ fn a_wrong_option_exits_with_2_and_names_what_is_allowed() {
 fn who_is_not_known_is_an_error_and_not_an_empty_answer() {
     let (_dir, state) = state(1, |_| 2.0);
     let now = NOW.to_string();
-    for args in [
-        &["quality", "--node", "nowhere"][..],
-        &["quality", "--guest", "4242"],
-        &["history", "--node", "nowhere"],
-        &["trend", "--guest", "4242"],
-        &["explain", "--guest", "101", "--target", "pve1"],
+    for (args, remedy) in [
+        (&["quality", "--node", "nowhere"][..], "lists all"),
+        (&["quality", "--guest", "4242"], "lists all"),
+        (&["history", "--node", "nowhere"], "`quality` lists who is there"),
+        (&["trend", "--guest", "4242"], ""),
+        (&["explain", "--guest", "4242"], "`quality` lists who is there"),
+        (&["explain", "--guest", "101", "--target", "pve1"], "name another node"),
+        (&["explain", "--guest", "101", "--target", "nowhere"], "there is pve1, pve2"),
+        (&["drain", "--node", "nowhere"], "there is pve1, pve2"),
     ] {
         let output = run(&[args, &["--state", text(&state), "--now", &now]].concat());
         assert_eq!(output.status.code(), Some(1), "{args:?}: {}", stdout(&output));
         assert!(output.stdout.is_empty(), "{args:?}");
+        assert!(stderr(&output).contains(remedy), "{args:?}: {}", stderr(&output));
     }
 }
 

@@ -253,7 +253,7 @@ fn held(plan: &Plan) -> &'static str {
 }
 
 /// Names for a sentence: all of a few, the first of many.
-fn listed(names: &[String]) -> String {
+pub(super) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 4;
     match names.len() {
         n if n > SHOWN => format!("{} and {} more nodes", names[..SHOWN].join(", "), n - SHOWN),

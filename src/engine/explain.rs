@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::RecommendRequest;
-use super::advise::unknown;
+use super::advise::{listed, unknown};
 use super::command::{command, runs};
 use crate::api::{
     DrainBlocker, DrainNode, DrainReply, DrainStay, DrainStep, ExplainMove, ExplainReply,
@@ -30,10 +30,9 @@ impl Engine {
         target: Option<&str>,
     ) -> Result<ExplainReply> {
         self.ask(request, inventory, |q, data_until, warnings| {
-            let guest =
-                q.inventory.guest(vmid).ok_or_else(|| no_such("guest", &vmid.to_string()))?;
+            let guest = q.inventory.guest(vmid).ok_or_else(|| no_guest(vmid))?;
             if let Some(name) = target.filter(|name| q.outlook.node_index(name).is_none()) {
-                return Err(no_such("node", name));
+                return Err(no_node(q, name));
             }
             if target.is_some_and(|name| name == guest.node) {
                 let message =
@@ -58,14 +57,21 @@ impl Engine {
         node: &str,
     ) -> Result<DrainReply> {
         self.ask(request, inventory, |q, data_until, warnings| {
-            let index = q.outlook.node_index(node).ok_or_else(|| no_such("node", node))?;
+            let index = q.outlook.node_index(node).ok_or_else(|| no_node(q, node))?;
             Ok(drain_reply(q, index, &drain(q, index), data_until, warnings))
         })
     }
 }
 
-fn no_such(what: &str, name: &str) -> Error {
-    Error::new(Kind::NotFound, format!("there is no {what} {name} in this cluster"))
+fn no_guest(vmid: Vmid) -> Error {
+    let message = format!("there is no guest {vmid} in this cluster; `quality` lists who is there");
+    Error::new(Kind::NotFound, message)
+}
+
+fn no_node(q: &Question, name: &str) -> Error {
+    let known: Vec<String> = q.outlook.nodes.iter().map(|n| n.name.clone()).collect();
+    let message = format!("there is no node {name} in this cluster; there is {}", listed(&known));
+    Error::new(Kind::NotFound, message)
 }
 
 fn explain_reply(

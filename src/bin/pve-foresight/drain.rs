@@ -1,7 +1,7 @@
 //! `drain`: a way to empty a node, as text made for people or as JSON.
 
 use crate::args::{Args, Drain};
-use crate::out::{BAD, DIM, HEAD, Out, WARN, styled, table, warn};
+use crate::out::{BAD, DIM, HEAD, Out, WARN, quoted, styled, table, warn};
 use crate::recommend::request;
 use pve_foresight::api::{DrainReply, DrainStay};
 use pve_foresight::engine::Engine;
@@ -37,7 +37,7 @@ fn show(reply: &DrainReply, out: &mut Out) -> Result<()> {
     }
     out.line(styled(HEAD, format!("\nOn {}, in this order (nothing is executed)", reply.node)))?;
     for step in &reply.steps {
-        let name = if step.name.is_empty() { String::new() } else { format!(" '{}'", step.name) };
+        let name = quoted(&step.name);
         let idle = if step.running { "" } else { ", not running" };
         let text = styled(DIM, format!("# {}{name}{idle}", step.vmid));
         out.line(format!("{:>4}. {}   {text}", step.order, step.command))?;
@@ -62,7 +62,7 @@ fn show(reply: &DrainReply, out: &mut Out) -> Result<()> {
 
 /// A guest that stays: what holds everywhere, else what stands in the way node by node.
 fn stays(stay: &DrainStay, out: &mut Out) -> Result<()> {
-    let name = if stay.name.is_empty() { String::new() } else { format!(" '{}'", stay.name) };
+    let name = quoted(&stay.name);
     let idle = if stay.running { "" } else { ", not running" };
     out.line(format!("   {}{name}{idle}", stay.vmid))?;
     let mut by_node: BTreeMap<Option<&str>, Vec<&str>> = BTreeMap::new();

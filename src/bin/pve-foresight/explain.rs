@@ -2,7 +2,7 @@
 
 use crate::args::{Args, Explain};
 use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, styled, table, warn};
-use crate::recommend::{request, scores};
+use crate::recommend::{good_time, request, scores};
 use pve_foresight::api::{ExplainReply, ExplainTarget};
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
@@ -31,8 +31,7 @@ fn show(reply: &ExplainReply, in_full: bool, out: &mut Out) -> Result<()> {
         out.prose(&format!("   {} ", styled(WARN, "-")), concern)?;
     }
     if let Some(window) = &reply.window {
-        let text = format!("Best moved from {} local time: {}.", window.hours(), window.why);
-        out.prose("   ", text)?;
+        out.prose("   ", good_time(window, reply.now))?;
     }
     if reply.targets.is_empty() {
         return out.line("There is no other node.");
@@ -61,7 +60,9 @@ fn targets(reply: &ExplainReply, out: &mut Out) -> Result<()> {
     if let Some(source) = &reply.source {
         let score = format!("{:.0}", source.score);
         let here = [source.node.as_str(), "is there", &score, "", "", "", ""];
-        rows.add_row(here.map(|cell| styled(DIM, cell)));
+        // Without colour an empty cell is nothing at all, and the line ends before it.
+        let dim = |cell: &str| if cell.is_empty() { String::new() } else { styled(DIM, cell) };
+        rows.add_row(here.map(dim));
     }
     for target in &reply.targets {
         let brings = target.weighing.as_ref();

@@ -84,6 +84,11 @@ pub(crate) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
+/// A guest's name behind its number; nothing where it has none.
+pub(crate) fn quoted(name: &str) -> String {
+    if name.is_empty() { String::new() } else { format!(" '{name}'") }
+}
+
 /// An empty table; [`Out::table`] shows it.
 pub(crate) fn table(header: &[&str]) -> Table {
     let mut table = Table::new();

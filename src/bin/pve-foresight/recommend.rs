@@ -1,7 +1,7 @@
 //! `recommend`: the advice, as text made for people or as JSON.
 
 use crate::args::{Args, Recommend, SettingsSource};
-use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, styled, table, warn};
+use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, quoted, styled, table, warn};
 use crate::{own_tree, settings};
 use anstyle::Style;
 use pve_foresight::api::{
@@ -10,7 +10,7 @@ use pve_foresight::api::{
 use pve_foresight::engine::{Engine, RecommendRequest, changes};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::model::{Fraction, UnixTime};
-use pve_foresight::recommend::{State, Urgency};
+use pve_foresight::recommend::{State, Urgency, Window};
 use pve_foresight::score::{Contribution, total};
 use pve_foresight::settings::Term;
 use pve_foresight::trend::Direction;
@@ -93,8 +93,10 @@ pub(crate) fn show(reply: &RecommendReply, detail: Detail, out: &mut Out) -> Res
         skipped(reply, out)?;
     } else if !(reply.considered.is_empty() && reply.skipped.is_empty()) {
         let (considered, skipped) = (reply.considered.len(), reply.skipped.len());
+        let moves = if considered == 1 { "move was" } else { "moves were" };
+        let guests = if skipped == 1 { "guest" } else { "guests" };
         let text = format!(
-            "{considered} more moves were weighed, {skipped} guests skipped: --all says why"
+            "{considered} more {moves} weighed, {skipped} {guests} skipped: --all says why"
         );
         out.line(styled(DIM, format!("\n{text}")))?;
     }
@@ -168,7 +170,7 @@ fn urgency(urgency: Urgency) -> Style {
 }
 
 fn card(r: &Recommendation, now: UnixTime, out: &mut Out) -> Result<()> {
-    let name = if r.name.is_empty() { String::new() } else { format!(" '{}'", r.name) };
+    let name = quoted(&r.name);
     let style = urgency(r.urgency);
     let word = format!("{:?} urgency", r.urgency).to_lowercase();
     out.line(format!(
@@ -204,11 +206,7 @@ fn card(r: &Recommendation, now: UnixTime, out: &mut Out) -> Result<()> {
     );
     out.prose("   ", styled(DIM, weighed))?;
     if let Some(window) = &r.weighing.window {
-        let when = match window.start > now {
-            true => format!("Best made from {} local time", window.hours()),
-            false => format!("A good time is now, until {:02}:00 local time", window.end_hour),
-        };
-        out.prose("   ", format!("{when}: {}.", window.why))?;
+        out.prose("   ", good_time(window, now))?;
     }
     for concern in &r.concerns {
         out.prose(&format!("   {} ", styled(WARN, "-")), concern)?;
@@ -216,12 +214,19 @@ fn card(r: &Recommendation, now: UnixTime, out: &mut Out) -> Result<()> {
     out.line(format!("   $ {}", r.command))
 }
 
+/// When to make a move, as of `now`.
+pub(crate) fn good_time(window: &Window, now: UnixTime) -> String {
+    let when = match window.start > now {
+        true => format!("Best made from {} local time", window.hours()),
+        false => format!("A good time is now, until {:02}:00 local time", window.end_hour),
+    };
+    format!("{when}: {}.", window.why)
+}
+
 /// What changed since an earlier answer.
 fn changed(changes: &Changes, out: &mut Out) -> Result<()> {
-    let moved = |m: &EarlierMove| {
-        let name = if m.name.is_empty() { String::new() } else { format!(" '{}'", m.name) };
-        format!("{}{name}: {} → {}", m.vmid, m.source, m.target)
-    };
+    let moved =
+        |m: &EarlierMove| format!("{}{}: {} → {}", m.vmid, quoted(&m.name), m.source, m.target);
     let Changes { new, gone, other_target, unchanged, .. } = changes;
     if new.len() + gone.len() + other_target.len() == 0 {
         return out

@@ -117,6 +117,7 @@ fn write_trees(dir: &Path, version: PveVersion, simulation: &mut Simulation) -> 
         }
         count += 1;
     }
-    note(format!("{count} trees written below {}", dir.display()));
+    let s = if count == 1 { "" } else { "s" };
+    note(format!("{count} tree{s} written below {}", dir.display()));
     Ok(())
 }

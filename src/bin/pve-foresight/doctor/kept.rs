@@ -32,7 +32,7 @@ pub(super) fn state(site: &Site) -> Check {
         Some(age) if age > LATE => {
             Check::fail(name, format!("the newest sample is {} old", span(age)), JOURNAL)
         }
-        Some(age) => Check::ok(name, format!("the newest of {size} is {age} s old")),
+        Some(age) => Check::ok(name, format!("the newest sample is {age} s old; {size} in all")),
     }
 }
 
