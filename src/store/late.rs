@@ -66,9 +66,10 @@ impl Late {
             let behind = self.rows.get(&(tier, window)).copied().unwrap_or(0);
             hours.map(all).sum::<u32>() > behind
         };
-        let lost = self.hours.iter().filter(|&(&time, hour)| {
-            !(hour.has_hourly && taken(Tier::Hourly, time)) && !taken(Tier::SixHourly, time)
-        });
+        let stays = |time: UnixTime, hour: &Hour| {
+            taken(Tier::SixHourly, time) || (hour.has_hourly && taken(Tier::Hourly, time))
+        };
+        let lost = self.hours.iter().filter(|&(&time, hour)| !stays(time, hour));
         lost.map(|(_, hour)| hour.ticks as usize).sum()
     }
 }
