@@ -98,11 +98,11 @@ ui: ## the panel for the web interface as one script (ui/build); needs no node
 	$(MAKE) -C ui
 
 test-ui: ## the panel in headless Chromium, on the engine's replies; needs node, npm, chromium
-	$(CARGO) build --bin pve-foresight
+	$(CARGO) test --no-run --test cli # leaves the command line beside the tests: a build by itself has other features
 	$(MAKE) -C ui test
 
 screenshots: ## pictures of the panel for docs/screenshots, light and dark
-	$(CARGO) build --bin pve-foresight
+	$(CARGO) test --no-run --test cli
 	$(MAKE) -C ui screenshots
 
 # Not the wrappers around two files of pve-manager: the package alone does that, since dpkg moves the originals aside for it.

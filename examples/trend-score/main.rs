@@ -1,8 +1,9 @@
 //! Scores the trend engine: `cargo run --release --example trend-score [-- MODE] [-v]`.
 //!
 //! Without a mode: the labelled cases in `../shared/trend-cases`, then the acceptance list. `generated SEED COUNT`: synthetic series of
-//! our own, COUNT of each kind. `permuted SEED COUNT`: real days in random order. `forecast`: rolling-origin backtest on real
-//! guests. `peers`: the traps that other engines were measured in. `-v` lists wrong answers by kind.
+//! our own, COUNT of each kind. `permuted SEED COUNT`: real days in random order; `steps SEED COUNT` prints those with a guest that joins
+//! or leaves as JSON lines, with the truth and what we say (for `tests/reference/method_study.py`). `forecast`: rolling-origin backtest
+//! on real guests. `peers`: the traps that other engines were measured in. `-v` lists wrong answers by kind.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
@@ -140,6 +141,20 @@ fn permuted(seed: u64, count: u64, verbose: bool) -> Option<()> {
     Some(())
 }
 
+/// The series of permuted days with a step, one a line, each with where the step is and where we say that it is.
+fn steps(seed: u64, count: u64) -> Result<(), String> {
+    let traces = permute::traces().ok_or("skipped: ../shared/traces absent")?;
+    for seed in (0..count).map(|i| seed + i) {
+        let made = permute::case(&traces, "perm_step", seed);
+        let series: serde_json::Value =
+            serde_json::from_str(&made.line).map_err(|e| e.to_string())?;
+        let answer = case(&made.line, made.truth.clone())?.answer;
+        let (truth, told) = (made.truth.change_points, answer.change_points);
+        println!("{}", serde_json::json!({"series": series, "truth": truth, "told": told}));
+    }
+    Ok(())
+}
+
 /// Seed of series on which nothing was looked at while limits were set.
 const HELD_OUT: u64 = 7_770_000;
 
@@ -154,6 +169,12 @@ fn main() {
             &generated(number(1, 1) * 10_000, number(2, 30)),
             verbose,
         );
+        return;
+    }
+    if arguments.first().is_some_and(|a| a == "steps") {
+        if let Err(e) = steps(number(1, 1) * 10_000, number(2, 300)) {
+            eprintln!("{e}");
+        }
         return;
     }
     if arguments.first().is_some_and(|a| a == "peers") {
