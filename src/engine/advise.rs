@@ -6,9 +6,10 @@ use crate::api::{
 };
 use crate::evidence::{TrendEvidence, explanation};
 use crate::model::{GuestFacts, GuestStatus, UnixTime};
-use crate::outlook::{GuestOutlook, NodeOutlook};
+use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{
-    BlockerCode, Considered, Limits, NodeState, Plan, Question, State, Step, overload, plan,
+    BlockerCode, Considered, Limits, NodeState, Plan, Question, State, Step, Urgency, overload,
+    overload_of_all, plan,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -97,7 +98,7 @@ fn recommendation(q: &Question, step: &Step, earlier: &[Step]) -> Recommendation
         kind: guest.kind,
         source: source.name.clone(),
         target: target.name.clone(),
-        urgency: q.states[step.source].urgency,
+        urgency: urgency(q, step),
         confidence: step.confidence.percent,
         confidence_parts: step.confidence.clone(),
         decision_explanation: explanation(q, step, earlier),
@@ -106,6 +107,20 @@ fn recommendation(q: &Question, step: &Step, earlier: &[Step]) -> Recommendation
         concerns: step.concerns.clone(),
         weighing: weighing(step),
     }
+}
+
+/// How soon the step is wanted: earlier ones may have left little to do.
+fn urgency(q: &Question, step: &Step) -> Urgency {
+    let limits = Limits::thresholds(q.config);
+    let left = overload(q.outlook, step.source, &step.source_load, None, limits).node_hours;
+    let before =
+        overload(q.outlook, step.source, &q.outlook.node_loads()[step.source], None, limits);
+    let state = &q.states[step.source];
+    if left >= before.node_hours {
+        return state.urgency;
+    }
+    let per_day = 24.0 * left / q.outlook.horizon().max(f64::MIN_POSITIVE);
+    state.urgency_of_step(per_day, q.outlook.nodes[step.source].maintenance)
 }
 
 fn considered(q: &Question, c: &Considered) -> ConsideredMove {
@@ -182,7 +197,7 @@ fn idle_reason(q: &Question, plan: &Plan, guest: &GuestFacts) -> String {
             format!("{} is hot, but not for long enough above a threshold", guest.node)
         }
         State::TrendingTowardOverload | State::Overloaded => {
-            format!("no move takes enough away from {}", guest.node)
+            format!("its move would take too little away from {}", guest.node)
         }
     }
 }
@@ -196,11 +211,14 @@ fn summary(q: &Question, plan: &Plan) -> String {
         let s = if moves == 1 { "" } else { "s" };
         return format!(
             "{moves} migration{s} recommended: expected overload in the next {hours} hours falls \
-             from {:.0} to {:.0} node-hours ({:.1} to {:.1} core-hours above the thresholds).",
+             from {:.0} to {:.0} node-hours ({:.digits$} to {:.digits$} core-hours above the \
+             thresholds).{}",
             plan.before.node_hours,
             plan.after.node_hours,
             plan.before.core_hours,
-            plan.after.core_hours
+            plan.after.core_hours,
+            unavoidable(q, plan),
+            digits = usize::from(plan.before.core_hours < 10.0),
         );
     }
     let looked = format!("{} guests on {} nodes", q.outlook.guests.len(), q.outlook.nodes.len());
@@ -209,39 +227,70 @@ fn summary(q: &Question, plan: &Plan) -> String {
             "No advice: of no node is the load of the last day known (looked at {looked})."
         );
     }
-    if troubled.is_empty() {
-        let hot = names(q, |s| s.state == State::StableButHot);
-        let note = match hot.is_empty() {
-            true => String::new(),
-            false => {
-                let is = if hot.len() == 1 { "is" } else { "are" };
-                format!(" {} {is} hot but not getting worse.", listed(&hot))
-            }
-        };
-        return format!(
-            "Nothing to do: no node is, or is heading, above its thresholds within {hours} hours \
-             (looked at {looked}).{note}"
-        );
-    }
     let why = match plan.considered.len() {
-        0 => format!("no guest there can move: {}", held(plan)),
+        0 => held(plan).to_string(),
         1 => format!("the one move that was weighed {}", plan.considered[0].reason),
         n => format!("none of the {n} moves that were weighed is worth it now"),
     };
-    format!("{} in trouble, but {why} (looked at {looked}).", listed(&troubled))
+    if troubled.is_empty() {
+        let hot = names(q, |s| s.state == State::StableButHot);
+        let is = if hot.len() == 1 { "is" } else { "are" };
+        let above = plan.before.node_hours.round();
+        return match (hot.is_empty(), above >= 1.0) {
+            (true, _) => format!(
+                "Nothing to do: no node is, or is heading, above its thresholds within {hours} \
+                 hours (looked at {looked})."
+            ),
+            (false, false) => format!(
+                "Nothing to do: no node is expected above its thresholds within {hours} hours \
+                 (looked at {looked}). {} {is} hot.",
+                listed(&hot)
+            ),
+            (false, true) => format!(
+                "Nothing to do: {} {is} hot, with {above:.0} node-hours above the thresholds expected \
+                 in the next {hours} hours, but {why} (looked at {looked}).",
+                listed(&hot)
+            ),
+        };
+    }
+    let all = unavoidable(q, plan);
+    format!("{} in trouble, but {why} (looked at {looked}).{all}", listed(&troubled))
+}
+
+/// That the cluster as a whole is too small, where that is most of what is left.
+fn unavoidable(q: &Question, plan: &Plan) -> String {
+    let limits = Limits::thresholds(q.config);
+    let whole = |resource| (resource, overload_of_all(resource, q.outlook, limits));
+    let most = Resource::ALL
+        .map(whole)
+        .into_iter()
+        .filter(|(_, o)| o.node_hours >= 1.0 && 2.0 * o.core_hours >= plan.after.core_hours)
+        .max_by(|(_, a), (_, b)| a.core_hours.total_cmp(&b.core_hours));
+    most.map_or(String::new(), |(resource, o)| {
+        format!(
+            " All nodes together are expected above {:.0} % {} for {:.0} of the next {:.0} hours: no \
+             placement changes that.",
+            limits.of(resource) * 100.0,
+            resource.label(),
+            o.node_hours,
+            q.outlook.horizon()
+        )
+    })
 }
 
 /// What keeps most guests of troubled nodes where they are.
 fn held(plan: &Plan) -> &'static str {
     use BlockerCode as C;
     let reason = |code: C| match code {
-        C::CrsBalanced => "they are left to PVE's own balancer",
-        C::Cooldown | C::PingPong | C::FailedBefore => "they have moved not long ago",
+        C::CrsBalanced => "the guests that would help are left to PVE's own balancer",
+        C::Cooldown | C::PingPong | C::FailedBefore => {
+            "the guests that would help have moved not long ago"
+        }
         C::MemoryCapacity | C::N1Reserve | C::Overload | C::TooManyCores => {
-            "no node has room for them that would stay below its thresholds"
+            "no node has room for the guests that would help"
         }
         C::NodeOffline | C::NodeMaintenance => "the other nodes are offline or in maintenance",
-        _ => "rules, storages, devices or tags keep them there",
+        _ => "rules, storages, devices or tags keep the guests there that would help",
     };
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for skipped in &plan.skipped {
@@ -256,7 +305,7 @@ fn held(plan: &Plan) -> &'static str {
 pub(super) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 4;
     match names.len() {
-        n if n > SHOWN => format!("{} and {} more nodes", names[..SHOWN].join(", "), n - SHOWN),
+        n if n > SHOWN => format!("{} and {} more", names[..SHOWN].join(", "), n - SHOWN),
         _ => names.join(", "),
     }
 }

@@ -3,7 +3,7 @@
 use super::guest_label;
 use crate::model::Points;
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
-use crate::recommend::{Question, Step};
+use crate::recommend::{Limits, Overload, Question, Step, overload_of};
 use crate::score::Contribution;
 use crate::settings::Term;
 use crate::trend::{Behaviour, Direction, Trend};
@@ -56,18 +56,23 @@ const NOTED: f64 = 2.0;
 const STABLE: f64 = 70.0;
 /// Factors shown.
 const MOST: usize = 8;
+const GIB: f64 = (1u64 << 30) as f64;
 
 /// All factors of a step, strongest first.
 pub(super) fn factors(q: &Question, step: &Step) -> Vec<Factor> {
     let source = &q.outlook.nodes[step.source];
-    let mut all: Vec<Factor> = Vec::new();
-    all.push(overload_factor(q, step, source));
+    let resource = source_resource(q, step);
     let days = q.config.settings.analysis_lookback.hours().0 / 24.0;
-    all.extend(step.source_score.iter().filter_map(|c| problem(source, c, days)));
+    // That its CPU is high in its busy hours is what the first factor says.
+    let told = |c: &&Contribution| resource != Resource::Cpu || c.term != Term::CpuSpikes;
+    let problems = step.source_score.iter().filter(told);
+    let mut all: Vec<Factor> = problems.filter_map(|c| problem(source, c, days)).collect();
     all.extend(guest_factors(q, step));
     all.extend(target_factors(q, step));
     all.extend(cost_factors(step));
     all.sort_by_key(|f| (f.weight, f.kind));
+    // What the plan is made for comes first.
+    all.splice(0..0, overload_factors(q, step, source, resource));
     all.truncate(MOST);
     all
 }
@@ -80,26 +85,60 @@ fn weight(points: Points) -> Weight {
     }
 }
 
-fn overload_factor(q: &Question, step: &Step, source: &NodeOutlook) -> Factor {
+fn overload_factors(
+    q: &Question,
+    step: &Step,
+    source: &NodeOutlook,
+    resource: Resource,
+) -> Vec<Factor> {
     let peaks = &step.source_peaks;
-    let (label, before, after) = match source_resource(q, step) {
-        Resource::Cpu => ("CPU", peaks.cpu_before, peaks.cpu_after),
-        Resource::Memory => ("memory", peaks.memory_before, peaks.memory_after),
+    let (before, after) = match resource {
+        Resource::Cpu => (peaks.cpu_before, peaks.cpu_after),
+        Resource::Memory => (peaks.memory_before, peaks.memory_after),
     };
-    Factor {
-        factor: format!(
-            "Busy hours of {} fall from {:.0} % to {:.0} % {label}",
-            source.name,
-            before * 100.0,
-            after * 100.0
-        ),
-        weight: Weight::High,
-        kind: Kind::Positive,
+    let (name, label) = (&source.name, resource.label());
+    let mut all = vec![format!(
+        "Busy hours of {name} fall from {:.0} % to {:.0} % {label}",
+        before * 100.0,
+        after * 100.0
+    )];
+    let (with, without) = source_overload(q, step, resource);
+    if with.core_hours >= 1.0 && !source.maintenance {
+        // Overload of memory is counted as that of so many cores; people know it in GiB.
+        let (unit, of_core) = match resource {
+            Resource::Cpu => ("core-hours", 1.0),
+            Resource::Memory => ("GiB-hours", source.memory.0 / GIB / source.cores.0.max(1e-9)),
+        };
+        all.push(format!(
+            "{name} is expected {:.0} instead of {:.0} {unit} above its {label} threshold",
+            without.core_hours * of_core,
+            with.core_hours * of_core
+        ));
     }
+    let positive = |factor| Factor { factor, weight: Weight::High, kind: Kind::Positive };
+    all.into_iter().map(positive).collect()
 }
 
-/// Resource whose threshold the source exceeds most.
+/// Overload of a resource of the source with the guest and without it.
+fn source_overload(q: &Question, step: &Step, resource: Resource) -> (Overload, Overload) {
+    let limits = Limits::thresholds(q.config);
+    let load = &q.outlook.guests[step.guest].load;
+    let of =
+        |change| overload_of(resource, q.outlook, step.source, &step.source_load, change, limits);
+    (of(None), of(Some((load, -1.0))))
+}
+
+/// Resource of which the step takes most overload from the source; where it takes none, the one
+/// that is nearer to its threshold.
 pub(super) fn source_resource(q: &Question, step: &Step) -> Resource {
+    let saved = |resource| {
+        let (with, without) = source_overload(q, step, resource);
+        with.core_hours - without.core_hours
+    };
+    let (cpu, memory) = (saved(Resource::Cpu), saved(Resource::Memory));
+    if cpu > 0.0 || memory > 0.0 {
+        return if memory > cpu { Resource::Memory } else { Resource::Cpu };
+    }
     let over_cpu = step.source_peaks.cpu_before - q.config.cpu_threshold.0;
     let over_memory = step.source_peaks.memory_before - q.config.mem_threshold.0;
     if over_memory > over_cpu { Resource::Memory } else { Resource::Cpu }
@@ -114,13 +153,15 @@ fn problem(source: &NodeOutlook, c: &Contribution, days: f64) -> Option<Factor> 
     let name = &source.name;
     let (share, per_day) = (c.observed * 100.0, c.observed * 100.0);
     let factor = match c.term {
-        Term::CpuCurrent => format!("{name} CPU is at {share:.0} % now"),
+        Term::CpuCurrent => format!("{name} CPU {} {share:.0} % now", at(source, Resource::Cpu, c)),
         Term::CpuSpikes => format!("{name} CPU reaches {share:.0} % in its busy hours"),
         Term::CpuTrend => match rise(&source.cpu_trend) {
             Some(rise) => format!("{name} CPU is trending up {rise} over {days:.0} days"),
             None => format!("Guests on {name} grow by {per_day:.1} % of its CPU per day"),
         },
-        Term::MemCurrent => format!("{name} memory is at {share:.0} % now"),
+        Term::MemCurrent => {
+            format!("{name} memory {} {share:.0} % now", at(source, Resource::Memory, c))
+        }
         Term::MemSustained => format!("{name} memory is at {share:.0} % on average"),
         Term::MemTrend => match rise(&source.mem_trend) {
             Some(rise) => format!("{name} memory is trending up {rise} over {days:.0} days"),
@@ -140,6 +181,13 @@ fn problem(source: &NodeOutlook, c: &Contribution, days: f64) -> Option<Factor> 
         _ => return None,
     };
     Some(Factor { factor, weight: weight(c.points), kind: Kind::Problem })
+}
+
+/// Whether a node is there, or would be after the steps before.
+fn at(source: &NodeOutlook, resource: Resource, c: &Contribution) -> &'static str {
+    let measured = source.readings(resource).current.map_or(c.observed, |x| x.0.min(1.0));
+    let same = (measured - c.observed).abs() < 0.005;
+    if same { "is at" } else { "would after the steps before be at" }
 }
 
 /// A node's own rise, where one is claimed.
@@ -194,17 +242,22 @@ fn earlier_moves(q: &Question, guest: &GuestOutlook) -> Option<Factor> {
 fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
     let target = &q.outlook.nodes[step.target];
     let peaks = &step.target_peaks;
+    let over =
+        peaks.cpu_after > q.config.cpu_threshold.0 || peaks.memory_after > q.config.mem_threshold.0;
+    let verb = if over { "would pass a threshold:" } else { "stays at" };
     let mut all = vec![Factor {
         factor: format!(
-            "{} stays at {:.0} % CPU and {:.0} % memory in its busy hours",
+            "{} {verb} {:.0} % CPU and {:.0} % memory in its busy hours",
             target.name,
             peaks.cpu_after * 100.0,
             peaks.memory_after * 100.0
         ),
         weight: Weight::High,
-        kind: Kind::Positive,
+        kind: if over { Kind::Concern } else { Kind::Positive },
     }];
-    if let Some(stability) = target.stability().filter(|s| *s >= STABLE) {
+    let rises = |trend: &Trend| trend.direction == Direction::SustainedIncrease;
+    let steady = !rises(&target.cpu_trend) && !rises(&target.mem_trend);
+    if let Some(stability) = target.stability().filter(|s| steady && *s >= STABLE) {
         let falling = match (target.cpu_trend.direction, target.cpu_trend.slope_per_day) {
             (Direction::SustainedDecrease, Some(slope)) => {
                 format!(", its CPU falling {:+.1} %/day", slope * 100.0)

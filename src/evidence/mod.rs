@@ -5,6 +5,8 @@
 
 mod factor;
 mod sentence;
+#[cfg(test)]
+mod tests;
 
 pub use factor::{Factor, Kind, Weight};
 pub use sentence::explanation;

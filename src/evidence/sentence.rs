@@ -3,7 +3,7 @@
 use super::factor::source_resource;
 use super::guest_label;
 use crate::outlook::{NodeOutlook, Resource};
-use crate::recommend::{Limits, Question, Step, overload};
+use crate::recommend::{Limits, Question, Step, overload_of};
 use crate::trend::Direction;
 
 /// Why this move, in two sentences. `earlier` are the steps of the plan before it: what is said of
@@ -12,30 +12,57 @@ pub fn explanation(q: &Question, step: &Step, earlier: &[Step]) -> String {
     let (source, target) = (&q.outlook.nodes[step.source], &q.outlook.nodes[step.target]);
     let guest = &q.outlook.guests[step.guest];
     let resource = source_resource(q, step);
-    let (before, after) = peaks(resource, &step.source_peaks);
+    let busy = fall(peaks(resource, &step.source_peaks));
     let (now_there, then_there) = peaks(resource, &step.target_peaks);
     let label = resource.label();
+    let behind = earlier_at(step.source, earlier);
+    let first = behind.is_none();
+    let behind = behind.map_or(String::new(), |steps| format!("After {steps}, "));
+    let then = earlier_at(step.target, earlier);
+    let then = then.map_or(String::new(), |steps| format!(" after {steps}"));
     let role = match guest.cpu_growth().0 {
         growth if growth > 0.0 && resource == Resource::Cpu => {
-            format!(", which grows by {growth:.2} cores per day,")
+            format!(", which grows by {growth:.2} cores per day")
         }
         _ => String::new(),
     };
+    let label_of = format!("{}{role}", guest_label(guest));
+    let trouble = match source.maintenance {
+        true => format!("is in maintenance; without {label_of}"),
+        false => trouble(q, step, resource, &label_of, first),
+    };
     format!(
-        "{}{} {}; without {}{role} its busy hours fall from {:.0} % to {:.0} %. {} {} and would \
-         reach {:.0} % instead of {:.0} % {label} in its busy hours{}.",
-        behind(step, earlier),
+        "{behind}{} {trouble} its busy hours {busy}. {} {} and would{then} {} {label} in its busy \
+         hours{}.",
         source.name,
-        trouble(q, source, step, resource),
-        guest_label(guest),
-        before * 100.0,
-        after * 100.0,
         target.name,
         calm(target, resource),
-        then_there * 100.0,
-        now_there * 100.0,
+        reach(now_there, then_there),
         later(q, step),
     )
+}
+
+/// `fall from 99 % to 78 %`, or that they do not.
+fn fall((before, after): (f64, f64)) -> String {
+    let (before, after) = (percent(before), percent(after));
+    match before == after {
+        true => format!("stay at {before} %"),
+        false => format!("fall from {before} % to {after} %"),
+    }
+}
+
+/// `reach 55 % instead of 43 %`, or that it changes nothing.
+fn reach(before: f64, after: f64) -> String {
+    let (before, after) = (percent(before), percent(after));
+    match before == after {
+        true => format!("stay at {before} %"),
+        false => format!("reach {after} % instead of {before} %"),
+    }
+}
+
+/// A share as people read it.
+fn percent(share: f64) -> i64 {
+    (share * 100.0).round() as i64
 }
 
 /// When to make the move, where now is not a good time.
@@ -55,28 +82,24 @@ fn peaks(resource: Resource, p: &crate::recommend::Peaks) -> (f64, f64) {
     }
 }
 
-/// `After step 1, ` where earlier steps leave the same source.
-fn behind(step: &Step, earlier: &[Step]) -> String {
-    let same = earlier.iter().enumerate().filter(|(_, e)| e.source == step.source);
-    let orders: Vec<String> = same.map(|(i, _)| (i + 1).to_string()).collect();
-    match orders.len() {
-        0 => String::new(),
-        1 => format!("After step {}, ", orders[0]),
-        _ => format!("After steps {}, ", orders.join(", ")),
+/// `step 1` or `steps 1 and 3`: those before that change the load of a node.
+fn earlier_at(node: usize, earlier: &[Step]) -> Option<String> {
+    let here = |e: &Step| e.source == node || e.target == node;
+    let all = earlier.iter().enumerate().filter(|(_, e)| here(e));
+    let orders: Vec<String> = all.map(|(i, _)| (i + 1).to_string()).collect();
+    match orders.as_slice() {
+        [] => None,
+        [one] => Some(format!("step {one}")),
+        [rest @ .., last] => Some(format!("steps {} and {last}", rest.join(", "))),
     }
 }
 
-/// What is wrong with the source.
-fn trouble(q: &Question, node: &NodeOutlook, step: &Step, resource: Resource) -> String {
-    if node.maintenance {
-        return "is in maintenance".into();
-    }
+/// What is wrong with the source, and how much of it is left without the guest. What is
+/// measured tells of the source only where it leaves `first`, before other steps.
+fn trouble(q: &Question, step: &Step, resource: Resource, guest: &str, first: bool) -> String {
+    let node = &q.outlook.nodes[step.source];
     let label = resource.label();
     let limits = Limits::thresholds(q.config);
-    let limit = match resource {
-        Resource::Cpu => limits.cpu,
-        Resource::Memory => limits.memory,
-    };
     let trend = node.trend(resource);
     let rising = match (trend.direction, trend.slope_per_day) {
         (Direction::SustainedIncrease, Some(slope)) => {
@@ -85,13 +108,23 @@ fn trouble(q: &Question, node: &NodeOutlook, step: &Step, resource: Resource) ->
         _ => String::new(),
     };
     let now = match node.readings(resource).current {
-        Some(now) => format!("{label} is measured at {now:.0} now{rising}"),
-        None => format!("{label} is not known now"),
+        _ if !first => format!("{label} is"),
+        Some(now) => format!("{label} is measured at {now:.0} now{rising}, and"),
+        None => format!("{label} is not known now, but"),
     };
-    let hours = overload(q.outlook, step.source, &step.source_load, None, limits).node_hours;
+    let leaves = Some((&q.outlook.guests[step.guest].load, -1.0));
+    let hours = |change| {
+        let load = &step.source_load;
+        overload_of(resource, q.outlook, step.source, load, change, limits).node_hours.round()
+    };
+    let left = match hours(leaves) {
+        none if none == 0.0 => "none".to_string(),
+        left => format!("{left:.0}"),
+    };
     format!(
-        "{now}, and expected above {:.0} % for {hours:.0} of the next {:.0} hours",
-        limit * 100.0,
+        "{now} expected above {:.0} % for {:.0} of the next {:.0} hours, {left} without {guest};",
+        limits.of(resource) * 100.0,
+        hours(None),
         q.outlook.horizon()
     )
 }

@@ -56,7 +56,8 @@ impl Limits {
         Self { cpu: config.cpu_threshold.0, memory: config.mem_threshold.0 }
     }
 
-    pub(super) fn of(self, resource: Resource) -> f64 {
+    /// That of a resource.
+    pub fn of(self, resource: Resource) -> f64 {
         match resource {
             Resource::Cpu => self.cpu,
             Resource::Memory => self.memory,
@@ -85,6 +86,45 @@ pub fn overload(
         }
     }
     sum
+}
+
+/// Expected overload of one resource of a node, as [`overload`] tells it of both.
+pub fn overload_of(
+    resource: Resource,
+    outlook: &Outlook,
+    node: usize,
+    load: &Load,
+    change: Option<(&Load, f64)>,
+    limits: Limits,
+) -> Overload {
+    let node = &outlook.nodes[node];
+    let share = Shares { node, load, change };
+    let cases = outlook.weights.iter().enumerate();
+    let excess = cases.map(|(i, weight)| (weight, share.at(resource, i) - limits.of(resource)));
+    excess.filter(|(_, above)| *above > 0.0).fold(Overload::default(), |sum, (weight, above)| {
+        sum + Overload { node_hours: *weight, core_hours: weight * above * node.cores.0 }
+    })
+}
+
+/// Expected overload of all nodes that can carry guests as if they were one: what no placement
+/// avoids.
+pub fn overload_of_all(resource: Resource, outlook: &Outlook, limits: Limits) -> Overload {
+    let able = |n: &NodeOutlook| n.online && !n.maintenance;
+    let sum = |of: &dyn Fn(&NodeOutlook) -> f64| -> f64 {
+        outlook.nodes.iter().filter(|n| able(n)).map(of).sum()
+    };
+    let (capacity, cores) = (sum(&|n| n.capacity(resource)), sum(&|n| n.cores.0));
+    let mut all = Overload::default();
+    for (case, weight) in outlook.weights.iter().enumerate() {
+        let guests: f64 = outlook.guests.iter().map(|g| g.load.of(resource)[case]).sum();
+        let used = guests + sum(&|n| n.base.of(resource)[case]);
+        let above = used / capacity.max(1e-9) - limits.of(resource);
+        if above > 0.0 {
+            all.node_hours += weight;
+            all.core_hours += weight * above * cores;
+        }
+    }
+    all
 }
 
 /// Most that what may come is spread around each recorded hour, up and down, when moves are

@@ -683,10 +683,9 @@ impl<'a> Planner<'a> {
         }
         let asked = k.settings.minimum_confidence.0 * 100.0;
         if step.confidence.percent < asked {
-            return Some(format!(
-                "confidence {:.0} % is below the minimum of {asked:.0} %",
-                step.confidence.percent
-            ));
+            // Rounded down, so that it reads as what it is.
+            let stated = step.confidence.percent.floor();
+            return Some(format!("confidence {stated:.0} % is below the minimum of {asked:.0} %"));
         }
         self.busy_now(step.guest)
     }

@@ -81,6 +81,16 @@ pub struct NodeState {
     pub findings: Vec<Finding>,
 }
 
+impl NodeState {
+    /// Urgency of a step off the node when so much of its overload is left by the steps before it.
+    pub fn urgency_of_step(&self, hours_per_day: f64, maintenance: bool) -> Urgency {
+        match maintenance || hours_per_day >= 1.0 {
+            true => self.urgency,
+            false => self.urgency.min(Urgency::Low),
+        }
+    }
+}
+
 /// A node this close below a threshold is hot.
 const HOT_MARGIN: f64 = 0.05;
 /// A rising CPU must be this close for its projection to count (METHODS 6: most CPU trends end).

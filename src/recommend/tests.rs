@@ -6,7 +6,8 @@ use crate::model::{
 };
 use crate::outcome::{Experience, Outcome, Verdict};
 use crate::outlook::{
-    GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Weights, build,
+    GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Resource, Weights,
+    build,
 };
 use crate::series::{LocalTime, Point};
 use crate::settings::{Key, PenaltyConfig, Settings, map_simplified_to_penalty_config};
@@ -541,4 +542,44 @@ fn a_guest_that_could_go_for_little_is_not_said_to_be_held() {
     // With an idle node beside them, both have somewhere to go and one is enough.
     let (_, plan) = Case { cores: vec![16.0; 3], ..case }.run();
     assert_eq!((plan.steps.len(), plan.slight.len()), (1, 0));
+}
+
+#[test]
+fn what_all_nodes_together_lack_is_told_apart_from_what_a_move_avoids() {
+    let (outlook, _) =
+        Case::new(2).guest(0, |_| 14.0, 8.0).guest(1, |_| 14.0, 8.0).guest(1, |_| 1.0, 8.0).run();
+    let limits = Limits::thresholds(&PenaltyConfig::default());
+    // 29 cores of guests and 0.4 of the nodes' own, with 25.6 below the thresholds of both.
+    let all = overload_of_all(Resource::Cpu, &outlook, limits);
+    assert!((all.core_hours - 3.8 * 168.0).abs() < 1e-6, "{}", all.core_hours);
+    assert!((all.node_hours - 168.0).abs() < 1e-9);
+    assert_eq!(overload_of_all(Resource::Memory, &outlook, limits), Overload::default());
+    let (uneven, _) = Case::new(2).guest(0, |_| 14.0, 8.0).guest(0, |_| 1.0, 8.0).run();
+    assert_eq!(overload_of_all(Resource::Cpu, &uneven, limits), Overload::default());
+}
+
+#[test]
+fn overload_of_one_resource_is_not_that_of_the_other() {
+    let (mut outlook, _) = Case::new(2).guest(0, |_| 14.0, 120.0).run();
+    outlook.guests[0].load.cpu.iter_mut().skip(100).for_each(|x| *x = 1.0);
+    let load = &outlook.node_loads()[0];
+    let limits = Limits::thresholds(&PenaltyConfig::default());
+    let hours = |r| overload_of(r, &outlook, 0, load, None, limits).node_hours;
+    let (cpu, memory) = (hours(Resource::Cpu), hours(Resource::Memory));
+    assert!((memory - 168.0).abs() < 1e-9 && cpu < 120.0, "{cpu} {memory}");
+    let both = overload(&outlook, 0, load, None, limits);
+    let of = |r| overload_of(r, &outlook, 0, load, None, limits).core_hours;
+    assert!((both.core_hours - of(Resource::Cpu) - of(Resource::Memory)).abs() < 1e-9);
+    let without = Some((&outlook.guests[0].load, -1.0));
+    let left = overload_of(Resource::Memory, &outlook, 0, load, without, limits);
+    assert_eq!(left, Overload::default());
+}
+
+#[test]
+fn a_step_after_those_that_relieved_its_source_can_wait() {
+    let state =
+        NodeState { state: State::Overloaded, urgency: Urgency::High, findings: Vec::new() };
+    assert_eq!(state.urgency_of_step(0.5, false), Urgency::Low);
+    assert_eq!(state.urgency_of_step(1.0, false), Urgency::High);
+    assert_eq!(state.urgency_of_step(0.5, true), Urgency::High, "it is to be emptied");
 }

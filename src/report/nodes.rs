@@ -43,7 +43,7 @@ pub(super) fn table(story: &Story<'_>) -> String {
 fn state(state: State) -> String {
     let (class, word) = match state {
         State::Healthy => ("good", "healthy"),
-        State::StableButHot => ("warn", "hot, not rising"),
+        State::StableButHot => ("warn", "hot"),
         State::TrendingTowardOverload => ("warn", "heading for overload"),
         State::Overloaded => ("bad", "overloaded"),
         State::Offline => ("dim", "offline"),

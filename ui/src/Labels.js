@@ -36,7 +36,7 @@ Ext.define('PVE.foresight.Labels', {
 
     state: {
         healthy: gettext('Healthy'),
-        stable_but_hot: gettext('Hot, not rising'),
+        stable_but_hot: gettext('Hot'),
         trending_toward_overload: gettext('Heading for overload'),
         overloaded: gettext('Overloaded'),
         offline: gettext('Offline'),

@@ -74,7 +74,7 @@ test('a cluster in trouble that no move helps is not called well, and is told wh
         api.engine = hot;
         assert.deepEqual(hot.advice.recommendations, []);
         await show();
-        await page.getByText('in trouble, but no guest there can move').waitFor();
+        await page.getByText('in trouble, but no node has room').waitFor();
         const heading = page.locator('.foresight-summary h2 i');
         assert.equal(await heading.getAttribute('aria-label'), 'Overloaded');
         const summary = await text('.foresight-summary');

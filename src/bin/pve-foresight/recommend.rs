@@ -81,6 +81,14 @@ pub(crate) fn show(reply: &RecommendReply, detail: Detail, out: &mut Out) -> Res
     if let Some(changes) = &reply.changes {
         changed(changes, out)?;
     }
+    if !reply.recommendations.is_empty() {
+        let text = format!(
+            "Busy hours: the highest 5 % of what is expected in these {:.0} hours, by the present \
+             and up to two weeks of hours.",
+            reply.horizon_hours
+        );
+        out.prose("", styled(DIM, text))?;
+    }
     for recommendation in &reply.recommendations {
         out.line("")?;
         card(recommendation, reply.now, out)?;
@@ -93,11 +101,13 @@ pub(crate) fn show(reply: &RecommendReply, detail: Detail, out: &mut Out) -> Res
         skipped(reply, out)?;
     } else if !(reply.considered.is_empty() && reply.skipped.is_empty()) {
         let (considered, skipped) = (reply.considered.len(), reply.skipped.len());
-        let moves = if considered == 1 { "move was" } else { "moves were" };
+        let moves = match considered {
+            0 => String::new(),
+            1 => "1 more move was weighed, ".to_string(),
+            n => format!("{n} more moves were weighed, "),
+        };
         let guests = if skipped == 1 { "guest" } else { "guests" };
-        let text = format!(
-            "{considered} more {moves} weighed, {skipped} {guests} skipped: --all says why"
-        );
+        let text = format!("{moves}{skipped} {guests} skipped: --all says why");
         out.line(styled(DIM, format!("\n{text}")))?;
     }
     Ok(())
@@ -153,7 +163,7 @@ fn nodes(nodes: &[NodeReply], out: &mut Out) -> Result<()> {
 fn state(state: State) -> String {
     match state {
         State::Healthy => styled(GOOD, "healthy"),
-        State::StableButHot => styled(WARN, "hot, not rising"),
+        State::StableButHot => styled(WARN, "hot"),
         State::TrendingTowardOverload => styled(WARN, "heading for overload"),
         State::Overloaded => styled(BAD, "overloaded"),
         State::Offline => styled(DIM, "offline"),
@@ -290,7 +300,7 @@ fn considered(reply: &RecommendReply, out: &mut Out) -> Result<()> {
             guest,
             c.source.clone(),
             c.target.clone(),
-            format!("{:.0} %", c.confidence),
+            format!("{:.0} %", c.confidence.floor()),
             c.reason.clone(),
         ]);
     }

@@ -1,0 +1,175 @@
+//! What cards say, on a cluster of three nodes made by hand.
+
+use super::*;
+use crate::model::{Bytes, Cores, Inventory, Points};
+use crate::outcome::Experience;
+use crate::outlook::{Load, NodeOutlook, Outlook, Readings};
+use crate::recommend::{Confidence, Constraints, Cost, Overload, Peaks};
+use crate::series::LocalTime;
+use crate::settings::PenaltyConfig;
+use crate::trend::{Params, analyze};
+
+/// The coming hours of the outlook; a case stands for each.
+const HOURS: usize = 168;
+
+/// Three nodes of 10 cores and 100 bytes, and one guest on the first. `cpu` and `memory` are what
+/// the first carries besides the guest.
+fn outlook(cpu: fn(usize) -> f64, memory: f64) -> Outlook {
+    let trend = analyze(&[], &Params::share(0, 0.8, &LocalTime::utc()));
+    let load = |cpu: fn(usize) -> f64, memory: f64| Load {
+        cpu: (0..HOURS).map(cpu).collect(),
+        memory: vec![memory; HOURS],
+    };
+    let node = |name: &str, base: Load| NodeOutlook {
+        name: name.into(),
+        online: true,
+        maintenance: false,
+        cores: Cores(10.0),
+        memory: Bytes(100.0),
+        cpu: Readings { current: Some(crate::model::Fraction(0.95)), ..Readings::default() },
+        base,
+        mem: Readings::default(),
+        iowait: Readings::default(),
+        storage_usage: None,
+        cpu_trend: trend.clone(),
+        mem_trend: trend.clone(),
+        iowait_trend: trend.clone(),
+        history_hours: 336.0,
+    };
+    Outlook {
+        now: 0,
+        weights: vec![1.0; HOURS],
+        nodes: vec![
+            node("pve1", load(cpu, memory)),
+            node("pve2", load(|_| 1.0, 10.0)),
+            node("pve3", load(|_| 1.0, 10.0)),
+        ],
+        guests: vec![GuestOutlook {
+            vmid: 100,
+            name: "web".into(),
+            kind: GuestKind::Qemu,
+            host: 0,
+            cores: Cores(4.0),
+            maxmem: Bytes(5.0),
+            load: load(|_| 2.0, 1.0),
+            cpu_now: Cores(2.0),
+            write_bps: 0.0,
+            cpu_trend: trend.clone(),
+            mem_trend: trend.clone(),
+            moves: Vec::new(),
+            history_hours: 336.0,
+        }],
+    }
+}
+
+/// The guest goes from the first node to the second.
+fn step(outlook: &Outlook, target_peaks: (f64, f64)) -> Step {
+    let mut source_load = outlook.nodes[0].base.clone();
+    source_load.add(&outlook.guests[0].load, 1.0);
+    let peaks = |cpu_before, cpu_after| Peaks {
+        cpu_before,
+        cpu_after,
+        memory_before: 0.9,
+        memory_after: 0.9,
+    };
+    Step {
+        guest: 0,
+        source: 0,
+        target: 1,
+        benefit: Overload::default(),
+        gain: Points(50.0),
+        source_score: Vec::new(),
+        target_score: Vec::new(),
+        cost: Cost::default(),
+        confidence: Confidence { percent: 90.0, parts: Vec::new() },
+        source_load,
+        source_peaks: peaks(0.95, 0.75),
+        target_peaks: peaks(target_peaks.0, target_peaks.1),
+        window: None,
+        concerns: Vec::new(),
+    }
+}
+
+fn asked<T>(outlook: &Outlook, answer: impl FnOnce(&Question) -> T) -> T {
+    let inventory = Inventory::default();
+    answer(&Question {
+        outlook,
+        states: &[],
+        inventory: &inventory,
+        constraints: &Constraints::new(&inventory),
+        config: &PenaltyConfig::default(),
+        experience: &Experience::default(),
+        local: &LocalTime::utc(),
+    })
+}
+
+/// Above 80 % with the guest in 20 of the hours, without it in 5.
+fn busy(hour: usize) -> f64 {
+    match hour {
+        0..5 => 9.0,
+        5..20 => 7.0,
+        _ => 1.0,
+    }
+}
+
+#[test]
+fn the_hours_are_those_of_the_resource_that_is_named() {
+    // Memory is above its threshold all the time, but it is not what the guest can change.
+    let outlook = outlook(busy, 89.0);
+    let step = step(&outlook, (0.1, 0.3));
+    let text = asked(&outlook, |q| explanation(q, &step, &[]));
+    assert_eq!(
+        text,
+        "pve1 CPU is measured at 95 % now, and expected above 80 % for 20 of the next 168 hours, 5 \
+         without VM 100 'web'; its busy hours fall from 95 % to 75 %. pve2 has little history at \
+         95 % CPU and would reach 30 % instead of 10 % CPU in its busy hours."
+    );
+    let factors = asked(&outlook, |q| TrendEvidence::of(q, &step)).decision_factors;
+    // 5 hours of 3 cores and 15 of 1; without the guest 5 of 1.
+    let told = "pve1 is expected 5 instead of 30 core-hours above its CPU threshold";
+    assert_eq!(factors[1].factor, told);
+    assert_eq!(factors[1].kind, Kind::Positive);
+}
+
+#[test]
+fn what_earlier_steps_leave_is_expected_not_measured() {
+    let outlook = outlook(busy, 10.0);
+    let step = step(&outlook, (0.1, 0.1));
+    let text = asked(&outlook, |q| explanation(q, &step, &[step.clone(), step.clone()]));
+    assert_eq!(
+        text,
+        "After steps 1 and 2, pve1 CPU is expected above 80 % for 20 of the next 168 hours, 5 without \
+         VM 100 'web'; its busy hours fall from 95 % to 75 %. pve2 has little history at 95 % CPU and \
+         would after steps 1 and 2 stay at 10 % CPU in its busy hours."
+    );
+}
+
+#[test]
+fn a_target_above_its_threshold_speaks_against_the_move() {
+    let outlook = outlook(busy, 10.0);
+    let target = |after| {
+        let step = step(&outlook, (0.7, after));
+        let all = asked(&outlook, |q| TrendEvidence::of(q, &step)).decision_factors;
+        all.into_iter().find(|f| f.factor.starts_with("pve2")).unwrap()
+    };
+    assert_eq!(target(0.79).kind, Kind::Positive);
+    let over = target(0.81);
+    assert_eq!(over.kind, Kind::Concern);
+    assert!(over.factor.starts_with("pve2 would pass a threshold: 81 % CPU"), "{}", over.factor);
+}
+
+#[test]
+fn a_node_that_rises_is_not_called_stable() {
+    let mut outlook = outlook(busy, 10.0);
+    let step = step(&outlook, (0.1, 0.3));
+    let told = |outlook: &Outlook| {
+        let all = asked(outlook, |q| TrendEvidence::of(q, &step)).decision_factors;
+        all.iter().any(|f| f.factor.starts_with("pve2 is stable"))
+    };
+    outlook.nodes[1].cpu_trend.stability = Some(90.0);
+    outlook.nodes[1].mem_trend.stability = Some(90.0);
+    outlook.nodes[1].iowait_trend.stability = Some(90.0);
+    assert!(told(&outlook));
+    outlook.nodes[1].cpu_trend.direction = Direction::SustainedIncrease;
+    assert!(!told(&outlook));
+}
