@@ -179,7 +179,7 @@ fn verdict(
         .collect();
     let why = match (&best.reason, instead.is_empty()) {
         (_, false) => format!("the plan relieves {} by moving {}", guest.node, instead.join(", ")),
-        (Some(reason), true) => format!("nothing asks for it: {reason}"),
+        (Some(reason), true) => format!("not recommended: {reason}"),
         (None, true) => "nothing asks for it".into(),
     };
     let text = format!(

@@ -66,11 +66,11 @@ fn outlook(cpu: fn(usize) -> f64, memory: f64) -> Outlook {
 fn step(outlook: &Outlook, target_peaks: (f64, f64)) -> Step {
     let mut source_load = outlook.nodes[0].base.clone();
     source_load.add(&outlook.guests[0].load, 1.0);
-    let peaks = |cpu_before, cpu_after| Peaks {
+    let peaks = |cpu_before, cpu_after, memory| Peaks {
         cpu_before,
         cpu_after,
-        memory_before: 0.9,
-        memory_after: 0.9,
+        memory_before: memory,
+        memory_after: memory,
     };
     Step {
         guest: 0,
@@ -83,8 +83,8 @@ fn step(outlook: &Outlook, target_peaks: (f64, f64)) -> Step {
         cost: Cost::default(),
         confidence: Confidence { percent: 90.0, parts: Vec::new() },
         source_load,
-        source_peaks: peaks(0.95, 0.75),
-        target_peaks: peaks(target_peaks.0, target_peaks.1),
+        source_peaks: peaks(0.95, 0.75, 0.9),
+        target_peaks: peaks(target_peaks.0, target_peaks.1, 0.1),
         window: None,
         concerns: Vec::new(),
     }

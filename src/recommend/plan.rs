@@ -685,7 +685,9 @@ impl<'a> Planner<'a> {
         if step.confidence.percent < asked {
             // Rounded down, so that it reads as what it is.
             let stated = step.confidence.percent.floor();
-            return Some(format!("confidence {stated:.0} % is below the minimum of {asked:.0} %"));
+            return Some(format!(
+                "has a confidence of {stated:.0} %, below the minimum of {asked:.0} %"
+            ));
         }
         self.busy_now(step.guest)
     }

@@ -72,7 +72,7 @@ fn targets(reply: &ExplainReply, out: &mut Out) -> Result<()> {
             number(target.score),
             number(brings.map(|m| m.score_improvement)),
             number(brings.map(|m| m.cost.points.0)),
-            brings.map_or("-".into(), |m| format!("{:.0} %", m.confidence)),
+            brings.map_or("-".into(), |m| format!("{:.0} %", m.confidence.floor())),
             why(target, !reply.blockers.is_empty()),
         ]);
     }
