@@ -236,22 +236,22 @@ fn summary(q: &Question, plan: &Plan) -> String {
         let hot = names(q, |s| s.state == State::StableButHot);
         let is = if hot.len() == 1 { "is" } else { "are" };
         let above = plan.before.node_hours.round();
-        return match (hot.is_empty(), above >= 1.0) {
-            (true, _) => format!(
-                "Nothing to do: no node is, or is heading, above its thresholds within {hours} \
-                 hours (looked at {looked})."
-            ),
-            (false, false) => format!(
-                "Nothing to do: no node is expected above its thresholds within {hours} hours \
-                 (looked at {looked}). {} {is} hot.",
-                listed(&hot)
-            ),
-            (false, true) => format!(
-                "Nothing to do: {} {is} hot, with {above:.0} node-hours above the thresholds expected \
-                 in the next {hours} hours, but {why} (looked at {looked}).",
-                listed(&hot)
-            ),
+        let told = match hot.is_empty() {
+            true => String::new(),
+            false => format!(" {} {is} hot.", listed(&hot)),
         };
+        let what = match (above >= 1.0, hot.is_empty()) {
+            (true, _) => format!(
+                "{above:.0} node-hours above the thresholds are expected in the next {hours} hours, but {why}"
+            ),
+            (false, true) => {
+                format!("no node is, or is heading, above its thresholds within {hours} hours")
+            }
+            (false, false) => {
+                format!("no node is expected above its thresholds within {hours} hours")
+            }
+        };
+        return format!("Nothing to do: {what} (looked at {looked}).{told}");
     }
     let all = unavoidable(q, plan);
     format!("{} in trouble, but {why} (looked at {looked}).{all}", listed(&troubled))

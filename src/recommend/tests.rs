@@ -384,9 +384,7 @@ fn no_plan_raises_the_busiest_hours_of_the_cluster() {
         let highest = |hosts: &[usize]| -> f64 {
             let mut loads: Vec<_> = outlook.nodes.iter().map(|n| n.base.clone()).collect();
             hosts.iter().zip(&outlook.guests).for_each(|(h, g)| loads[*h].add(&g.load, 1.0));
-            let busy = |(n, load)| {
-                overload::levels(&outlook, n, load, None, Resource::Cpu).high
-            };
+            let busy = |(n, load)| overload::levels(&outlook, n, load, None, Resource::Cpu).high;
             loads.iter().enumerate().map(busy).fold(0.0, f64::max)
         };
         let mut hosts: Vec<usize> = outlook.guests.iter().map(|g| g.host).collect();
