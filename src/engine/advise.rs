@@ -109,14 +109,16 @@ fn recommendation(q: &Question, step: &Step, earlier: &[Step]) -> Recommendation
     }
 }
 
-/// How soon the step is wanted: earlier ones may have left little to do.
+/// How soon the step is wanted: earlier ones may have left little to do, unless they took others of
+/// its group.
 fn urgency(q: &Question, step: &Step) -> Urgency {
     let limits = Limits::thresholds(q.config);
     let left = overload(q.outlook, step.source, &step.source_load, None, limits).node_hours;
     let before =
         overload(q.outlook, step.source, &q.outlook.node_loads()[step.source], None, limits);
     let state = &q.states[step.source];
-    if left >= before.node_hours {
+    let alone = q.constraints.together(q.outlook.guests[step.guest].vmid).len() == 1;
+    if left >= before.node_hours || !alone {
         return state.urgency;
     }
     let per_day = 24.0 * left / q.outlook.horizon().max(f64::MIN_POSITIVE);

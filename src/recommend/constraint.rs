@@ -268,7 +268,7 @@ impl<'a> Constraints<'a> {
     }
 
     /// A guest and all that rules or tags keep on its node, directly or through others.
-    pub(super) fn together(&self, vmid: Vmid) -> BTreeSet<Vmid> {
+    pub fn together(&self, vmid: Vmid) -> BTreeSet<Vmid> {
         let (mut found, mut open) = (BTreeSet::from([vmid]), vec![vmid]);
         while let Some(next) = open.pop() {
             for group in self.groups_of(next).filter(|g| g.together) {
