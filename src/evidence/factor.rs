@@ -1,7 +1,7 @@
 //! Decision factors: contributions of the score and properties of the move, worded and weighed.
 
 use super::guest_label;
-use crate::model::Points;
+use crate::model::{GIB, Points};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{Limits, Overload, Question, Step, overload_of};
 use crate::score::Contribution;
@@ -56,7 +56,6 @@ const NOTED: f64 = 2.0;
 const STABLE: f64 = 70.0;
 /// Factors shown.
 const MOST: usize = 8;
-const GIB: f64 = (1u64 << 30) as f64;
 
 /// All factors of a step, strongest first.
 pub(super) fn factors(q: &Question, step: &Step) -> Vec<Factor> {
