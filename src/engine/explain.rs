@@ -70,7 +70,8 @@ fn no_guest(vmid: Vmid) -> Error {
 
 fn no_node(q: &Question, name: &str) -> Error {
     let known: Vec<String> = q.outlook.nodes.iter().map(|n| n.name.clone()).collect();
-    let message = format!("there is no node {name} in this cluster; there is {}", listed(&known));
+    let message =
+        format!("there is no node {name} in this cluster; its nodes are {}", listed(&known));
     Error::new(Kind::NotFound, message)
 }
 

@@ -96,7 +96,7 @@ pub(super) fn trends(
     let guests = in_parallel(&asked, |track| analyze_guest_trends(history, track, request, local));
     let missing = match (&request.node, request.guest) {
         (Some(name), _) if nodes.is_empty() => {
-            Some(format!("no node '{name}'; there is {}", names.join(", ")))
+            Some(format!("no node '{name}'; the nodes are {}", names.join(", ")))
         }
         (_, Some(vmid)) if guests.is_empty() => Some(format!("no guest {vmid} in the newest tick")),
         _ => None,

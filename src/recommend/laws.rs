@@ -329,45 +329,74 @@ fn named(q: &Question, guest: usize, node: usize) -> Vec<BlockerCode> {
     explained.blockers.iter().chain(of_pair).map(|b| b.code).collect()
 }
 
+/// Each step of a plan can be made when its turn comes, and takes overload away.
+fn steps_are_possible(cluster: &Cluster) {
+    let (outlook, inventory) = cluster.obstructed();
+    let config = PenaltyConfig::default();
+    asked(&outlook, &inventory, &config, |q| {
+        let plan = plan(q);
+        let mut planner = Planner::new(q);
+        let mut moved = std::collections::BTreeSet::new();
+        let mut left = plan.before.core_hours;
+        for step in &plan.steps {
+            planner.know_reserve();
+            assert!(moved.insert(step.guest), "moved twice");
+            assert_eq!(planner.hosts[step.guest], step.source);
+            assert_eq!(planner.of_guest(step.guest), []);
+            let alone = q.constraints.together(outlook.guests[step.guest].vmid).len() == 1;
+            let mut obstacles = planner.obstacles(step.guest, step.target);
+            obstacles.retain(|b| alone || b.code != BlockerCode::Together);
+            assert_eq!(obstacles, []);
+            planner.shift(step.guest, step.target);
+            let must = outlook.nodes[step.source].maintenance || !alone;
+            assert!(must || step.benefit.core_hours >= -1e-9, "a step adds overload");
+            left -= step.benefit.core_hours;
+        }
+        assert!((left - plan.after.core_hours).abs() < 1e-6, "benefits are what is gone");
+        let emptied = outlook.nodes.iter().any(|n| n.maintenance);
+        assert!(emptied || plan.after.core_hours <= plan.before.core_hours + 1e-9);
+        for guest in &outlook.guests {
+            let group = q.constraints.together(guest.vmid);
+            let nodes = |at: &dyn Fn(usize) -> usize| -> std::collections::BTreeSet<usize> {
+                group.iter().filter_map(|v| planner.index_of(*v)).map(at).collect()
+            };
+            let before = nodes(&|g| outlook.guests[g].host);
+            let after = nodes(&|g| planner.hosts[g]);
+            assert!(before.len() > 1 || after.len() == 1, "together they were, and are");
+        }
+    });
+}
+
+/// A move off the first node takes risk away, since bursts may come at other hours, but at the recorded
+/// ones the smaller node would be above its threshold for longer.
+#[test]
+fn what_takes_risk_away_and_adds_overload_is_not_recommended() {
+    let guest = |(host, level, swing, phase)| Guest { host, level, swing, phase, gib: 1.0 };
+    let guests = [
+        (0, 1.8299425536485525, 0.0, 0),
+        (0, 3.3817374166167284, 1.9388879976640416, 0),
+        (0, 2.0064550349901653, 0.8684027770027397, 20),
+        (0, 3.2099731147616786, 5.559006323155164, 0),
+        (0, 4.629156536942084, 5.760172650190328, 20),
+        (1, 0.5564022268074087, 3.7338471792933023, 19),
+        (0, 3.0076953789926892, 2.706426800693686, 18),
+    ];
+    steps_are_possible(&Cluster {
+        nodes: vec![
+            (22.46519458008079, 110.33271585498905),
+            (18.28230216640763, 98.60538627716831),
+        ],
+        guests: guests.map(guest).to_vec(),
+        obstacles: vec![(0, 0, 0)],
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
     #[test]
     fn every_step_is_possible_when_its_turn_comes(cluster in cluster()) {
-        let (outlook, inventory) = cluster.obstructed();
-        let config = PenaltyConfig::default();
-        asked(&outlook, &inventory, &config, |q| {
-            let plan = plan(q);
-            let mut planner = Planner::new(q);
-            let mut moved = std::collections::BTreeSet::new();
-            let mut left = plan.before.core_hours;
-            for step in &plan.steps {
-                planner.know_reserve();
-                assert!(moved.insert(step.guest), "moved twice");
-                assert_eq!(planner.hosts[step.guest], step.source);
-                assert_eq!(planner.of_guest(step.guest), []);
-                let alone = q.constraints.together(outlook.guests[step.guest].vmid).len() == 1;
-                let mut obstacles = planner.obstacles(step.guest, step.target);
-                obstacles.retain(|b| alone || b.code != BlockerCode::Together);
-                assert_eq!(obstacles, []);
-                planner.shift(step.guest, step.target);
-                let must = outlook.nodes[step.source].maintenance || !alone;
-                assert!(must || step.benefit.core_hours >= -1e-9, "a step adds overload");
-                left -= step.benefit.core_hours;
-            }
-            assert!((left - plan.after.core_hours).abs() < 1e-6, "benefits are what is gone");
-            let emptied = outlook.nodes.iter().any(|n| n.maintenance);
-            assert!(emptied || plan.after.core_hours <= plan.before.core_hours + 1e-9);
-            for guest in &outlook.guests {
-                let group = q.constraints.together(guest.vmid);
-                let nodes = |at: &dyn Fn(usize) -> usize| -> std::collections::BTreeSet<usize> {
-                    group.iter().filter_map(|v| planner.index_of(*v)).map(at).collect()
-                };
-                let before = nodes(&|g| outlook.guests[g].host);
-                let after = nodes(&|g| planner.hosts[g]);
-                assert!(before.len() > 1 || after.len() == 1, "together they were, and are");
-            }
-        });
+        steps_are_possible(&cluster);
     }
 
     #[test]

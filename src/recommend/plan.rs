@@ -681,6 +681,11 @@ impl<'a> Planner<'a> {
                 net.0, step.cost.points.0, k.min_score_improvement.0
             ));
         }
+        // Risk counts hours that only may come; those that are expected must not become more.
+        if step.benefit.core_hours < -1e-9 && !self.q.outlook.nodes[step.source].maintenance {
+            let added = -step.benefit.core_hours;
+            return Some(format!("would add {added:.1} core-hours above the thresholds"));
+        }
         let asked = k.settings.minimum_confidence.0 * 100.0;
         if step.confidence.percent < asked {
             // Rounded down, so that it reads as what it is.

@@ -30,7 +30,7 @@ pub(crate) fn history(args: &Args, command: &History, out: &mut Out) -> Result<b
     let Some(series) = reply.metrics.iter().find(|m| m.metric == command.metric) else {
         let known: Vec<&str> = reply.metrics.iter().map(|m| m.metric.as_str()).collect();
         let message =
-            format!("nothing is stored of '{}'; there is {}", command.metric, known.join(", "));
+            format!("nothing is stored of '{}'; stored are {}", command.metric, known.join(", "));
         return Err(usage("--metric", message));
     };
     out.line(format!("{}  {}", styled(HEAD, &reply.entity), styled(DIM, &series.help)))?;
