@@ -118,7 +118,7 @@ fn trouble(q: &Question, step: &Step, resource: Resource, guest: &str, first: bo
         overload_of(resource, q.outlook, step.source, load, change, limits).node_hours.round()
     };
     let left = match hours(leaves) {
-        none if none == 0.0 => "none".to_string(),
+        0.0 => "none".to_string(),
         left => format!("{left:.0}"),
     };
     format!(
