@@ -54,8 +54,10 @@ valgrind: ## the C test program under valgrind
 	$(CARGO) test --test c -- --ignored --nocapture valgrind
 
 # Miri comes with nightly compilers alone: rustup component add --toolchain nightly miri rust-src
-sanitize: ## the C test program with the C compiler's sanitizers; what follows a caller's pointers under Miri
+sanitize: ## the C test program with the C compiler's sanitizers; the engine's unit tests with Rust's; what follows a caller's pointers under Miri
 	$(CARGO) test --test c -- sanitizers
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address CARGO_TARGET_DIR=$(abspath target/asan) \
+		$(CARGO) test --lib --target $$(rustc -vV | sed -n 's/^host: //p')
 	MIRIFLAGS=-Zmiri-disable-isolation CARGO_TARGET_DIR=$(abspath target/miri) cargo +nightly miri test --lib ffi::call
 
 FAULTS_ROUNDS ?= 1000
