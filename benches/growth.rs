@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench may stop where it stands")]
 
 use pve_foresight::engine::{Engine, RecommendRequest, TrendsRequest};
-use pve_foresight::model::{GuestMetric, HOUR, Metric, Tick, UnixTime};
+use pve_foresight::model::{DAY, GuestMetric, HOUR, Metric, Tick, UnixTime};
 use pve_foresight::settings::PenaltyConfig;
 use pve_foresight::simulate::{Scenario, Simulation};
 use pve_foresight::store::{Detail, Reader, Resolution, Writer};
@@ -13,7 +13,6 @@ use std::path::Path;
 
 const SIZES: [u32; 4] = [50, 500, 2_000, 10_000];
 const END: UnixTime = 1_763_899_200;
-const DAY: i64 = 24 * HOUR;
 /// Hours at the end with a tick a minute; those before have two ticks, which no reader notices.
 const FINE: i64 = 4;
 

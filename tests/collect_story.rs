@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use pve_foresight::engine::Engine;
-use pve_foresight::model::{GuestMetric, GuestStatus, NodeMetric, UnixTime};
+use pve_foresight::model::{DAY, GuestMetric, GuestStatus, NodeMetric, UnixTime};
 use pve_foresight::store::{Detail, Entity, HistoryRow, Reader, Resolution, Retention, Window};
 use std::fs;
 use std::ops::Range;
@@ -14,7 +14,6 @@ use tempfile::TempDir;
 /// The full hour that all stories begin at.
 const START: UnixTime = 1_763_899_200;
 const HOUR: Range<UnixTime> = START..START + 3_600;
-const DAY: i64 = 86_400;
 
 /// A node as it reports itself.
 #[derive(Clone, Copy)]

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use pve_foresight::model::{GuestMetric, NodeMetric};
+use pve_foresight::model::{DAY, GuestMetric, HOUR, NodeMetric};
 use pve_foresight::store::Reader;
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -12,8 +12,6 @@ use std::process::{Command, Output};
 use tempfile::TempDir;
 
 const NOW: i64 = 1_700_092_800;
-const HOUR: i64 = 3_600;
-const DAY: i64 = 86_400;
 
 /// The tables as ProxBalance makes them, as far as its history goes.
 const SCHEMA: &str = "

@@ -5,9 +5,9 @@
 
 mod rrd_support;
 
-use pve_foresight::model::{GuestMetric, NodeMetric};
+use pve_foresight::model::{GIB, GuestMetric, NodeMetric};
 use pve_foresight::store::{Reader, Resolution, Retention, Writer};
-use rrd_support::{BESIDE, DAY, GIB, HOUR, NOW, make, rrdtool};
+use rrd_support::{BESIDE, DAY, HOUR, NOW, make, rrdtool};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs;

@@ -4,12 +4,12 @@
 mod plan_support;
 
 use plan_support::{Shape, config};
+use pve_foresight::model::GIB;
 use pve_foresight::outcome::Experience;
 use pve_foresight::outlook::{Load, NodeOutlook};
 use pve_foresight::recommend::{Constraints, Plan, Question, plan, states};
 use pve_foresight::series::LocalTime;
 
-const GIB: f64 = (1u64 << 30) as f64;
 /// Share of memory from which on these clusters count it as full: `plan_support::config`.
 const FULL: f64 = 0.75;
 

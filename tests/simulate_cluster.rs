@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use proptest::prelude::*;
-use pve_foresight::model::{DAY, GuestKind, GuestStatus, Tick};
+use pve_foresight::model::{DAY, GIB, GuestKind, GuestStatus, Tick};
 use pve_foresight::simulate::{
     Capacity, Failure, Growth, GuestGroup, HostSpec, MemoryProfile, Move, NodeGroup, Placement,
     Profile, PveVersion, Scenario, Simulation, Stop, Wishes, Workload, host_memory, node_load,
@@ -133,7 +133,7 @@ fn growth_has_the_slope_that_was_asked_for() {
         |day: f64| simulation.demand(500, scenario.start() + (day * DAY as f64) as i64).unwrap();
     let days: Vec<f64> = (0..160).map(|i| 2.0 + f64::from(i) / 20.0).collect();
     let cores: Vec<f64> = days.iter().map(|d| demand(*d).cpu.0).collect();
-    let gib: Vec<f64> = days.iter().map(|d| demand(*d).mem.0 / 1_073_741_824.0).collect();
+    let gib: Vec<f64> = days.iter().map(|d| demand(*d).mem.0 / GIB).collect();
     assert!((slope(&days, &cores) - 0.8).abs() < 1e-3, "{}", slope(&days, &cores));
     assert!((slope(&days, &gib) - 1.5).abs() < 0.05, "{}", slope(&days, &gib));
     assert!((demand(0.0).cpu.0 - demand(1.99).cpu.0).abs() < 1e-9, "flat before it begins");
@@ -178,7 +178,7 @@ fn a_node_is_the_sum_of_its_parts() {
             let asked: f64 = cores / load.granted.0;
             let own = host.cpu_cores + host.cpu_share * asked.min(maxcpu);
             assert!((cpu * maxcpu - cores - own).abs() < 1e-6);
-            let base = host.memory_gib * 1_073_741_824.0;
+            let base = host.memory_gib * GIB;
             assert!((node.mem.unwrap().0 - memory - base).abs() < 64.0);
             assert_eq!(node.guest_count, Some(here().count() as u32));
             tick.check().unwrap();

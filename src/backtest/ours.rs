@@ -157,21 +157,15 @@ impl<'a> Ours<'a> {
         };
         let (cpu_trend, mem_trend) =
             self.nodes[n].clone().unwrap_or_else(|| self.node_trends(lens, lived, n));
+        let unknown = lens.trend(&[], self.config.iowait_threshold.0, Nature::Work, &[]);
         let outlook = NodeOutlook {
-            name: node.name.clone(),
             online: self.recording.on(n, lived.hours.saturating_sub(1)),
-            maintenance: false,
-            cores: Cores(node.cores),
-            memory: Bytes(node.memory),
-            base: Default::default(),
             cpu: readings(&cpu, node.cores),
             mem: readings(&memory, node.memory),
-            iowait: Readings::default(),
-            storage_usage: None,
             cpu_trend,
             mem_trend,
-            iowait_trend: lens.trend(&[], self.config.iowait_threshold.0, Nature::Work, &[]),
             history_hours: lived.hours as f64,
+            ..NodeOutlook::idle(&node.name, Cores(node.cores), Bytes(node.memory), &unknown)
         };
         (outlook, NodeHistory { cpu, memory, cpu_now, memory_now })
     }

@@ -1,6 +1,7 @@
 //! What all the text formats share: notes, lines, lists, property strings, sizes.
 
 use crate::error::Warning;
+use crate::model::{GIB, MIB};
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_till, take_while1};
@@ -154,9 +155,9 @@ pub(super) fn size(text: &str) -> Option<f64> {
     let (_, (amount, unit)) = all_consuming((amount, unit)).parse(text).ok()?;
     let factor = match unit {
         Some('K') => 1024.0,
-        Some('M') => 1024.0 * 1024.0,
-        Some('G') => 1024.0 * 1024.0 * 1024.0,
-        Some('T') => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        Some('M') => MIB,
+        Some('G') => GIB,
+        Some('T') => 1024.0 * GIB,
         _ => 1.0,
     };
     let bytes = amount.parse::<f64>().ok()? * factor;

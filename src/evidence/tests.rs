@@ -1,7 +1,7 @@
 //! What cards say, on a cluster of three nodes made by hand.
 
 use super::*;
-use crate::model::{Bytes, Cores, Inventory, Points};
+use crate::model::{Bytes, Cores, Fraction, Inventory, Points};
 use crate::outcome::Experience;
 use crate::outlook::{Load, NodeOutlook, Outlook, Readings};
 use crate::recommend::{Confidence, Constraints, Cost, Overload, Peaks};
@@ -21,20 +21,10 @@ fn outlook(cpu: fn(usize) -> f64, memory: f64) -> Outlook {
         memory: vec![memory; HOURS],
     };
     let node = |name: &str, base: Load| NodeOutlook {
-        name: name.into(),
-        online: true,
-        maintenance: false,
-        cores: Cores(10.0),
-        memory: Bytes(100.0),
-        cpu: Readings { current: Some(crate::model::Fraction(0.95)), ..Readings::default() },
+        cpu: Readings { current: Some(Fraction(0.95)), ..Readings::default() },
         base,
-        mem: Readings::default(),
-        iowait: Readings::default(),
-        storage_usage: None,
-        cpu_trend: trend.clone(),
-        mem_trend: trend.clone(),
-        iowait_trend: trend.clone(),
         history_hours: 336.0,
+        ..NodeOutlook::idle(name, Cores(10.0), Bytes(100.0), &trend)
     };
     Outlook {
         now: 0,
@@ -45,19 +35,11 @@ fn outlook(cpu: fn(usize) -> f64, memory: f64) -> Outlook {
             node("pve3", load(|_| 1.0, 10.0)),
         ],
         guests: vec![GuestOutlook {
-            vmid: 100,
             name: "web".into(),
-            kind: GuestKind::Qemu,
-            host: 0,
-            cores: Cores(4.0),
-            maxmem: Bytes(5.0),
             load: load(|_| 2.0, 1.0),
             cpu_now: Cores(2.0),
-            write_bps: 0.0,
-            cpu_trend: trend.clone(),
-            mem_trend: trend.clone(),
-            moves: Vec::new(),
             history_hours: 336.0,
+            ..GuestOutlook::idle(100, 0, Cores(4.0), Bytes(5.0), &trend)
         }],
     }
 }

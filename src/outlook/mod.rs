@@ -122,6 +122,27 @@ pub struct NodeOutlook {
 }
 
 impl NodeOutlook {
+    /// A node that is online and idle, of which nothing is known but its size: `trend` is that of
+    /// every metric.
+    pub fn idle(name: &str, cores: Cores, memory: Bytes, trend: &Trend) -> Self {
+        Self {
+            name: name.to_string(),
+            online: true,
+            maintenance: false,
+            cores,
+            memory,
+            base: Load::default(),
+            cpu: Readings::default(),
+            mem: Readings::default(),
+            iowait: Readings::default(),
+            storage_usage: None,
+            cpu_trend: trend.clone(),
+            mem_trend: trend.clone(),
+            iowait_trend: trend.clone(),
+            history_hours: 0.0,
+        }
+    }
+
     /// Capacity of a resource in the unit of [`Load`].
     pub fn capacity(&self, resource: Resource) -> f64 {
         match resource {
@@ -184,6 +205,25 @@ pub struct GuestOutlook {
 }
 
 impl GuestOutlook {
+    /// A VM that is idle, of which nothing is known but its size: `trend` is that of every metric.
+    pub fn idle(vmid: Vmid, host: usize, cores: Cores, maxmem: Bytes, trend: &Trend) -> Self {
+        Self {
+            vmid,
+            name: String::new(),
+            kind: GuestKind::Qemu,
+            host,
+            cores,
+            maxmem,
+            load: Load::default(),
+            cpu_now: Cores(0.0),
+            write_bps: 0.0,
+            cpu_trend: trend.clone(),
+            mem_trend: trend.clone(),
+            moves: Vec::new(),
+            history_hours: 0.0,
+        }
+    }
+
     /// Growth of its CPU load in host cores per day, 0 without a claimed trend.
     pub fn cpu_growth(&self) -> Cores {
         Cores(claimed_slope(&self.cpu_trend) * self.cores.0)

@@ -326,10 +326,11 @@ fn allowed(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::GIB;
 
     #[test]
     fn imbalance_has_the_published_values() {
-        // One node at 100 %, the others at 40 % (PEERS 0.3), and half of eight nodes at 80 and 30 %.
+        // One node at 100 %, the others at 40 %, and half of eight nodes at 80 and 30 %.
         for (nodes, percent) in [(2, 42.9), (3, 33.3), (4, 27.3), (8, 15.8), (32, 4.5)] {
             let loads = (0..nodes).map(|n| if n == 0 { 1.0 } else { 0.4 });
             assert!((imbalance(loads).unwrap() * 100.0 - percent).abs() < 0.06, "{nodes}");
@@ -347,12 +348,11 @@ mod tests {
     fn the_moves_of_pve_ha_manager_s_own_test_are_found() {
         // Its test-crs-dynamic-auto-rebalance2 and 3, where the plain coefficient of variation goes
         // from 1.41 to 0.94, and from 0.94 to 0.35.
-        let gib = (1u64 << 30) as f64;
         let one = [1.0 / 24.0, 4.0 / 32.0];
         let scales = Scales {
             nodes: vec![Some(one.map(|x| 4.0 * x)), Some([0.0; 2]), Some([0.0; 2])],
-            guests: vec![[1.0, 4.0 * gib]; 4],
-            capacity: vec![[24.0, 32.0 * gib]; 3],
+            guests: vec![[1.0, 4.0 * GIB]; 4],
+            capacity: vec![[24.0, 32.0 * GIB]; 3],
         };
         let plain = |change| scales.imbalance(change).unwrap() * 2f64.sqrt();
         assert!((plain(None) - 1.41).abs() < 0.005);

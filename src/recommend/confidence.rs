@@ -254,8 +254,7 @@ fn outcome(b: &Basis) -> Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Cores, GuestKind};
-    use crate::outlook::Readings;
+    use crate::model::Cores;
     use crate::series::LocalTime;
     use crate::trend::{Params, analyze};
 
@@ -268,20 +267,9 @@ mod tests {
     fn outlook(second: f64, weight: fn(usize) -> f64) -> Outlook {
         let trend = analyze(&[], &Params::share(0, 0.8, &LocalTime::utc()));
         let node = |name: &str, cpu: f64| NodeOutlook {
-            name: name.into(),
-            online: true,
-            maintenance: false,
-            cores: Cores(10.0),
-            memory: Bytes(10.0),
             base: Load { cpu: vec![cpu; CASES], memory: vec![1.0; CASES] },
-            cpu: Readings::default(),
-            mem: Readings::default(),
-            iowait: Readings::default(),
-            storage_usage: None,
-            cpu_trend: trend.clone(),
-            mem_trend: trend.clone(),
-            iowait_trend: trend.clone(),
             history_hours: 336.0,
+            ..NodeOutlook::idle(name, Cores(10.0), Bytes(10.0), &trend)
         };
         Outlook {
             now: 0,
@@ -298,19 +286,10 @@ mod tests {
         let mut source_load = outlook.nodes[0].base.clone();
         source_load.add(&load, 1.0);
         let guest = GuestOutlook {
-            vmid: 100,
-            name: String::new(),
-            kind: GuestKind::Qemu,
-            host: 0,
-            cores: Cores(8.0),
-            maxmem: Bytes(2.0),
             load,
             cpu_now: Cores(1.0),
-            write_bps: 0.0,
-            cpu_trend: trend.clone(),
-            mem_trend: trend.clone(),
-            moves: Vec::new(),
             history_hours: 336.0,
+            ..GuestOutlook::idle(100, 0, Cores(8.0), Bytes(2.0), trend)
         };
         Confidence::of(&Basis {
             outlook,

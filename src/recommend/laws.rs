@@ -4,8 +4,8 @@ use super::constraint::Placement;
 use super::plan::Planner;
 use super::*;
 use crate::model::{
-    Bytes, Cores, Device, Disk, DiskSource, Fraction, GuestFacts, GuestKind, GuestStatus,
-    HaResource, HaRule, HaRuleKind, Inventory, Migration, NodeFacts, StorageFacts, Vmid,
+    Bytes, Cores, Device, Disk, DiskSource, Fraction, GIB, GuestFacts, GuestStatus, HaResource,
+    HaRule, HaRuleKind, Inventory, Migration, NodeFacts, StorageFacts, Vmid,
 };
 use crate::outcome::Experience;
 use crate::outlook::{GuestOutlook, Load, NodeOutlook, Outlook, Readings, Resource};
@@ -15,7 +15,6 @@ use crate::trend::{Params, Trend, analyze};
 use proptest::prelude::*;
 
 const NOW: i64 = 1_790_006_400;
-const GIB: f64 = (1u64 << 30) as f64;
 /// Cases of a day, each standing for seven hours of a week.
 const CASES: usize = 24;
 
@@ -71,20 +70,9 @@ impl Cluster {
         let nodes = order.iter().map(|&i| {
             let (cores, gib) = self.nodes[i];
             NodeOutlook {
-                name: names[i].clone(),
-                online: true,
-                maintenance: false,
-                cores: Cores(cores),
-                memory: Bytes(gib * GIB),
                 base: Load { cpu: constant(0.2), memory: constant(2.0 * GIB) },
-                cpu: Readings::default(),
-                mem: Readings::default(),
-                iowait: Readings::default(),
-                storage_usage: None,
-                cpu_trend: trend.clone(),
-                mem_trend: trend.clone(),
-                iowait_trend: trend.clone(),
                 history_hours: 400.0,
+                ..NodeOutlook::idle(&names[i], Cores(cores), Bytes(gib * GIB), &trend)
             }
         });
         let nodes: Vec<NodeOutlook> = nodes.collect();
@@ -95,20 +83,12 @@ impl Cluster {
             .map(|(g, vmid)| {
                 let busy = |t: usize| if (t + g.phase) % CASES < 8 { g.swing } else { 0.0 };
                 let cpu: Vec<f64> = (0..CASES).map(|t| g.level + busy(t)).collect();
+                let maxmem = Bytes(g.gib * 1.2 * GIB);
                 GuestOutlook {
-                    vmid: *vmid,
-                    name: String::new(),
-                    kind: GuestKind::Qemu,
-                    host: place(g.host),
-                    cores: Cores(8.0),
-                    maxmem: Bytes(g.gib * 1.2 * GIB),
                     cpu_now: Cores(cpu[0]),
                     load: Load { cpu, memory: constant(g.gib * GIB) },
-                    write_bps: 0.0,
-                    cpu_trend: trend.clone(),
-                    mem_trend: trend.clone(),
-                    moves: Vec::new(),
                     history_hours: 400.0,
+                    ..GuestOutlook::idle(*vmid, place(g.host), Cores(8.0), maxmem, &trend)
                 }
             })
             .collect();

@@ -17,7 +17,9 @@ use super::overload::{Limits, Overload, levels, need, overload, risk};
 use super::reserve::Reserve;
 use super::state::{NodeState, State};
 use super::window::{Busy, Window};
-use crate::model::{Bytes, DAY, GuestFacts, GuestKind, HOUR, Inventory, NodeFacts, Points, Vmid};
+use crate::model::{
+    Bytes, DAY, GIB, GuestFacts, GuestKind, HOUR, Inventory, NodeFacts, Points, Vmid,
+};
 use crate::outcome::Experience;
 use crate::outlook::{GuestOutlook, Levels, Load, NodeOutlook, Outlook, Resource};
 use crate::score::{Candidate, Contribution, penalties, total};
@@ -611,7 +613,6 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn cost(&self, guest: usize) -> Cost {
-        const GIB: f64 = (1u64 << 30) as f64;
         let outlook = &self.q.outlook.guests[guest];
         let k = self.q.config;
         let facts = self.facts.get(&outlook.vmid);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::{
-    Bytes, Cores, Fraction, GuestFacts, GuestStatus, Inventory, Migration, NodeFacts, UnixTime,
+    Bytes, Cores, Fraction, GIB, GuestFacts, GuestStatus, Inventory, Migration, NodeFacts, UnixTime,
 };
 use crate::outcome::{Experience, Outcome, Verdict};
 use crate::outlook::{
@@ -17,7 +17,6 @@ const NOW: UnixTime = 1_790_006_400;
 /// Hour of the day that NOW is in UTC, in which trends are made.
 const NOW_HOUR: i32 = 16;
 const HOURS: i64 = 336;
-const GIB: f64 = (1u64 << 30) as f64;
 
 /// Load of a guest in host cores at an hour before now (negative).
 type Curve = fn(i64) -> f64;
@@ -115,20 +114,15 @@ impl Case {
         let lookback = self.config.settings.analysis_lookback.hours().0 as usize;
         let expected = build(&histories, &[], &nodes, lookback, weights);
         let guests = self.guests.iter().enumerate().zip(expected.guests).map(|((i, g), load)| {
+            let maxmem = Bytes(g.2 * GIB * 1.5);
+            let mem_trend = trend(|_| 0.66, 0.85);
             GuestOutlook {
-                vmid: 100 + i as u32,
                 name: format!("g{i}"),
-                kind: crate::model::GuestKind::Qemu,
-                host: g.0,
-                cores: Cores(8.0),
-                maxmem: Bytes(g.2 * GIB * 1.5),
                 load,
                 cpu_now: Cores((g.1)(-1)),
-                write_bps: 0.0,
                 cpu_trend: trend(|h| (g.1)(h) / 8.0, 0.8),
-                mem_trend: trend(|_| 0.66, 0.85),
-                moves: Vec::new(),
                 history_hours: HOURS as f64,
+                ..GuestOutlook::idle(100 + i as u32, g.0, Cores(8.0), maxmem, &mem_trend)
             }
         });
         let guests: Vec<GuestOutlook> = guests.collect();
@@ -137,21 +131,15 @@ impl Case {
             let cpu: Vec<Option<f64>> =
                 (-HOURS..0).map(|h| Some(node_curve(n, h) / cores)).collect();
             let mem = vec![Some(node_memory(n) / memory); HOURS as usize];
+            let iowait_trend = trend(|_| 0.0, 0.2);
             NodeOutlook {
-                name: format!("pve{n}"),
-                online: true,
-                maintenance: false,
-                cores: Cores(cores),
-                memory: Bytes(memory),
                 base,
                 cpu: Readings::of(&cpu, cpu.last().copied().flatten()),
                 mem: Readings::of(&mem, mem.last().copied().flatten()),
-                iowait: Readings::default(),
-                storage_usage: None,
                 cpu_trend: trend(|h| node_curve(n, h) / cores, self.config.cpu_threshold.0),
                 mem_trend: trend(|_| node_memory(n) / memory, self.config.mem_threshold.0),
-                iowait_trend: trend(|_| 0.0, 0.2),
                 history_hours: HOURS as f64,
+                ..NodeOutlook::idle(&format!("pve{n}"), Cores(cores), Bytes(memory), &iowait_trend)
             }
         });
         let weights = expected.weights;

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "shared by a test and a bench")]
 
 use pve_foresight::model::{
-    Bytes, Cores, GuestFacts, GuestKind, GuestStatus, Inventory, NodeFacts, UnixTime,
+    Bytes, Cores, GIB, GuestFacts, GuestStatus, Inventory, NodeFacts, UnixTime,
 };
 use pve_foresight::outlook::{GuestOutlook, Load, NodeOutlook, Outlook, Readings};
 use pve_foresight::series::{LocalTime, Point};
@@ -14,7 +14,6 @@ use rand_chacha::ChaCha8Rng;
 
 pub(crate) const NOW: UnixTime = 1_790_006_400;
 const HOURS: usize = 336;
-const GIB: f64 = (1u64 << 30) as f64;
 /// Memory in use of all nodes together, and CPU.
 const FULL: (f64, f64) = (0.55, 0.35);
 /// No node starts fuller than this.
@@ -62,39 +61,22 @@ impl Shape {
             .enumerate()
             .map(|(i, (w, &host))| {
                 let load = load(w);
+                let vmid = 100 + i as u32;
                 GuestOutlook {
-                    vmid: 100 + i as u32,
                     name: format!("g{i}"),
-                    kind: GuestKind::Qemu,
-                    host,
-                    cores: Cores(w.cores),
-                    maxmem: Bytes(w.maxmem),
                     cpu_now: Cores(load.cpu[0]),
                     load,
                     write_bps: 1e5,
-                    cpu_trend: trend.clone(),
-                    mem_trend: trend.clone(),
-                    moves: Vec::new(),
                     history_hours: HOURS as f64,
+                    ..GuestOutlook::idle(vmid, host, Cores(w.cores), Bytes(w.maxmem), &trend)
                 }
             })
             .collect();
         let base = Load { cpu: vec![0.0; HOURS + 1], memory: vec![0.0; HOURS + 1] };
         let node = |n: usize| NodeOutlook {
-            name: format!("pve{n:02}"),
-            online: true,
-            maintenance: false,
-            cores: Cores(cores),
-            memory: Bytes(memory),
             base: base.clone(),
-            cpu: Readings::default(),
-            mem: Readings::default(),
-            iowait: Readings::default(),
-            storage_usage: None,
-            cpu_trend: trend.clone(),
-            mem_trend: trend.clone(),
-            iowait_trend: trend.clone(),
             history_hours: HOURS as f64,
+            ..NodeOutlook::idle(&format!("pve{n:02}"), Cores(cores), Bytes(memory), &trend)
         };
         let mut outlook =
             Outlook { now: NOW, weights: weights(), nodes: (0..nodes).map(node).collect(), guests };

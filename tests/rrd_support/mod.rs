@@ -1,6 +1,9 @@
 //! RRD files made by rrdtool in the layouts of PVE 8 and 9.
 #![allow(dead_code, reason = "each user takes a part of this")]
 
+pub(crate) use pve_foresight::model::{DAY, HOUR};
+
+use pve_foresight::model::GIB;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -9,9 +12,6 @@ use tempfile::TempDir;
 /// 2023-11-16 00:00 UTC: start of an hour, a day and a week of segments.
 pub(crate) const NOW: i64 = 1_700_092_800;
 pub(crate) const MINUTE: i64 = 60;
-pub(crate) const HOUR: i64 = 3_600;
-pub(crate) const DAY: i64 = 86_400;
-pub(crate) const GIB: f64 = 1_073_741_824.0;
 
 /// Ticks that an import may leave out beside samples that are there: five minutes, a half hour and
 /// a row of three hours that overlap them.

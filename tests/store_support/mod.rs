@@ -1,19 +1,17 @@
 //! Ticks for the tests of the store.
-#![allow(dead_code, reason = "each test file uses a part of this")]
+#![allow(dead_code, unused_imports, reason = "each test file uses a part of this")]
 
 pub(crate) mod workload;
 
 use pve_foresight::model::{
-    Bytes, BytesPerSecond, Cores, Fraction, GuestKind, GuestSample, GuestStatus, NodeSample,
+    Bytes, BytesPerSecond, Cores, Fraction, GIB, GuestKind, GuestSample, GuestStatus, NodeSample,
     StorageSample, Tick, UnixTime,
 };
+pub(crate) use pve_foresight::model::{DAY, HOUR};
 
 /// 2023-11-16 00:00 UTC: start of an hour, a day and a week of segments.
 pub(crate) const START: UnixTime = 1_700_092_800;
 pub(crate) const MINUTE: i64 = 60;
-pub(crate) const HOUR: i64 = 3_600;
-pub(crate) const DAY: i64 = 86_400;
-pub(crate) const GIB: f64 = 1_073_741_824.0;
 
 /// A number between 0 and 1 that looks random and depends on its arguments alone.
 pub(crate) fn noise(a: u64, b: u64) -> f64 {

@@ -2,11 +2,11 @@
 //! and shifted for each guest; PVE 9 with host memory and mostly silent pressure.
 #![allow(dead_code, reason = "each user takes a part of this")]
 
-use super::{GIB, noise};
+use super::noise;
 use flate2::read::GzDecoder;
 use pve_foresight::model::{
-    Bytes, BytesPerSecond, Cores, Fraction, GuestSample, GuestStatus, NodeSample, StorageSample,
-    Tick, UnixTime,
+    Bytes, BytesPerSecond, Cores, Fraction, GIB, GuestSample, GuestStatus, NodeSample,
+    StorageSample, Tick, UnixTime,
 };
 use std::collections::BTreeMap;
 use std::path::Path;
