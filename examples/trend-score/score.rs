@@ -69,7 +69,8 @@ impl Case {
     }
 }
 
-/// One line of the table: name, value, number of cases behind it, floor and aim of METHODS section 3.
+/// One line of the table: name, value, number of cases behind it, what must be and what is aimed at
+/// (docs/trend.md).
 pub(crate) struct Line {
     pub(crate) name: &'static str,
     pub(crate) value: f64,

@@ -9,7 +9,7 @@ mod sentence;
 mod tests;
 
 pub use factor::{Factor, Kind, Weight};
-pub use sentence::explanation;
+pub use sentence::{busy_hours, explanation};
 
 use crate::model::GuestKind;
 use crate::outcome::Tally;

@@ -43,6 +43,14 @@ pub fn explanation(q: &Question, step: &Step, earlier: &[Step]) -> String {
 }
 
 /// `fall from 99 % to 78 %`, or that they do not.
+/// What cards mean by busy hours, of an outlook of so many hours.
+pub fn busy_hours(horizon: f64) -> String {
+    format!(
+        "Busy hours: the highest 5 % of what is expected in these {horizon:.0} hours, by the present \
+         and up to two weeks of hours."
+    )
+}
+
 fn fall((before, after): (f64, f64)) -> String {
     let (before, after) = (percent(before), percent(after));
     match before == after {

@@ -40,6 +40,18 @@ pub enum Urgency {
 }
 
 impl State {
+    /// The word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::StableButHot => "hot",
+            Self::TrendingTowardOverload => "heading for overload",
+            Self::Overloaded => "overloaded",
+            Self::Offline => "offline",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// Urgency that goes with it; a hot node that is over a threshold for an hour a day and more,
     /// if only in its busy hours or not today, cannot wait until it is convenient.
     fn urgency(self, hours_per_day: f64) -> Urgency {
@@ -93,7 +105,7 @@ impl NodeState {
 
 /// A node this close below a threshold is hot.
 const HOT_MARGIN: f64 = 0.05;
-/// A rising CPU must be this close for its projection to count (METHODS 6: most CPU trends end).
+/// A rising CPU must be this close for its projection to count (most CPU trends end, docs/trend.md).
 const NEAR_MARGIN: f64 = 0.10;
 /// A claimed projection counts from this confidence on.
 const MIN_CLAIM: f64 = 0.75;

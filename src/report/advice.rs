@@ -2,7 +2,7 @@
 
 use super::html::{escape, section, table};
 use crate::api::{RecommendReply, Recommendation};
-use crate::evidence::{Factor, Kind, NodeEvidence, Weight};
+use crate::evidence::{Factor, Kind, NodeEvidence, Weight, busy_hours};
 use crate::recommend::Urgency;
 
 /// Most rows of the tables of what was not recommended.
@@ -13,7 +13,7 @@ pub(super) fn recommendations(advice: &RecommendReply) -> String {
     let cards: String = advice.recommendations.iter().map(card).collect();
     let body = match cards.as_str() {
         "" => format!("<p>{}</p>\n", escape(&advice.summary)),
-        _ => cards,
+        _ => format!("<p class=\"dim\">{}</p>\n{cards}", busy_hours(advice.horizon_hours)),
     };
     section("Recommended migrations", &body)
 }

@@ -41,15 +41,13 @@ pub(super) fn table(story: &Story<'_>) -> String {
 }
 
 fn state(state: State) -> String {
-    let (class, word) = match state {
-        State::Healthy => ("good", "healthy"),
-        State::StableButHot => ("warn", "hot"),
-        State::TrendingTowardOverload => ("warn", "heading for overload"),
-        State::Overloaded => ("bad", "overloaded"),
-        State::Offline => ("dim", "offline"),
-        State::Unknown => ("dim", "unknown"),
+    let class = match state {
+        State::Healthy => "good",
+        State::StableButHot | State::TrendingTowardOverload => "warn",
+        State::Overloaded => "bad",
+        State::Offline | State::Unknown => "dim",
     };
-    format!("<span class=\"{class}\">{word}</span>")
+    format!("<span class=\"{class}\">{}</span>", state.word())
 }
 
 /// CPU and memory of every node.

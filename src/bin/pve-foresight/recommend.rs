@@ -9,6 +9,7 @@ use pve_foresight::api::{
 };
 use pve_foresight::engine::{Engine, RecommendRequest, changes};
 use pve_foresight::error::{Error, Result};
+use pve_foresight::evidence::busy_hours;
 use pve_foresight::model::{Fraction, UnixTime};
 use pve_foresight::recommend::{State, Urgency, Window};
 use pve_foresight::score::{Contribution, total};
@@ -82,12 +83,7 @@ pub(crate) fn show(reply: &RecommendReply, detail: Detail, out: &mut Out) -> Res
         changed(changes, out)?;
     }
     if !reply.recommendations.is_empty() {
-        let text = format!(
-            "Busy hours: the highest 5 % of what is expected in these {:.0} hours, by the present \
-             and up to two weeks of hours.",
-            reply.horizon_hours
-        );
-        out.prose("", styled(DIM, text))?;
+        out.prose("", styled(DIM, busy_hours(reply.horizon_hours)))?;
     }
     for recommendation in &reply.recommendations {
         out.line("")?;
@@ -161,14 +157,13 @@ fn nodes(nodes: &[NodeReply], out: &mut Out) -> Result<()> {
 }
 
 fn state(state: State) -> String {
-    match state {
-        State::Healthy => styled(GOOD, "healthy"),
-        State::StableButHot => styled(WARN, "hot"),
-        State::TrendingTowardOverload => styled(WARN, "heading for overload"),
-        State::Overloaded => styled(BAD, "overloaded"),
-        State::Offline => styled(DIM, "offline"),
-        State::Unknown => styled(DIM, "unknown"),
-    }
+    let style = match state {
+        State::Healthy => GOOD,
+        State::StableButHot | State::TrendingTowardOverload => WARN,
+        State::Overloaded => BAD,
+        State::Offline | State::Unknown => DIM,
+    };
+    styled(style, state.word())
 }
 
 fn urgency(urgency: Urgency) -> Style {
