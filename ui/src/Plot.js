@@ -82,7 +82,7 @@ Ext.define('PVE.foresight.Plot', {
     // Local midnights, or hours where the span is short.
     timeTicks: function (from, until, most) {
         let steps = [3600, 7200, 10800, 21600, 43200];
-        let days = [1, 2, 3, 5, 7, 14];
+        let days = [1, 2, 3, 5, 7, 14, 30, 61, 91, 183];
         let span = until - from;
         let step = steps.find((s) => span / s <= most);
         let at = new Date(from * 1000);
@@ -95,7 +95,7 @@ Ext.define('PVE.foresight.Plot', {
             }
             return ticks.filter((t) => t >= from);
         }
-        let every = days.find((d) => span / (d * this.DAY) <= most) ?? 30;
+        let every = days.find((d) => span / (d * this.DAY) <= most) ?? 365;
         at.setHours(24, 0, 0, 0);
         while (at.getTime() / 1000 <= until) {
             ticks.push(at.getTime() / 1000);

@@ -110,6 +110,15 @@ Ext.define('PVE.foresight.Utils', {
         return this.hours(seconds / 3600);
     },
 
+    // How long each tier of the store is kept, finest first.
+    kept: function (retention) {
+        return [
+            Ext.String.format(gettext('{0} hours'), retention.raw_hours),
+            Ext.String.format(gettext('{0} days'), retention.hourly_days),
+            Ext.String.format(gettext('{0} days'), retention.six_hourly_days),
+        ];
+    },
+
     // -- times -------------------------------------------------------------------------------
 
     two: (n) => String(n).padStart(2, '0'),

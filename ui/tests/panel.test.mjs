@@ -49,6 +49,10 @@ test('the overview shows the advice, its confidence and the nodes with arrows', 
         assert.ok(card.includes(wanted), `${wanted} in ${card}`);
     }
     assert.ok(card.includes(move.decision_explanation));
+    // The words of the panel's own text are those of the command line.
+    const said = engine.run(['recommend']).split('\n');
+    const busy = said.find((line) => line.startsWith('Busy hours: '));
+    assert.ok((await text('.foresight-summary')).includes(busy), busy);
     for (const node of engine.advice.nodes) {
         assert.equal(
             await page.locator('.foresight-block .x-grid-row', { hasText: node.name }).count(),
@@ -237,7 +241,7 @@ test('the trends say where the cluster goes, from which data, and where a change
     const told = await text('.foresight-direction');
     assert.match(told, /CPU .*1 degrading \(pve1\), 0 improving, 5 steady/);
     assert.match(told, /IO wait .*0 degrading/);
-    assert.match(told, /Data: 14 days; coverage 48 h 100 %, 14 d 100 %/);
+    assert.match(told, /Data: 14 days; covered: 100 % of the last 48 hours, 100 % of 14 days/);
     const first = page.locator('.x-grid-row:visible', { hasText: '%/day' }).first();
     assert.equal(await first.locator('.fa-angle-double-up.critical').count(), 1);
     const found = await text('.foresight-found');
@@ -259,6 +263,24 @@ test('a short lookback tells what is known without a trend', async () => {
         assert.ok(found.includes(known), `${known} in ${found}`);
     }
     assert.ok(!found.includes('Change per day'), found);
+    calm();
+});
+
+test('longer times than 90 days can be looked at where the store is that old', async () => {
+    api.change = (path, reply) => {
+        if (reply?.quality && path.startsWith('/trends/nodes/')) {
+            reply.quality.oldest_sample_age = 200 * 86400;
+        }
+        return reply;
+    };
+    await show({ panel: 'PVE.node.Config', node: 'pve2' });
+    await page.locator('svg.foresight-chart').waitFor();
+    const times = await page.evaluate(() => {
+        const field = Ext.ComponentQuery.query('pveForesightEntity #hours')[0];
+        return field.getStore().collect('label');
+    });
+    assert.deepEqual(times.slice(-3), ['90 days', '180 days', '365 days']);
+    assert.equal(times[0], '1 day');
     calm();
 });
 
@@ -297,7 +319,7 @@ test('the outcomes have their accuracy, the backtest its comparison and its days
         await tab(page, 'Backtest');
         await page.getByRole('button', { name: 'Run backtest' }).click();
         await page.locator('.foresight-row-ours').waitFor();
-        const { outcomes, summary } = moved.json(['backtest', '--days', '30']);
+        const { outcomes, summary } = moved.backtest(30);
         assert.ok((await text('.foresight-summary:visible h2')).includes(summary));
         const rows = page.locator('.foresight-policies tbody tr');
         assert.equal(await rows.count(), outcomes.length);

@@ -85,13 +85,10 @@ export class Engine {
         return structuredClone(this.cache.get(key));
     }
 
-    // A verb that this binary may not have yet.
-    optional(args, otherwise) {
-        try {
-            return this.json(args);
-        } catch {
-            return otherwise;
-        }
+    // What the API asks for: the library's own choice of policies and of hours between decisions.
+    backtest(days) {
+        const asked = ['--days', String(days), '--policy', 'none,ours', '--every', '6'];
+        return this.json(['backtest', ...asked]);
     }
 
     close() {
@@ -191,12 +188,9 @@ export class Api {
             case 'GET trends/guests/X':
                 return this.detail('guest', third, params);
             case 'GET outcomes':
-                return engine.optional(['outcomes'], null) ?? missing();
+                return engine.json(['outcomes']);
             case 'GET backtest':
-                return (
-                    engine.optional(['backtest', '--days', String(params.days ?? 30)], null) ??
-                    missing()
-                );
+                return engine.backtest(params.days ?? 30);
             case 'GET migration-settings':
             case 'GET penalty-config':
                 return this.settings();
@@ -208,9 +202,6 @@ export class Api {
                 return 'UPID:pve1:00000001:00000001:6ADF0000:foresightbackfill::root@pam:';
             default:
                 throw new Refusal(501, `Method '${method} ${path}' not implemented`);
-        }
-        function missing() {
-            throw new Refusal(501, `Method '${method} ${path}' not implemented`);
         }
     }
 

@@ -246,6 +246,13 @@ test('axis steps are round and few', () => {
     assert.ok(Plot.ticks(0, 0.037, 4).length <= 5);
 });
 
+test('the time axis has few labels, however long the time is', () => {
+    for (const days of [1, 7, 30, 90, 180, 365, 730]) {
+        const labels = Plot.timeTicks(1_790_000_000 - days * 86400, 1_790_000_000, 10);
+        assert.ok(labels.length > 1 && labels.length <= 11, `${days} days: ${labels.length}`);
+    }
+});
+
 test('a theme is dark when its panels are', () => {
     assert.equal(Theme.isDark(''), false);
     assert.equal(Theme.isDark('#ffffff'), false);

@@ -51,7 +51,7 @@ Ext.define('PVE.foresight.panel.Backtest', {
                 icon: 'fa-fast-backward',
                 title: gettext('What would the advice have brought?'),
                 text: gettext(
-                    'The backtest replays the stored demand of all guests twice: as it was, and with the advice followed. Both are compared by the hours above the thresholds.',
+                    'The backtest replays the stored demand of all guests: as it was, without any migration, and with the advice followed. They are compared by the hours above the thresholds.',
                 ),
             });
         }

@@ -42,14 +42,6 @@ Ext.define('PVE.foresight.panel.Entity', {
 
     initComponent: function () {
         let me = this;
-        let spans = [
-            [24, gettext('1 day')],
-            [72, gettext('3 days')],
-            [168, gettext('7 days')],
-            [336, gettext('14 days')],
-            [720, gettext('30 days')],
-            [2160, gettext('90 days')],
-        ];
         me.tbar = [
             {
                 xtype: 'combobox',
@@ -84,7 +76,7 @@ Ext.define('PVE.foresight.panel.Entity', {
                 displayField: 'label',
                 store: {
                     fields: ['hours', 'label'],
-                    data: spans.map(([hours, label]) => ({ hours, label })),
+                    data: me.spans(),
                 },
                 value: me.hours,
                 listeners: { select: (field, record) => me.pickHours(record.get('hours')) },
@@ -100,6 +92,16 @@ Ext.define('PVE.foresight.panel.Entity', {
         me.on('resize', (view, width, height) =>
             me.down('#chart').setHeight(Ext.Number.constrain(Math.round(height * 0.48), 200, 520)),
         );
+    },
+
+    // Times to look at; those beyond 90 days where the store is that old.
+    spans: function (age) {
+        let days = [1, 3, 7, 14, 30, 90];
+        let longer = [180, 365, 730].filter((_, i) => age > [90, 180, 365][i] * 86400);
+        return [...days, ...longer].map((n) => ({
+            hours: n * 24,
+            label: PVE.foresight.Utils.counted(n, gettext('1 day'), gettext('{0} days')),
+        }));
     },
 
     wake: function () {
@@ -163,6 +165,9 @@ Ext.define('PVE.foresight.panel.Entity', {
         let field = me.down('#metric');
         field.getStore().loadData(names.map((name) => ({ name, label: u.label('metric', name) })));
         field.setValue(me.metric);
+        let hours = me.down('#hours');
+        hours.getStore().loadData(me.spans(detail.quality?.oldest_sample_age));
+        hours.setValue(me.hours);
         let metric = u.metric(detail, me.metric);
         me.down('#sentence').update(metric ? me.sentenceHtml(detail, metric) : '');
         let chart = me.down('#chart').setData(detail, me.metric);

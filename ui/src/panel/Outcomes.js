@@ -87,7 +87,7 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                             {
                                 text: gettext('Predicted'),
                                 dataIndex: 'predicted',
-                                tooltip: gettext('Relief of the fuller node in its busy hours'),
+                                tooltip: gettext('Relief of the fuller node in the busiest quarter of the time'),
                                 width: 95,
                                 align: 'right',
                                 renderer: shares,
@@ -95,7 +95,7 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                             {
                                 text: gettext('Actual'),
                                 dataIndex: 'actual',
-                                tooltip: gettext('Relief of the fuller node in its busy hours'),
+                                tooltip: gettext('Relief of the fuller node in the busiest quarter of the time'),
                                 width: 95,
                                 align: 'right',
                                 renderer: shares,
@@ -129,7 +129,9 @@ Ext.define('PVE.foresight.panel.Outcomes', {
         let u = PVE.foresight.Utils;
         return u.isNumber(actual)
             ? Ext.String.format(
-                  gettext('Relief of the fuller node in its busy hours: predicted {0}, actual {1}'),
+                  gettext(
+                      'Relief of the fuller node in the busiest quarter of the time: predicted {0}, actual {1}',
+                  ),
                   u.percent(predicted, 1),
                   u.percent(actual, 1),
               )

@@ -91,8 +91,18 @@ Ext.define('PVE.foresight.panel.Overview', {
             this.troubleHtml(advice),
             advice.crs?.text ? h.note(advice.crs.text) : '',
             ...(advice.warnings ?? []).slice(0, 5).map((text) => h.warning(text)),
+            advice.recommendations.length ? h.dim(this.busyHours(advice)) : '',
         ].join('');
     },
+
+    // What the sentences and figures of the cards mean by it.
+    busyHours: ({ horizon_hours: hours }) =>
+        Ext.String.format(
+            gettext(
+                'Busy hours: the highest 5 % of what is expected in these {0} hours, by the present and up to two weeks of hours.',
+            ),
+            Math.round(hours),
+        ),
 
     // The first hours: nodes have samples, but no trend can be claimed yet.
     collectingHtml: function (advice) {

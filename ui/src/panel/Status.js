@@ -90,10 +90,15 @@ Ext.define('PVE.foresight.panel.Status', {
         let u = PVE.foresight.Utils;
         let h = PVE.foresight.Html;
         let quality = status.quality;
-        if (!u.isNumber(quality?.total_samples)) {
+        if (!u.isNumber(quality?.total_samples) || !status.size) {
             return '';
         }
-        let share = (i) => u.percent(quality.coverage?.[i]);
+        let coverage = u
+            .kept(status.size.retention)
+            .map((time, tier) => [
+                Ext.String.format(gettext('Coverage, last {0}'), time),
+                u.percent(quality.coverage?.[tier]),
+            ]);
         return h.section(
             gettext('Data quality'),
             h.facts([
@@ -101,9 +106,7 @@ Ext.define('PVE.foresight.panel.Status', {
                 [gettext('Oldest sample'), u.seconds(quality.oldest_sample_age)],
                 [gettext('Usual interval'), u.seconds(quality.interval)],
                 [gettext('Largest gap'), u.seconds(quality.largest_gap)],
-                [gettext('Coverage, last 48 hours'), share(0)],
-                [gettext('Coverage, 14 days'), share(1)],
-                [gettext('Coverage, 90 days'), share(2)],
+                ...coverage,
             ]),
         );
     },

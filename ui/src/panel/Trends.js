@@ -100,7 +100,7 @@ Ext.define('PVE.foresight.panel.Trends', {
 
     draw: function ({ status, nodes, guests, advice }) {
         let me = this;
-        me.down('#cluster').update(me.clusterHtml(nodes, status.quality));
+        me.down('#cluster').update(me.clusterHtml(nodes, status));
         me.down('#nodes').setRows(nodes, advice?.nodes);
         me.down('#guests').setRows(guests ?? [], advice?.nodes);
         if (me.down('#entity').node === undefined && me.down('#entity').vmid === undefined) {
@@ -108,13 +108,15 @@ Ext.define('PVE.foresight.panel.Trends', {
         }
     },
 
-    clusterHtml: function (nodes, quality) {
+    clusterHtml: function (nodes, { quality, size }) {
         let u = PVE.foresight.Utils;
         let h = PVE.foresight.Html;
         let lines = ['cpu', 'memory', 'iowait'].map((name) => this.directionHtml(name, nodes));
         return (
             `<h2>${h.encode(gettext('Direction of the cluster'))}</h2>${lines.join('')}` +
-            (u.isNumber(quality?.total_samples) ? this.qualityHtml(quality) : '')
+            (u.isNumber(quality?.total_samples) && size
+                ? this.qualityHtml(quality, size.retention)
+                : '')
         );
     },
 
@@ -150,14 +152,17 @@ Ext.define('PVE.foresight.panel.Trends', {
     },
 
     // How much there is to tell trends from; the tab Status has all of it.
-    qualityHtml: function (quality) {
+    qualityHtml: function (quality, retention) {
         let u = PVE.foresight.Utils;
         let h = PVE.foresight.Html;
+        let [fine, coarser] = u.kept(retention);
         let text = Ext.String.format(
-            gettext('Data: {0}; coverage 48 h {1}, 14 d {2}'),
+            gettext('Data: {0}; covered: {1} of the last {2}, {3} of {4}'),
             u.seconds(quality.oldest_sample_age),
             u.percent(quality.coverage?.[0]),
+            fine,
             u.percent(quality.coverage?.[1]),
+            coarser,
         );
         let tip = Ext.String.format(
             gettext('{0} samples, largest gap {1}'),
