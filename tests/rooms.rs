@@ -31,25 +31,26 @@ fn files(root: &Path, room: &str) -> Vec<PathBuf> {
     found
 }
 
-/// Rooms that `text` names as `crate::room`, also inside `crate::{a, b::c}`.
-fn used<'a>(text: &str, rooms: &'a [String]) -> Vec<(usize, &'a String)> {
+/// Rooms that `text` names as `crate::room`, also inside `crate::{a, b::c}` over several lines.
+fn used<'a>(text: &'a str, rooms: &'a [String]) -> Vec<(usize, &'a String)> {
+    let code = |line: &'a str| if line.trim_start().starts_with("//") { "" } else { line };
+    let code: Vec<&str> = text.lines().map(code).collect();
+    let code = code.join("\n");
     let mut found = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        if line.trim_start().starts_with("//") {
-            continue;
-        }
-        for (at, _) in line.match_indices("crate::") {
-            let rest = &line[at + "crate::".len()..];
-            let heads: Vec<&str> = match rest.strip_prefix('{') {
-                Some(list) => list.split([',', '}']).map(str::trim).collect(),
-                None => vec![rest],
-            };
-            let word = |s: &str| {
-                s.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("").to_string()
-            };
-            let names: Vec<String> = heads.into_iter().map(word).collect();
-            found.extend(rooms.iter().filter(|r| names.contains(r)).map(|r| (number + 1, r)));
-        }
+    for (at, _) in code.match_indices("crate::") {
+        let number = code[..at].matches('\n').count() + 1;
+        let rest = &code[at + "crate::".len()..];
+        let heads: Vec<&str> = match rest.strip_prefix('{') {
+            Some(list) => {
+                list.split(';').next().unwrap_or("").split([',', '{', '}']).map(str::trim).collect()
+            }
+            None => vec![rest],
+        };
+        let word = |s: &str| {
+            s.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or("").to_string()
+        };
+        let names: Vec<String> = heads.into_iter().map(word).collect();
+        found.extend(rooms.iter().filter(|r| names.contains(r)).map(|r| (number, r)));
     }
     found
 }
@@ -79,7 +80,9 @@ fn no_arrow_points_back() {
 #[test]
 fn the_scanner_sees_arrows() {
     let rooms: Vec<String> = ["error", "model", "trend"].map(String::from).to_vec();
-    let text = "use crate::{model::Tick, trend};\nfn f() { crate::error::g() }\n// crate::trend\n";
+    let text = "use crate::{model::Tick, trend};\nfn f() { crate::error::g() }\n// crate::trend\n\
+                use crate::{\n    error::{Error, Result},\n    trend::Trend,\n};\n";
     let seen: Vec<_> = used(text, &rooms).into_iter().map(|(n, r)| (n, r.as_str())).collect();
-    assert_eq!(seen, [(1, "model"), (1, "trend"), (2, "error")]);
+    let first = [(1, "model"), (1, "trend"), (2, "error")];
+    assert_eq!(seen, [&first[..], &[(4, "error"), (4, "trend")]].concat());
 }

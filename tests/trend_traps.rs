@@ -187,10 +187,6 @@ fn the_daily_peak_crosses_before_the_level() {
 #[test]
 fn falling_free_memory_crosses_from_above() {
     let local = LocalTime::utc();
-    let points = hourly(7, |t, h| 40.0 - 4.0 * t.max(-7.0) - 40.0 + noise(h));
-    let params = Params { threshold: Some(-20.0), ..Params::share(NOW, 100.0, &local) };
-    // Negative shares are impossible and dropped; the same as what is free:
-    assert!(analyze(&points[100..], &params).slope_per_day.unwrap() < 0.0);
     let free = hourly(7, |t, h| 30.0 - 4.0 * t + noise(h));
     let params =
         Params { threshold: Some(10.0), worse: Worse::Low, ..Params::share(NOW, 100.0, &local) };
