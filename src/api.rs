@@ -150,7 +150,7 @@ pub struct QualityEntry {
 pub struct NodeTrends {
     /// Name in the cluster.
     pub node: String,
-    /// Window that was analysed.
+    /// Window that was analysed: the one asked for, as far as the store reaches.
     pub lookback_hours: u32,
     /// Per metric name; metrics the node does not give are absent.
     pub metrics: Vec<MetricTrend>,
@@ -222,7 +222,7 @@ pub struct GuestTrends {
     pub name: String,
     /// Its host.
     pub node: String,
-    /// Window that was analysed.
+    /// Window that was analysed: the one asked for, as far as the store reaches.
     pub lookback_hours: u32,
     /// Per metric name; metrics the guest does not give are absent.
     pub metrics: Vec<MetricTrend>,
@@ -828,7 +828,7 @@ pub struct TrendsRequest {
     /// Moment of the analysis; absent: the clock, or the newest sample where that is older than an
     /// hour.
     pub now: Option<UnixTime>,
-    /// Window of the trend, 1 to 2160; absent: the settings' own.
+    /// Window of the trend in hours, 1 to 17520; absent: the settings' own.
     pub lookback_hours: Option<u32>,
     /// Only this node.
     pub node: Option<String>,
@@ -941,7 +941,7 @@ pub struct BacktestReply {
 pub struct BacktestRequest {
     /// End of the replay; as in [`TrendsRequest`].
     pub now: Option<UnixTime>,
-    /// Days judged, 1 to 90; absent: 30.
+    /// Days judged, 1 to 730; absent: 30.
     pub days: Option<u32>,
     /// Hours between decisions, 1 to 24; absent: 6.
     pub every: Option<usize>,

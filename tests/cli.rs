@@ -85,18 +85,9 @@ fn text(path: &Path) -> &str {
 #[test]
 fn help_names_every_command_and_the_exit_codes() {
     let help = stdout(&run(&["--help"]));
-    for word in [
-        "collect",
-        "append",
-        "compress",
-        "history",
-        "quality",
-        "trend",
-        "recommend",
-        "simulate",
-        "demo",
-        "Exit status",
-    ] {
+    let commands = "collect append compress history quality trend recommend outcomes explain drain report \
+                    backtest import export verify stats status settings doctor simulate demo";
+    for word in commands.split(' ').chain(["Exit status"]) {
         assert!(help.contains(word), "{word}");
     }
     assert_eq!(run(&["no-such-command"]).status.code(), Some(2));
@@ -408,6 +399,25 @@ fn trend_tells_of_nodes_and_guests() {
     assert!(stderr(&output).contains("nowhere"));
 }
 
+/// Two years can be asked for, since the settings can have a store keep them.
+#[test]
+fn a_window_that_is_longer_than_what_is_stored_is_cut_and_that_is_said() {
+    let (_dir, state) = state(3, |_| 2.0);
+    let now = NOW.to_string();
+    let reply = |hours: &str| {
+        let asked = ["trend", "--json", "--lookback", hours, "--now", &now];
+        value(&run(&[&asked[..], &["--state", text(&state)]].concat()))
+    };
+    let (long, right) = (reply("17520"), reply("72"));
+    assert_eq!(long["nodes"][0]["lookback_hours"], json!(72));
+    assert_eq!(right["nodes"][0]["lookback_hours"], json!(72));
+    let said = "3.0 days are stored of the 730.0 days asked for";
+    assert!(long["warnings"].to_string().contains(said), "{}", long["warnings"]);
+    assert!(!right["warnings"].to_string().contains("asked for"), "{}", right["warnings"]);
+    let level = |reply: &Value| reply["guests"][0]["metrics"][0]["level"].as_f64().unwrap();
+    assert!((level(&long) - level(&right)).abs() < 0.01);
+}
+
 #[test]
 fn trend_answers_raw_series_line_by_line() {
     let dir = tempfile::tempdir().unwrap();
@@ -529,6 +539,8 @@ fn a_wrong_option_exits_with_2_and_names_what_is_allowed() {
         (&["history", "--node", "pve1", "--metric", "x"], "cpu, memory"),
         (&["backtest", "--policy", "x"], "snapshot"),
         (&["backtest", "--nodes", "4"], "--traces"),
+        (&["backtest", "--days", "731"], "1..=730"),
+        (&["trend", "--lookback", "17521"], "1..=17520"),
         (&["demo", "--keep"], "--state"),
     ] {
         let output = run(&[args, &["--state", text(&state)]].concat());

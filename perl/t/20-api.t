@@ -109,6 +109,8 @@ subtest 'answers say what they should' => sub {
     is(scalar(call('GET', 'trends/guests')->@*), 12, 'all guests');
     my $guest = call('GET', 'trends/guests/100', 'lookback-hours' => '72', points => '20');
     is($guest->{lookback_hours}, 72, 'the window asked for');
+    my $all = call('GET', 'trends/guests/100', 'lookback-hours' => 17520);
+    cmp_ok(abs($all->{lookback_hours} - 360), '<=', 1, 'a longer one than the store has: as far as it reaches');
     my ($cpu) = grep { $_->{metric} eq 'cpu' } $guest->{history}->@*;
     cmp_ok(scalar($cpu->{buckets}->@*), '<=', 20, 'thinned');
     is($guest->{quality}->{entity}, 'guest 100', 'its quality');
@@ -123,6 +125,7 @@ subtest 'mistakes are told where they belong' => sub {
     my %wrong = (
         'lookback-hours' => sub { call('GET', 'trends/nodes', 'lookback-hours' => 0) },
         points => sub { call('GET', 'trends/nodes/pve1', points => 1) },
+        days => sub { call('GET', 'backtest', days => 731) },
         vmid => sub { call('GET', 'trends/guests/x') },
         nonsense => sub { call('GET', 'status', nonsense => 1) },
     );

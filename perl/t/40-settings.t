@@ -16,7 +16,7 @@ use JSON;
 
 use PVE::Tools qw(file_get_contents);
 
-cluster(hours => 2);
+cluster(hours => 96); # longer than the lookback that is chosen
 my $FILE = "$PVE::Foresight::CLUSTER_DIR/foresight.cfg";
 
 my sub content() { return -e $FILE ? file_get_contents($FILE) : undef }

@@ -5,7 +5,7 @@ use crate::api::BacktestReply;
 use crate::backtest::{Bounds, Contestant, Outcome, Policy, Recording, Report, replay};
 use crate::error::{Error, Result};
 use crate::model::{DAY, HOUR, Inventory, UnixTime};
-use crate::settings::{Effective, Sensitivity};
+use crate::settings::{Effective, Key, Sensitivity, Table};
 use crate::store::{Detail, Fleet, Reader, Resolution};
 use std::path::PathBuf;
 
@@ -13,8 +13,6 @@ use std::path::PathBuf;
 const WARM_UP: usize = 336;
 /// Least hours that make a replay: a day to look at and a day to judge.
 const LEAST: usize = 48;
-/// How far back hourly rows are read, as far as there are any.
-const HOURLY: i64 = 14 * DAY;
 /// Where six-hourly rows begin.
 const COARSE: i64 = 6 * HOUR;
 
@@ -88,9 +86,11 @@ fn history(reader: &Reader, now: UnixTime, days: u32) -> Result<Vec<Fleet>> {
     let begin = |time: UnixTime| time - time.rem_euclid(COARSE);
     let until = now - now.rem_euclid(HOUR);
     let start = begin(until - i64::from(days) * DAY - WARM_UP as i64 * HOUR);
-    let hourly = start.max(begin(until - HOURLY) + COARSE);
+    // As long as the settings can keep hours.
+    let kept = Key::keep_hourly_days.field().highest as i64 * DAY;
+    let hourly = start.max(begin(until - kept) + COARSE);
     let fine = reader.fleet(hourly..until, Resolution::Hourly, Detail::Typical)?;
-    // The settings may keep hours for less than that.
+    // Mostly they keep them for less than that.
     let first = fine.windows().first().map_or(until, |window| begin(window.start - 1) + COARSE);
     if start >= first {
         return Ok(vec![fine]);

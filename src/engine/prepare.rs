@@ -71,6 +71,15 @@ impl History {
         }
     }
 
+    /// Of the `asked` hours before now those that the store reaches back; a twentieth more or less
+    /// does not matter.
+    pub(super) fn window(&self, asked: u32) -> u32 {
+        let fleets = self.coarse.iter().chain([&self.recent]);
+        let first = fleets.flat_map(|f| f.windows()).map(|w| w.start).min().unwrap_or(self.now);
+        let known = ((self.now - first) / HOUR).clamp(1, i64::from(asked).max(1)) as u32;
+        if f64::from(known) < 0.95 * f64::from(asked) { known } else { asked }
+    }
+
     /// Nodes that are there, in order of their names.
     pub(super) fn node_names(&self) -> Vec<String> {
         let fleet = self.newest();

@@ -103,8 +103,19 @@ pub(super) fn trends(
     };
     match missing {
         Some(message) => Err(Error::new(Kind::NotFound, message)),
-        None => Ok(TrendsReply { now: history.now, nodes, guests, warnings: history.warnings() }),
+        None => {
+            let mut warnings = history.warnings();
+            warnings.extend(shorter(history, request.lookback_hours));
+            Ok(TrendsReply { now: history.now, nodes, guests, warnings })
+        }
     }
+}
+
+/// That the store does not reach as far back as was asked, if so.
+fn shorter(history: &History, asked: u32) -> Option<String> {
+    let days = |hours: u32| format!("{:.1} days", f64::from(hours) / 24.0);
+    let known = history.window(asked);
+    (known < asked).then(|| format!("{} are stored of the {} asked for", days(known), days(asked)))
 }
 
 /// How each metric of a node develops.
@@ -136,7 +147,7 @@ fn analyze_node_trends(
     let metrics: Vec<MetricTrend> = metrics.collect();
     NodeTrends {
         node: name.to_string(),
-        lookback_hours: request.lookback_hours,
+        lookback_hours: history.window(request.lookback_hours),
         stability_score: node_stability(steady(&metrics)),
         metrics,
         migrations: match request.node {
@@ -174,7 +185,7 @@ fn analyze_guest_trends(
         vmid: track.vmid,
         name: track.name.clone(),
         node: track.placements.last().map_or_else(String::new, |p| p.host.to_string()),
-        lookback_hours: request.lookback_hours,
+        lookback_hours: history.window(request.lookback_hours),
         behavior: cpu.and_then(|m| m.trend.behavior),
         peak_hours: cpu.map(|m| m.trend.peak_hours.clone()).unwrap_or_default(),
         effects: match request.guest {

@@ -205,7 +205,7 @@ pub unsafe extern "C" fn foresight_compress(
 
 /// How nodes and guests develop.
 ///
-/// Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 2160, "node"?: name | "guest"?: vmid |
+/// Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 17520, "node"?: name | "guest"?: vmid |
 /// "only"?: "nodes" or "guests", "settings"?: content of the settings file as a string}. Settings
 /// that cannot be read count as the defaults, with a warning in the answer.
 ///
@@ -298,7 +298,7 @@ pub unsafe extern "C" fn foresight_outcomes(
 
 /// What other moves, or none, would have made of the stored time: our advice against other policies.
 ///
-/// Request: {"now"?: unix seconds, "days"?: 1 to 90, usually 30, "every"?: hours between decisions,
+/// Request: {"now"?: unix seconds, "days"?: 1 to 730, usually 30, "every"?: hours between decisions,
 /// 1 to 24, usually 6, "policies"?: names out of none, snapshot, pve-crs, relief, ours, usually
 /// none and ours, "sensitivities"?: names to compare ours with, "inventory_path"? | "inventory"?
 /// and "settings"?: as for foresight_recommend()}. The first outcome is what really happened.

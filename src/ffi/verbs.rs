@@ -9,23 +9,21 @@ use crate::backtest::Policy;
 use crate::engine::{self, Engine, EntityRequest, ImportSource, Report};
 use crate::error::{Error, Result};
 use crate::model::{GuestMetric, Inventory, LATEST, Metric, NodeMetric, UnixTime};
-use crate::settings::{Effective, Knob, Loaded, Stored, Table, get_effective_penalty_config, load};
+use crate::settings::{
+    Effective, Knob, Loaded, Stored, Table, get_effective_penalty_config, load, most_kept_hours,
+};
 use serde::{Serialize, de::DeserializeOwned};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// What warnings call the settings file, whose path only the caller knows.
 const SETTINGS: &str = "settings";
-/// Windows that can be analysed, in hours.
-const HOURS: RangeInclusive<u32> = 1..=2160;
-/// Hours of history that can be asked for: no setting keeps more.
-const KEPT: RangeInclusive<u32> = 1..=17_520;
 /// Moments that can be asked for: 1970 to the year 2200.
 const MOMENTS: RangeInclusive<UnixTime> = 0..=LATEST;
 /// Numbers of values that a plot can be asked for.
 const POINTS: RangeInclusive<usize> = 2..=2_000;
-/// Days that can be replayed, and what is usual.
-const DAYS: (RangeInclusive<u32>, u32) = (1..=90, 30);
+/// Days that are usually replayed.
+const DAYS: u32 = 30;
 /// Hours between decisions that can be asked for, and what is usual: an admin does not look hourly.
 const EVERY: (RangeInclusive<usize>, usize) = (1..=24, 6);
 /// A week, and as many values as a usual plot has pixels for.
@@ -69,7 +67,7 @@ pub(super) fn trends(engine: &Engine, input: &[u8]) -> Result<String> {
     let asked: TrendsRequest = request(input)?;
     one_of("node", asked.node.is_some(), "guest", asked.guest.is_some())?;
     let (effective, warnings) = settled(asked.settings.as_deref());
-    let hours = asked.lookback_hours.map(|hours| within("lookback_hours", hours, &HOURS));
+    let hours = asked.lookback_hours.map(|hours| within("lookback_hours", hours, &kept()));
     // A choice of 1 to 30 days.
     let usual = effective.settings().analysis_lookback.hours().0 as u32;
     let mut reply = engine.trends(&engine::TrendsRequest {
@@ -119,7 +117,7 @@ pub(super) fn backtest(engine: &Engine, input: &[u8]) -> Result<String> {
     let names = asked.sensitivities.unwrap_or_default();
     let wanted = engine::BacktestRequest {
         now: about.now,
-        days: within("days", asked.days.unwrap_or(DAYS.1), &DAYS.0)?,
+        days: within("days", asked.days.unwrap_or(DAYS), &(1..=kept().end() / 24))?,
         every: within("every", asked.every.unwrap_or(EVERY.1), &EVERY.0)?,
         policies,
         sensitivities: all_of("sensitivities", &names, |name| name.parse())?,
@@ -197,7 +195,7 @@ impl About {
 
 pub(super) fn history(engine: &Engine, input: &[u8]) -> Result<String> {
     let asked: HistoryRequest = request(input)?;
-    let hours = within("hours", asked.hours.unwrap_or(USUAL.0), &KEPT)?;
+    let hours = within("hours", asked.hours.unwrap_or(USUAL.0), &kept())?;
     let points = within("points", asked.points.unwrap_or(USUAL.1), &POINTS)?;
     let entity = entity(asked.now, asked.node, asked.guest)?;
     let known = |name: &str| {
@@ -263,6 +261,11 @@ fn entity(
 ) -> Result<EntityRequest> {
     one_of("node", node.is_some(), "guest", guest.is_some())?;
     Ok(EntityRequest { now: moment(now)?, node, guest })
+}
+
+/// Hours of the past that can be asked about.
+fn kept() -> RangeInclusive<u32> {
+    1..=most_kept_hours()
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(

@@ -463,3 +463,8 @@ settings! {
         keep_six_hourly_days: Days = 90.0 in 30.0..=730.0 whole true, Retention [];
     ]
 }
+
+/// Most hours that a store can be told to keep anything: no question about the past reaches further.
+pub fn most_kept_hours() -> u32 {
+    Days(Key::keep_six_hourly_days.field().highest).hours().0 as u32
+}

@@ -18,7 +18,7 @@ mod values;
 pub use curves::{Blend, Curve, Reading};
 pub use effective::{Effective, Entry, Origin, get_effective_penalty_config};
 pub use json::strict;
-pub use keys::{Field, Key, Knob, PenaltyConfig, Settings, Table, Term};
+pub use keys::{Field, Key, Knob, PenaltyConfig, Settings, Table, Term, most_kept_hours};
 pub use knobs::{Rule, map_simplified_to_penalty_config};
 pub use legacy::{Line, Migrated, Outcome, detect_legacy_config, migrate_legacy_config};
 pub use schema::{markdown, schema};

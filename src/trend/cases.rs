@@ -4,6 +4,7 @@ use super::{Behaviour, Direction, Nature, Params, Scale, Trend, analyze};
 use crate::error::{Error, Kind, Result};
 use crate::model::{UnixTime, Worse};
 use crate::series::{LocalTime, Point};
+use crate::settings::most_kept_hours;
 use serde::{Deserialize, Serialize};
 
 /// A series as it comes in.
@@ -77,8 +78,9 @@ fn params<'a>(case: &Case, local: &'a LocalTime) -> Result<Params<'a>> {
         }
     };
     let now = seconds(case.now).ok_or_else(|| Error::invalid("is no unix time").at("now"))?;
-    if !(1.0..=9_600.0).contains(&case.lookback_hours) {
-        return Err(Error::invalid("must be 1 to 9600").at("lookback_hours"));
+    let most = most_kept_hours();
+    if !(1.0..=f64::from(most)).contains(&case.lookback_hours) {
+        return Err(Error::invalid(format!("must be 1 to {most}")).at("lookback_hours"));
     }
     Ok(Params {
         now,

@@ -2,6 +2,7 @@
 
 use crate::model::{UnixTime, Worse};
 use crate::series::LocalTime;
+use crate::settings::most_kept_hours;
 use serde::{Deserialize, Serialize};
 
 /// How large one "point" is, the unit in which all thresholds of the method are set.
@@ -67,8 +68,8 @@ impl<'a> Params<'a> {
         }
     }
 
-    /// Length of the window in days, at least an hour, at most 400 days.
+    /// Length of the window in days: at least an hour, at most what can be kept.
     pub(super) fn lookback_days(&self) -> f64 {
-        f64::from(self.lookback_hours.clamp(1, 9_600)) / 24.0
+        f64::from(self.lookback_hours.clamp(1, most_kept_hours())) / 24.0
     }
 }

@@ -2,6 +2,7 @@
 
 use clap::{Args as Options, Parser, Subcommand, ValueEnum};
 use pve_foresight::model::{LATEST, UnixTime, Vmid};
+use pve_foresight::settings::most_kept_hours;
 use pve_foresight::simulate::{Placement, PveVersion};
 use std::path::PathBuf;
 
@@ -9,6 +10,11 @@ use std::path::PathBuf;
 pub(crate) const STATE: &str = "/var/lib/pve-foresight";
 /// Behind the options of a command come those that all have.
 const COMMON: usize = 1000;
+
+/// Most hours of the past that can be asked about.
+fn kept() -> i64 {
+    most_kept_hours().into()
+}
 
 /// Trend-based migration advice for Proxmox VE clusters.
 ///
@@ -115,7 +121,7 @@ pub(crate) struct History {
     #[command(flatten)]
     pub(crate) entity: Entity,
     /// How far back to look
-    #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=17_520))]
+    #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=kept()))]
     pub(crate) hours: u32,
     /// Metric to plot
     #[arg(long, value_name = "NAME", default_value = "cpu")]
@@ -146,8 +152,8 @@ pub(crate) struct Trend {
     /// Compare the stability of the node with that of another
     #[arg(long, value_name = "NODE", requires = "node")]
     pub(crate) compare: Option<String>,
-    /// Window of the trend
-    #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=2160))]
+    /// Window of the trend, as far as the store reaches
+    #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=kept()))]
     pub(crate) lookback: Option<u32>,
     #[command(flatten)]
     pub(crate) settings: SettingsSource,
@@ -289,7 +295,7 @@ pub(crate) struct Export {
     #[arg(long, value_name = "VMID")]
     pub(crate) guest: Option<Vmid>,
     /// How far back to look
-    #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=17_520))]
+    #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=kept()))]
     pub(crate) hours: u32,
 }
 
@@ -331,8 +337,8 @@ pub(crate) struct Doctor {
 
 #[derive(Options, Debug)]
 pub(crate) struct Backtest {
-    /// Days judged [default: 30; with --traces all that are recorded]
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=365))]
+    /// Days judged, as far as the store reaches [default: 30; with --traces all that are recorded]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=kept() / 24))]
     pub(crate) days: Option<u16>,
     /// Hours between decisions
     #[arg(long, value_name = "HOURS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=168))]

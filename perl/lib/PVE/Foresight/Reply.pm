@@ -164,7 +164,7 @@ sub node_trends(%more) {
     return object(
         "How a node develops.",
         node => node_name("The node."),
-        lookback_hours => integer("Window that was analysed."),
+        lookback_hours => integer("Window that was analysed: the one asked for, as far as the store reaches."),
         metrics => list("By metric; what the node does not give is absent.", trend()),
         stability_score => maybe(number("0 (erratic) to 100 (predictable): the least of CPU, memory and IO wait.")),
         migrations => maybe(moves("Guests that came or went; of one node only, those you may audit.")),
@@ -194,7 +194,7 @@ sub guest_trends(%more) {
         vmid => vmid(),
         name => string("Its name."),
         node => node_name("Its host."),
-        lookback_hours => integer("Window that was analysed."),
+        lookback_hours => integer("Window that was analysed: the one asked for, as far as the store reaches."),
         metrics => list("By metric; what the guest does not give is absent.", trend()),
         behavior => maybe(word("How it behaves, from the CPU.", qw(growing bursty cyclical stable idle))),
         peak_hours => list("Busy hours of the day, local time.", integer("Hour, 0 to 23.")),

@@ -16,6 +16,11 @@ sub section($name) {
     return $schema->{$name} // die "no section '$name' in the settings' schema\n";
 }
 
+# Most days that a store can be told to keep anything: no question about the past reaches further.
+sub most_kept_days() {
+    return section('penalty-config')->{properties}->{keep_six_hourly_days}->{maximum};
+}
+
 # Parameters of a change.
 sub parameters($name) {
     return {

@@ -14,6 +14,7 @@ use PVE::Foresight;
 use PVE::Foresight::Error;
 use PVE::Foresight::Reply;
 use PVE::Foresight::Rights;
+use PVE::Foresight::Schema;
 use PVE::Foresight::Settings;
 use PVE::Foresight::Visible;
 
@@ -46,9 +47,9 @@ __PACKAGE__->register_method({
         properties => {
             days => {
                 type => 'integer',
-                description => "Days that are judged, up to now.",
+                description => "Days that are judged, up to now; fewer where less is stored.",
                 minimum => 1,
-                maximum => 90,
+                maximum => PVE::Foresight::Schema::most_kept_days(),
                 default => 30,
                 optional => 1,
             },

@@ -11,6 +11,7 @@ use PVE::Foresight;
 use PVE::Foresight::Error;
 use PVE::Foresight::Reply;
 use PVE::Foresight::Rights;
+use PVE::Foresight::Schema;
 use PVE::Foresight::Settings;
 
 use PVE::API2::Foresight::Index;
@@ -20,9 +21,9 @@ use base qw(PVE::RESTHandler);
 my %LOOKBACK = (
     'lookback-hours' => {
         type => 'integer',
-        description => "Window that is analysed and plotted. Defaults to the settings' own.",
+        description => "Window that is analysed and plotted, as far as the store reaches. Defaults to the settings' own.",
         minimum => 1,
-        maximum => 2160,
+        maximum => 24 * PVE::Foresight::Schema::most_kept_days(),
         optional => 1,
     },
 );
