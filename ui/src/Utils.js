@@ -113,7 +113,7 @@ Ext.define('PVE.foresight.Utils', {
     // How long each tier of the store is kept, finest first.
     kept: function (retention) {
         return [
-            Ext.String.format(gettext('{0} hours'), retention.raw_hours),
+            Ext.String.format(gettext('{0} h'), retention.raw_hours),
             Ext.String.format(gettext('{0} days'), retention.hourly_days),
             Ext.String.format(gettext('{0} days'), retention.six_hourly_days),
         ];

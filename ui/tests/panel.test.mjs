@@ -241,7 +241,7 @@ test('the trends say where the cluster goes, from which data, and where a change
     const told = await text('.foresight-direction');
     assert.match(told, /CPU .*1 degrading \(pve1\), 0 improving, 5 steady/);
     assert.match(told, /IO wait .*0 degrading/);
-    assert.match(told, /Data: 14 days; covered: 100 % of the last 48 hours, 100 % of 14 days/);
+    assert.match(told, /Data: 14 days; covered 100 % of 48 h, 100 % of 14 days/);
     const first = page.locator('.x-grid-row:visible', { hasText: '%/day' }).first();
     assert.equal(await first.locator('.fa-angle-double-up.critical').count(), 1);
     const found = await text('.foresight-found');

@@ -157,7 +157,7 @@ Ext.define('PVE.foresight.panel.Trends', {
         let h = PVE.foresight.Html;
         let [fine, coarser] = u.kept(retention);
         let text = Ext.String.format(
-            gettext('Data: {0}; covered: {1} of the last {2}, {3} of {4}'),
+            gettext('Data: {0}; covered {1} of {2}, {3} of {4}'),
             u.seconds(quality.oldest_sample_age),
             u.percent(quality.coverage?.[0]),
             fine,
