@@ -84,6 +84,21 @@ fn where_hours_are_kept_for_less_their_six_hours_are_replayed() {
 }
 
 #[test]
+fn where_hours_are_kept_for_longer_they_are_replayed() {
+    let ticks = ticks(&Scenario { days: 30.0, ..scenario() });
+    let coarse_hours = |retention| {
+        let state = tempfile::tempdir().unwrap();
+        Writer::open(state.path()).unwrap().keep(retention).unwrap();
+        let engine = Engine::new(state.path());
+        engine.append(&ticks).unwrap();
+        let request = BacktestRequest { policies: vec![Policy::None], ..request(30) };
+        engine.backtest(&request).unwrap().report.coarse_hours
+    };
+    assert!(coarse_hours(Retention::default()) >= 24, "sixteen days are judged");
+    assert_eq!(coarse_hours(Retention { hourly_days: 30, ..Retention::default() }), 0);
+}
+
+#[test]
 fn as_it_was_is_what_was_measured() {
     let ticks = ticks(&scenario());
     let reply = replay(&ticks, 5);

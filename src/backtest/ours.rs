@@ -7,7 +7,7 @@ use super::recording::Recording;
 use crate::model::{Bytes, Cores, GuestStatus, HOUR, Inventory, Migration, UnixTime};
 use crate::outcome::Experience;
 use crate::outlook::{
-    GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings,
+    GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, mean_of_last_day,
 };
 use crate::recommend::{Constraints, Plan, Question, Step, plan, states};
 use crate::series::{LocalTime, Point};
@@ -192,8 +192,6 @@ impl<'a> Ours<'a> {
             (lens.growth(&cpu_trend) * guest.cores, lens.growth(&mem_trend) * guest.maxmem);
         let past = GuestHistory { growth, ..self.past(lived, g) };
         let writes = &guest.demand.write_hours;
-        let lately = last(writes, lived.hours.min(writes.len()), 24).iter().flatten();
-        let (sum, count) = lately.fold((0.0, 0u32), |(s, n), x| (s + x, n + 1));
         let first = guest.demand.cpu_hours.iter().position(Option::is_some).unwrap_or(0);
         let moves = lived.moves.iter().filter(|m| m.vmid == guest.vmid).cloned().collect();
         let outlook = GuestOutlook {
@@ -205,7 +203,7 @@ impl<'a> Ours<'a> {
             maxmem: Bytes(guest.maxmem),
             load: Default::default(),
             cpu_now: Cores(past.cpu_now),
-            write_bps: if count > 0 { sum / f64::from(count) } else { 0.0 },
+            write_bps: mean_of_last_day(&writes[..lived.hours.min(writes.len())]),
             cpu_trend,
             mem_trend,
             moves,

@@ -7,7 +7,7 @@ use crate::model::{
 };
 use crate::outlook::{
     GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, hosts, in_units,
-    newest,
+    mean_of_last_day, newest,
 };
 use crate::series::{LocalTime, Point};
 use crate::settings::PenaltyConfig;
@@ -357,8 +357,6 @@ impl Analysis<'_> {
         let growth = (self.lens.growth(&cpu_trend) * cores, self.lens.growth(&mem_trend) * maxmem);
         let past = GuestHistory { growth, ..self.past(track, index) };
         let writes = hourly(&found.points(GuestMetric::DiskWrite), history.grid());
-        let lately = writes[writes.len().saturating_sub(24)..].iter().flatten();
-        let (sum, count) = lately.fold((0.0, 0u32), |(s, n), x| (s + x, n + 1));
         let outlook = GuestOutlook {
             vmid: track.vmid,
             name: track.name.clone(),
@@ -368,7 +366,7 @@ impl Analysis<'_> {
             maxmem: Bytes(maxmem),
             load: Default::default(),
             cpu_now: Cores(past.cpu_now),
-            write_bps: if count > 0 { sum / f64::from(count) } else { 0.0 },
+            write_bps: mean_of_last_day(&writes),
             cpu_trend,
             mem_trend,
             moves,

@@ -2,6 +2,7 @@
 
 use super::{Load, Readings};
 use crate::model::Fraction;
+use crate::settings::PenaltyConfig;
 
 /// Recorded hourly means of a guest, oldest first, ending with the running hour; the same length
 /// for all. `None` where it did not run or nothing was recorded.
@@ -55,6 +56,19 @@ pub struct Weights {
     pub week: f64,
     /// Share of the claimed growth that is added.
     pub growth: f64,
+}
+
+impl Weights {
+    /// Those that the settings give.
+    pub fn of(config: &PenaltyConfig) -> Self {
+        let blend = config.blend();
+        Self {
+            current: blend.current,
+            day: blend.day,
+            week: blend.week,
+            growth: config.trend_share.0,
+        }
+    }
 }
 
 /// What is expected, from [`build`].

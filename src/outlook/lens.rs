@@ -77,13 +77,7 @@ impl Lens<'_> {
             nodes.into_iter().unzip();
         let (guests, pasts): (Vec<GuestOutlook>, Vec<GuestHistory>) = guests.into_iter().unzip();
         let pasts: Vec<(usize, GuestHistory)> = guests.iter().map(|g| g.host).zip(pasts).collect();
-        let blend = self.config.blend();
-        let weights = Weights {
-            current: blend.current,
-            day: blend.day,
-            week: blend.week,
-            growth: self.config.trend_share.0,
-        };
+        let weights = Weights::of(self.config);
         let expected = build(&pasts, gone, &node_pasts, self.lookback() as usize, weights);
         let guests = guests.into_iter().zip(expected.guests);
         let guests = guests.map(|(guest, load)| GuestOutlook { load, ..guest }).collect();

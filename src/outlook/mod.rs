@@ -13,7 +13,7 @@ mod past;
 
 pub use build::{Expected, GuestHistory, NodeHistory, Placed, Weights, build};
 pub use lens::Lens;
-pub use past::{hosts, in_units, newest};
+pub use past::{hosts, in_units, mean_of_last_day, newest};
 
 use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
 use crate::trend::{Trend, node_stability};

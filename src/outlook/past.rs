@@ -11,6 +11,13 @@ pub fn newest(capacities: &[Capacity]) -> (f64, f64) {
     (cores, memory)
 }
 
+/// Mean of the last day of hourly values, 0 where none is known.
+pub fn mean_of_last_day(hours: &[Option<f64>]) -> f64 {
+    let lately = hours[hours.len().saturating_sub(24)..].iter().flatten();
+    let (sum, count) = lately.fold((0.0, 0u32), |(s, n), x| (s + x, n + 1));
+    if count > 0 { sum / f64::from(count) } else { 0.0 }
+}
+
 /// Shares of capacity in cores or bytes, with the capacity that held in each hour.
 pub fn in_units(
     shares: &[Option<f64>],

@@ -104,13 +104,7 @@ impl Case {
                 memory_now: Some(node_memory(n)),
             })
             .collect();
-        let blend = self.config.blend();
-        let weights = Weights {
-            current: blend.current,
-            day: blend.day,
-            week: blend.week,
-            growth: self.config.trend_share.0,
-        };
+        let weights = Weights::of(&self.config);
         let lookback = self.config.settings.analysis_lookback.hours().0 as usize;
         let expected = build(&histories, &[], &nodes, lookback, weights);
         let guests = self.guests.iter().enumerate().zip(expected.guests).map(|((i, g), load)| {
