@@ -243,7 +243,7 @@ fn stats_add_up_to_what_is_on_disk() {
     assert_eq!(reply["tiers"][0]["rows"], json!(480));
     assert_eq!(reply["bytes_per_entity"], json!(all as f64 / 3.0));
     let table = text(&run(&["stats"], &state));
-    assert!(table.contains("six-hourly") && table.contains("1 nodes and 2 guests"), "{table}");
+    assert!(table.contains("six-hourly") && table.contains("1 node and 2 guests"), "{table}");
 }
 
 #[test]

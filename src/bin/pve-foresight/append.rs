@@ -1,7 +1,7 @@
 //! `append` and `compress`: the writing side of the store.
 
 use crate::args::{Append, Args};
-use crate::out::{Out, WARN, note, styled, warn};
+use crate::out::{Out, WARN, counted, note, styled, warn};
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
 
@@ -10,7 +10,6 @@ pub(crate) fn run(args: &Args, _: &Append, out: &mut Out) -> Result<bool> {
     if out.is_json() {
         out.value(&reply)?;
     } else {
-        let s = if reply.appended == 1 { "" } else { "s" };
         let late = match reply.late {
             0 => String::new(),
             n => {
@@ -18,8 +17,10 @@ pub(crate) fn run(args: &Args, _: &Append, out: &mut Out) -> Result<bool> {
             }
         };
         out.line(format!(
-            "{} tick{s} appended, {} known already, {} refused{late}",
-            reply.appended, reply.duplicates, reply.rejected
+            "{} appended, {} known already, {} refused{late}",
+            counted(reply.appended, "tick"),
+            reply.duplicates,
+            reply.rejected
         ))?;
     }
     for error in &reply.errors {

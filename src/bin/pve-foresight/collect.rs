@@ -1,7 +1,7 @@
 //! `collect`: one run of the collector.
 
 use crate::args::{Args, Collect};
-use crate::out::{Out, warn};
+use crate::out::{Out, counted, warn};
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
 
@@ -12,8 +12,11 @@ pub(crate) fn run(args: &Args, command: &Collect, out: &mut Out) -> Result<bool>
         out.value(&reply)?;
     } else {
         out.line(format!(
-            "{} nodes ({} online), {} guests ({} running) stored",
-            reply.nodes, reply.nodes_online, reply.guests, reply.guests_running
+            "{} ({} online), {} ({} running) stored",
+            counted(reply.nodes, "node"),
+            reply.nodes_online,
+            counted(reply.guests, "guest"),
+            reply.guests_running
         ))?;
     }
     reply.warnings.iter().for_each(warn);

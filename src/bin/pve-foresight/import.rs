@@ -1,7 +1,7 @@
 //! `import`: history that others recorded.
 
 use crate::args::{Args, Import, ImportFrom};
-use crate::out::{DIM, Out, styled, warn};
+use crate::out::{DIM, Out, counted, styled, warn};
 use crate::trend::when;
 use crate::{PMXCFS, is_mounted};
 use pve_foresight::api::ImportReply;
@@ -34,10 +34,12 @@ pub(crate) fn run(args: &Args, command: &Import, out: &mut Out) -> Result<bool> 
 }
 
 fn text(reply: &ImportReply, out: &mut Out) -> Result<()> {
-    let s = if reply.files == 1 { "" } else { "s" };
     out.line(format!(
-        "{} ticks of {} nodes and {} guests stored, from {} file{s}",
-        reply.ticks, reply.nodes, reply.guests, reply.files
+        "{} of {} and {} stored, from {}",
+        counted(reply.ticks, "tick"),
+        counted(reply.nodes, "node"),
+        counted(reply.guests, "guest"),
+        counted(reply.files, "file")
     ))?;
     if let (Some(from), Some(until)) = (reply.from, reply.until) {
         out.line(format!("{}  to  {} local time", when(from), when(until)))?;

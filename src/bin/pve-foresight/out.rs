@@ -203,6 +203,12 @@ pub(crate) fn note(text: impl Display) {
     let _ = writeln!(stderr, "{text}");
 }
 
+/// `1 node` or `5 nodes`.
+pub(crate) fn counted<N: PartialEq + From<u8> + Display>(count: N, what: &str) -> String {
+    let s = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {what}{s}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

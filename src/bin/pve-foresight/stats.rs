@@ -1,7 +1,7 @@
 //! `stats`: how large the store is.
 
 use crate::args::Args;
-use crate::out::{Out, table};
+use crate::out::{Out, counted, table};
 use crate::trend::when;
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
@@ -24,10 +24,10 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
     let size = |bytes: f64| Bytes(bytes).to_string();
     let each = stats.bytes_per_entity.map_or_else(|| "-".into(), size);
     let sum = format!(
-        "{} in all for {} nodes and {} guests: {each} each; {} written today (UTC)",
+        "{} in all for {} and {}: {each} each; {} written today (UTC)",
         size(stats.bytes as f64),
-        stats.nodes,
-        stats.guests,
+        counted(stats.nodes, "node"),
+        counted(stats.guests, "guest"),
         size(stats.bytes_written_today as f64),
     );
     out.prose("", sum)?;
