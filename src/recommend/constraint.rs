@@ -1,7 +1,7 @@
 //! Hard constraints: where a guest may not go and why. Never traded against a score.
 //!
 //! What is known from the configuration alone; capacity depends on the plan so far and is judged
-//! in `plan.rs`. A constraint that cannot be judged because the configuration is not known is not
+//! in `plan`. A constraint that cannot be judged because the configuration is not known is not
 //! invented; the advice says what it did not know.
 
 use crate::model::{

@@ -1,0 +1,185 @@
+//! The details of a move: what it saves, gains and costs, how sure it is, and when to make it.
+
+use super::{Cost, Peaks, Planner, Step};
+use crate::model::{Bytes, GIB, GuestKind, Vmid};
+use crate::outlook::{GuestOutlook, Resource};
+use crate::recommend::balancer;
+use crate::recommend::confidence::{Basis, Confidence};
+use crate::recommend::constraint::{local_disks, restarts};
+use crate::recommend::overload::Overload;
+use crate::recommend::window::{Busy, Window};
+use crate::score::{Candidate, Contribution, penalties, total};
+
+impl Planner<'_> {
+    /// Works a move out as if it was the next step.
+    pub(in crate::recommend) fn work_out(
+        &self,
+        source: usize,
+        index: usize,
+        target: usize,
+    ) -> Step {
+        let guest = &self.q.outlook.guests[index];
+        let source_score = self.score(source, guest, false);
+        let target_score = self.score(target, guest, true);
+        Step {
+            guest: index,
+            source,
+            target,
+            benefit: self.benefit(source, index, target),
+            gain: total(&source_score) - total(&target_score),
+            source_score,
+            target_score,
+            cost: self.cost(index),
+            confidence: self.confidence(source, guest, target),
+            source_load: self.ledger.load(source).clone(),
+            source_peaks: self.peaks(source, guest, -1.0),
+            target_peaks: self.peaks(target, guest, 1.0),
+            window: self.window(guest, &[source, target]),
+            concerns: self.concerns(guest.vmid),
+        }
+    }
+
+    /// Risk that a move takes away from both nodes together, in core-hours.
+    pub(in crate::recommend) fn saved(&self, source: usize, guest: usize, target: usize) -> f64 {
+        let load = &self.q.outlook.guests[guest].load;
+        let less = |node, sign| self.risk(node, None) - self.risk(node, Some((load, sign)));
+        less(source, -1.0) + less(target, 1.0)
+    }
+
+    /// Overload that a move takes away from both nodes together.
+    fn benefit(&self, source: usize, guest: usize, target: usize) -> Overload {
+        let load = &self.q.outlook.guests[guest].load;
+        let change = |node, sign| {
+            self.overload(node, None, self.limits())
+                - self.overload(node, Some((load, sign)), self.limits())
+        };
+        change(source, -1.0) + change(target, 1.0)
+    }
+
+    pub(in crate::recommend) fn cost(&self, guest: usize) -> Cost {
+        let outlook = &self.q.outlook.guests[guest];
+        let k = self.q.config;
+        let facts = self.facts.get(&outlook.vmid);
+        let copied = facts.map(|f| local_disks(f, self.q.inventory)).unwrap_or_default();
+        let restart = facts.is_some_and(|f| restarts(f));
+        let memory = Bytes(outlook.load.memory.first().copied().unwrap_or(0.0));
+        let local_disks = Bytes(copied.iter().map(|(_, size)| size.0).sum());
+        // A container's memory is not transferred: it stops here and starts there.
+        let live = match restart {
+            true => k.container_restart_cost,
+            false => {
+                k.memory_cost_per_gib * (memory.0 / GIB)
+                    + k.write_rate_cost_per_mbps * (outlook.write_bps / 1e6)
+            }
+        };
+        let points = k.migration_cost + live + k.local_disk_cost_per_gib * (local_disks.0 / GIB);
+        Cost { points, memory, local_disks, restart }
+    }
+
+    pub(super) fn confidence(
+        &self,
+        source: usize,
+        guest: &GuestOutlook,
+        target: usize,
+    ) -> Confidence {
+        Confidence::of(&Basis {
+            outlook: self.q.outlook,
+            source,
+            source_load: self.ledger.load(source),
+            target,
+            target_load: self.ledger.load(target),
+            guest,
+            limits: self.limits(),
+            experience: self.q.experience,
+        })
+    }
+
+    /// Penalties of `node` as the guest's home; `arrives` adds the guest, who is there otherwise.
+    pub(in crate::recommend) fn score(
+        &self,
+        node: usize,
+        guest: &GuestOutlook,
+        arrives: bool,
+    ) -> Vec<Contribution> {
+        let outlook = &self.q.outlook.nodes[node];
+        let mut load = self.ledger.load(node).clone();
+        let (mut cpu_growth, mut memory_growth) = self.growth[node];
+        let (mut cpu_added, mut memory_added) = self.planned(node);
+        let mut committed = self.committed[node];
+        if arrives {
+            load.add(&guest.load, 1.0);
+            cpu_growth += guest.cpu_growth().0;
+            memory_growth += guest.memory_growth().0;
+            cpu_added += guest.cpu_now.0;
+            memory_added += guest.load.memory.first().copied().unwrap_or(0.0);
+            committed += guest.maxmem.0;
+        }
+        let candidate = Candidate {
+            node: outlook,
+            load: &load,
+            weights: &self.q.outlook.weights,
+            cpu_added,
+            memory_added,
+            cpu_growth,
+            memory_growth,
+            committed,
+        };
+        penalties(&candidate, self.q.config)
+    }
+
+    /// What the steps so far add to a node now: host cores and bytes.
+    fn planned(&self, node: usize) -> (f64, f64) {
+        let mut sum = (0.0, 0.0);
+        for step in &self.steps {
+            let sign = f64::from(i8::from(step.target == node) - i8::from(step.source == node));
+            let guest = &self.q.outlook.guests[step.guest];
+            sum.0 += sign * guest.cpu_now.0;
+            sum.1 += sign * guest.load.memory.first().copied().unwrap_or(0.0);
+        }
+        sum
+    }
+
+    pub(in crate::recommend) fn peaks(
+        &self,
+        node: usize,
+        guest: &GuestOutlook,
+        sign: f64,
+    ) -> Peaks {
+        let at = |change, resource| self.busy(node, change, resource);
+        let change = Some((&guest.load, sign));
+        Peaks {
+            cpu_before: at(None, Resource::Cpu),
+            cpu_after: at(change, Resource::Cpu),
+            memory_before: at(None, Resource::Memory),
+            memory_after: at(change, Resource::Memory),
+        }
+    }
+
+    /// When to move a guest: outside its busy hours and those of the nodes that have to do the work.
+    pub(in crate::recommend) fn window(
+        &self,
+        guest: &GuestOutlook,
+        nodes: &[usize],
+    ) -> Option<Window> {
+        if !self.q.config.settings.protect_running_workloads {
+            return None;
+        }
+        let kind = match guest.kind {
+            GuestKind::Qemu => "VM",
+            GuestKind::Lxc => "CT",
+        };
+        let own: Busy = (format!("{kind} {}", guest.vmid), &guest.cpu_trend.peak_hours);
+        let node = |n: &usize| {
+            let node = &self.q.outlook.nodes[*n];
+            (node.name.clone(), node.cpu_trend.peak_hours.as_slice())
+        };
+        let all: Vec<Busy> = std::iter::once(own).chain(nodes.iter().map(node)).collect();
+        Window::next(self.q.outlook.now, self.q.local, &all)
+    }
+
+    /// What to know before a guest is moved.
+    pub(in crate::recommend) fn concerns(&self, vmid: Vmid) -> Vec<String> {
+        let facts = self.facts.get(&vmid).filter(|f| balancer::manages(self.q.inventory, f));
+        facts.map(|_| self.balancer.text.clone()).into_iter().collect()
+    }
+}

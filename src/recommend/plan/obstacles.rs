@@ -1,0 +1,264 @@
+//! What stands against a move: rules, capacity and history make it impossible; too little gain, too little confidence
+//! or a wrong hour make it not worth it.
+
+use super::{Planner, Step};
+use crate::model::{Bytes, DAY, HOUR};
+use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
+use crate::recommend::balancer;
+use crate::recommend::constraint::{Blocker, BlockerCode, local_disks};
+use crate::recommend::reserve::Reserve;
+
+/// Share of a crowded source's busy hours, with the guest, below which a crowded target is the
+/// better place.
+const CLEARLY: f64 = 0.9;
+
+impl Planner<'_> {
+    /// Whether the guest can move at all; if not, remembers why.
+    pub(super) fn movable(&mut self, guest: usize) -> bool {
+        if let Some(known) = self.movable[guest] {
+            return known;
+        }
+        let blockers = self.of_guest(guest);
+        let movable = blockers.is_empty();
+        if !movable {
+            self.skipped.insert(self.q.outlook.guests[guest].vmid, blockers);
+        }
+        self.movable[guest] = Some(movable);
+        movable
+    }
+
+    /// Why a guest cannot move at all: rules, rest after a move, PVE's own balancer.
+    pub(in crate::recommend) fn of_guest(&self, guest: usize) -> Vec<Blocker> {
+        let outlook = &self.q.outlook.guests[guest];
+        let Some(facts) = self.facts.get(&outlook.vmid) else {
+            return vec![Blocker::new(BlockerCode::ConfigUnknown, "is not in the inventory")];
+        };
+        let mut found = self.q.constraints.of_guest(facts);
+        found.extend(self.cooldown(outlook));
+        if self.balancer.will_act && balancer::manages(self.q.inventory, facts) {
+            let text = format!("is HA's to move: {}", self.balancer.text);
+            found.push(Blocker::new(BlockerCode::CrsBalanced, text));
+        }
+        found
+    }
+
+    fn cooldown(&self, guest: &GuestOutlook) -> Option<Blocker> {
+        let last = guest.moves.last()?;
+        let hours = (self.q.outlook.now - last.time) as f64 / HOUR as f64;
+        let rest = self.q.config.cooldown_hours.0;
+        (hours < rest).then(|| {
+            let text = format!(
+                "moved from {} to {} {hours:.0} h ago; rests for {rest:.0} h",
+                last.from, last.to
+            );
+            Blocker::new(BlockerCode::Cooldown, text)
+        })
+    }
+
+    /// All that stands between a guest and a target: rules, capacity, history.
+    pub(in crate::recommend) fn obstacles(&self, guest: usize, target: usize) -> Vec<Blocker> {
+        let outlook = &self.q.outlook.guests[guest];
+        let node = &self.q.outlook.nodes[target];
+        let mut found = Vec::new();
+        if let (Some(facts), Some(node)) = (self.facts.get(&outlook.vmid), self.node_facts[target])
+        {
+            found.extend(self.q.constraints.of_pair(facts, node, &self.placement));
+        }
+        if !node.online && found.iter().all(|b| b.code != BlockerCode::NodeOffline) {
+            found.push(Blocker::new(BlockerCode::NodeOffline, format!("{} is offline", node.name)));
+        }
+        found.extend(self.ping_pong(outlook, node));
+        found.extend(self.failed_before(guest, node));
+        found.extend(self.full_storage(outlook, target));
+        found.extend(self.memory_for(target, outlook.maxmem.0));
+        found.extend(self.overloads(outlook, target, Some(self.hosts[guest])));
+        found.extend(self.n1(guest, target));
+        found.extend(self.unbalances(guest, target));
+        found
+    }
+
+    fn ping_pong(&self, guest: &GuestOutlook, target: &NodeOutlook) -> Option<Blocker> {
+        let window = self.q.config.ping_pong_days.seconds();
+        let left = guest.moves.iter().rev().find(|m| m.from == target.name)?;
+        let age = self.q.outlook.now - left.time;
+        (age < window).then(|| {
+            let days = age as f64 / DAY as f64;
+            let text = format!("left {} only {days:.1} days ago", target.name);
+            Blocker::new(BlockerCode::PingPong, text)
+        })
+    }
+
+    /// A move that did not help is not repeated for a while.
+    fn failed_before(&self, guest: usize, target: &NodeOutlook) -> Option<Blocker> {
+        let (outlook, hours) = (self.q.outlook, self.q.config.repeat_block_hours.0);
+        let (vmid, now) = (outlook.guests[guest].vmid, outlook.now);
+        let source = &outlook.nodes[self.hosts[guest]];
+        if source.maintenance {
+            return None;
+        }
+        let failure = self.q.experience.failed(vmid, &source.name, &target.name, now, hours)?;
+        let text = format!(
+            "its move from {} to {} {:.0} h ago turned out as: {}; not repeated for {hours:.0} h",
+            failure.source,
+            failure.target,
+            (now - failure.time) as f64 / HOUR as f64,
+            failure.verdict.label()
+        );
+        Some(Blocker::new(BlockerCode::FailedBefore, text))
+    }
+
+    /// Disks that would be copied need room.
+    pub(in crate::recommend) fn full_storage(
+        &self,
+        guest: &GuestOutlook,
+        target: usize,
+    ) -> Option<Blocker> {
+        let node = &self.q.outlook.nodes[target];
+        let used = node.storage_usage.filter(|x| *x >= self.q.config.storage_threshold)?;
+        let copied = self.facts.get(&guest.vmid).map(|f| local_disks(f, self.q.inventory));
+        (!copied?.is_empty()).then(|| {
+            let name = &node.name;
+            let text = format!(
+                "its local disks would be copied, but a storage of {name} is {used:.0} full"
+            );
+            Blocker::new(BlockerCode::Storage, text)
+        })
+    }
+
+    /// Memory that guests may take must be there.
+    pub(in crate::recommend) fn memory_for(&self, target: usize, wanted: f64) -> Option<Blocker> {
+        let node = &self.q.outlook.nodes[target];
+        let used = self.busy(target, None, Resource::Memory) * node.memory.0;
+        let full = self.q.config.target_mem_limit.0;
+        (used + wanted > node.memory.0 * full).then(|| {
+            let text = format!(
+                "{} has {} in use in its busy hours; {} more would pass {:.0} % of its {}",
+                node.name,
+                Bytes(used),
+                Bytes(wanted),
+                full * 100.0,
+                node.memory
+            );
+            Blocker::new(BlockerCode::MemoryCapacity, text)
+        })
+    }
+
+    /// No move may push a node over a threshold.
+    /// Where the whole cluster is crowded that would leave all as it is, two busy guests on one
+    /// node as well; so the target may pass its threshold, but not its capacity, if it stays
+    /// clearly below where `source`, if given, is with the guest.
+    pub(in crate::recommend) fn overloads(
+        &self,
+        guest: &GuestOutlook,
+        target: usize,
+        source: Option<usize>,
+    ) -> Vec<Blocker> {
+        let over = |resource: Resource| {
+            let limit = self.limits().of(resource);
+            let after = self.busy(target, Some((&guest.load, 1.0)), resource);
+            let over = after > limit && after > self.busy(target, None, resource);
+            let there = source.map(|s| self.busy(s, None, resource));
+            let better = there.is_some_and(|there| after <= (CLEARLY * there).min(1.0));
+            (over && !better).then(|| {
+                let text = format!(
+                    "{} would reach {:.0} % {} in its busy hours (threshold {:.0} %)",
+                    self.q.outlook.nodes[target].name,
+                    after * 100.0,
+                    resource.label(),
+                    limit * 100.0
+                );
+                Blocker::new(BlockerCode::Overload, text)
+            })
+        };
+        Resource::ALL.into_iter().filter_map(over).collect()
+    }
+
+    /// Works the reserve out, where it is asked for and not known yet.
+    pub(in crate::recommend) fn know_reserve(&mut self) {
+        let outlook = self.q.outlook;
+        if self.q.config.n1_reserve && self.reserve.is_none() {
+            let room = |n| (1.0 - self.busy(n, None, Resource::Memory)) * outlook.nodes[n].memory.0;
+            let rooms = (0..self.ledger.nodes()).map(room).collect();
+            self.reserve = Some(Reserve::new(outlook, &self.hosts, rooms));
+        }
+    }
+
+    /// Every failure of a node that the others could bear before a move, they must bear after it.
+    fn n1(&self, guest: usize, target: usize) -> Option<Blocker> {
+        let reserve = self.reserve.as_ref()?;
+        let lost = reserve.lost(self.q.outlook, &self.hosts, guest, target)?;
+        let name = &self.q.outlook.nodes[lost].name;
+        let text = format!("if {name} failed, its guests would no longer find memory elsewhere");
+        Some(Blocker::new(BlockerCode::N1Reserve, text))
+    }
+
+    /// A move must not wake PVE's own balancer, which would move HA guests back.
+    fn unbalances(&self, guest: usize, target: usize) -> Option<Blocker> {
+        let known = &self.balancer;
+        if !known.auto_rebalance || known.ha_guests == 0 {
+            return None;
+        }
+        let before = self.scales.imbalance(None)?;
+        let after = self.scales.imbalance(Some((guest, self.hosts[guest], target)))?;
+        (after > known.threshold.0 && after > before).then(|| {
+            let text = format!(
+                "would raise PVE's imbalance from {:.0} % to {:.0} %, above the {:.0} % at which its \
+                 own balancer moves HA guests",
+                before * 100.0,
+                after * 100.0,
+                known.threshold.0 * 100.0
+            );
+            Blocker::new(BlockerCode::CrsBalanced, text)
+        })
+    }
+
+    /// Why a possible move is not recommended.
+    pub(in crate::recommend) fn refusal(&self, step: &Step) -> Option<String> {
+        let k = self.q.config;
+        let net = step.gain - step.cost.points;
+        if net < k.min_score_improvement && !self.exhausted(step.source) {
+            return Some(format!(
+                "gains {:.1} points after its cost of {:.1}, less than the {:.1} asked for",
+                net.0, step.cost.points.0, k.min_score_improvement.0
+            ));
+        }
+        // Risk counts hours that only may come; those that are expected must not become more.
+        if step.benefit.core_hours < -1e-9 && !self.q.outlook.nodes[step.source].maintenance {
+            let added = -step.benefit.core_hours;
+            return Some(format!("would add {added:.1} core-hours above the thresholds"));
+        }
+        let asked = k.settings.minimum_confidence.0 * 100.0;
+        if step.confidence.percent < asked {
+            // Rounded down, so that it reads as what it is.
+            let stated = step.confidence.percent.floor();
+            return Some(format!(
+                "has a confidence of {stated:.0} %, below the minimum of {asked:.0} %"
+            ));
+        }
+        self.busy_now(step.guest)
+    }
+
+    /// Whether a node has nothing left, now or in its busy hours: then what a move saves decides,
+    /// and no score of its target stands against it.
+    fn exhausted(&self, node: usize) -> bool {
+        let full = |resource| {
+            let now = self.ledger.load(node).of(resource).first().copied().unwrap_or(0.0);
+            let share = now / self.q.outlook.nodes[node].capacity(resource).max(1e-9);
+            share.max(self.busy(node, None, resource)) >= 1.0
+        };
+        Resource::ALL.into_iter().any(full)
+    }
+
+    /// Why a guest in its daily peak should wait, when running workloads are protected.
+    pub(super) fn busy_now(&self, guest: usize) -> Option<String> {
+        let hours = &self.q.outlook.guests[guest].cpu_trend.peak_hours;
+        let busy = |hour: u8| hours.contains(&hour);
+        let protect = self.q.config.settings.protect_running_workloads;
+        let now = self.q.local.hour(self.q.outlook.now) as u8;
+        if !protect || !busy(now) {
+            return None;
+        }
+        let calm = (1..24).map(|h| (now + h) % 24).find(|h| !busy(*h))?;
+        Some(format!("is in its daily peak; put off until {calm:02}:00"))
+    }
+}
