@@ -320,6 +320,26 @@ fn a_guest_that_goes_there_and_back_moved_twice() {
 }
 
 #[test]
+fn many_moves_that_nobody_noted_are_noted_over_several_runs() {
+    let mut scenario = scenario();
+    for i in 1..10 {
+        let day = DAY_OF_MOVE + f64::from(i) * 20.0 / 1440.0;
+        let to = if i % 2 == 0 { "pve2" } else { "pve1" };
+        scenario.migrations.push(Move { day, vmid: MOVED, to: to.into() });
+    }
+    let mut cluster = Cluster::before_the_move(&scenario);
+    let moved = cluster.moved;
+    cluster.collect_at(moved + 4 * HOUR);
+    assert_eq!(cluster.kept().len(), 8, "each costs analyses of the whole cluster");
+    // The next run that closes an hour goes on.
+    (0..=HOUR / STEP).for_each(|_| drop(cluster.collect()));
+    let kept = cluster.kept();
+    assert_eq!(kept.len(), 10);
+    assert!(kept.windows(2).all(|two| two[0].target == two[1].source), "none twice, none left out");
+    assert!(kept.iter().all(|o| o.advice.is_some()));
+}
+
+#[test]
 fn a_stopped_guest_a_failed_node_and_a_silent_collector_are_told_apart() {
     let hours = |h: f64| DAY_OF_MOVE + h / 24.0;
     let stopped = Scenario {

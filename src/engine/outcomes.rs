@@ -29,11 +29,13 @@ const SEARCH: i64 = 6 * HOUR;
 /// A search begins this long before the end of the last one; and the same move seen twice within it
 /// (the clock stepped, or samples of before were added) is one.
 const OVERLAP: i64 = HOUR;
-/// Most windows that one run of the collector judges, and most moments of moves that it takes note
-/// of (each costs a few analyses); the next goes on.
-const BATCH: Batch = Batch { windows: 32, moments: 8 };
+/// Most windows that one run of the collector judges, and most guests whose advice it computes anew (a moment with
+/// moves costs a few analyses of the cluster); the next run goes on, so that none takes longer than it may.
+const BATCH: Batch = Batch { windows: 32, guests: 16_000 };
 /// No such bounds: somebody waits for the whole answer.
-const ALL: Batch = Batch { windows: usize::MAX, moments: usize::MAX };
+const ALL: Batch = Batch { windows: usize::MAX, guests: usize::MAX };
+/// Guests that a moment counts for at least: eight moments a run in clusters up to this size.
+const FEW: usize = 2_000;
 /// Most unaffected nodes that are looked at.
 const CONTROLS: usize = 16;
 /// Moments before a move whose advice is looked at: just before it, and while somebody may have
@@ -45,7 +47,7 @@ const LOOKBACK: u32 = 336;
 #[derive(Clone, Copy)]
 struct Batch {
     windows: usize,
-    moments: usize,
+    guests: usize,
 }
 
 /// Whose outcomes to tell.
@@ -106,7 +108,7 @@ impl Engine {
     ) -> Result<(Ledger, Vec<String>)> {
         let (mut ledger, warnings) = self.ledger(now)?;
         let study = Study::new(reader, now, limits)?;
-        study.take_note(&mut ledger, ALL.moments)?;
+        study.take_note(&mut ledger, ALL.guests)?;
         study.judge_due(&mut ledger, ALL.windows)?;
         Ok((ledger, warnings))
     }
@@ -162,7 +164,7 @@ impl Engine {
         let study = Study::new(&reader, now, limits(&config))?;
         let known = ledger.outcomes.len();
         let reopened: usize = ledger.outcomes.iter_mut().map(|o| o.reopen(now)).sum();
-        let searched = study.take_note(&mut ledger, BATCH.moments)?;
+        let searched = study.take_note(&mut ledger, BATCH.guests)?;
         if ledger.outcomes.len() > known {
             let mut adviser = Adviser::new(self, inventory(root, now)?, config, &stored);
             for outcome in &mut ledger.outcomes[known..] {
@@ -295,11 +297,11 @@ impl<'a> Study<'a> {
         Ok(Self { reader, now, limits, local: local_time(now), moves })
     }
 
-    /// Adds moves of at most `most` moments that are not in the ledger yet, oldest first, at its end.
-    /// Up to when all moves are noted now.
+    /// Adds moves that are not in the ledger yet, oldest first, at its end, until the clusters of their moments have `most`
+    /// guests together. Up to when all moves are noted now.
     fn take_note(&self, ledger: &mut Ledger, most: usize) -> Result<UnixTime> {
         let from = ledger.searched.map_or(UnixTime::MIN, |s| s.min(self.now) - OVERLAP);
-        let mut moments = 0;
+        let mut guests = 0;
         for moves in self.moves.chunk_by(|a, b| a.time == b.time) {
             let Some(Migration { time, .. }) = moves.first().filter(|m| m.time >= from) else {
                 continue;
@@ -309,11 +311,11 @@ impl<'a> Study<'a> {
             if new.is_empty() {
                 continue;
             }
-            if moments == most {
+            if guests >= most {
                 return Ok(time - 1);
             }
-            moments += 1;
             let fleet = self.at(*time)?;
+            guests += fleet.guests.len().max(FEW);
             for migration in new {
                 let track = fleet.guest(migration.vmid).map(|i| &fleet.guests[i]);
                 let who = track.map_or((String::new(), 0), |g| (g.name.clone(), g.since));
