@@ -302,7 +302,7 @@ static void refusals(const foresight_engine *engine)
     EXPECT(foresight_drain, "{\"now\":1790000000,\"node\":\"pve9\"}", NOT_FOUND, "pve9");
     EXPECT(foresight_backtest, "{\"policies\":[\"theirs\"]}", INVALID, "policies: ");
     EXPECT(foresight_backtest, "{\"sensitivities\":[\"brave\"]}", INVALID, "sensitivities: ");
-    EXPECT(foresight_backtest, "{\"days\":91}", INVALID, "days: ");
+    EXPECT(foresight_backtest, "{\"days\":731}", INVALID, "days: ");
     EXPECT(foresight_backtest, "{\"every\":0}", INVALID, "every: ");
     EXPECT(foresight_settings, "{\"change\":{\"migration-settings\":{\"trend-weight\":101}}}", INVALID, "trend-weight: ");
     EXPECT(foresight_settings, "{\"change\":{\"penalty-config\":{\"nonsense\":1}}}", INVALID, "nonsense");
