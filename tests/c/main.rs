@@ -38,7 +38,8 @@ fn compile(cc: &str, source: &Path, dir: &Path, flags: &[&str]) -> PathBuf {
     command.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic", "-g"]).args(flags);
     command.arg("-I").arg(root().join("include")).arg(source);
     command.arg("-o").arg(&program).arg("-L").arg(&library).args(["-lpve_foresight", "-pthread"]);
-    command.arg(format!("-Wl,-rpath,{}", library.display()));
+    // Before LD_LIBRARY_PATH, in which cargo names a folder where an older library may lie.
+    command.arg(format!("-Wl,--disable-new-dtags,-rpath,{}", library.display()));
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     program
