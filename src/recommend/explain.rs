@@ -58,7 +58,7 @@ pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
         blocked(a).cmp(&blocked(b)).then(gain(b).total_cmp(&gain(a))).then(a.node.cmp(&b.node))
     });
     let source_score = match (index, host) {
-        (Some(index), Some(host)) => planner.score(host, &q.outlook.guests[index], false),
+        (Some(_), Some(host)) => planner.score(host, None),
         _ => Vec::new(),
     };
     // What stands in the way already need not be told as a concern as well.
@@ -104,5 +104,5 @@ fn not_worth(planner: &Planner, step: &Step) -> Option<String> {
             "takes {saved:.1} core-hours of risk away, less than the {asked:.0} asked for"
         ));
     }
-    planner.refusal(step)
+    planner.refusal(&step.into())
 }

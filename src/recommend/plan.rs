@@ -87,6 +87,35 @@ pub struct Step {
     pub concerns: Vec<String>,
 }
 
+/// A move as far as the decision on it goes: the fields of a [`Step`] by those names.
+pub(super) struct Weighed {
+    guest: usize,
+    source: usize,
+    target: usize,
+    benefit: Overload,
+    gain: Points,
+    source_score: Vec<Contribution>,
+    target_score: Vec<Contribution>,
+    cost: Cost,
+    confidence: Confidence,
+}
+
+impl From<&Step> for Weighed {
+    fn from(step: &Step) -> Self {
+        Self {
+            guest: step.guest,
+            source: step.source,
+            target: step.target,
+            benefit: step.benefit,
+            gain: step.gain,
+            source_score: step.source_score.clone(),
+            target_score: step.target_score.clone(),
+            cost: step.cost,
+            confidence: step.confidence.clone(),
+        }
+    }
+}
+
 /// A move that was weighed and not recommended.
 #[derive(Clone, Debug)]
 pub struct Considered {
@@ -315,8 +344,9 @@ impl<'a> Planner<'a> {
         for source in self.sources() {
             let mut drafts = self.drafts(source);
             best_first(&mut drafts);
+            let score = self.score(source, None);
             for draft in &drafts {
-                if let Some(step) = self.judge(source, draft) {
+                if let Some(step) = self.judge((source, &score), draft) {
                     return Some(step);
                 }
             }
@@ -401,8 +431,8 @@ impl<'a> Planner<'a> {
         self.q.outlook.guests.binary_search_by_key(&vmid, |g| g.vmid).ok()
     }
 
-    /// Works a draft out; `None` when it does not stand, with the reason remembered.
-    fn judge(&mut self, source: usize, draft: &Draft) -> Option<Step> {
+    /// Works a draft off a node with that score out; `None` when it does not stand, with the reason remembered.
+    fn judge(&mut self, (source, score): (usize, &[Contribution]), draft: &Draft) -> Option<Step> {
         let outlook = self.q.outlook;
         let guest = &outlook.guests[draft.guest];
         self.know_reserve();
@@ -431,14 +461,17 @@ impl<'a> Planner<'a> {
             self.skipped.entry(guest.vmid).or_default().extend(obstacles);
             return None;
         }
-        let step = self.work_out(source, draft.guest, draft.target);
-        let reason = self.refusal(&step);
-        if let Some(reason) = reason {
+        let weighed = self.weigh((source, score), draft.guest, draft.target);
+        if let Some(reason) = self.refusal(&weighed) {
             self.refused.insert((draft.guest, draft.target));
-            self.considered.entry(guest.vmid).or_insert(Considered { step, reason });
+            // Only the first refusal of a guest is told.
+            if !self.considered.contains_key(&guest.vmid) {
+                let step = self.detailed(weighed);
+                self.considered.insert(guest.vmid, Considered { step, reason });
+            }
             return None;
         }
-        Some(step)
+        Some(self.detailed(weighed))
     }
 
     fn apply(&mut self, step: Step) {

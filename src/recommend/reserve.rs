@@ -8,10 +8,36 @@ use std::collections::BTreeMap;
 pub(super) struct Reserve {
     /// Free bytes of each node in its busy hours: below 0 where more is in use than there is.
     rooms: Vec<f64>,
-    /// Bytes of the guests of each node, the largest first.
-    needs: Vec<Vec<f64>>,
+    /// Bytes of the guests of each node.
+    needs: Vec<Needs>,
     /// Whether the others could take over its guests.
     pub(super) bears: Vec<bool>,
+}
+
+/// What the guests of a node need, the largest first, and in all.
+#[derive(Clone, Debug, Default)]
+struct Needs {
+    each: Vec<f64>,
+    sum: f64,
+}
+
+impl Needs {
+    fn of(mut each: Vec<f64>) -> Self {
+        each.sort_unstable_by(|a, b| b.total_cmp(a));
+        Self { sum: each.iter().sum(), each }
+    }
+
+    /// With one guest more.
+    fn with(&self, need: f64) -> Self {
+        Self::of(self.each.iter().copied().chain([need]).collect())
+    }
+
+    /// Without one of them.
+    fn less(&self, need: f64) -> Self {
+        let mut each = self.each.clone();
+        each.iter().position(|x| *x == need).map(|i| each.remove(i));
+        Self::of(each)
+    }
 }
 
 /// Memory that a guest needs wherever it is started.
@@ -27,14 +53,12 @@ impl Reserve {
             false => f64::NEG_INFINITY,
         };
         let rooms: Vec<f64> = rooms.into_iter().enumerate().map(online).collect();
-        let mut needs = vec![Vec::new(); rooms.len()];
+        let mut each = vec![Vec::new(); rooms.len()];
         for (guest, host) in outlook.guests.iter().zip(hosts) {
-            needs[*host].push(need(guest));
+            each[*host].push(need(guest));
         }
-        for all in &mut needs {
-            largest_first(all);
-        }
-        let bears = (0..rooms.len()).map(|n| fits(&needs[n], &without(&rooms, n))).collect();
+        let needs: Vec<Needs> = each.into_iter().map(Needs::of).collect();
+        let bears = (0..rooms.len()).map(|n| fits(&needs[n], &rooms, n)).collect();
         Self { rooms, needs, bears }
     }
 
@@ -52,35 +76,26 @@ impl Reserve {
         rooms[source] += memory;
         rooms[target] -= memory;
         let bears = |failed: usize| {
-            let mut needs = self.needs[failed].clone();
+            let needs = &self.needs[failed];
             if failed == target {
-                needs.push(memory);
-                largest_first(&mut needs);
+                fits(&needs.with(memory), &rooms, failed)
             } else if failed == source {
-                let place = needs.iter().position(|x| *x == memory);
-                place.map(|i| needs.remove(i));
+                fits(&needs.less(memory), &rooms, failed)
+            } else {
+                fits(needs, &rooms, failed)
             }
-            fits(&needs, &without(&rooms, failed))
         };
         (0..rooms.len()).find(|&failed| self.bears[failed] && !bears(failed))
     }
 }
 
-fn largest_first(all: &mut [f64]) {
-    all.sort_unstable_by(|a, b| b.total_cmp(a));
-}
-
-/// Rooms of all nodes but one.
-fn without(rooms: &[f64], node: usize) -> Vec<f64> {
-    rooms.iter().enumerate().filter(|(n, _)| *n != node).map(|(_, room)| *room).collect()
-}
-
-/// Whether best fit, the largest first, finds a place for every need.
-fn fits(needs: &[f64], rooms: &[f64]) -> bool {
-    let Some(largest) = needs.first() else { return true };
+/// Whether best fit, the largest first, finds a place for every need on the nodes but `failed`.
+fn fits(needs: &Needs, rooms: &[f64], failed: usize) -> bool {
+    let Some(largest) = needs.each.first() else { return true };
+    let rooms = || rooms[..failed].iter().chain(rooms.iter().skip(failed + 1));
     // As long as less than this is placed, some node has room for the largest need.
-    let sure: f64 = rooms.iter().map(|room| (room - largest).max(0.0)).sum();
-    if needs.iter().sum::<f64>() <= sure {
+    let sure: f64 = rooms().map(|room| (room - largest).max(0.0)).sum();
+    if needs.sum <= sure {
         return true;
     }
     // Free bytes as sorted bits, so that the tightest room that fits is one look-up away.
@@ -88,8 +103,8 @@ fn fits(needs: &[f64], rooms: &[f64]) -> bool {
     let put = |free: &mut BTreeMap<u64, usize>, room: f64| {
         *free.entry(room.max(0.0).to_bits()).or_default() += 1;
     };
-    rooms.iter().for_each(|room| put(&mut free, *room));
-    needs.iter().all(|need| {
+    rooms().for_each(|room| put(&mut free, *room));
+    needs.each.iter().all(|need| {
         let Some((&bits, count)) = free.range_mut(need.max(0.0).to_bits()..).next() else {
             return false;
         };
@@ -108,6 +123,11 @@ mod tests {
 
     #[test]
     fn needs_are_packed_and_not_only_summed() {
+        // The last node is the one that fails.
+        let fits = |needs: &[f64], rooms: &[f64]| {
+            let rooms: Vec<f64> = rooms.iter().copied().chain([1e3]).collect();
+            fits(&Needs::of(needs.to_vec()), &rooms, rooms.len() - 1)
+        };
         assert!(fits(&[], &[]));
         assert!(fits(&[4.0, 3.0, 3.0], &[6.0, 4.0]));
         // 10 of 12 in all, but nobody has 7.

@@ -1,6 +1,6 @@
 //! The details of a move: what it saves, gains and costs, how sure it is, and when to make it.
 
-use super::{Cost, Peaks, Planner, Step};
+use super::{Cost, Peaks, Planner, Step, Weighed};
 use crate::model::{Bytes, GIB, GuestKind, Vmid};
 use crate::outlook::{GuestOutlook, Resource};
 use crate::recommend::balancer;
@@ -15,27 +15,53 @@ impl Planner<'_> {
     pub(in crate::recommend) fn work_out(
         &self,
         source: usize,
-        index: usize,
+        guest: usize,
         target: usize,
     ) -> Step {
-        let guest = &self.q.outlook.guests[index];
-        let source_score = self.score(source, guest, false);
-        let target_score = self.score(target, guest, true);
-        Step {
-            guest: index,
+        self.detailed(self.weigh((source, &self.score(source, None)), guest, target))
+    }
+
+    /// Weighs a move from a node with that score.
+    pub(super) fn weigh(
+        &self,
+        (source, source_score): (usize, &[Contribution]),
+        guest: usize,
+        target: usize,
+    ) -> Weighed {
+        let outlook = &self.q.outlook.guests[guest];
+        let target_score = self.score(target, Some(outlook));
+        Weighed {
+            guest,
             source,
             target,
-            benefit: self.benefit(source, index, target),
-            gain: total(&source_score) - total(&target_score),
-            source_score,
+            benefit: self.benefit(source, guest, target),
+            gain: total(source_score) - total(&target_score),
+            source_score: source_score.to_vec(),
             target_score,
-            cost: self.cost(index),
-            confidence: self.confidence(source, guest, target),
+            cost: self.cost(guest),
+            confidence: self.confidence(source, outlook, target),
+        }
+    }
+
+    /// Adds what a weighed move is told with.
+    pub(super) fn detailed(&self, weighed: Weighed) -> Step {
+        let Weighed { guest, source, target, .. } = weighed;
+        let outlook = &self.q.outlook.guests[guest];
+        Step {
+            guest,
+            source,
+            target,
+            benefit: weighed.benefit,
+            gain: weighed.gain,
+            source_score: weighed.source_score,
+            target_score: weighed.target_score,
+            cost: weighed.cost,
+            confidence: weighed.confidence,
             source_load: self.ledger.load(source).clone(),
-            source_peaks: self.peaks(source, guest, -1.0),
-            target_peaks: self.peaks(target, guest, 1.0),
-            window: self.window(guest, &[source, target]),
-            concerns: self.concerns(guest.vmid),
+            source_peaks: self.peaks(source, outlook, -1.0),
+            target_peaks: self.peaks(target, outlook, 1.0),
+            window: self.window(outlook, &[source, target]),
+            concerns: self.concerns(outlook.vmid),
         }
     }
 
@@ -94,19 +120,18 @@ impl Planner<'_> {
         })
     }
 
-    /// Penalties of `node` as the guest's home; `arrives` adds the guest, who is there otherwise.
+    /// Penalties of `node` as it is, or with one guest more.
     pub(in crate::recommend) fn score(
         &self,
         node: usize,
-        guest: &GuestOutlook,
-        arrives: bool,
+        arrives: Option<&GuestOutlook>,
     ) -> Vec<Contribution> {
         let outlook = &self.q.outlook.nodes[node];
         let mut load = self.ledger.load(node).clone();
         let (mut cpu_growth, mut memory_growth) = self.growth[node];
         let (mut cpu_added, mut memory_added) = self.planned(node);
         let mut committed = self.committed[node];
-        if arrives {
+        if let Some(guest) = arrives {
             load.add(&guest.load, 1.0);
             cpu_growth += guest.cpu_growth().0;
             memory_growth += guest.memory_growth().0;

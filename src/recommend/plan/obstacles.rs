@@ -1,7 +1,7 @@
 //! What stands against a move: rules, capacity and history make it impossible; too little gain, too little confidence
 //! or a wrong hour make it not worth it.
 
-use super::{Planner, Step};
+use super::{Planner, Weighed};
 use crate::model::{Bytes, DAY, HOUR};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::balancer;
@@ -213,29 +213,29 @@ impl Planner<'_> {
     }
 
     /// Why a possible move is not recommended.
-    pub(in crate::recommend) fn refusal(&self, step: &Step) -> Option<String> {
+    pub(in crate::recommend) fn refusal(&self, of: &Weighed) -> Option<String> {
         let k = self.q.config;
-        let net = step.gain - step.cost.points;
-        if net < k.min_score_improvement && !self.exhausted(step.source) {
+        let net = of.gain - of.cost.points;
+        if net < k.min_score_improvement && !self.exhausted(of.source) {
             return Some(format!(
                 "gains {:.1} points after its cost of {:.1}, less than the {:.1} asked for",
-                net.0, step.cost.points.0, k.min_score_improvement.0
+                net.0, of.cost.points.0, k.min_score_improvement.0
             ));
         }
         // Risk counts hours that only may come; those that are expected must not become more.
-        if step.benefit.core_hours < -1e-9 && !self.q.outlook.nodes[step.source].maintenance {
-            let added = -step.benefit.core_hours;
+        if of.benefit.core_hours < -1e-9 && !self.q.outlook.nodes[of.source].maintenance {
+            let added = -of.benefit.core_hours;
             return Some(format!("would add {added:.1} core-hours above the thresholds"));
         }
         let asked = k.settings.minimum_confidence.0 * 100.0;
-        if step.confidence.percent < asked {
+        if of.confidence.percent < asked {
             // Rounded down, so that it reads as what it is.
-            let stated = step.confidence.percent.floor();
+            let stated = of.confidence.percent.floor();
             return Some(format!(
                 "has a confidence of {stated:.0} %, below the minimum of {asked:.0} %"
             ));
         }
-        self.busy_now(step.guest)
+        self.busy_now(of.guest)
     }
 
     /// Whether a node has nothing left, now or in its busy hours: then what a move saves decides,
