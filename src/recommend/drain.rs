@@ -105,7 +105,7 @@ fn attempt(q: &Question, node: usize, choice: Choice) -> Drain {
 
 /// Nodes that must not fail while `node` is away.
 fn unbearable(planner: &Planner, node: usize) -> Vec<usize> {
-    let (outlook, hosts) = (planner.q.outlook, &planner.hosts);
+    let outlook = planner.q.outlook;
     if !planner.q.config.n1_reserve {
         return Vec::new();
     }
@@ -114,7 +114,7 @@ fn unbearable(planner: &Planner, node: usize) -> Vec<usize> {
         false => (1.0 - planner.busy(n, None, Resource::Memory)) * outlook.nodes[n].memory.0,
     };
     let rooms = (0..outlook.nodes.len()).map(room).collect();
-    let bears = Reserve::new(outlook, hosts, rooms).bears;
+    let bears = Reserve::new(outlook, &planner.memory, &planner.hosts, rooms).bears;
     let lost = |n: &usize| *n != node && outlook.nodes[*n].online && !bears[*n];
     (0..outlook.nodes.len()).filter(lost).collect()
 }

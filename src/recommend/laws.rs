@@ -391,7 +391,7 @@ proptest! {
                     (1.0 - used) * outlook.nodes[n].memory.0
                 };
                 let rooms = (0..outlook.nodes.len()).map(room).collect();
-                reserve::Reserve::new(&outlook, &planner.hosts, rooms).bears
+                reserve::Reserve::new(&outlook, &planner.memory, &planner.hosts, rooms).bears
             };
             let mut planner = Planner::new(q);
             let before = bears(&planner);

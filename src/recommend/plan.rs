@@ -16,7 +16,7 @@ use super::confidence::Confidence;
 use super::constraint::{Blocker, BlockerCode, Constraints, Placement};
 use super::ledger::Ledger;
 use super::overload::{Limits, Overload, levels, need, overload, risk};
-use super::reserve::Reserve;
+use super::reserve::{Reserve, memory_of_guests};
 use super::state::{NodeState, State};
 use super::window::Window;
 use crate::model::{Bytes, GuestFacts, Inventory, NodeFacts, Points, Vmid};
@@ -204,6 +204,8 @@ pub(super) struct Planner<'a> {
     /// Host of every guest with the steps so far, by index in the outlook.
     pub(super) hosts: Vec<usize>,
     pub(super) placement: Placement,
+    /// Memory that each guest needs, by index in the outlook.
+    pub(super) memory: Vec<f64>,
     /// Configured memory per node.
     committed: Vec<f64>,
     /// How its guests grow, per node ([`growth_of_nodes`]).
@@ -254,6 +256,7 @@ impl<'a> Planner<'a> {
             facts: q.inventory.guests.iter().map(|g| (g.vmid, g)).collect(),
             node_facts: outlook.nodes.iter().map(|n| q.inventory.node(&n.name)).collect(),
             ledger: Ledger::new(outlook, Limits::thresholds(q.config)),
+            memory: memory_of_guests(outlook),
             growth: growth_of_nodes(outlook, &hosts),
             hosts,
             placement: q.inventory.guests.iter().map(|g| (g.vmid, g.node.clone())).collect(),

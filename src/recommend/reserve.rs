@@ -1,6 +1,6 @@
 //! The N-1 reserve: if a node failed, would its guests find memory on the others?
 
-use crate::outlook::{GuestOutlook, Outlook};
+use crate::outlook::Outlook;
 use std::collections::BTreeMap;
 
 /// Which nodes may fail under some placement.
@@ -40,38 +40,30 @@ impl Needs {
     }
 }
 
-/// Memory that a guest needs wherever it is started.
-fn need(guest: &GuestOutlook) -> f64 {
-    guest.load.memory.iter().copied().fold(0.0, f64::max)
+/// Memory in bytes that each guest needs wherever it is started. O(guests x cases).
+pub(super) fn memory_of_guests(outlook: &Outlook) -> Vec<f64> {
+    let most = |memory: &[f64]| memory.iter().copied().fold(0.0, f64::max);
+    outlook.guests.iter().map(|guest| most(&guest.load.memory)).collect()
 }
 
 impl Reserve {
-    /// The reserve with the guests on `hosts` and `rooms` free bytes on the nodes.
-    pub(super) fn new(outlook: &Outlook, hosts: &[usize], rooms: Vec<f64>) -> Self {
+    /// The reserve with the guests, of which each needs so much `memory`, on `hosts` and `rooms` free bytes on the nodes.
+    pub(super) fn new(outlook: &Outlook, memory: &[f64], hosts: &[usize], rooms: Vec<f64>) -> Self {
         let online = |(node, room): (usize, f64)| match outlook.nodes[node].online {
             true => room,
             false => f64::NEG_INFINITY,
         };
         let rooms: Vec<f64> = rooms.into_iter().enumerate().map(online).collect();
         let mut each = vec![Vec::new(); rooms.len()];
-        for (guest, host) in outlook.guests.iter().zip(hosts) {
-            each[*host].push(need(guest));
-        }
+        memory.iter().zip(hosts).for_each(|(need, host)| each[*host].push(*need));
         let needs: Vec<Needs> = each.into_iter().map(Needs::of).collect();
         let bears = (0..rooms.len()).map(|n| fits(&needs[n], &rooms, n)).collect();
         Self { rooms, needs, bears }
     }
 
-    /// A node whose failure could be borne, and could no longer after `guest` moved to `target`.
+    /// A node whose failure could be borne, and could no longer after a guest that needs so much `memory` moved.
     /// O(nodes^2) where memory is plenty, else O(guests x nodes).
-    pub(super) fn lost(
-        &self,
-        outlook: &Outlook,
-        hosts: &[usize],
-        guest: usize,
-        target: usize,
-    ) -> Option<usize> {
-        let (source, memory) = (hosts[guest], need(&outlook.guests[guest]));
+    pub(super) fn lost(&self, memory: f64, source: usize, target: usize) -> Option<usize> {
         let mut rooms = self.rooms.clone();
         rooms[source] += memory;
         rooms[target] -= memory;

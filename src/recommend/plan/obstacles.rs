@@ -179,14 +179,14 @@ impl Planner<'_> {
         if self.q.config.n1_reserve && self.reserve.is_none() {
             let room = |n| (1.0 - self.busy(n, None, Resource::Memory)) * outlook.nodes[n].memory.0;
             let rooms = (0..self.ledger.nodes()).map(room).collect();
-            self.reserve = Some(Reserve::new(outlook, &self.hosts, rooms));
+            self.reserve = Some(Reserve::new(outlook, &self.memory, &self.hosts, rooms));
         }
     }
 
     /// Every failure of a node that the others could bear before a move, they must bear after it.
     fn n1(&self, guest: usize, target: usize) -> Option<Blocker> {
         let reserve = self.reserve.as_ref()?;
-        let lost = reserve.lost(self.q.outlook, &self.hosts, guest, target)?;
+        let lost = reserve.lost(self.memory[guest], self.hosts[guest], target)?;
         let name = &self.q.outlook.nodes[lost].name;
         let text = format!("if {name} failed, its guests would no longer find memory elsewhere");
         Some(Blocker::new(BlockerCode::N1Reserve, text))
