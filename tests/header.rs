@@ -7,6 +7,7 @@
 mod generated_support;
 
 use generated_support::agrees;
+use pve_foresight::settings::most_kept_hours;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,6 +28,28 @@ fn generated() -> String {
 #[test]
 fn the_header_is_current() {
     agrees("include/pve_foresight.h", &generated());
+}
+
+#[test]
+fn windows_that_texts_name_are_those_of_the_settings() {
+    let hours = most_kept_hours();
+    for (file, named) in
+        [("include/pve_foresight.h", 3), ("docs/c-abi.md", 1), ("docs/trend.md", 1)]
+    {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        let number = |rest: &str| -> Option<u32> {
+            let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            rest[..end].parse().ok()
+        };
+        // Shorter ones than a month are no windows of the store.
+        let most: Vec<u32> =
+            text.split("1 to ").skip(1).filter_map(number).filter(|n| *n > 31).collect();
+        assert_eq!(most.len(), named, "{file}: {most:?}");
+        assert!(
+            most.iter().all(|n| [hours, hours / 24].contains(n)),
+            "{file}: {most:?}, but {hours} h are kept"
+        );
+    }
 }
 
 /// Functions that the header declares.

@@ -78,9 +78,9 @@ fn weighing(step: &Step) -> Weighing {
         target_score: step.target_score.clone(),
         benefit: step.benefit,
         cost: step.cost,
-        source_peaks: step.source_peaks,
-        target_peaks: step.target_peaks,
-        window: step.window.clone(),
+        source_peaks: step.details.source_peaks,
+        target_peaks: step.details.target_peaks,
+        window: step.details.window.clone(),
     }
 }
 
@@ -104,7 +104,7 @@ fn recommendation(q: &Question, step: &Step, earlier: &[Step]) -> Recommendation
         decision_explanation: explanation(q, step, earlier),
         trend_evidence: TrendEvidence::of(q, step),
         command: command(q, guest.vmid, Some(&step.cost), &target.name),
-        concerns: step.concerns.clone(),
+        concerns: step.details.concerns.clone(),
         weighing: weighing(step),
     }
 }
@@ -113,7 +113,7 @@ fn recommendation(q: &Question, step: &Step, earlier: &[Step]) -> Recommendation
 /// its group.
 fn urgency(q: &Question, step: &Step) -> Urgency {
     let limits = Limits::thresholds(q.config);
-    let left = overload(q.outlook, step.source, &step.source_load, None, limits).node_hours;
+    let left = overload(q.outlook, step.source, &step.details.source_load, None, limits).node_hours;
     let before =
         overload(q.outlook, step.source, &q.outlook.node_loads()[step.source], None, limits);
     let state = &q.states[step.source];

@@ -106,7 +106,7 @@ fn explain_reply(
         blockers: explained.blockers.clone(),
         source,
         targets,
-        window: best.and_then(|step| step.window.clone()),
+        window: best.and_then(|step| step.details.window.clone()),
         concerns: explained.concerns.clone(),
         crs: balancer(q.outlook, q.inventory),
         warnings,
@@ -136,8 +136,8 @@ fn brings(step: &Step) -> ExplainMove {
         benefit: step.benefit,
         cost: step.cost,
         confidence: step.confidence.percent,
-        source_peaks: step.source_peaks,
-        target_peaks: step.target_peaks,
+        source_peaks: step.details.source_peaks,
+        target_peaks: step.details.target_peaks,
     }
 }
 

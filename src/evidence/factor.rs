@@ -90,7 +90,7 @@ fn overload_factors(
     source: &NodeOutlook,
     resource: Resource,
 ) -> Vec<Factor> {
-    let peaks = &step.source_peaks;
+    let peaks = &step.details.source_peaks;
     let (before, after) = match resource {
         Resource::Cpu => (peaks.cpu_before, peaks.cpu_after),
         Resource::Memory => (peaks.memory_before, peaks.memory_after),
@@ -122,8 +122,9 @@ fn overload_factors(
 fn source_overload(q: &Question, step: &Step, resource: Resource) -> (Overload, Overload) {
     let limits = Limits::thresholds(q.config);
     let load = &q.outlook.guests[step.guest].load;
-    let of =
-        |change| overload_of(resource, q.outlook, step.source, &step.source_load, change, limits);
+    let of = |change| {
+        overload_of(resource, q.outlook, step.source, &step.details.source_load, change, limits)
+    };
     (of(None), of(Some((load, -1.0))))
 }
 
@@ -138,8 +139,8 @@ pub(super) fn source_resource(q: &Question, step: &Step) -> Resource {
     if cpu > 0.0 || memory > 0.0 {
         return if memory > cpu { Resource::Memory } else { Resource::Cpu };
     }
-    let over_cpu = step.source_peaks.cpu_before - q.config.cpu_threshold.0;
-    let over_memory = step.source_peaks.memory_before - q.config.mem_threshold.0;
+    let over_cpu = step.details.source_peaks.cpu_before - q.config.cpu_threshold.0;
+    let over_memory = step.details.source_peaks.memory_before - q.config.mem_threshold.0;
     if over_memory > over_cpu { Resource::Memory } else { Resource::Cpu }
 }
 
@@ -240,7 +241,7 @@ fn earlier_moves(q: &Question, guest: &GuestOutlook) -> Option<Factor> {
 
 fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
     let target = &q.outlook.nodes[step.target];
-    let peaks = &step.target_peaks;
+    let peaks = &step.details.target_peaks;
     let over =
         peaks.cpu_after > q.config.cpu_threshold.0 || peaks.memory_after > q.config.mem_threshold.0;
     let verb = if over { "would pass a threshold:" } else { "stays at" };

@@ -12,8 +12,8 @@ pub fn explanation(q: &Question, step: &Step, earlier: &[Step]) -> String {
     let (source, target) = (&q.outlook.nodes[step.source], &q.outlook.nodes[step.target]);
     let guest = &q.outlook.guests[step.guest];
     let resource = source_resource(q, step);
-    let busy = fall(peaks(resource, &step.source_peaks));
-    let (now_there, then_there) = peaks(resource, &step.target_peaks);
+    let busy = fall(peaks(resource, &step.details.source_peaks));
+    let (now_there, then_there) = peaks(resource, &step.details.target_peaks);
     let label = resource.label();
     let behind = earlier_at(step.source, earlier);
     let first = behind.is_none();
@@ -75,7 +75,7 @@ fn percent(share: f64) -> i64 {
 
 /// When to make the move, where now is not a good time.
 fn later(q: &Question, step: &Step) -> String {
-    match &step.window {
+    match &step.details.window {
         Some(window) if window.start > q.outlook.now => {
             format!("; best made from {}", window.hours())
         }
@@ -122,7 +122,7 @@ fn trouble(q: &Question, step: &Step, resource: Resource, guest: &str, first: bo
     };
     let leaves = Some((&q.outlook.guests[step.guest].load, -1.0));
     let hours = |change| {
-        let load = &step.source_load;
+        let load = &step.details.source_load;
         overload_of(resource, q.outlook, step.source, load, change, limits).node_hours.round()
     };
     let left = match hours(leaves) {

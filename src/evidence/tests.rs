@@ -4,7 +4,7 @@ use super::*;
 use crate::model::{Bytes, Cores, Fraction, Inventory, Points};
 use crate::outcome::Experience;
 use crate::outlook::{Load, NodeOutlook, Outlook, Readings};
-use crate::recommend::{Confidence, Constraints, Cost, Overload, Peaks};
+use crate::recommend::{Confidence, Constraints, Cost, Details, Overload, Peaks};
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
 use crate::trend::{Params, analyze};
@@ -64,11 +64,13 @@ fn step(outlook: &Outlook, target_peaks: (f64, f64)) -> Step {
         target_score: Vec::new(),
         cost: Cost::default(),
         confidence: Confidence { percent: 90.0, parts: Vec::new() },
-        source_load,
-        source_peaks: peaks(0.95, 0.75, 0.9),
-        target_peaks: peaks(target_peaks.0, target_peaks.1, 0.1),
-        window: None,
-        concerns: Vec::new(),
+        details: Details {
+            source_load,
+            source_peaks: peaks(0.95, 0.75, 0.9),
+            target_peaks: peaks(target_peaks.0, target_peaks.1, 0.1),
+            window: None,
+            concerns: Vec::new(),
+        },
     }
 }
 

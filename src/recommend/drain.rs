@@ -8,7 +8,6 @@
 
 use super::constraint::{Blocker, BlockerCode, restarts};
 use super::plan::{Cost, Peaks, Planner, Question};
-use super::reserve::Reserve;
 use crate::model::{GuestFacts, GuestStatus, HOUR, Vmid};
 use crate::outlook::Resource;
 use std::collections::{BTreeMap, BTreeSet};
@@ -109,12 +108,7 @@ fn unbearable(planner: &Planner, node: usize) -> Vec<usize> {
     if !planner.q.config.n1_reserve {
         return Vec::new();
     }
-    let room = |n: usize| match n == node {
-        true => f64::NEG_INFINITY,
-        false => (1.0 - planner.busy(n, None, Resource::Memory)) * outlook.nodes[n].memory.0,
-    };
-    let rooms = (0..outlook.nodes.len()).map(room).collect();
-    let bears = Reserve::new(outlook, &planner.memory, &planner.hosts, rooms).bears;
+    let bears = planner.reserve(Some(node)).bears;
     let lost = |n: &usize| *n != node && outlook.nodes[*n].online && !bears[*n];
     (0..outlook.nodes.len()).filter(lost).collect()
 }

@@ -104,5 +104,5 @@ fn not_worth(planner: &Planner, step: &Step) -> Option<String> {
             "takes {saved:.1} core-hours of risk away, less than the {asked:.0} asked for"
         ));
     }
-    planner.refusal(&step.into())
+    planner.refusal(step)
 }

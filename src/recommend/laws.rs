@@ -385,18 +385,10 @@ proptest! {
         let config = PenaltyConfig::default();
         prop_assert!(config.n1_reserve);
         asked(&outlook, &inventory, &config, |q| {
-            let bears = |planner: &Planner| {
-                let room = |n: usize| {
-                    let used = planner.busy(n, None, Resource::Memory);
-                    (1.0 - used) * outlook.nodes[n].memory.0
-                };
-                let rooms = (0..outlook.nodes.len()).map(room).collect();
-                reserve::Reserve::new(&outlook, &planner.memory, &planner.hosts, rooms).bears
-            };
             let mut planner = Planner::new(q);
-            let before = bears(&planner);
+            let before = planner.reserve(None).bears;
             plan(q).steps.iter().for_each(|s| planner.shift(s.guest, s.target));
-            for (before, after) in before.into_iter().zip(bears(&planner)) {
+            for (before, after) in before.into_iter().zip(planner.reserve(None).bears) {
                 assert!(after || !before);
             }
         });

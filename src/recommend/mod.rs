@@ -22,6 +22,6 @@ pub use constraint::{Blocker, BlockerCode, Constraints};
 pub use drain::{Drain, Leaving, Staying, drain};
 pub use explain::{Explained, Target, explain};
 pub use overload::{Limits, Overload, overload, overload_of, overload_of_all};
-pub use plan::{Considered, Cost, Peaks, Plan, Question, Skipped, Step, plan};
+pub use plan::{Considered, Cost, Details, Peaks, Plan, Question, Skipped, Step, plan};
 pub use state::{Finding, NodeState, State, Urgency, states};
 pub use window::Window;

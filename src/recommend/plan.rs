@@ -54,9 +54,9 @@ pub struct Peaks {
     pub memory_after: f64,
 }
 
-/// A move and all that it was decided on.
+/// A move, all that it was decided on, and the details that it is told with: a refused one needs none.
 #[derive(Clone, Debug)]
-pub struct Step {
+pub struct Step<D = Details> {
     /// Index in [`Outlook::guests`].
     pub guest: usize,
     /// Index in [`Outlook::nodes`].
@@ -75,6 +75,13 @@ pub struct Step {
     pub cost: Cost,
     /// How sure it is.
     pub confidence: Confidence,
+    /// What is told beside.
+    pub details: D,
+}
+
+/// What a step is told with.
+#[derive(Clone, Debug)]
+pub struct Details {
     /// Expected load of the source before the step.
     pub source_load: Load,
     /// Busy hours of the source.
@@ -87,31 +94,20 @@ pub struct Step {
     pub concerns: Vec<String>,
 }
 
-/// A move as far as the decision on it goes: the fields of a [`Step`] by those names.
-pub(super) struct Weighed {
-    guest: usize,
-    source: usize,
-    target: usize,
-    benefit: Overload,
-    gain: Points,
-    source_score: Vec<Contribution>,
-    target_score: Vec<Contribution>,
-    cost: Cost,
-    confidence: Confidence,
-}
-
-impl From<&Step> for Weighed {
-    fn from(step: &Step) -> Self {
-        Self {
-            guest: step.guest,
-            source: step.source,
-            target: step.target,
-            benefit: step.benefit,
-            gain: step.gain,
-            source_score: step.source_score.clone(),
-            target_score: step.target_score.clone(),
-            cost: step.cost,
-            confidence: step.confidence.clone(),
+impl Step<()> {
+    /// The same move with its details.
+    fn with(self, details: Details) -> Step {
+        Step {
+            guest: self.guest,
+            source: self.source,
+            target: self.target,
+            benefit: self.benefit,
+            gain: self.gain,
+            source_score: self.source_score,
+            target_score: self.target_score,
+            cost: self.cost,
+            confidence: self.confidence,
+            details,
         }
     }
 }

@@ -15,7 +15,7 @@ pub(super) struct Reserve {
 }
 
 /// What the guests of a node need, the largest first, and in all.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 struct Needs {
     each: Vec<f64>,
     sum: f64,
@@ -36,7 +36,7 @@ impl Needs {
     fn less(&self, need: f64) -> Self {
         let mut each = self.each.clone();
         each.iter().position(|x| *x == need).map(|i| each.remove(i));
-        Self::of(each)
+        Self { sum: each.iter().sum(), each }
     }
 }
 
@@ -48,12 +48,7 @@ pub(super) fn memory_of_guests(outlook: &Outlook) -> Vec<f64> {
 
 impl Reserve {
     /// The reserve with the guests, of which each needs so much `memory`, on `hosts` and `rooms` free bytes on the nodes.
-    pub(super) fn new(outlook: &Outlook, memory: &[f64], hosts: &[usize], rooms: Vec<f64>) -> Self {
-        let online = |(node, room): (usize, f64)| match outlook.nodes[node].online {
-            true => room,
-            false => f64::NEG_INFINITY,
-        };
-        let rooms: Vec<f64> = rooms.into_iter().enumerate().map(online).collect();
+    pub(super) fn new(memory: &[f64], hosts: &[usize], rooms: Vec<f64>) -> Self {
         let mut each = vec![Vec::new(); rooms.len()];
         memory.iter().zip(hosts).for_each(|(need, host)| each[*host].push(*need));
         let needs: Vec<Needs> = each.into_iter().map(Needs::of).collect();

@@ -463,9 +463,12 @@ fn a_crowded_target_takes_a_guest_if_it_is_clearly_better_off() {
     // cores is at 140 %, and at 67 % without the guest.
     let (_, plan) = crowded(8.0).run();
     assert_eq!(plan.steps.len(), 1, "{:?}", plan.considered);
-    let peaks = plan.steps[0].target_peaks;
+    let peaks = plan.steps[0].details.target_peaks;
     assert_eq!(plan.steps[0].target, 1);
-    assert!(peaks.cpu_after > 0.8 && peaks.cpu_after < 0.9 * plan.steps[0].source_peaks.cpu_before);
+    assert!(
+        peaks.cpu_after > 0.8
+            && peaks.cpu_after < 0.9 * plan.steps[0].details.source_peaks.cpu_before
+    );
     // With four cores more it would have nothing left itself: never past capacity.
     let mut full = crowded(8.0);
     full.guests[2].1 = |_| 9.5;

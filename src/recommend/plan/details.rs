@@ -1,6 +1,6 @@
 //! The details of a move: what it saves, gains and costs, how sure it is, and when to make it.
 
-use super::{Cost, Peaks, Planner, Step, Weighed};
+use super::{Cost, Details, Peaks, Planner, Step};
 use crate::model::{Bytes, GIB, GuestKind, Vmid};
 use crate::outlook::{GuestOutlook, Resource};
 use crate::recommend::balancer;
@@ -27,10 +27,10 @@ impl Planner<'_> {
         (source, source_score): (usize, &[Contribution]),
         guest: usize,
         target: usize,
-    ) -> Weighed {
+    ) -> Step<()> {
         let outlook = &self.q.outlook.guests[guest];
         let target_score = self.score(target, Some(outlook));
-        Weighed {
+        Step {
             guest,
             source,
             target,
@@ -40,29 +40,22 @@ impl Planner<'_> {
             target_score,
             cost: self.cost(guest),
             confidence: self.confidence(source, outlook, target),
+            details: (),
         }
     }
 
     /// Adds what a weighed move is told with.
-    pub(super) fn detailed(&self, weighed: Weighed) -> Step {
-        let Weighed { guest, source, target, .. } = weighed;
+    pub(super) fn detailed(&self, weighed: Step<()>) -> Step {
+        let Step { guest, source, target, .. } = weighed;
         let outlook = &self.q.outlook.guests[guest];
-        Step {
-            guest,
-            source,
-            target,
-            benefit: weighed.benefit,
-            gain: weighed.gain,
-            source_score: weighed.source_score,
-            target_score: weighed.target_score,
-            cost: weighed.cost,
-            confidence: weighed.confidence,
+        let details = Details {
             source_load: self.ledger.load(source).clone(),
             source_peaks: self.peaks(source, outlook, -1.0),
             target_peaks: self.peaks(target, outlook, 1.0),
             window: self.window(outlook, &[source, target]),
             concerns: self.concerns(outlook.vmid),
-        }
+        };
+        weighed.with(details)
     }
 
     /// Risk that a move takes away from both nodes together, in core-hours.

@@ -1,7 +1,7 @@
 //! What stands against a move: rules, capacity and history make it impossible; too little gain, too little confidence
 //! or a wrong hour make it not worth it.
 
-use super::{Planner, Weighed};
+use super::{Planner, Step};
 use crate::model::{Bytes, DAY, HOUR};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::balancer;
@@ -173,13 +173,21 @@ impl Planner<'_> {
         Resource::ALL.into_iter().filter_map(over).collect()
     }
 
+    /// Which failures the others could bear with the steps so far, and without the node that is `away`.
+    pub(in crate::recommend) fn reserve(&self, away: Option<usize>) -> Reserve {
+        let room = |n: usize| match away == Some(n) || !self.q.outlook.nodes[n].online {
+            true => f64::NEG_INFINITY,
+            false => {
+                (1.0 - self.busy(n, None, Resource::Memory)) * self.q.outlook.nodes[n].memory.0
+            }
+        };
+        Reserve::new(&self.memory, &self.hosts, (0..self.ledger.nodes()).map(room).collect())
+    }
+
     /// Works the reserve out, where it is asked for and not known yet.
     pub(in crate::recommend) fn know_reserve(&mut self) {
-        let outlook = self.q.outlook;
         if self.q.config.n1_reserve && self.reserve.is_none() {
-            let room = |n| (1.0 - self.busy(n, None, Resource::Memory)) * outlook.nodes[n].memory.0;
-            let rooms = (0..self.ledger.nodes()).map(room).collect();
-            self.reserve = Some(Reserve::new(outlook, &self.memory, &self.hosts, rooms));
+            self.reserve = Some(self.reserve(None));
         }
     }
 
@@ -213,7 +221,7 @@ impl Planner<'_> {
     }
 
     /// Why a possible move is not recommended.
-    pub(in crate::recommend) fn refusal(&self, of: &Weighed) -> Option<String> {
+    pub(in crate::recommend) fn refusal<D>(&self, of: &Step<D>) -> Option<String> {
         let k = self.q.config;
         let net = of.gain - of.cost.points;
         if net < k.min_score_improvement && !self.exhausted(of.source) {

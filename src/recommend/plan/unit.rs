@@ -97,7 +97,7 @@ impl Planner<'_> {
         let mut steps = self.unit_steps(draft)?;
         for step in &mut steps {
             step.confidence = confidence.clone();
-            step.concerns.insert(0, self.company(step.guest, &draft.members));
+            step.details.concerns.insert(0, self.company(step.guest, &draft.members));
         }
         let mut whole = steps.first()?.clone();
         whole.gain = steps.iter().map(|s| s.gain).sum();
@@ -105,7 +105,7 @@ impl Planner<'_> {
         whole.cost.memory = steps.iter().map(|s| s.cost.memory).sum::<Bytes>();
         whole.benefit = steps.iter().map(|s| s.benefit).sum();
         let busy = || draft.members.iter().find_map(|&guest| self.busy_now(guest));
-        if let Some(reason) = self.refusal(&(&whole).into()).or_else(busy) {
+        if let Some(reason) = self.refusal(&whole).or_else(busy) {
             let vmid = self.q.outlook.guests[whole.guest].vmid;
             self.considered.entry(vmid).or_insert(Considered { step: whole, reason });
             return None;
