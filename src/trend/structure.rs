@@ -162,11 +162,12 @@ fn choose(
         long_run(&ground.residual(found), &bins.key, fitted, seasonal)
     };
     let mut ground = Ground::of(t, &x, &bins.key, 0.0, rules);
-    let phi = memory(&ground, &ground.search(true, &known, FIRST_LOOK)).lag_one;
+    let mut line = ground.search(true, &known, FIRST_LOOK);
+    let phi = memory(&ground, &line).lag_one;
     if phi > WHITE {
         ground = Ground::of(t, &x, &bins.key, phi.min(LONGEST), rules);
+        line = ground.search(true, &known, FIRST_LOOK);
     }
-    let mut line = ground.search(true, &known, FIRST_LOOK);
     let left = memory(&ground, &line).inflation();
     let mut n_eff = n as f64 / left;
     let worth = |m: &Model| score(m, given, n as f64, n_eff);
