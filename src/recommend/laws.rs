@@ -432,8 +432,9 @@ proptest! {
         wider.nodes.push((20.0, 100.0));
         let (outlook, inventory) = wider.plain();
         let after = planned(&outlook, &inventory);
-        // What is left of a node that needs no relief is less than a move must bring.
-        let slack = PenaltyConfig::default().min_benefit.0;
+        // What is left of a node that needs no relief is less than a move must bring; another node takes other guests,
+        // so what is left may lie on any of them.
+        let slack = PenaltyConfig::default().min_benefit.0 * wider.nodes.len() as f64;
         prop_assert!(
             after.after.core_hours <= before.after.core_hours + slack,
             "{} becomes {}", before.after.core_hours, after.after.core_hours
