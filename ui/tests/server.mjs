@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { dirname, extname, join, normalize } from 'node:path';
+import { dirname, extname, join, normalize, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -32,13 +32,16 @@ const TYPES = {
 };
 
 export function binary() {
-    const candidates = [process.env.FORESIGHT_BIN];
-    for (const kind of ['release', 'debug']) {
-        candidates.push(join(repository, 'target', kind, 'pve-foresight'));
+    if (process.env.FORESIGHT_BIN) {
+        return process.env.FORESIGHT_BIN;
     }
-    const found = candidates.filter((c) => c && existsSync(c));
+    const target = resolve(repository, process.env.CARGO_TARGET_DIR ?? 'target');
+    const built = ['release', 'debug'].map((kind) => join(target, kind, 'pve-foresight'));
+    const found = built.filter((file) => existsSync(file));
     if (!found.length) {
-        throw new Error('no pve-foresight binary: run `cargo build` or set FORESIGHT_BIN');
+        throw new Error(
+            `no pve-foresight binary below ${target}: run \`cargo build\` or set FORESIGHT_BIN`,
+        );
     }
     return found.sort((a, b) => statSync(b).mtimeMs - statSync(a).mtimeMs)[0];
 }
