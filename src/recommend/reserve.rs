@@ -47,7 +47,8 @@ pub(super) fn memory_of_guests(outlook: &Outlook) -> Vec<f64> {
 }
 
 impl Reserve {
-    /// The reserve with the guests, of which each needs so much `memory`, on `hosts` and `rooms` free bytes on the nodes.
+    /// The reserve with the guests, of which each needs so much `memory`, on `hosts` and `rooms` free bytes
+    /// on the nodes: negative infinity on one that takes nobody.
     pub(super) fn new(memory: &[f64], hosts: &[usize], rooms: Vec<f64>) -> Self {
         let mut each = vec![Vec::new(); rooms.len()];
         memory.iter().zip(hosts).for_each(|(need, host)| each[*host].push(*need));
