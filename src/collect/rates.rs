@@ -50,7 +50,7 @@ pub fn rates(previous: &Counters, live: &Live, now: UnixTime) -> (Tick, Counters
         .collect();
     let silent = silent(live, &nodes, now);
     warnings.extend(silenced(&silent));
-    for (guest, _) in &silent {
+    for guest in &silent {
         nodes.entry(&guest.place.node).and_modify(|node| node.guest_count = None);
     }
     for guest in guests.iter().filter(|g| g.status == GuestStatus::Running) {
@@ -122,29 +122,35 @@ fn stale(name: &str, stamp: &Stamp, now: UnixTime) -> String {
     }
 }
 
-/// Guests that their node, while reporting itself, no longer reports, with their last entries.
+/// Guests that their node, while reporting itself, does not report now: their last entry is old, or
+/// gone, since the cluster file system drops old ones.
 fn silent<'a>(
     live: &'a Live,
     nodes: &BTreeMap<&str, NodeSample>,
     now: UnixTime,
-) -> Vec<(&'a LiveGuest, Stamp)> {
+) -> Vec<&'a LiveGuest> {
     let reports = |guest: &LiveGuest| {
         nodes.get(guest.place.node.as_str()).is_some_and(|node| node.guest_count.is_some())
     };
-    let stamped = live.guests.iter().filter_map(|g| Some((g, g.entry.as_ref()?.stamp)));
-    stamped.filter(|(guest, stamp)| !current(stamp, now) && reports(guest)).collect()
+    let told = |guest: &LiveGuest| guest.entry.as_ref().is_some_and(|e| current(&e.stamp, now));
+    live.guests.iter().filter(|guest| !told(guest) && reports(guest)).collect()
 }
 
 /// One line about all of them.
-fn silenced(silent: &[(&LiveGuest, Stamp)]) -> Option<(usize, String)> {
-    let (first, stamp) = silent.first()?;
+fn silenced(silent: &[&LiveGuest]) -> Option<(usize, String)> {
+    let first = silent.first()?;
+    let others = match silent.len() - 1 {
+        0 => String::new(),
+        1 => " and another".into(),
+        n => format!(" and {n} others"),
+    };
     let message = format!(
-        "guest {} and {} others were not reported for more than {MAX_AGE} s although their nodes \
-         were, so their values count as absent",
-        first.vmid,
-        silent.len() - 1
+        "no report of guest {}{others} for {MAX_AGE} s although the node reports, so their values and \
+         the node's number of guests count as absent; new guests are reported within 10 s, else see \
+         `systemctl status pvestatd` on {}",
+        first.vmid, first.place.node
     );
-    Some((stamp.line, message))
+    Some((first.entry.as_ref().map_or(0, |entry| entry.stamp.line), message))
 }
 
 /// A guest's sample.
@@ -358,6 +364,11 @@ mod tests {
         assert_eq!(counts, [None, Some(0)], "who does not report all cannot be counted");
         assert_eq!(warnings.len(), 1, "{warnings:?}");
         assert!(warnings[0].message.contains("guest 100"), "{warnings:?}");
+        // The cluster file system drops an entry that nobody renewed for five minutes.
+        run.guests = silenced(run.clone());
+        let (tick, _, later) = rates(&Counters::default(), &run, NOW);
+        assert_eq!(tick.nodes[0].guest_count, None);
+        assert!(later[0].message.contains("guest 100"), "{later:?}");
     }
 
     #[test]
