@@ -87,6 +87,7 @@ subtest 'advice for who may not see everything' => sub {
     cmp_ok($limited->{withheld}, '>', 0, 'which are some');
     my @own = grep { ($_->{vmid} // 0) == 100 } map { $limited->{$_}->@* } qw(recommendations considered skipped);
     is(scalar(@own), 1, 'the own guest is in it');
+    like(encode_json([$own[0]->{vmid}]), qr/\A\[\d+\]\z/, 'whose number is still a number');
     isnt($limited->{summary}, $whole->{summary}, 'the summary is about the rest');
     is_deeply([grep { exists($_->{guests}) } $limited->{nodes}->@*], [], 'nor are guests counted');
     is_deeply($limited->{overload_before}, $whole->{overload_before}, 'figures of the cluster stay');
@@ -141,7 +142,10 @@ subtest 'what an engine of tomorrow adds stays in until it is known to be harmle
         }],
         skipped => [{
             vmid => 100, name => 'zz-secret-0', node => 'pve1', reason => 'is kept with 101',
-            blockers => [{ code => 'together', text => 'is kept with 101' }],
+            blockers => [
+                { code => 'together', text => 'is kept with 101' },
+                { code => 'crs-balanced', text => "is HA's to move: next it moves 101 from pve1 to pve2" },
+            ],
         }],
     };
     is_deeply(
@@ -159,7 +163,10 @@ subtest 'what an engine of tomorrow adds stays in until it is known to be harmle
             skipped => [{
                 vmid => 100, name => 'zz-secret-0', node => 'pve1',
                 reason => 'is bound to other guests by a rule or tag',
-                blockers => [{ code => 'together', text => 'is bound to other guests by a rule or tag' }],
+                blockers => [
+                    { code => 'together', text => 'is bound to other guests by a rule or tag' },
+                    { code => 'crs-balanced', text => "is left to PVE's own balancer" },
+                ],
             }],
         },
     );

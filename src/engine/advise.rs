@@ -5,12 +5,13 @@ use crate::api::{
     ConsideredMove, NodeReply, RecommendReply, Recommendation, SkippedGuest, Weighing,
 };
 use crate::evidence::{TrendEvidence, explanation};
-use crate::model::{GuestFacts, GuestStatus, UnixTime};
+use crate::model::{GuestFacts, GuestStatus, UnixTime, counted};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{
-    BlockerCode, Considered, Limits, NodeState, Plan, Question, State, Step, Urgency, overload,
-    overload_of_all, plan,
+    BlockerCode, Considered, Limits, NodeState, Plan, Question, State, Step, Urgency, little_need,
+    overload, overload_of_all, plan,
 };
+use crate::trend::Trend;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Plans and words the reply.
@@ -60,15 +61,20 @@ fn nodes(q: &Question) -> Vec<NodeReply> {
         cpu: node.cpu,
         memory: node.mem,
         iowait: node.iowait,
-        cpu_trend_per_day: node.cpu_trend.slope_per_day,
+        cpu_trend_per_day: claimed(&node.cpu_trend),
         cpu_direction: node.cpu_trend.direction,
-        mem_trend_per_day: node.mem_trend.slope_per_day,
+        mem_trend_per_day: claimed(&node.mem_trend),
         mem_direction: node.mem_trend.direction,
         stability_score: node.stability(),
         overload: overload(q.outlook, index, load, None, limits),
         history_days: node.history_hours / 24.0,
     })
     .collect()
+}
+
+/// Change per day where a trend is claimed: else it is only what noise makes of it.
+fn claimed(trend: &Trend) -> Option<f64> {
+    trend.slope_per_day.filter(|_| trend.direction.is_trend())
 }
 
 fn weighing(step: &Step) -> Weighing {
@@ -182,81 +188,108 @@ fn idle_reason(q: &Question, plan: &Plan, guest: &GuestFacts) -> String {
     if guest.template {
         return "is a template".into();
     }
-    if !matches!(guest.status, GuestStatus::Running | GuestStatus::Paused) {
-        return "does not run".into();
-    }
     let Some(node) = q.outlook.node_index(&guest.node) else {
         return format!("its node {} is not known", guest.node);
     };
+    if q.states[node].state == State::Offline {
+        return format!("{} is offline", guest.node);
+    }
+    if !matches!(guest.status, GuestStatus::Running | GuestStatus::Paused) {
+        return "does not run".into();
+    }
     match q.states[node].state {
-        State::Healthy => format!("{} needs no relief", guest.node),
-        State::Offline => format!("{} is offline", guest.node),
         State::Unknown => format!("too little is known of {}", guest.node),
         _ if plan.steps.iter().any(|step| step.source == node) => {
             format!("other moves relieve {} better", guest.node)
         }
-        State::StableButHot => {
-            format!("{} is hot, but not for long enough above a threshold", guest.node)
-        }
-        State::TrendingTowardOverload | State::Overloaded => {
-            format!("its move would take too little away from {}", guest.node)
-        }
+        _ => little_need(q, node).unwrap_or_else(|| match others(q, node) {
+            0 => "there is no other node that could take it".into(),
+            _ => format!("its move would take too little away from {}", guest.node),
+        }),
     }
+}
+
+/// Nodes besides one that guests can be moved to.
+fn others(q: &Question, node: usize) -> usize {
+    let nodes = q.outlook.nodes.iter().enumerate();
+    nodes.filter(|(i, n)| *i != node && n.online && !n.maintenance).count()
 }
 
 /// What to do, or why there is nothing to do.
 fn summary(q: &Question, plan: &Plan) -> String {
     let hours = q.outlook.horizon().round();
-    let troubled = names(q, |s| s.state > State::StableButHot && s.state < State::Offline);
     let moves = plan.steps.len();
     if moves > 0 {
-        let s = if moves == 1 { "" } else { "s" };
+        let (before, after) = (plan.before, plan.after);
+        let goes = if after.core_hours < before.core_hours { "falls" } else { "goes" };
         return format!(
-            "{moves} migration{s} recommended: expected overload in the next {hours} hours falls \
-             from {:.0} to {:.0} node-hours ({:.digits$} to {:.digits$} core-hours above the \
-             thresholds).{}",
-            plan.before.node_hours,
-            plan.after.node_hours,
-            plan.before.core_hours,
-            plan.after.core_hours,
+            "{} recommended: expected overload in the next {hours} hours {goes} \
+             from {:.0} to {} ({:.digits$} to {:.digits$} core-hours above the thresholds).{}{}",
+            counted(moves, "migration"),
+            before.node_hours,
+            counted(after.node_hours.round(), "node-hour"),
+            before.core_hours,
+            after.core_hours,
             unavoidable(q, plan),
-            digits = usize::from(plan.before.core_hours < 10.0),
+            left_behind(q, plan),
+            digits = usize::from(before.core_hours < 10.0),
         );
     }
-    let looked = format!("{} guests on {} nodes", q.outlook.guests.len(), q.outlook.nodes.len());
+    let (guests, nodes) = (q.outlook.guests.len(), q.outlook.nodes.len());
+    let looked = format!("looked at {} on {}", counted(guests, "guest"), counted(nodes, "node"));
     if names(q, |s| s.state < State::Offline).is_empty() {
-        return format!(
-            "No advice: of no node is the load of the last day known (looked at {looked})."
-        );
+        return format!("No advice: of no node is the load of the last day known ({looked}).");
     }
+    let troubled = names(q, |s| s.state > State::StableButHot && s.state < State::Offline);
+    let hot = names(q, |s| s.state == State::StableButHot);
+    let told = match hot.is_empty() {
+        true => String::new(),
+        false => format!(" {} hot.", are(&hot)),
+    };
     let why = match plan.considered.len() {
-        0 => held(plan).to_string(),
+        0 => held(q, plan).to_string(),
         1 => format!("the one move that was weighed {}", plan.considered[0].reason),
         n => format!("none of the {n} moves that were weighed is worth it now"),
     };
-    if troubled.is_empty() {
-        let hot = names(q, |s| s.state == State::StableButHot);
-        let is = if hot.len() == 1 { "is" } else { "are" };
-        let above = plan.before.node_hours.round();
-        let told = match hot.is_empty() {
-            true => String::new(),
-            false => format!(" {} {is} hot.", listed(&hot)),
-        };
-        let what = match (above >= 1.0, hot.is_empty()) {
-            (true, _) => format!(
-                "{above:.0} node-hours above the thresholds are expected in the next {hours} hours, but {why}"
-            ),
-            (false, true) => {
-                format!("no node is, or is heading, above its thresholds within {hours} hours")
-            }
-            (false, false) => {
-                format!("no node is expected above its thresholds within {hours} hours")
-            }
-        };
-        return format!("Nothing to do: {what} (looked at {looked}).{told}");
+    let rest = format!("{told}{}", left_behind(q, plan));
+    if !troubled.is_empty() {
+        let all = unavoidable(q, plan);
+        return format!("{} in trouble, but {why} ({looked}).{all}{rest}", are(&troubled));
     }
-    let all = unavoidable(q, plan);
-    format!("{} in trouble, but {why} (looked at {looked}).{all}", listed(&troubled))
+    let above = plan.before.node_hours.round();
+    let what = match (above >= 1.0, hot.is_empty()) {
+        (true, _) => {
+            let is = if above < 2.0 { "is" } else { "are" };
+            format!(
+                "{} above the thresholds {is} expected in the next {hours} hours, but {why}",
+                counted(above, "node-hour")
+            )
+        }
+        (false, true) => {
+            format!("no node is, or is heading, above its thresholds within {hours} hours")
+        }
+        (false, false) => format!("no node is expected above its thresholds within {hours} hours"),
+    };
+    format!("Nothing to do: {what} ({looked}).{rest}")
+}
+
+/// Running guests that stay on nodes which somebody wants to be empty.
+fn left_behind(q: &Question, plan: &Plan) -> String {
+    let leaves = |guest: usize| plan.steps.iter().any(|step| step.guest == guest);
+    let of_node = |(index, node): (usize, &NodeOutlook)| {
+        let guests = q.outlook.guests.iter().enumerate();
+        let stay = guests.filter(|(i, g)| g.host == index && !leaves(*i)).count();
+        (node.online && node.maintenance && stay > 0).then(|| {
+            let verb = if stay == 1 { "stays" } else { "stay" };
+            format!(
+                " {name} is in maintenance, but {} {verb} there: `pve-foresight drain --node {name}` \
+                 tells why.",
+                counted(stay, "running guest"),
+                name = node.name
+            )
+        })
+    };
+    q.outlook.nodes.iter().enumerate().filter_map(of_node).collect()
 }
 
 /// That the cluster as a whole is too small, where that is most of what is left.
@@ -268,9 +301,11 @@ fn unavoidable(q: &Question, plan: &Plan) -> String {
         .into_iter()
         .filter(|(_, o)| o.node_hours >= 1.0 && 2.0 * o.core_hours >= plan.after.core_hours)
         .max_by(|(_, a), (_, b)| a.core_hours.total_cmp(&b.core_hours));
+    let able = q.outlook.nodes.iter().all(|n| n.online && !n.maintenance);
+    let nodes = if able { "All nodes together" } else { "The nodes that can carry guests" };
     most.map_or(String::new(), |(resource, o)| {
         format!(
-            " All nodes together are expected above {:.0} % {} for {:.0} of the next {:.0} hours: no \
+            " {nodes} are expected above {:.0} % {} for {:.0} of the next {:.0} hours: no \
              placement changes that.",
             limits.of(resource) * 100.0,
             resource.label(),
@@ -280,8 +315,8 @@ fn unavoidable(q: &Question, plan: &Plan) -> String {
     })
 }
 
-/// What keeps most guests of troubled nodes where they are.
-fn held(plan: &Plan) -> &'static str {
+/// What keeps most guests of troubled nodes where they are, by the reason that is told of each.
+fn held(q: &Question, plan: &Plan) -> &'static str {
     use BlockerCode as C;
     let reason = |code: C| match code {
         C::CrsBalanced => "the guests that would help are left to PVE's own balancer",
@@ -295,12 +330,20 @@ fn held(plan: &Plan) -> &'static str {
         _ => "rules, storages, devices or tags keep the guests there that would help",
     };
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for skipped in &plan.skipped {
-        let reasons: BTreeSet<&str> = skipped.blockers.iter().map(|b| reason(b.code)).collect();
-        reasons.into_iter().for_each(|r| *counts.entry(r).or_default() += 1);
+    for first in plan.skipped.iter().filter_map(|s| s.blockers.iter().min()) {
+        *counts.entry(reason(first.code)).or_default() += 1;
     }
     let most = counts.into_iter().max_by_key(|(_, count)| *count);
-    most.map_or("no move would take enough away", |(reason, _)| reason)
+    match most {
+        Some((reason, _)) => reason,
+        None if q.outlook.nodes.len() == 1 => "there is no other node",
+        None => "no move would take enough away",
+    }
+}
+
+/// Names as the subject of a sentence.
+fn are(names: &[String]) -> String {
+    format!("{} {}", listed(names), if names.len() == 1 { "is" } else { "are" })
 }
 
 /// Names for a sentence: all of a few, the first of many.
@@ -315,4 +358,72 @@ pub(super) fn listed(names: &[String]) -> String {
 fn names(q: &Question, wanted: impl Fn(&NodeState) -> bool) -> Vec<String> {
     let all = q.outlook.nodes.iter().zip(q.states);
     all.filter(|(_, state)| wanted(state)).map(|(node, _)| node.name.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Bytes, Cores, Inventory};
+    use crate::outcome::Experience;
+    use crate::outlook::Outlook;
+    use crate::recommend::{Blocker, Constraints, Skipped};
+    use crate::series::LocalTime;
+    use crate::settings::PenaltyConfig;
+    use crate::trend::{Params, analyze};
+
+    /// Asks about `nodes` with as many guests each, all of them idle.
+    fn asked<T>(nodes: &[(&str, usize)], answer: impl FnOnce(&Question) -> T) -> T {
+        let trend = analyze(&[], &Params::share(0, 0.8, &LocalTime::utc()));
+        let node = |name: &str| NodeOutlook::idle(name, Cores(8.0), Bytes(64.0), &trend);
+        let hosts = nodes.iter().enumerate().flat_map(|(host, (_, n))| vec![host; *n]);
+        let guest = |(i, host): (usize, usize)| {
+            GuestOutlook::idle(100 + i as u32, host, Cores(2.0), Bytes(4.0), &trend)
+        };
+        let mut outlook = Outlook {
+            now: 0,
+            weights: vec![1.0; 24],
+            nodes: nodes.iter().map(|(name, _)| node(name)).collect(),
+            guests: hosts.enumerate().map(guest).collect(),
+        };
+        outlook.nodes[0].maintenance = true;
+        let (inventory, config) = (Inventory::default(), PenaltyConfig::default());
+        answer(&Question {
+            outlook: &outlook,
+            states: &[],
+            inventory: &inventory,
+            constraints: &Constraints::new(&inventory),
+            config: &config,
+            experience: &Experience::default(),
+            local: &LocalTime::utc(),
+        })
+    }
+
+    #[test]
+    fn who_stays_on_a_node_in_maintenance_is_told() {
+        let told = |nodes: &[(&str, usize)]| asked(nodes, |q| left_behind(q, &Plan::default()));
+        assert_eq!(
+            told(&[("pve1", 2), ("pve2", 1)]),
+            " pve1 is in maintenance, but 2 running guests stay there: `pve-foresight drain --node pve1` tells why."
+        );
+        assert!(told(&[("pve1", 1)]).contains("1 running guest stays there"));
+        assert_eq!(told(&[("pve1", 0), ("pve2", 1)]), "");
+    }
+
+    #[test]
+    fn what_holds_most_guests_is_what_is_told_of_them() {
+        let skipped = |codes: &[BlockerCode]| Skipped {
+            vmid: 100,
+            blockers: codes.iter().map(|code| Blocker::new(*code, "")).collect(),
+        };
+        let all = [
+            skipped(&[BlockerCode::N1Reserve, BlockerCode::PingPong]),
+            skipped(&[BlockerCode::Overload, BlockerCode::PingPong]),
+            skipped(&[BlockerCode::Overload]),
+        ];
+        let plan = Plan { skipped: all.into(), ..Plan::default() };
+        let told = asked(&[("pve1", 1), ("pve2", 1)], |q| held(q, &plan));
+        assert_eq!(told, "the guests that would help have moved not long ago");
+        let alone = asked(&[("pve1", 1)], |q| held(q, &Plan::default()));
+        assert_eq!(alone, "there is no other node");
+    }
 }

@@ -168,6 +168,12 @@ impl Unit {
     }
 }
 
+/// `1 node` or `5 nodes`.
+pub fn counted<N: PartialEq + From<u8> + fmt::Display>(count: N, what: &str) -> String {
+    let s = if count == N::from(1) { "" } else { "s" };
+    format!("{count} {what}{s}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -79,6 +79,11 @@ impl Confidence {
 }
 
 impl Basis<'_> {
+    /// Hours that are recorded of both source and guest.
+    fn known_hours(&self) -> usize {
+        self.outlook.nodes[self.source].history_hours.min(self.guest.history_hours) as usize
+    }
+
     /// How far a node is above its thresholds in a case, in cores, under `load` plus `sign` times
     /// the guest's.
     fn excess(&self, node: usize, load: &Load, sign: f64, case: usize) -> f64 {
@@ -111,8 +116,12 @@ fn need(b: &Basis) -> Part {
         return Part { name: "need", value: 1.0, weight: NEED, why };
     }
     let Saving { core_hours, spread, present, days } = Saving::without_best_day(b);
-    // A saving as large as its spread has two thirds of the part, none at all a half of it.
-    let doubt = spread.unwrap_or(MOST_SPREAD).min(MOST_SPREAD);
+    // A saving as large as its spread has two thirds of the part, none at all a half of it. So has one of which no
+    // day is known: the next hour may be as different as can be.
+    let doubt = match b.known_hours() < DAY_HOURS {
+        true => core_hours.abs().max(MOST_SPREAD),
+        false => spread.unwrap_or(MOST_SPREAD).min(MOST_SPREAD),
+    };
     let value = match core_hours > -doubt {
         true => (core_hours + doubt) / (core_hours + 2.0 * doubt),
         false => 0.0,
@@ -151,7 +160,10 @@ impl Saving {
     fn without_best_day(b: &Basis) -> Self {
         let counts = |case: &usize| b.outlook.weights[*case] > 0.0;
         let cases = 0..b.outlook.weights.len();
-        let hours: Vec<f64> = cases.clone().skip(1).filter(counts).map(|c| b.saved(c)).collect();
+        // Hours before the records begin are made up of the others: they prove nothing.
+        let made_up = b.outlook.weights.len().saturating_sub(b.known_hours()).max(1);
+        let hours = cases.clone().skip(made_up).filter(counts);
+        let hours: Vec<f64> = hours.map(|c| b.saved(c)).collect();
         let present =
             cases.take(1).find(counts).map(|c| (b.saved(c) * DAY_HOURS as f64, DAY_HOURS));
         let mut days: Vec<(f64, usize)> =
@@ -319,6 +331,16 @@ mod tests {
     #[test]
     fn weights_are_a_whole() {
         assert!((NEED + TARGET + GUEST + DATA + OUTCOME - 1.0f64).abs() < 1e-12);
+    }
+
+    #[test]
+    fn hours_before_the_records_prove_nothing() {
+        let mut outlook = outlook(1.0, even);
+        let long = judged(&outlook, |_| 5.0);
+        outlook.nodes[0].history_hours = 0.5;
+        let short = judged(&outlook, |_| 5.0);
+        assert!(part(&short, "need").why.starts_with("by the present alone"));
+        assert!(part(&short, "need").value < part(&long, "need").value - 0.1);
     }
 
     #[test]

@@ -6,9 +6,9 @@
 //! each to the node that stays the least full; where that leaves somebody without a place, the
 //! tightest fit is tried as well. O(guests x nodes x cases).
 
-use super::constraint::{Blocker, BlockerCode, restarts};
+use super::constraint::{Blocker, BlockerCode, local_disks, restarts};
 use super::plan::{Cost, Peaks, Planner, Question};
-use crate::model::{GuestFacts, GuestStatus, HOUR, Vmid};
+use crate::model::{Bytes, GuestFacts, GuestStatus, HOUR, Vmid};
 use crate::outlook::Resource;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -275,6 +275,7 @@ fn concerns(planner: &Planner, guest: &GuestFacts, target: usize) -> Vec<String>
     if let Some(index) = planner.index_of(guest.vmid) {
         let outlook = &planner.q.outlook.guests[index];
         found.extend(planner.overloads(outlook, target, None).into_iter().map(|b| b.text));
+        found.extend(planner.waits_for_disks(target, None).map(|b| b.text));
         let now = planner.q.outlook.now;
         if let Some(last) = outlook.moves.last().filter(|m| now - m.time < 24 * HOUR) {
             let hours = (now - last.time) as f64 / HOUR as f64;
@@ -284,6 +285,10 @@ fn concerns(planner: &Planner, guest: &GuestFacts, target: usize) -> Vec<String>
         if outlook.cpu_trend.peak_hours.contains(&hour) {
             found.push("is in its daily peak now".into());
         }
+    }
+    let copied: f64 = local_disks(guest, planner.q.inventory).iter().map(|(_, size)| size.0).sum();
+    if copied > 0.0 {
+        found.push(format!("{} of local disks must be copied", Bytes(copied)));
     }
     if restarts(guest) {
         found.push("the container restarts: it is down for the time of the move".into());

@@ -1,8 +1,9 @@
 //! Why, and why not: a guest against every node, each with its score or its obstacles.
 
 use super::constraint::{Blocker, BlockerCode};
-use super::overload::need;
+use super::overload::{Limits, need, overload};
 use super::plan::{Planner, Question, Step};
+use super::state::{Finding, IO_WAIT, State};
 use crate::model::GuestFacts;
 use crate::score::Contribution;
 
@@ -83,19 +84,39 @@ fn stopped(planner: &Planner, guest: &GuestFacts, node: usize) -> Target {
     Target { node, blockers: facts.map(of_pair).unwrap_or_default(), step: None, reason: None }
 }
 
+/// Why nobody looks for moves off a node: it is hardly expected above its thresholds. `None`: it is.
+pub fn little_need(q: &Question, node: usize) -> Option<String> {
+    let load = &q.outlook.node_loads()[node];
+    if need(q.outlook, node, load, q.config).is_some() {
+        return None;
+    }
+    let limits = Limits::thresholds(q.config);
+    let above = overload(q.outlook, node, load, None, limits).core_hours;
+    let name = &q.outlook.nodes[node].name;
+    let waits = |f: &Finding| f.metric == IO_WAIT && f.state > State::Healthy;
+    let of_disks = q.states[node].findings.first().is_some_and(waits);
+    Some(match above > 0.0 {
+        false if of_disks => {
+            format!("{name} waits for its disks; moves are sought by CPU and memory alone")
+        }
+        false => format!("{name} needs no relief"),
+        true => format!(
+            "{name} is expected too little above its thresholds for a move: {above:.1} core-hours in \
+             {:.0} hours; min_benefit asks for {:.0}",
+            q.outlook.horizon(),
+            q.config.min_benefit.0
+        ),
+    })
+}
+
 /// Why the settings would not take a possible move by itself, in the order in which the plan asks.
 fn not_worth(planner: &Planner, step: &Step) -> Option<String> {
     let q = planner.q;
     let source = &q.outlook.nodes[step.source];
     if !planner.sources().contains(&step.source) {
-        let loads = q.outlook.node_loads();
-        return Some(match need(q.outlook, step.source, &loads[step.source], q.config) {
-            None => format!(
-                "{} needs no relief: it is not expected above a threshold for long enough to matter",
-                source.name
-            ),
-            Some(_) => "the nodes are loaded about evenly: moves would only shift it around".into(),
-        });
+        let evenly =
+            || "the nodes are loaded about evenly: moves would only shift it around".into();
+        return Some(little_need(q, step.source).unwrap_or_else(evenly));
     }
     let saved = planner.saved(step.source, step.guest, step.target);
     let asked = q.config.min_benefit.0;

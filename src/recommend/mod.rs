@@ -20,7 +20,7 @@ pub use balancer::{Balancer, BalancerMove, balancer};
 pub use confidence::{Confidence, Part};
 pub use constraint::{Blocker, BlockerCode, Constraints};
 pub use drain::{Drain, Leaving, Staying, drain};
-pub use explain::{Explained, Target, explain};
+pub use explain::{Explained, Target, explain, little_need};
 pub use overload::{Limits, Overload, overload, overload_of, overload_of_all};
 pub use plan::{Considered, Cost, Details, Peaks, Plan, Question, Skipped, Step, plan};
 pub use state::{Finding, NodeState, State, Urgency, states};

@@ -275,8 +275,11 @@ impl<'a> Planner<'a> {
         Limits::thresholds(self.q.config)
     }
 
+    /// Expected overload of all nodes that are there.
     fn total_overload(&self) -> Overload {
-        (0..self.ledger.nodes()).map(|node| self.overload(node, None, self.limits())).sum()
+        let online = |n: &usize| self.q.outlook.nodes[*n].online;
+        let nodes = (0..self.ledger.nodes()).filter(online);
+        nodes.map(|node| self.overload(node, None, self.limits())).sum()
     }
 
     /// Expected overload of a node with the steps so far and a change.

@@ -103,6 +103,8 @@ impl NodeState {
     }
 }
 
+/// Name of the metric that counts the time in which a node waits for its disks.
+pub(super) const IO_WAIT: &str = "IO wait";
 /// A node this close below a threshold is hot.
 const HOT_MARGIN: f64 = 0.05;
 /// A rising CPU must be this close for its projection to count (most CPU trends end, docs/trend.md).
@@ -146,7 +148,7 @@ fn of_node(node: &NodeOutlook, config: &PenaltyConfig) -> NodeState {
     let mut findings = vec![
         finding("CPU", &node.cpu, &node.cpu_trend, config.cpu_threshold, false),
         finding("memory", &node.mem, &node.mem_trend, config.mem_threshold, true),
-        finding("IO wait", &node.iowait, &node.iowait_trend, config.iowait_threshold, false),
+        finding(IO_WAIT, &node.iowait, &node.iowait_trend, config.iowait_threshold, false),
     ];
     findings.sort_by_key(|f| std::cmp::Reverse((f.state != State::Unknown, f.state)));
     let state = findings.first().map_or(State::Unknown, |f| f.state);

@@ -338,6 +338,42 @@ fn each_of_the_five_settings_flips_a_decision() {
 }
 
 #[test]
+fn a_node_that_waits_for_its_disks_gets_no_guest() {
+    fn wait(outlook: &mut Outlook, node: usize, share: f64) {
+        let share = Some(Fraction(share));
+        outlook.nodes[node].iowait =
+            Readings { current: share, high_24h: share, high_7d: share, ..Readings::default() };
+    }
+    let mut case = hot();
+    assert!(!case.moves().is_empty());
+    case.change = |outlook, _| wait(outlook, 1, 0.6);
+    let moves = case.moves();
+    assert!(!moves.is_empty() && moves.iter().all(|m| m.1 == 2), "{moves:?}");
+    case.change = |outlook, _| [1, 2].into_iter().for_each(|n| wait(outlook, n, 0.6));
+    assert!(case.moves().is_empty());
+    // Where the source waits more, the others are better places all the same.
+    case.change =
+        |outlook, _| (0..3).for_each(|n| wait(outlook, n, if n == 0 { 0.9 } else { 0.6 }));
+    assert!(!case.moves().is_empty());
+}
+
+#[test]
+fn a_node_of_unknown_size_gets_no_guest() {
+    let mut case = hot();
+    case.change = |outlook, _| outlook.nodes[1].memory = Bytes(0.0);
+    let moves = case.moves();
+    assert!(!moves.is_empty() && moves.iter().all(|m| m.1 == 2), "{moves:?}");
+}
+
+#[test]
+fn a_node_that_is_off_has_no_overload() {
+    let mut case = hot();
+    assert!(case.run().1.before.node_hours > 100.0);
+    case.change = |outlook, _| outlook.nodes[0].online = false;
+    assert_eq!(case.run().1.before, Overload::default());
+}
+
+#[test]
 fn expert_keys_act() {
     let mut case = hot();
     case.config.set(Key::max_moves, 1.0);

@@ -3,6 +3,7 @@
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ColumnConstraint, ContentArrangement, Table, Width, presets};
 use pve_foresight::error::{Error, Kind, Result};
+pub(crate) use pve_foresight::model::counted;
 use serde::Serialize;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
@@ -201,12 +202,6 @@ pub(crate) fn note(text: impl Display) {
     // Nobody listens on stderr: then there is nobody to tell.
     let text = wrapped("", &tame(&text.to_string()), terminal_width());
     let _ = writeln!(stderr, "{text}");
-}
-
-/// `1 node` or `5 nodes`.
-pub(crate) fn counted<N: PartialEq + From<u8> + Display>(count: N, what: &str) -> String {
-    let s = if count == N::from(1) { "" } else { "s" };
-    format!("{count} {what}{s}")
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::balancer;
 use crate::recommend::constraint::{Blocker, BlockerCode, local_disks};
 use crate::recommend::reserve::Reserve;
+use crate::recommend::state::{Finding, IO_WAIT, State};
 
 /// Share of a crowded source's busy hours, with the guest, below which a crowded target is the
 /// better place.
@@ -67,11 +68,18 @@ impl Planner<'_> {
         if !node.online && found.iter().all(|b| b.code != BlockerCode::NodeOffline) {
             found.push(Blocker::new(BlockerCode::NodeOffline, format!("{} is offline", node.name)));
         }
+        if node.cores.0 <= 0.0 || node.memory.0 <= 0.0 {
+            // What it would carry is no share of anything.
+            let text = format!("it is not known how large {} is", node.name);
+            found.push(Blocker::new(BlockerCode::MemoryCapacity, text));
+            return found;
+        }
         found.extend(self.ping_pong(outlook, node));
         found.extend(self.failed_before(guest, node));
         found.extend(self.full_storage(outlook, target));
         found.extend(self.memory_for(target, outlook.maxmem.0));
         found.extend(self.overloads(outlook, target, Some(self.hosts[guest])));
+        found.extend(self.waits_for_disks(target, Some(self.hosts[guest])));
         found.extend(self.n1(guest, target));
         found.extend(self.unbalances(guest, target));
         found
@@ -173,12 +181,35 @@ impl Planner<'_> {
         Resource::ALL.into_iter().filter_map(over).collect()
     }
 
+    /// A node that already waits for its disks gets no guest more, unless it waits clearly less than `source`, if
+    /// given: where all share a slow storage no place is better.
+    pub(in crate::recommend) fn waits_for_disks(
+        &self,
+        target: usize,
+        source: Option<usize>,
+    ) -> Option<Blocker> {
+        let state = &self.q.states[target];
+        let overloaded = |f: &&Finding| f.metric == IO_WAIT && f.state == State::Overloaded;
+        let found = state.findings.iter().find(overloaded)?;
+        let waits = |node: usize| self.q.outlook.nodes[node].iowait.high_7d;
+        let here = found.high_7d.or(found.current)?;
+        let better = source.and_then(waits).is_some_and(|there| here.0 <= CLEARLY * there.0);
+        (!better).then(|| {
+            let text = format!(
+                "{} waits for its disks {here:.0} of the time in its busy hours (threshold {:.0})",
+                self.q.outlook.nodes[target].name, found.threshold
+            );
+            Blocker::new(BlockerCode::Overload, text)
+        })
+    }
+
     /// Which failures the others could bear with the steps so far, and without the node that is `away`.
     pub(in crate::recommend) fn reserve(&self, away: Option<usize>) -> Reserve {
-        let room = |n: usize| match away == Some(n) || !self.q.outlook.nodes[n].online {
-            true => f64::NEG_INFINITY,
-            false => {
-                (1.0 - self.busy(n, None, Resource::Memory)) * self.q.outlook.nodes[n].memory.0
+        let room = |n: usize| {
+            let node = &self.q.outlook.nodes[n];
+            match away == Some(n) || !node.online || node.maintenance {
+                true => f64::NEG_INFINITY,
+                false => (1.0 - self.busy(n, None, Resource::Memory)) * node.memory.0,
             }
         };
         Reserve::new(&self.memory, &self.hosts, (0..self.ledger.nodes()).map(room).collect())

@@ -43,8 +43,11 @@ my @UNTOLD = ("warnings may name what you may not audit, and are left out");
 # Of what is told about PVE's own balancer: nothing about the guests that it may move.
 my @BALANCER = qw(scheduler auto_rebalance threshold margin hold_duration method imbalance will_act);
 
-# Obstacles that consist in another guest, whose number is in their text.
-my %OTHERS = map { $_ => "is bound to other guests by a rule or tag" } qw(together apart);
+# Obstacles that consist in another guest, or in PVE's plans for one, whose number is in their text.
+my %OTHERS = (
+    (map { $_ => "is bound to other guests by a rule or tag" } qw(together apart)),
+    'crs-balanced' => "is left to PVE's own balancer",
+);
 
 my sub may($rights, $entry) {
     return 0 if defined($entry->{vmid}) && !$rights->guest($entry->{vmid});
@@ -81,8 +84,10 @@ my sub censored($data, $mentions) {
         $data->{$_} = __SUB__->($data->{$_}, $mentions) for keys %$data;
     } elsif (ref($data) eq 'ARRAY') {
         $_ = __SUB__->($_, $mentions) for @$data;
-    } elsif (defined($data) && !ref($data) && $data =~ m/\s/ && $data =~ $mentions) {
-        return 'withheld';
+    } elsif (defined($data)) {
+        # A copy: to match a number makes it a string for JSON.
+        my $text = $data;
+        return 'withheld' if $text =~ m/\s/ && $text =~ $mentions;
     }
     return $data;
 }
