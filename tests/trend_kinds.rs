@@ -228,6 +228,28 @@ fn what_repeats_within_hours_is_no_anomaly_of_a_long_window() {
 }
 
 #[test]
+fn the_first_minutes_of_a_daily_job_are_normal() {
+    let local = LocalTime::utc();
+    let job = |time| 10.0 + if (14..16).contains(&hour(time)) { 50.0 } else { 0.0 };
+    for minutes in [5, 20, 40, 55] {
+        let now = NOW + minutes * 60;
+        let flags = |more: f64| {
+            let one = |seed: u64| {
+                let mut points = hourly(seed, 7, 0.7, |_, time| job(time));
+                points.retain(|p| p.time < NOW - HOUR);
+                let late = |time| job(time) + if time > now - HOUR { more } else { 0.0 };
+                let samples = (NOW - HOUR..=now).step_by(300);
+                points.extend(samples.map(|time| Point::sample(time, late(time))));
+                analyze(&points, &Params::share(now, 100.0, &local)).anomaly.unwrap().flag
+            };
+            (0..DRAWS).filter(|seed| one(*seed)).count()
+        };
+        assert_eq!(flags(0.0), 0, "{minutes} minutes after it began");
+        assert_eq!(flags(30.0), DRAWS as usize, "{minutes} minutes after it began");
+    }
+}
+
+#[test]
 fn a_deployment_is_a_level_shift_and_its_end_another() {
     for days in WINDOWS {
         let new = all_of(days, 1.0, |t, _| 30.0 + if t > -3.0 { 6.0 } else { 0.0 });

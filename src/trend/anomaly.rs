@@ -40,14 +40,16 @@ impl Now {
     }
 }
 
+/// The last hour's samples; none when the last is over three hours old.
+fn of_last_hour(points: &[Point], now: UnixTime) -> &[Point] {
+    let newest = points.last().map(|p| p.time).filter(|time| now - time <= 3 * HOUR);
+    newest.map_or(&[], |last| &points[points.partition_point(|p| p.time <= last - HOUR)..])
+}
+
 /// Mean and mean time of the last hour's samples; `None` when the last is over three hours old.
 pub(super) fn last_hour(points: &[Point], now: UnixTime) -> Option<(f64, UnixTime)> {
-    let last = points.last()?;
-    if now - last.time > 3 * HOUR {
-        return None;
-    }
-    let first = points.partition_point(|p| p.time <= last.time - HOUR);
-    let hour = &points[first..];
+    let hour = of_last_hour(points, now);
+    let last = hour.last()?;
     let n = hour.len() as f64;
     let time = hour.iter().map(|p| (p.time - last.time) as f64).sum::<f64>() / n;
     Some((hour.iter().map(|p| p.value).sum::<f64>() / n, last.time + time.round() as i64))
@@ -70,12 +72,17 @@ pub(super) fn now(
     let old = &s.residual[..past];
     let mut latest = Buffer::of(&old[past.saturating_sub(OFFSET_BINS)..]);
     let offset = stats::median(&mut latest);
-    let effect = season.at_hour(local.hour(at), local.weekend(at));
+    // The last hour is rarely one by the clock: where a job begins or ends on the hour, both of its hours are normal.
+    let effect = |p: &Point| season.at_hour(local.hour(p.time), local.weekend(p.time));
+    let effects = of_last_hour(points, time).iter().map(effect);
+    let (low, high) = effects
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), e| (e.min(low), e.max(high)));
     // A shift that is hours old and not explained by a move is what the flag is for.
     let news: f64 = s.steps().filter(|(t, _, known)| *t > -NEWS && !known).map(|step| step.1).sum();
     let model = s.at((at - time) as f64 / DAY as f64) - news;
     // A line that has run into the end of the scale goes no further.
-    let expected = (model + effect + offset).clamp(0.0, whole);
+    let within = |effect: f64| (model + effect + offset).clamp(0.0, whole);
+    let expected = current.clamp(within(low), within(high));
     let slot = (local.hour(at) * season.per_day / 24, season.per_day);
     let spread = spread(old, bins, slot, expected);
     Some(Now { current, expected, spread })
