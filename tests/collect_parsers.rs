@@ -170,6 +170,24 @@ fn parts_of_a_configuration_that_are_none_of_ours() {
 }
 
 #[test]
+fn a_volume_says_which_snapshot_holds_it() {
+    let text = "scsi0: a:b\nscsi1: a:c\nide2: a:vm-1-cloudinit,media=cdrom\n[PENDING]\nscsi2: a:d\n\
+                [snap]\nscsi0: a:b\nscsi3: a:e\nide2: a:vm-1-cloudinit,media=cdrom\nvmstate: a:f\n\
+                [later]\nscsi0: a:b\n";
+    let told: Vec<_> =
+        qemu(text).disks.into_iter().map(|d| (d.key, d.snapshot.unwrap_or_default())).collect();
+    let want = [
+        ("ide2", ""),
+        ("scsi0", "snap"),
+        ("scsi1", ""),
+        ("pending/scsi2", ""),
+        ("snap/scsi3", "snap"),
+        ("snap/vmstate", ""),
+    ];
+    assert_eq!(told, want.map(|(key, snapshot)| (key.to_string(), snapshot.to_string())));
+}
+
+#[test]
 fn the_rest_of_a_vm() {
     for (text, model) in [
         ("cpu: host", "host"),

@@ -129,6 +129,9 @@ pub struct Disk {
     pub cdrom: bool,
     /// Size, where the configuration tells.
     pub size: Option<Bytes>,
+    /// A snapshot that needs it to be what it is. Of the saved memory of a snapshot and of
+    /// cloud-init drives it is not told: they are copied or made anew.
+    pub snapshot: Option<String>,
 }
 
 /// What is behind a disk.

@@ -5,7 +5,8 @@
 //! invented; the advice says what it did not know.
 
 use crate::model::{
-    Bytes, DiskSource, GuestFacts, GuestKind, GuestStatus, HaRuleKind, Inventory, NodeFacts, Vmid,
+    Bytes, Disk, DiskSource, GuestFacts, GuestKind, GuestStatus, HaRuleKind, Inventory, NodeFacts,
+    StorageFacts, Vmid,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +50,8 @@ pub enum BlockerCode {
     NodeMaintenance,
     /// A storage it needs is not available there.
     Storage,
+    /// A disk on a storage of its host alone is one that PVE does not copy.
+    LocalDisk,
     /// A mapped device it needs is not offered there.
     MappedDevice,
     /// It has more cores than the node.
@@ -132,7 +135,7 @@ impl<'a> Constraints<'a> {
         if guest.template {
             add(C::Template, "is a template".into());
         }
-        if !matches!(guest.status, GuestStatus::Running | GuestStatus::Paused) {
+        if !runs(guest) {
             add(C::NotRunning, "does not run, so moving it relieves nothing".into());
         }
         if let Some(lock) = &guest.lock {
@@ -150,6 +153,12 @@ impl<'a> Constraints<'a> {
         for disk in &guest.disks {
             if let DiskSource::HostPath { path, shared: false } = &disk.source {
                 add(C::HostPath, format!("{} is {path} of its host", disk.key));
+            }
+        }
+        for volume in local_volumes(guest, self.inventory) {
+            if let Some(why) = volume.not_copied(guest) {
+                let (key, storage) = (&volume.disk.key, volume.storage);
+                add(C::LocalDisk, format!("{key} on '{storage}', which is not shared, {why}"));
             }
         }
         found
@@ -371,23 +380,79 @@ fn groups(inventory: &Inventory) -> Vec<Group> {
     all
 }
 
+fn runs(guest: &GuestFacts) -> bool {
+    matches!(guest.status, GuestStatus::Running | GuestStatus::Paused)
+}
+
 /// Whether moving the running guest interrupts it.
 pub(super) fn restarts(guest: &GuestFacts) -> bool {
     guest.kind == GuestKind::Lxc && guest.status == GuestStatus::Running
 }
 
-/// Key and size of its disks that must be copied because their storage is not shared.
-pub(super) fn local_disks<'a>(
+/// A disk that must be copied because its storage is not shared.
+struct LocalVolume<'a> {
+    disk: &'a Disk,
+    storage: &'a str,
+    volume: &'a str,
+    facts: &'a StorageFacts,
+}
+
+impl LocalVolume<'_> {
+    /// Why PVE refuses to copy it, and what helps (qemu-server, `scan_local_volumes`;
+    /// pve-container, `phase1`).
+    fn not_copied(&self, guest: &GuestFacts) -> Option<String> {
+        if let Some(base) = base_of(self.volume) {
+            return Some(format!(
+                "is a linked clone of {base}, which PVE does not copy: move the disk to another \
+                 storage, which makes it a full one"
+            ));
+        }
+        let snapshot = self.disk.snapshot.as_ref().filter(|_| !self.takes_snapshots(guest))?;
+        Some(format!(
+            "is in the snapshot '{snapshot}', with which PVE does not copy it: delete the snapshot"
+        ))
+    }
+
+    /// Whether PVE copies it with its snapshots: never while a VM runs, else by the kind of storage.
+    /// A container stops for its move.
+    fn takes_snapshots(&self, guest: &GuestFacts) -> bool {
+        let kept = matches!(self.facts.kind.as_str(), "zfspool" | "btrfs");
+        match guest.kind {
+            GuestKind::Lxc => kept,
+            GuestKind::Qemu if runs(guest) => false,
+            GuestKind::Qemu => {
+                kept || (self.facts.kind == "dir" && self.volume.ends_with(".qcow2"))
+            }
+        }
+    }
+}
+
+/// What a volume is a linked clone of: `base-9000-disk-0/vm-101-disk-0`, or in directories
+/// `9000/base-9000-disk-0.qcow2/101/vm-101-disk-0.qcow2`.
+fn base_of(volume: &str) -> Option<&str> {
+    let base = |part: &&str| part.starts_with("base-") || part.starts_with("basevol-");
+    volume.rsplit('/').skip(1).find(base)
+}
+
+fn local_volumes<'a>(
     guest: &'a GuestFacts,
-    inventory: &Inventory,
-) -> Vec<(&'a str, Bytes)> {
-    let Some(storages) = &inventory.storages else { return Vec::new() };
-    let local = |source: &DiskSource| match source {
-        DiskSource::Volume { storage, .. } => storages.get(storage).is_some_and(|s| !s.shared),
-        DiskSource::HostPath { .. } | DiskSource::None => false,
+    inventory: &'a Inventory,
+) -> impl Iterator<Item = LocalVolume<'a>> {
+    let local = |disk: &'a Disk| {
+        let DiskSource::Volume { storage, volume } = &disk.source else { return None };
+        let facts = inventory.storages.as_ref()?.get(storage).filter(|s| !s.shared)?;
+        Some(LocalVolume { disk, storage, volume, facts })
     };
-    let disks = guest.disks.iter().filter(|d| !d.cdrom && local(&d.source));
-    disks.map(|d| (d.key.as_str(), d.size.unwrap_or_default())).collect()
+    guest.disks.iter().filter(|d| !d.cdrom).filter_map(local)
+}
+
+/// Key and size of its disks that must be copied because their storage is not shared.
+pub(crate) fn local_disks<'a>(
+    guest: &'a GuestFacts,
+    inventory: &'a Inventory,
+) -> Vec<(&'a str, Bytes)> {
+    let of = |v: LocalVolume<'a>| (v.disk.key.as_str(), v.disk.size.unwrap_or_default());
+    local_volumes(guest, inventory).map(of).collect()
 }
 
 #[cfg(test)]
@@ -514,6 +579,50 @@ mod tests {
         let path = "/mnt/nas".into();
         inventory.guests[0].disks[0].source = DiskSource::HostPath { path, shared: true };
         assert_eq!(codes(&inventory), []);
+    }
+
+    #[test]
+    fn a_local_disk_that_pve_does_not_copy_stays_with_its_guest() {
+        let stays = |kind, status, storage: &str, volume: &str, snapshot: Option<&str>| {
+            let mut inventory = cluster();
+            let local = StorageFacts { kind: storage.into(), ..StorageFacts::default() };
+            inventory.storages.as_mut().unwrap().insert("tank".into(), local);
+            let guest = &mut inventory.guests[0];
+            (guest.kind, guest.status) = (kind, status);
+            guest.disks[0].source =
+                DiskSource::Volume { storage: "tank".into(), volume: volume.into() };
+            guest.disks[0].snapshot = snapshot.map(String::from);
+            let found = Constraints::new(&inventory).of_guest(&inventory.guests[0]);
+            found.into_iter().find(|b| b.code == BlockerCode::LocalDisk).map(|b| b.text)
+        };
+        use GuestKind::{Lxc, Qemu};
+        use GuestStatus::{Running, Stopped};
+        let (disk, clone, snap) = ("vm-1-disk-0", "base-9-disk-0/vm-1-disk-0", Some("before"));
+        assert_eq!(stays(Qemu, Running, "zfspool", disk, None), None);
+        assert_eq!(
+            stays(Qemu, Running, "zfspool", disk, snap).unwrap(),
+            "scsi0 on 'tank', which is not shared, is in the snapshot 'before', with which PVE does \
+             not copy it: delete the snapshot"
+        );
+        assert_eq!(
+            stays(Qemu, Running, "zfspool", clone, None).unwrap(),
+            "scsi0 on 'tank', which is not shared, is a linked clone of base-9-disk-0, which PVE \
+             does not copy: move the disk to another storage, which makes it a full one"
+        );
+        let in_directory = "9/base-9-disk-0.qcow2/1/vm-1-disk-0.qcow2";
+        for (want, kind, status, storage, volume, snapshot) in [
+            (true, Qemu, Stopped, "dir", in_directory, None),
+            (true, Lxc, Running, "zfspool", "basevol-9-disk-0/subvol-1-disk-0", None),
+            (false, Qemu, Running, "dir", "9/base-9-disk-0.qcow2", None),
+            (false, Qemu, Stopped, "zfspool", disk, snap),
+            (false, Qemu, Stopped, "dir", "1/vm-1-disk-0.qcow2", snap),
+            (true, Qemu, Stopped, "lvmthin", disk, snap),
+            (false, Lxc, Running, "zfspool", disk, snap),
+            (true, Lxc, Running, "lvmthin", disk, snap),
+        ] {
+            let told = stays(kind, status, storage, volume, snapshot);
+            assert_eq!(told.is_some(), want, "{kind:?} {status:?} {storage} {volume} {told:?}");
+        }
     }
 
     #[test]
