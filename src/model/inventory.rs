@@ -244,6 +244,14 @@ impl Default for Crs {
     }
 }
 
+impl GuestFacts {
+    /// Whether HA moves it. What it is told to ignore is as if it was none of its own (pve-ha-manager,
+    /// `vm_is_ha_managed`).
+    pub fn ha_moves(&self) -> bool {
+        self.ha.as_ref().is_some_and(|ha| ha.state != "ignored")
+    }
+}
+
 impl Inventory {
     /// What a tick alone tells: who is where and which storages are active; no rules.
     pub fn from_tick(tick: &Tick) -> Self {
