@@ -293,7 +293,7 @@ fn ha_rules() {
 
 #[test]
 fn ha_resources_and_groups() {
-    let text = b"vm: 100\n\tgroup g\n\nct: 101\n\tstate ignored\n\tauto-rebalance 0\n\nfoo: 102\n\nvm: x\n";
+    let text = b"vm: 100\n\tgroup g\n\nct: 101\n\tstate ignored\n\tauto-rebalance 0\n\tfailback 0\n\nfoo: 102\n\nvm: x\n";
     let parsed = parse::resources(text);
     assert_eq!(parsed.value.keys().copied().collect::<Vec<_>>(), [100, 101]);
     let first = &parsed.value[&100];
@@ -303,11 +303,14 @@ fn ha_resources_and_groups() {
     );
     let second = &parsed.value[&101];
     assert_eq!((second.state.as_str(), second.auto_rebalance), ("ignored", false));
-    assert_eq!(note_lines(&parsed.notes), [8, 10]);
-    let groups =
-        parse::groups(b"group: g\n\tnodes a:1,b\n\trestricted\n\ngroup: h\n\tnodes\n\n").value;
+    assert!(!first.no_failback && second.no_failback);
+    assert_eq!(note_lines(&parsed.notes), [9, 11]);
+    let groups = parse::groups(
+        b"group: g\n\tnodes a:1,b\n\trestricted\n\tnofailback 1\n\ngroup: h\n\tnodes\n\n",
+    )
+    .value;
     let group = groups["g"].as_ref().unwrap();
-    assert!(group.restricted && group.nodes.len() == 2);
+    assert!(group.restricted && group.nofailback && group.nodes.len() == 2);
     assert!(groups["h"].is_none(), "a group without nodes binds to nowhere known");
 }
 

@@ -181,6 +181,9 @@ pub struct HaResource {
     pub group: String,
     /// Whether PVE's own balancer may move it.
     pub auto_rebalance: bool,
+    /// HA leaves it where it is when a node that it prefers comes back: `failback 0`, or
+    /// `nofailback` of a PVE 8 group.
+    pub no_failback: bool,
 }
 
 /// An HA rule.
