@@ -202,6 +202,8 @@ fn groups_of_pve8_become_rules() {
     let all = facts("pve8");
     let [rule] = &all.ha_rules[..] else { panic!("{:?}", all.ha_rules) };
     assert_eq!((rule.name.as_str(), &rule.guests[..]), ("ha-group-mailers", &[200][..]));
+    let failback = all.guest(200).and_then(|g| g.ha.as_ref()).map(|ha| !ha.no_failback);
+    assert_eq!(failback, Some(false), "as the group says");
     let HaRuleKind::NodeAffinity { nodes, strict: true } = &rule.kind else { panic!("{rule:?}") };
     assert_eq!(
         nodes.iter().map(|(n, p)| (n.as_str(), *p)).collect::<Vec<_>>(),

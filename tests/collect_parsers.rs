@@ -170,6 +170,24 @@ fn parts_of_a_configuration_that_are_none_of_ours() {
 }
 
 #[test]
+fn a_volume_says_which_snapshot_holds_it() {
+    let text = "scsi0: a:b\nscsi1: a:c\nide2: a:vm-1-cloudinit,media=cdrom\n[PENDING]\nscsi2: a:d\n\
+                [snap]\nscsi0: a:b\nscsi3: a:e\nide2: a:vm-1-cloudinit,media=cdrom\nvmstate: a:f\n\
+                [later]\nscsi0: a:b\n";
+    let told: Vec<_> =
+        qemu(text).disks.into_iter().map(|d| (d.key, d.snapshot.unwrap_or_default())).collect();
+    let want = [
+        ("ide2", ""),
+        ("scsi0", "snap"),
+        ("scsi1", ""),
+        ("pending/scsi2", ""),
+        ("snap/scsi3", "snap"),
+        ("snap/vmstate", ""),
+    ];
+    assert_eq!(told, want.map(|(key, snapshot)| (key.to_string(), snapshot.to_string())));
+}
+
+#[test]
 fn the_rest_of_a_vm() {
     for (text, model) in [
         ("cpu: host", "host"),
@@ -275,7 +293,7 @@ fn ha_rules() {
 
 #[test]
 fn ha_resources_and_groups() {
-    let text = b"vm: 100\n\tgroup g\n\nct: 101\n\tstate ignored\n\tauto-rebalance 0\n\nfoo: 102\n\nvm: x\n";
+    let text = b"vm: 100\n\tgroup g\n\nct: 101\n\tstate ignored\n\tauto-rebalance 0\n\tfailback 0\n\nfoo: 102\n\nvm: x\n";
     let parsed = parse::resources(text);
     assert_eq!(parsed.value.keys().copied().collect::<Vec<_>>(), [100, 101]);
     let first = &parsed.value[&100];
@@ -285,11 +303,14 @@ fn ha_resources_and_groups() {
     );
     let second = &parsed.value[&101];
     assert_eq!((second.state.as_str(), second.auto_rebalance), ("ignored", false));
-    assert_eq!(note_lines(&parsed.notes), [8, 10]);
-    let groups =
-        parse::groups(b"group: g\n\tnodes a:1,b\n\trestricted\n\ngroup: h\n\tnodes\n\n").value;
+    assert!(!first.no_failback && second.no_failback);
+    assert_eq!(note_lines(&parsed.notes), [9, 11]);
+    let groups = parse::groups(
+        b"group: g\n\tnodes a:1,b\n\trestricted\n\tnofailback 1\n\ngroup: h\n\tnodes\n\n",
+    )
+    .value;
     let group = groups["g"].as_ref().unwrap();
-    assert!(group.restricted && group.nodes.len() == 2);
+    assert!(group.restricted && group.nofailback && group.nodes.len() == 2);
     assert!(groups["h"].is_none(), "a group without nodes binds to nowhere known");
 }
 

@@ -13,13 +13,14 @@ pub(super) struct Rules {
 }
 
 /// What stands between a guest and a node at all times.
-const LASTING: [BlockerCode; 10] = [
+const LASTING: [BlockerCode; 11] = [
     BlockerCode::Template,
     BlockerCode::TagIgnore,
     BlockerCode::TagPin,
     BlockerCode::Passthrough,
     BlockerCode::HostPath,
     BlockerCode::Storage,
+    BlockerCode::LocalDisk,
     BlockerCode::MappedDevice,
     BlockerCode::TooManyCores,
     BlockerCode::HaNodeAffinity,

@@ -128,14 +128,17 @@ pub(super) fn disk(key: &str, value: &str, default_key: &str) -> Option<Disk> {
         _ if place.starts_with('/') => DiskSource::HostPath { path: place.into(), shared },
         _ => volume(place, media)?,
     };
-    let cloudinit =
-        matches!(&source, DiskSource::Volume { volume, .. } if volume.contains("-cloudinit"));
     Some(Disk {
         key: key.to_string(),
+        cdrom: (media || matches!(place, "none" | "cdrom")) && !is_cloudinit(&source),
         source,
-        cdrom: (media || matches!(place, "none" | "cdrom")) && !cloudinit,
         size: part("size").and_then(size).map(Bytes),
+        snapshot: None,
     })
+}
+
+fn is_cloudinit(source: &DiskSource) -> bool {
+    matches!(source, DiskSource::Volume { volume, .. } if volume.contains("-cloudinit"))
 }
 
 /// `STORE:VOLUME`; a bare file name is one on `local`, as in very old configurations.
@@ -163,7 +166,8 @@ pub(super) struct Belongings {
 
 impl Belongings {
     /// A disk of what is in force (`part` empty), of a snapshot or of pending changes. The same
-    /// volume counts once: PVE looks at all parts when it migrates a guest.
+    /// volume counts once, with a snapshot that names it: PVE looks at all parts when it migrates a
+    /// guest.
     pub(super) fn disk(
         &mut self,
         part: &str,
@@ -172,17 +176,18 @@ impl Belongings {
         disk: Option<Disk>,
         notes: &mut Notes,
     ) {
-        let key = if part.is_empty() { key.to_string() } else { format!("{part}/{key}") };
-        match disk {
-            Some(disk) if !part.is_empty() && self.has(&disk) => (),
-            Some(disk) => self.disks.push(Disk { key, ..disk }),
-            None => self.doubtful(&key, line, notes),
+        let full = if part.is_empty() { key.to_string() } else { format!("{part}/{key}") };
+        let Some(disk) = disk else { return self.doubtful(&full, line, notes) };
+        let held =
+            !matches!(part, "" | "pending") && key != "vmstate" && !is_cloudinit(&disk.source);
+        let snapshot = held.then(|| part.to_string());
+        if part.is_empty() {
+            self.disks.push(disk);
+        } else if let Some(known) = self.disks.iter_mut().find(|d| d.source == disk.source) {
+            known.snapshot = known.snapshot.take().or(snapshot);
+        } else if disk.source != DiskSource::None {
+            self.disks.push(Disk { key: full, snapshot, ..disk });
         }
-    }
-
-    /// Whether its volume is listed, or there is none.
-    fn has(&self, disk: &Disk) -> bool {
-        disk.source == DiskSource::None || self.disks.iter().any(|d| d.source == disk.source)
     }
 
     /// A device of the host.

@@ -24,6 +24,8 @@ pub struct Group {
     pub nodes: BTreeMap<String, i64>,
     /// Never anywhere else.
     pub restricted: bool,
+    /// Its guests stay where they are when a node that they prefer comes back.
+    pub nofailback: bool,
 }
 
 /// What `ha/manager_status` says of a node.
@@ -51,6 +53,7 @@ pub fn resources(bytes: &[u8]) -> Parsed<BTreeMap<Vmid, HaResource>> {
             state: clean_name(section.get("state").unwrap_or("started")),
             group: clean_name(section.get("group").unwrap_or_default()),
             auto_rebalance: section.get("auto-rebalance").and_then(boolean).unwrap_or(true),
+            no_failback: section.get("failback").and_then(boolean) == Some(false),
         };
         value.insert(vmid, resource);
     }
@@ -127,9 +130,11 @@ pub fn groups(bytes: &[u8]) -> Parsed<BTreeMap<String, Option<Group>>> {
     let text = decode(bytes, &mut notes);
     let mut value = BTreeMap::new();
     for section in sections(&text, typed, &mut notes) {
-        let group = nodes(&section)
-            .filter(|_| section.kind == "group")
-            .map(|nodes| Group { nodes, restricted: section.flag("restricted") });
+        let group = nodes(&section).filter(|_| section.kind == "group").map(|nodes| Group {
+            nodes,
+            restricted: section.flag("restricted"),
+            nofailback: section.flag("nofailback"),
+        });
         if group.is_none() {
             let name = quote(section.id);
             let message = format!("group {name} cannot be understood, so its guests must stay");

@@ -235,7 +235,7 @@ struct Ha {
 
 impl Ha {
     fn read(reader: &mut Reader<'_>, scheduler_unknown: bool) -> Self {
-        let resources = match reader.optional("ha/resources.cfg", MAX_CONFIG, ha::resources) {
+        let mut resources = match reader.optional("ha/resources.cfg", MAX_CONFIG, ha::resources) {
             Outcome::Found(resources) => Some(resources),
             Outcome::Absent => Some(BTreeMap::new()),
             Outcome::Unreadable => None,
@@ -256,6 +256,12 @@ impl Ha {
                 Some(None) => rules.unclear.extend(guests),
                 // A group that does not exist binds nobody.
                 None => (),
+            }
+        }
+        // As PVE 9 does with them (pve-ha-manager, `migrate_groups_to_resources`).
+        for resource in resources.iter_mut().flat_map(|all| all.values_mut()) {
+            if let Some(Some(group)) = groups.get(&resource.group) {
+                resource.no_failback = group.nofailback;
             }
         }
         let states = reader.states();

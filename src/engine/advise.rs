@@ -109,7 +109,7 @@ fn recommendation(q: &Question, step: &Step, earlier: &[Step]) -> Recommendation
         confidence_parts: step.confidence.clone(),
         decision_explanation: explanation(q, step, earlier),
         trend_evidence: TrendEvidence::of(q, step),
-        command: command(q, guest.vmid, Some(&step.cost), &target.name),
+        command: command(q, guest.vmid, &target.name),
         concerns: step.details.concerns.clone(),
         weighing: weighing(step),
     }

@@ -1,18 +1,22 @@
 //! What an admin can paste into a shell on the source node.
 
-use crate::model::{GuestFacts, GuestKind, GuestStatus, Vmid};
-use crate::recommend::{Cost, Question};
+use crate::model::{GuestFacts, GuestKind, GuestStatus, Inventory, Vmid};
+use crate::recommend::{Question, local_disks};
 use std::borrow::Cow;
 
 /// The command that moves a guest. HA guests go through the HA manager, which would bring back what
 /// is moved behind its back.
-pub(super) fn command(q: &Question, vmid: Vmid, cost: Option<&Cost>, target: &str) -> String {
+pub(super) fn command(q: &Question, vmid: Vmid, target: &str) -> String {
+    line(q.inventory, kind(q, vmid, q.inventory.guest(vmid)), vmid, target)
+}
+
+fn line(inventory: &Inventory, kind: GuestKind, vmid: Vmid, target: &str) -> String {
     let target = shell_word(target);
-    let facts = q.inventory.guest(vmid);
+    let facts = inventory.guest(vmid);
     let running = facts.is_none_or(runs);
-    let copies = cost.is_some_and(|c| c.local_disks.0 > 0.0);
-    let kind = kind(q, vmid, facts);
-    if facts.is_some_and(|f| f.ha.is_some()) {
+    // Whether there are any, not how large: a configuration need not tell the size of a disk.
+    let copies = facts.is_some_and(|f| !local_disks(f, inventory).is_empty());
+    if facts.is_some_and(GuestFacts::ha_moves) {
         let sid = if kind == GuestKind::Lxc { "ct" } else { "vm" };
         return format!("ha-manager migrate {sid}:{vmid} {target}");
     }
@@ -50,7 +54,46 @@ fn kind(q: &Question, vmid: Vmid, facts: Option<&GuestFacts>) -> GuestKind {
 
 #[cfg(test)]
 mod tests {
-    use super::shell_word;
+    use super::{line, shell_word};
+    use crate::model::{
+        Disk, DiskSource, GuestFacts, GuestKind, GuestStatus, HaResource, Inventory, StorageFacts,
+    };
+
+    /// The command for a running guest with a disk on local storage, in that state of HA.
+    fn of_local(kind: GuestKind, ha: Option<&str>) -> String {
+        let source = DiskSource::Volume { storage: "local-lvm".into(), volume: "disk-0".into() };
+        let guest = GuestFacts {
+            vmid: 100,
+            kind,
+            status: GuestStatus::Running,
+            disks: vec![Disk { key: "scsi0".into(), source, ..Disk::default() }],
+            ha: ha.map(|state| HaResource { state: state.into(), ..HaResource::default() }),
+            ..GuestFacts::default()
+        };
+        let storages = [("local-lvm".to_string(), StorageFacts::default())].into();
+        let inventory =
+            Inventory { guests: vec![guest], storages: Some(storages), ..Inventory::default() };
+        line(&inventory, kind, 100, "b")
+    }
+
+    #[test]
+    fn a_local_disk_is_copied_though_its_size_is_not_told() {
+        let want = "qm migrate 100 b --online --with-local-disks";
+        assert_eq!(of_local(GuestKind::Qemu, None), want);
+    }
+
+    #[test]
+    fn what_ha_ignores_is_not_moved_by_it() {
+        let (qemu, lxc) = (GuestKind::Qemu, GuestKind::Lxc);
+        for (kind, state, want) in [
+            (qemu, "started", "ha-manager migrate vm:100 b"),
+            (lxc, "stopped", "ha-manager migrate ct:100 b"),
+            (qemu, "ignored", "qm migrate 100 b --online --with-local-disks"),
+            (lxc, "ignored", "pct migrate 100 b --restart"),
+        ] {
+            assert_eq!(of_local(kind, Some(state)), want);
+        }
+    }
 
     #[test]
     fn a_name_stays_one_word_of_the_command() {

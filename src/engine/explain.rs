@@ -116,7 +116,6 @@ fn explain_reply(
 fn target(q: &Question, guest: &GuestFacts, all: &Explained, t: &Target) -> ExplainTarget {
     let node = &q.outlook.nodes[t.node].name;
     let feasible = t.blockers.is_empty() && all.blockers.is_empty();
-    let cost = t.step.as_ref().map(|s| &s.cost);
     ExplainTarget {
         node: node.clone(),
         feasible,
@@ -126,7 +125,7 @@ fn target(q: &Question, guest: &GuestFacts, all: &Explained, t: &Target) -> Expl
         weighing: t.step.as_ref().map(brings),
         worth: feasible && t.step.is_some() && t.reason.is_none(),
         reason: t.reason.clone(),
-        command: feasible.then(|| command(q, guest.vmid, cost, node)),
+        command: feasible.then(|| command(q, guest.vmid, node)),
     }
 }
 
@@ -244,7 +243,7 @@ fn drain_step(q: &Question, index: usize, leaving: &Leaving) -> DrainStep {
         target: target.clone(),
         together: leaving.together.clone(),
         cost: leaving.cost,
-        command: command(q, leaving.vmid, leaving.cost.as_ref(), target),
+        command: command(q, leaving.vmid, target),
         concerns: leaving.concerns.clone(),
     }
 }
@@ -291,8 +290,7 @@ fn drain_summary(q: &Question, node: usize, drain: &Drain) -> String {
 
 fn drain_notes(q: &Question, node: usize, drain: &Drain) -> Vec<String> {
     let outlook = &q.outlook.nodes[node];
-    let managed =
-        |s: &&Leaving| q.inventory.guest(s.vmid).is_some_and(|g| g.ha.is_some() && runs(g));
+    let managed = |s: &&Leaving| q.inventory.guest(s.vmid).is_some_and(|g| g.ha_moves() && runs(g));
     let ha = drain.steps.iter().filter(managed).count();
     let mut notes = Vec::new();
     if outlook.maintenance {

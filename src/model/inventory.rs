@@ -129,6 +129,9 @@ pub struct Disk {
     pub cdrom: bool,
     /// Size, where the configuration tells.
     pub size: Option<Bytes>,
+    /// A snapshot that needs it to be what it is. Of the saved memory of a snapshot and of
+    /// cloud-init drives it is not told: they are copied or made anew.
+    pub snapshot: Option<String>,
 }
 
 /// What is behind a disk.
@@ -178,6 +181,9 @@ pub struct HaResource {
     pub group: String,
     /// Whether PVE's own balancer may move it.
     pub auto_rebalance: bool,
+    /// HA leaves it where it is when a node that it prefers comes back: `failback 0`, or
+    /// `nofailback` of a PVE 8 group.
+    pub no_failback: bool,
 }
 
 /// An HA rule.
@@ -238,6 +244,14 @@ impl Default for Crs {
             margin: Fraction(0.10),
             method: "bruteforce".into(),
         }
+    }
+}
+
+impl GuestFacts {
+    /// Whether HA moves it. What it is told to ignore is as if it was none of its own (pve-ha-manager,
+    /// `vm_is_ha_managed`).
+    pub fn ha_moves(&self) -> bool {
+        self.ha.as_ref().is_some_and(|ha| ha.state != "ignored")
     }
 }
 

@@ -5,7 +5,8 @@
 //! invented; the advice says what it did not know.
 
 use crate::model::{
-    Bytes, DiskSource, GuestFacts, GuestKind, GuestStatus, HaRuleKind, Inventory, NodeFacts, Vmid,
+    Bytes, Disk, DiskSource, GuestFacts, GuestKind, GuestStatus, HaRuleKind, Inventory, NodeFacts,
+    StorageFacts, Vmid,
 };
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +50,8 @@ pub enum BlockerCode {
     NodeMaintenance,
     /// A storage it needs is not available there.
     Storage,
+    /// A disk on a storage of its host alone is one that PVE does not copy.
+    LocalDisk,
     /// A mapped device it needs is not offered there.
     MappedDevice,
     /// It has more cores than the node.
@@ -132,7 +135,7 @@ impl<'a> Constraints<'a> {
         if guest.template {
             add(C::Template, "is a template".into());
         }
-        if !matches!(guest.status, GuestStatus::Running | GuestStatus::Paused) {
+        if !runs(guest) {
             add(C::NotRunning, "does not run, so moving it relieves nothing".into());
         }
         if let Some(lock) = &guest.lock {
@@ -150,6 +153,12 @@ impl<'a> Constraints<'a> {
         for disk in &guest.disks {
             if let DiskSource::HostPath { path, shared: false } = &disk.source {
                 add(C::HostPath, format!("{} is {path} of its host", disk.key));
+            }
+        }
+        for volume in local_volumes(guest, self.inventory) {
+            if let Some(why) = volume.not_copied(guest) {
+                let (key, storage) = (&volume.disk.key, volume.storage);
+                add(C::LocalDisk, format!("{key} on '{storage}', which is not shared, {why}"));
             }
         }
         found
@@ -288,6 +297,9 @@ impl<'a> Constraints<'a> {
     }
 
     /// HA's node affinity: `source` is the node that the guest leaves by choice, empty when it must.
+    ///
+    /// HA keeps a guest on the online nodes of the highest priority, and takes it there from any
+    /// other (pve-ha-manager, `select_service_node`). Without failback it stays where it is allowed.
     fn node_rules(
         &self,
         guest: &GuestFacts,
@@ -297,15 +309,58 @@ impl<'a> Constraints<'a> {
     ) {
         for rule in &self.inventory.ha_rules {
             let HaRuleKind::NodeAffinity { nodes, strict } = &rule.kind else { continue };
-            if !rule.guests.contains(&guest.vmid) || nodes.contains_key(&target.name) {
+            if !rule.guests.contains(&guest.vmid) {
                 continue;
             }
-            // A guest on a preferred node that leaves it is brought back by the HA manager.
-            if *strict || nodes.contains_key(source) {
-                let text = format!("HA rule '{}' keeps it off {}", rule.name, target.name);
-                found.push(Blocker::new(BlockerCode::HaNodeAffinity, text));
+            let listed = nodes.contains_key(&target.name);
+            let what = if !listed && (*strict || nodes.contains_key(source)) {
+                format!("keeps it off {}", target.name)
+            } else if !source.is_empty() && fails_back(guest) {
+                let preferred = self.preferred(nodes);
+                if preferred.is_empty() || preferred.contains(&target.name.as_str()) {
+                    continue;
+                }
+                let back = if preferred.contains(&source) { "brings it back" } else { "takes it" };
+                format!("{back} to {} by itself", preferred.join(" or "))
+            } else {
+                continue;
+            };
+            let text = format!("HA rule '{}' {what}", rule.name);
+            found.push(Blocker::new(BlockerCode::HaNodeAffinity, text));
+        }
+    }
+
+    /// Of the nodes of a rule those that serve and have the highest priority.
+    fn preferred(&self, nodes: &BTreeMap<String, i64>) -> Vec<&str> {
+        let serving = || self.inventory.nodes.iter().filter(|n| serves(n));
+        let highest = serving().filter_map(|n| nodes.get(&n.name)).max();
+        let chosen = serving().filter(|n| highest.is_some() && nodes.get(&n.name) == highest);
+        chosen.map(|n| n.name.as_str()).collect()
+    }
+
+    /// The node where most of the others of a group run, if `target` is not one with as many: HA
+    /// takes the guest there. Who does not run holds nobody.
+    fn others_elsewhere<'p>(
+        &self,
+        group: &Group,
+        vmid: Vmid,
+        target: &str,
+        placement: &'p Placement,
+    ) -> Option<(&'p str, Vec<Vmid>)> {
+        let mut there: BTreeMap<&str, Vec<Vmid>> = BTreeMap::new();
+        for other in group.members.iter().filter(|v| **v != vmid) {
+            let running = self.inventory.guest(*other).is_some_and(runs);
+            let node = placement.get(other).filter(|_| running);
+            let online = |name: &&String| self.inventory.node(name).is_some_and(serves);
+            if let Some(node) = node.filter(online) {
+                there.entry(node).or_default().push(*other);
             }
         }
+        let most = there.values().map(Vec::len).max()?;
+        if there.get(target).is_some_and(|others| others.len() == most) {
+            return None;
+        }
+        there.into_iter().find(|(_, others)| others.len() == most)
     }
 
     fn affinities(
@@ -330,10 +385,16 @@ impl<'a> Constraints<'a> {
                 there.map(ToString::to_string).collect()
             };
             if group.together {
-                let others = on(source);
-                if !others.is_empty() {
-                    let (label, others) = (&group.label, others.join(", "));
-                    let text = format!("{label} keeps it with {others} on {source}");
+                let label = &group.label;
+                let here = on(source);
+                let elsewhere =
+                    || self.others_elsewhere(group, guest.vmid, &target.name, placement);
+                if !here.is_empty() {
+                    let text = format!("{label} keeps it with {} on {source}", here.join(", "));
+                    found.push(Blocker::new(C::Together, text));
+                } else if let Some((node, others)) = elsewhere() {
+                    let others: Vec<String> = others.iter().map(ToString::to_string).collect();
+                    let text = format!("{label} keeps it with {} on {node}", others.join(", "));
                     found.push(Blocker::new(C::Together, text));
                 }
             } else if let Some(other) = on(&target.name).first() {
@@ -371,29 +432,96 @@ fn groups(inventory: &Inventory) -> Vec<Group> {
     all
 }
 
+/// Whether HA takes a guest back to the nodes that it prefers. A guest that is no resource, as in an
+/// inventory that tells the rules alone, counts as one.
+fn fails_back(guest: &GuestFacts) -> bool {
+    guest.ha.as_ref().is_none_or(|ha| guest.ha_moves() && !ha.no_failback)
+}
+
+/// Whether HA sees a node as one to use.
+fn serves(node: &NodeFacts) -> bool {
+    node.online != Some(false) && !node.maintenance
+}
+
+fn runs(guest: &GuestFacts) -> bool {
+    matches!(guest.status, GuestStatus::Running | GuestStatus::Paused)
+}
+
 /// Whether moving the running guest interrupts it.
 pub(super) fn restarts(guest: &GuestFacts) -> bool {
     guest.kind == GuestKind::Lxc && guest.status == GuestStatus::Running
 }
 
-/// Key and size of its disks that must be copied because their storage is not shared.
-pub(super) fn local_disks<'a>(
+/// A disk that must be copied because its storage is not shared.
+struct LocalVolume<'a> {
+    disk: &'a Disk,
+    storage: &'a str,
+    volume: &'a str,
+    facts: &'a StorageFacts,
+}
+
+impl LocalVolume<'_> {
+    /// Why PVE refuses to copy it, and what helps (qemu-server, `scan_local_volumes`;
+    /// pve-container, `phase1`).
+    fn not_copied(&self, guest: &GuestFacts) -> Option<String> {
+        if let Some(base) = base_of(self.volume) {
+            return Some(format!(
+                "is a linked clone of {base}, which PVE does not copy: move the disk to another \
+                 storage, which makes it a full one"
+            ));
+        }
+        let snapshot = self.disk.snapshot.as_ref().filter(|_| !self.takes_snapshots(guest))?;
+        Some(format!(
+            "is in the snapshot '{snapshot}', with which PVE does not copy it: delete the snapshot"
+        ))
+    }
+
+    /// Whether PVE copies it with its snapshots: never while a VM runs, else by the kind of storage.
+    /// A container stops for its move.
+    fn takes_snapshots(&self, guest: &GuestFacts) -> bool {
+        let kept = matches!(self.facts.kind.as_str(), "zfspool" | "btrfs");
+        match guest.kind {
+            GuestKind::Lxc => kept,
+            GuestKind::Qemu if runs(guest) => false,
+            GuestKind::Qemu => {
+                kept || (self.facts.kind == "dir" && self.volume.ends_with(".qcow2"))
+            }
+        }
+    }
+}
+
+/// What a volume is a linked clone of: `base-9000-disk-0/vm-101-disk-0`, or in directories
+/// `9000/base-9000-disk-0.qcow2/101/vm-101-disk-0.qcow2`.
+fn base_of(volume: &str) -> Option<&str> {
+    let base = |part: &&str| part.starts_with("base-") || part.starts_with("basevol-");
+    volume.rsplit('/').skip(1).find(base)
+}
+
+fn local_volumes<'a>(
     guest: &'a GuestFacts,
-    inventory: &Inventory,
-) -> Vec<(&'a str, Bytes)> {
-    let Some(storages) = &inventory.storages else { return Vec::new() };
-    let local = |source: &DiskSource| match source {
-        DiskSource::Volume { storage, .. } => storages.get(storage).is_some_and(|s| !s.shared),
-        DiskSource::HostPath { .. } | DiskSource::None => false,
+    inventory: &'a Inventory,
+) -> impl Iterator<Item = LocalVolume<'a>> {
+    let local = |disk: &'a Disk| {
+        let DiskSource::Volume { storage, volume } = &disk.source else { return None };
+        let facts = inventory.storages.as_ref()?.get(storage).filter(|s| !s.shared)?;
+        Some(LocalVolume { disk, storage, volume, facts })
     };
-    let disks = guest.disks.iter().filter(|d| !d.cdrom && local(&d.source));
-    disks.map(|d| (d.key.as_str(), d.size.unwrap_or_default())).collect()
+    guest.disks.iter().filter(|d| !d.cdrom).filter_map(local)
+}
+
+/// Key and size of its disks that must be copied because their storage is not shared.
+pub(crate) fn local_disks<'a>(
+    guest: &'a GuestFacts,
+    inventory: &'a Inventory,
+) -> Vec<(&'a str, Bytes)> {
+    let of = |v: LocalVolume<'a>| (v.disk.key.as_str(), v.disk.size.unwrap_or_default());
+    local_volumes(guest, inventory).map(of).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Cores, Device, Disk, HaRule, StorageFacts};
+    use crate::model::{Cores, Device, HaResource, HaRule};
 
     fn guest(vmid: Vmid, node: &str) -> GuestFacts {
         let disk = Disk {
@@ -514,6 +642,114 @@ mod tests {
         let path = "/mnt/nas".into();
         inventory.guests[0].disks[0].source = DiskSource::HostPath { path, shared: true };
         assert_eq!(codes(&inventory), []);
+    }
+
+    /// What rules say of guest 1, on node a, against each node.
+    fn told(inventory: &Inventory) -> Vec<(&str, String)> {
+        let constraints = Constraints::new(inventory);
+        let guest = inventory.guest(1).unwrap();
+        let texts = |node: &NodeFacts| -> String {
+            let found = constraints.of_pair(guest, node, &placement(inventory));
+            found.into_iter().map(|b| b.text).collect::<Vec<_>>().join("; ")
+        };
+        let others = inventory.nodes.iter().filter(|n| n.name != guest.node);
+        others.map(|node| (node.name.as_str(), texts(node))).collect()
+    }
+
+    fn node_rule(priorities: &[(&str, i64)]) -> Inventory {
+        let nodes = priorities.iter().map(|(n, p)| ((*n).to_string(), *p)).collect();
+        let kind = HaRuleKind::NodeAffinity { nodes, strict: false };
+        let rule = HaRule { name: "r".into(), guests: vec![1], kind };
+        Inventory { ha_rules: vec![rule], ..cluster() }
+    }
+
+    #[test]
+    fn ha_takes_a_guest_to_the_nodes_of_the_highest_priority() {
+        let free = String::new;
+        let mut inventory = node_rule(&[("a", 2), ("b", 1), ("c", 1)]);
+        let back = || "HA rule 'r' brings it back to a by itself".to_string();
+        assert_eq!(told(&inventory), [("b", back()), ("c", back())]);
+        inventory.guests[0].ha = Some(HaResource { no_failback: true, ..HaResource::default() });
+        assert_eq!(told(&inventory), [("b", free()), ("c", free())]);
+        inventory.guests[0].ha = Some(HaResource { state: "ignored".into(), ..Default::default() });
+        assert_eq!(told(&inventory), [("b", free()), ("c", free())]);
+        inventory.guests[0].ha = Some(HaResource::default());
+        inventory.nodes[0].maintenance = true;
+        assert_eq!(told(&inventory), [("b", free()), ("c", free())], "a does not serve");
+        let equal = node_rule(&[("a", 1), ("b", 1)]);
+        let off = "HA rule 'r' keeps it off c".to_string();
+        assert_eq!(told(&equal), [("b", free()), ("c", off)]);
+    }
+
+    #[test]
+    fn ha_takes_a_guest_to_its_nodes_from_elsewhere() {
+        let takes = || "HA rule 'r' takes it to c by itself".to_string();
+        let mut inventory = node_rule(&[("c", 0)]);
+        assert_eq!(told(&inventory), [("b", takes()), ("c", String::new())]);
+        inventory.nodes[2].online = Some(false);
+        assert_eq!(told(&inventory)[0], ("b", String::new()), "c does not serve");
+    }
+
+    #[test]
+    fn a_guest_goes_where_the_others_of_its_group_are() {
+        let kind = HaRuleKind::ResourceAffinity { together: true };
+        let rule = HaRule { name: "r".into(), guests: vec![1, 2, 3], kind };
+        let mut inventory = Inventory { ha_rules: vec![rule], ..cluster() };
+        inventory.guests[2].node = "c".into();
+        assert_eq!(told(&inventory), [("b", String::new()), ("c", String::new())], "one on each");
+        inventory.guests.push(guest(4, "c"));
+        inventory.ha_rules[0].guests.push(4);
+        let with = "HA rule 'r' keeps it with 3, 4 on c".to_string();
+        assert_eq!(told(&inventory), [("b", with), ("c", String::new())], "most are on c");
+        for index in [2, 3] {
+            inventory.guests[index].status = GuestStatus::Stopped;
+        }
+        let with = "HA rule 'r' keeps it with 2 on b".to_string();
+        assert_eq!(told(&inventory), [("b", String::new()), ("c", with)], "only 2 runs");
+    }
+
+    #[test]
+    fn a_local_disk_that_pve_does_not_copy_stays_with_its_guest() {
+        let stays = |kind, status, storage: &str, volume: &str, snapshot: Option<&str>| {
+            let mut inventory = cluster();
+            let local = StorageFacts { kind: storage.into(), ..StorageFacts::default() };
+            inventory.storages.as_mut().unwrap().insert("tank".into(), local);
+            let guest = &mut inventory.guests[0];
+            (guest.kind, guest.status) = (kind, status);
+            guest.disks[0].source =
+                DiskSource::Volume { storage: "tank".into(), volume: volume.into() };
+            guest.disks[0].snapshot = snapshot.map(String::from);
+            let found = Constraints::new(&inventory).of_guest(&inventory.guests[0]);
+            found.into_iter().find(|b| b.code == BlockerCode::LocalDisk).map(|b| b.text)
+        };
+        use GuestKind::{Lxc, Qemu};
+        use GuestStatus::{Running, Stopped};
+        let (disk, clone, snap) = ("vm-1-disk-0", "base-9-disk-0/vm-1-disk-0", Some("before"));
+        assert_eq!(stays(Qemu, Running, "zfspool", disk, None), None);
+        assert_eq!(
+            stays(Qemu, Running, "zfspool", disk, snap).unwrap(),
+            "scsi0 on 'tank', which is not shared, is in the snapshot 'before', with which PVE does \
+             not copy it: delete the snapshot"
+        );
+        assert_eq!(
+            stays(Qemu, Running, "zfspool", clone, None).unwrap(),
+            "scsi0 on 'tank', which is not shared, is a linked clone of base-9-disk-0, which PVE \
+             does not copy: move the disk to another storage, which makes it a full one"
+        );
+        let in_directory = "9/base-9-disk-0.qcow2/1/vm-1-disk-0.qcow2";
+        for (want, kind, status, storage, volume, snapshot) in [
+            (true, Qemu, Stopped, "dir", in_directory, None),
+            (true, Lxc, Running, "zfspool", "basevol-9-disk-0/subvol-1-disk-0", None),
+            (false, Qemu, Running, "dir", "9/base-9-disk-0.qcow2", None),
+            (false, Qemu, Stopped, "zfspool", disk, snap),
+            (false, Qemu, Stopped, "dir", "1/vm-1-disk-0.qcow2", snap),
+            (true, Qemu, Stopped, "lvmthin", disk, snap),
+            (false, Lxc, Running, "zfspool", disk, snap),
+            (true, Lxc, Running, "lvmthin", disk, snap),
+        ] {
+            let told = stays(kind, status, storage, volume, snapshot);
+            assert_eq!(told.is_some(), want, "{kind:?} {status:?} {storage} {volume} {told:?}");
+        }
     }
 
     #[test]

@@ -160,7 +160,7 @@ fn inventory(outlook: &Outlook) -> Inventory {
 /// Something in the way of a guest, or of everybody at a node.
 type Obstacle = fn(&mut Outlook, &mut Inventory, usize, usize);
 
-const OBSTACLES: [Obstacle; 19] = [
+const OBSTACLES: [Obstacle; 20] = [
     |_, i, g, _| i.guests[g].template = true,
     |_, i, g, _| i.guests[g].lock = Some("backup".into()),
     |_, i, g, _| i.guests[g].config_unknown = true,
@@ -229,6 +229,13 @@ const OBSTACLES: [Obstacle; 19] = [
             HaResource { state: "started".into(), auto_rebalance: true, ..HaResource::default() };
         i.guests[g].ha = Some(ha);
     },
+    |_, i, g, _| {
+        let source = DiskSource::Volume { storage: "tank".into(), volume: "disk-2".into() };
+        let snapshot = Some("before".to_string());
+        i.guests[g].disks.push(Disk { key: "scsi2".into(), source, snapshot, ..Disk::default() });
+        let local = StorageFacts { kind: "zfspool".into(), ..StorageFacts::default() };
+        i.storages.iter_mut().for_each(|all| drop(all.insert("tank".into(), local.clone())));
+    },
 ];
 
 /// Takes away what `code` names between a guest and a node.
@@ -250,7 +257,7 @@ fn remedy(
         C::TagPin => facts.tags.retain(|t| !t.starts_with("pin_")),
         C::Passthrough => facts.devices.retain(|d| d.mapping.is_some() && d.live),
         C::MappedDevice => facts.devices.clear(),
-        C::HostPath => facts.disks.clear(),
+        C::HostPath | C::LocalDisk => facts.disks.clear(),
         C::CrsBalanced => i.crs.auto_rebalance = false,
         C::NodeOffline => {
             o.nodes[node].online = true;

@@ -18,6 +18,7 @@ mod window;
 
 pub use balancer::{Balancer, BalancerMove, balancer};
 pub use confidence::{Confidence, Part};
+pub(crate) use constraint::local_disks;
 pub use constraint::{Blocker, BlockerCode, Constraints};
 pub use drain::{Drain, Leaving, Staying, drain};
 pub use explain::{Explained, Target, explain, little_need};

@@ -75,7 +75,7 @@ impl Simulation {
         let storage = guest.storage.clone().or_else(fitting)?;
         let volume = format!("vm-{}-disk-0", guest.vmid);
         let source = DiskSource::Volume { storage, volume };
-        Some(Disk { key: key.into(), source, cdrom: false, size: Some(Bytes(gib * GIB)) })
+        Some(Disk { key: key.into(), source, size: Some(Bytes(gib * GIB)), ..Disk::default() })
     }
 }
 
