@@ -8,8 +8,8 @@ use crate::evidence::{TrendEvidence, explanation};
 use crate::model::{GuestFacts, GuestStatus, UnixTime, counted};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{
-    BlockerCode, Considered, Limits, NodeState, Plan, Question, State, Step, Urgency, little_need,
-    overload, overload_of_all, plan,
+    BlockerCode, Considered, Finding, Limits, NodeState, Plan, Question, State, Step, Urgency,
+    little_need, overload, overload_of_all, plan,
 };
 use crate::trend::Trend;
 use std::collections::{BTreeMap, BTreeSet};
@@ -251,13 +251,14 @@ fn summary(q: &Question, plan: &Plan) -> String {
         1 => format!("the one move that was weighed {}", plan.considered[0].reason),
         n => format!("none of the {n} moves that were weighed is worth it now"),
     };
-    let rest = format!("{told}{}", left_behind(q, plan));
+    let may = unconfirmed(q);
+    let rest = format!("{told}{may}{}", left_behind(q, plan));
     if !troubled.is_empty() {
         let all = unavoidable(q, plan);
         return format!("{} in trouble, but {why} ({looked}).{all}{rest}", are(&troubled));
     }
     let above = plan.before.node_hours.round();
-    let what = match (above >= 1.0, hot.is_empty()) {
+    let what = match (above >= 1.0, hot.is_empty() && may.is_empty()) {
         (true, _) => {
             let is = if above < 2.0 { "is" } else { "are" };
             format!(
@@ -271,6 +272,22 @@ fn summary(q: &Question, plan: &Plan) -> String {
         (false, false) => format!("no node is expected above its thresholds within {hours} hours"),
     };
     format!("Nothing to do: {what} ({looked}).{rest}")
+}
+
+/// Thresholds that would be passed if a trend went on which is not sure enough to act on.
+fn unconfirmed(q: &Question) -> String {
+    let within = |f: &Finding| f.hours_to_threshold.filter(|h| *h <= q.outlook.horizon());
+    let of_node = |(node, state): (&NodeOutlook, &NodeState)| -> String {
+        let calm = state.findings.iter().filter(|f| f.state < State::TrendingTowardOverload);
+        let told = calm.filter_map(|f| Some((f, within(f)?))).map(|(f, hours)| {
+            format!(
+                " If its trend goes on, {} of {} passes {:.0} in {hours:.0} hours: not sure enough to act on.",
+                f.metric, node.name, f.threshold
+            )
+        });
+        told.collect()
+    };
+    q.outlook.nodes.iter().zip(q.states).map(of_node).collect()
 }
 
 /// Running guests that stay on nodes which somebody wants to be empty.
@@ -363,7 +380,7 @@ fn names(q: &Question, wanted: impl Fn(&NodeState) -> bool) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Bytes, Cores, Inventory};
+    use crate::model::{Bytes, Cores, Fraction, Inventory};
     use crate::outcome::Experience;
     use crate::outlook::Outlook;
     use crate::recommend::{Blocker, Constraints, Skipped};
@@ -407,6 +424,27 @@ mod tests {
         );
         assert!(told(&[("pve1", 1)]).contains("1 running guest stays there"));
         assert_eq!(told(&[("pve1", 0), ("pve2", 1)]), "");
+    }
+
+    #[test]
+    fn a_projection_that_nothing_confirms_is_told_as_one() {
+        let finding = |state, hours: f64| Finding {
+            metric: "CPU",
+            state,
+            current: None,
+            high_7d: None,
+            threshold: Fraction(0.8),
+            hours_to_threshold: Some(hours),
+        };
+        let told = |state, hours| {
+            let findings = vec![finding(state, hours)];
+            let states = [NodeState { state, urgency: Urgency::None, findings }];
+            asked(&[("pve1", 1)], |q| unconfirmed(&Question { states: &states, ..*q }))
+        };
+        let text = told(State::Healthy, 9.0);
+        assert!(text.contains("CPU of pve1 passes 80 % in 9 hours"), "{text}");
+        assert_eq!(told(State::Healthy, 90.0), "", "beyond the horizon");
+        assert_eq!(told(State::TrendingTowardOverload, 9.0), "", "confirmed");
     }
 
     #[test]

@@ -82,7 +82,8 @@ impl Planner<'_> {
         let copied = facts.map(|f| local_disks(f, self.q.inventory)).unwrap_or_default();
         let restart = facts.is_some_and(|f| restarts(f));
         let memory = Bytes(outlook.load.memory.first().copied().unwrap_or(0.0));
-        let local_disks = Bytes(copied.iter().map(|(_, size)| size.0).sum());
+        // Not a sum: that of nothing is -0.0.
+        let local_disks = Bytes(copied.iter().fold(0.0, |sum, (_, size)| sum + size.0));
         // A container's memory is not transferred: it stops here and starts there.
         let live = match restart {
             true => k.container_restart_cost,
