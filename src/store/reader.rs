@@ -197,6 +197,8 @@ impl Reader {
             quality: quality::of_collector(&skimmed, at),
             last_hour: inspect::last_hour(&skimmed, now),
             newest: inspect::newest(&skimmed),
+            last: inspect::last(&skimmed, now),
+            newer: skimmed.iter().filter(|s| s.newer).count(),
             damaged: skimmed.iter().map(|s| s.damaged).sum(),
         })
     }
