@@ -70,13 +70,15 @@ pub struct CollectReply {
     pub guests: usize,
     /// Those that run.
     pub guests_running: usize,
+    /// Whether the tick was stored; not where there is one of its time already.
+    pub stored: bool,
     /// What was odd: skipped lines, reset counters, values that cannot be.
     pub warnings: Vec<String>,
 }
 
 impl CollectReply {
-    /// What `tick` holds.
-    pub fn of(tick: &Tick, warnings: Vec<String>) -> Self {
+    /// What `tick` holds, and whether it was `stored`.
+    pub fn of(tick: &Tick, stored: bool, warnings: Vec<String>) -> Self {
         let running = |g: &&GuestSample| g.status == GuestStatus::Running;
         Self {
             ts: tick.ts,
@@ -84,6 +86,7 @@ impl CollectReply {
             nodes_online: tick.nodes.iter().filter(|n| n.online).count(),
             guests: tick.guests.len(),
             guests_running: tick.guests.iter().filter(running).count(),
+            stored,
             warnings,
         }
     }
@@ -133,6 +136,8 @@ pub struct QualityReply {
     pub retention: Retention,
     /// By entity.
     pub entities: Vec<QualityEntry>,
+    /// That the data is old, and files and frames that could not be read.
+    pub warnings: Vec<String>,
 }
 
 /// How complete the data of one node or guest is.
@@ -211,6 +216,8 @@ pub struct StabilityReply {
     /// What came out.
     #[serde(flatten)]
     pub comparison: StabilityComparison,
+    /// What was odd.
+    pub warnings: Vec<String>,
 }
 
 /// Trends of one guest.
@@ -230,7 +237,7 @@ pub struct GuestTrends {
     pub behavior: Option<Behaviour>,
     /// Busy hours of the day, local time, from the CPU.
     pub peak_hours: Vec<u8>,
-    /// Moves within retention.
+    /// Moves within retention; where all guests were asked for, those of the time that was analysed.
     pub migrations: Vec<Migration>,
     /// What the moves of the last 14 days did to it; only where this one guest was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -967,7 +974,7 @@ pub struct HistoryRequest {
     pub node: Option<String>,
     /// a guest.
     pub guest: Option<Vmid>,
-    /// How far back to look, 1 to 2160; absent: 168.
+    /// How far back to look, 1 to 17520; absent: 168.
     pub hours: Option<u32>,
     /// Most values per metric, 2 to 2000; absent: 300.
     pub points: Option<usize>,

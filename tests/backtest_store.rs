@@ -3,8 +3,8 @@
 
 use pve_foresight::api::BacktestReply;
 use pve_foresight::backtest::{Outcome, Policy};
-use pve_foresight::engine::{BacktestRequest, Engine};
-use pve_foresight::model::{DAY, Fraction, HOUR, Inventory, Tick, UnixTime};
+use pve_foresight::engine::{BacktestRequest, Engine, TrendsRequest};
+use pve_foresight::model::{DAY, Fraction, HOUR, Inventory, Migration, Tick, UnixTime};
 use pve_foresight::settings::{Sensitivity, Stored, get_effective_penalty_config};
 use pve_foresight::simulate::{
     Failure, GuestGroup, Move, NodeGroup, Placement, Scenario, Simulation,
@@ -81,6 +81,32 @@ fn where_hours_are_kept_for_less_their_six_hours_are_replayed() {
     assert_eq!((coarse.judged_hours, fine.coarse_hours), (8 * 24, 0));
     assert!((12..=30).contains(&coarse.coarse_hours), "{}", coarse.coarse_hours);
     assert!((coarse.mean_demand / fine.mean_demand - 1.0).abs() < 0.02, "no hour is missing");
+}
+
+#[test]
+fn where_hours_are_kept_for_less_trends_reach_back_by_six_hours() {
+    let moved = Move { day: 1.0, vmid: 100, to: "pve4".into() };
+    let ticks = ticks(&Scenario { migrations: vec![moved], ..scenario() });
+    let state = tempfile::tempdir().unwrap();
+    let week = Retention { hourly_days: 7, ..Retention::default() };
+    Writer::open(state.path()).unwrap().keep(week).unwrap();
+    let engine = Engine::new(state.path());
+    engine.append(&ticks).unwrap();
+    let request = TrendsRequest {
+        now: Some(END),
+        lookback_hours: 14 * 24,
+        node: None,
+        guest: Some(100),
+        only: None,
+        config: get_effective_penalty_config(&Stored::default()).config,
+    };
+    let reply = engine.trends(&request).unwrap();
+    let guest = &reply.guests[0];
+    assert_eq!((guest.lookback_hours, reply.warnings), (14 * 24, Vec::new()));
+    assert_eq!(guest.migrations.len(), 1, "all within retention, not within the window");
+    let node = TrendsRequest { node: Some("pve4".into()), guest: None, ..request };
+    let vmids = |moves: &[Migration]| moves.iter().map(|m| m.vmid).collect::<Vec<_>>();
+    assert_eq!(vmids(&engine.trends(&node).unwrap().nodes[0].migrations), [100]);
 }
 
 #[test]

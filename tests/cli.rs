@@ -470,6 +470,13 @@ fn history_and_quality_read_what_was_stored() {
     let shown =
         stdout(&run(&["history", "--guest", "101", "--state", text(&state), "--now", &now]));
     assert!(shown.contains('%') && shown.contains('│'), "{shown}");
+    assert!(!shown.contains('·'), "{shown}");
+    let holed = state.with_file_name("holed");
+    let ends = [tick(NOW - 36_000, 2.0), tick(NOW, 2.0)].join("\n");
+    feed(&["append", "--jsonl", "--state", text(&holed)], ends.as_bytes());
+    let holed =
+        stdout(&run(&["history", "--guest", "101", "--state", text(&holed), "--now", &now]));
+    assert!(holed.contains("····"), "nothing known is not 0: {holed}");
     let plot = shown.lines().take_while(|line| !line.contains("  to  "));
     assert!(plot.clone().count() > 10, "{shown}");
     for line in plot {
@@ -537,6 +544,13 @@ fn a_wrong_option_exits_with_2_and_names_what_is_allowed() {
         (&["recommend", "--set", "no-such=1"], "no such setting"),
         (&["recommend", "--now", "99999999999"], "--now"),
         (&["history", "--node", "pve1", "--metric", "x"], "cpu, memory"),
+        (&["history", "--json", "--node", "pve1", "--metric", "x"], "cpu, memory"),
+        (&["trend", "--series", "x", "--lookback", "24"], "--series"),
+        (&["trend", "--series", "x", "--set", "trend-weight=5"], "--series"),
+        (&["trend", "--series", "x", "--now", "5"], "--now"),
+        (&["simulate", "--interval", "0"], "--interval"),
+        (&["simulate", "--nodes", "0"], "--nodes"),
+        (&["simulate", "--days", "1e9"], "--days"),
         (&["backtest", "--policy", "x"], "snapshot"),
         (&["backtest", "--nodes", "4"], "--traces"),
         (&["backtest", "--days", "731"], "1..=730"),
@@ -580,10 +594,14 @@ fn who_is_not_known_is_an_error_and_not_an_empty_answer() {
 fn an_answer_for_long_after_the_last_sample_says_so() {
     let (_dir, state) = state(1, |_| 2.0);
     let later = (NOW + 86_400).to_string();
-    for command in ["recommend", "trend"] {
-        let reply = value(&run(&[command, "--json", "--state", text(&state), "--now", &later]));
+    let compare = ["trend", "--node", "pve1", "--compare", "pve2"];
+    for command in [&["recommend"][..], &["trend"], &compare, &["quality"]] {
+        let asked = [command, &["--state", text(&state), "--now", &later]].concat();
+        let reply = value(&run(&[&asked[..], &["--json"]].concat()));
         let warnings = reply["warnings"].to_string();
-        assert!(warnings.contains("what came after it is not known"), "{command}: {warnings}");
+        let said = "what came after it is not known";
+        assert!(warnings.contains(said), "{command:?}: {warnings}");
+        assert!(stderr(&run(&asked)).contains(said), "{command:?}");
     }
 }
 
@@ -727,7 +745,47 @@ fn collect_reads_a_tree_and_names_what_is_wrong_with_it() {
         "--state",
         text(&state),
     ]);
-    assert!(value(&live)["nodes"].as_u64().unwrap() >= 2, "{}", stdout(&live));
+    let live = value(&live);
+    assert!(live["nodes"].as_u64().unwrap() >= 2 && live["stored"] == json!(true), "{live}");
+    let again = run(&[
+        "collect",
+        "--root",
+        text(&fixture),
+        "--run-dir",
+        text(&run_dir),
+        "--state",
+        text(&state),
+        "--now",
+        &live["ts"].to_string(),
+    ]);
+    assert!(stdout(&again).contains("seen, nothing stored"), "{}", stdout(&again));
+}
+
+#[test]
+fn odd_settings_files_are_told() {
+    let (dir, state) = state(1, |_| 2.0);
+    let write = |name: &str, content: &str| {
+        let file = dir.path().join(name);
+        std::fs::write(&file, content).unwrap();
+        file
+    };
+    let odd = write("odd.cfg", r#"{"version": 1, "settings": {"mood": 7}, "expert": {}}"#);
+    let output = run(&["settings", "--settings", text(&odd)]);
+    assert!(stderr(&output).contains("mood is not known here"), "{}", stderr(&output));
+    assert!(stdout(&output).lines().any(|l| l.starts_with("n1_reserve") && l.contains(" on ")));
+    let legacy = write("config.json", r#"{"penalty_scoring": {"cpu_high_penalty": -3}}"#);
+    let output = run(&["settings", "--migrate", text(&legacy)]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let tree = dir.path().join("tree");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/pve9");
+    let copied = Command::new("cp").arg("-r").arg(fixture).arg(&tree).status().unwrap();
+    assert!(copied.success());
+    write("tree/foresight.cfg", &" ".repeat(100_000));
+    let now = NOW.to_string();
+    let asked = ["recommend", "--inventory", text(&tree), "--state", text(&state), "--now", &now];
+    let output = run(&asked);
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stderr(&output).contains("; the defaults hold"), "{}", stderr(&output));
 }
 
 #[test]

@@ -216,13 +216,15 @@ fn the_upgrade_trap_is_opened() {
     assert_eq!((config.min_score_improvement.0, config.cpu_high_penalty.0), (8.0, 17.0));
 }
 
+/// What a file does not have stood at its default in ProxBalance.
 #[test]
-fn single_values_decide_the_sensitivity_when_nothing_else_speaks() {
-    let table =
-        [(25.0, 0.0), (22.0, 0.0), (15.0, 1.0), (18.0, 1.0), (20.0, 1.0), (10.0, 2.0), (8.0, 2.0)];
-    for (improvement, sensitivity) in table {
+fn single_values_do_not_outvote_the_defaults_behind_them() {
+    let single = migrate(json!({"penalty_scoring": {"cpu_high_penalty": 25}}));
+    assert_eq!(single.settings[&Knob::migration_sensitivity], 1.0);
+    assert_eq!(overridden(&single), [("cpu_high_penalty", 25.0)]);
+    for improvement in [25.0, 22.0, 15.0, 18.0, 20.0, 10.0, 8.0] {
         let migrated = migrate(json!({"penalty_scoring": {"min_score_improvement": improvement}}));
-        assert_eq!(migrated.settings[&Knob::migration_sensitivity], sensitivity, "{improvement}");
+        assert_eq!(migrated.settings[&Knob::migration_sensitivity], 1.0, "{improvement}");
         let effective = get_effective_penalty_config(&migrated.stored()).config;
         assert_eq!(effective.min_score_improvement.0, improvement);
     }
@@ -231,12 +233,8 @@ fn single_values_decide_the_sensitivity_when_nothing_else_speaks() {
 /// Fewest expert values first: one far value must not drag the rest to its side.
 #[test]
 fn the_best_fit_leaves_the_fewest_expert_values() {
-    let far = [
-        ("cpu_high_penalty", 15.0),
-        ("cpu_extreme_penalty", 1000.0),
-        ("cpu_sustained_critical", 1000.0),
-    ];
-    let migrated = migrate(json!({"penalty_scoring": with(json!({}), &far)}));
+    let far = [("cpu_extreme_penalty", 1000.0), ("cpu_sustained_critical", 1000.0)];
+    let migrated = migrate(json!({"penalty_scoring": with(conservative(60.0), &far)}));
     assert_eq!(migrated.settings[&Knob::migration_sensitivity], 0.0);
     assert_eq!(overridden(&migrated).len(), 2);
 }

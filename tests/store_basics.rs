@@ -221,7 +221,8 @@ fn the_quality_of_all_is_that_of_each() {
     let guests = (100..400).chain([7]).map(Entity::Guest);
     let nodes = ["alpha", "beta", "nobody"].map(|n| Entity::Node(n.into()));
     let all: Vec<Entity> = guests.chain(nodes).chain([Entity::Collector]).collect();
-    let qualities = reader.data_quality(&all, now).unwrap();
+    let (qualities, damage) = reader.data_quality(&all, now).unwrap();
+    assert_eq!(damage, []);
     for (entity, quality) in all.iter().zip(&qualities) {
         assert_eq!(&reader.get_data_quality(entity, now).unwrap(), quality, "{entity:?}");
     }

@@ -89,5 +89,29 @@ fn a_clock_that_was_wrong_and_a_damaged_disk_are_told() {
     assert!(says(&status(dir.path(), now), "1 place in the store cannot be read"));
     bytes[20] ^= 1;
     std::fs::write(&file, &bytes).unwrap();
-    assert!(says(&status(dir.path(), now), "1 place in the store cannot be read"));
+    assert!(says(&status(dir.path(), now), "1 place in the store cannot be read and is left out"));
+}
+
+#[test]
+fn what_is_older_than_what_is_kept_is_not_nothing() {
+    let dir = filled(180, |_| false);
+    let reply = status(dir.path(), START + 200 * DAY);
+    assert_eq!(reply.last_sample, Some(START + 179 * MINUTE));
+    assert!(says(&reply, "the collector is late") && !says(&reply, "no samples yet"), "{reply:?}");
+    let reply = status(dir.path(), START + 30 * DAY);
+    assert!(says(&reply, "pve-foresight import rrd"), "two hours, be they old: {reply:?}");
+}
+
+#[test]
+fn files_of_a_newer_version_are_told() {
+    let dir = filled(60, |_| false);
+    let file = dir.path().join("raw/2023-11-16T00.seg");
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[8] = 9;
+    let end = 14 + u32::from_le_bytes(bytes[10..14].try_into().unwrap()) as usize;
+    let crc = crc32fast::hash(&bytes[..end]);
+    bytes[end..end + 4].copy_from_slice(&crc.to_le_bytes());
+    std::fs::write(&file, &bytes).unwrap();
+    let reply = status(dir.path(), START + 60 * MINUTE);
+    assert!(says(&reply, "1 file of the store is of a newer version"), "{reply:?}");
 }

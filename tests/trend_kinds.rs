@@ -190,6 +190,10 @@ fn too_little_for_a_trend_says_what_would_be_enough() {
     let params = Params { lookback_hours: 24, ..Params::share(NOW, 100.0, &local) };
     let short = analyze(&hourly(1, 7, 0.5, |_, _| 40.0), &params);
     assert!(short.not_enough.unwrap().needed.contains("lookback of 2 days"));
+    let mut holed = hourly(1, 3, 0.5, |_, _| 40.0);
+    holed.drain(8..64);
+    let why = look(&holed).not_enough.unwrap();
+    assert_eq!(why.needed, "24 hourly values for a trend", "{why:?}");
 }
 
 #[test]

@@ -1061,7 +1061,7 @@ _pve__foresight() {
             return 0
             ;;
         pve__subcmd__foresight__subcmd__outcomes)
-            opts="-h -V --guest --calibration --settings --set --state --json --now --help --version"
+            opts="-h -V --guest --calibration --set --settings --state --json --now --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1071,11 +1071,11 @@ _pve__foresight() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --settings)
+                --set)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --set)
+                --settings)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1201,21 +1201,21 @@ _pve__foresight() {
             return 0
             ;;
         pve__subcmd__foresight__subcmd__settings)
-            opts="-h -V --settings --set --migrate --state --json --now --help --version"
+            opts="-h -V --set --migrate --settings --state --json --now --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
-                --settings)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --set)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --migrate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --settings)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1341,7 +1341,7 @@ _pve__foresight() {
             return 0
             ;;
         pve__subcmd__foresight__subcmd__trend)
-            opts="-h -V --node --guest --compare --lookback --settings --set --series --state --json --now --help --version"
+            opts="-h -V --node --guest --compare --lookback --set --series --settings --state --json --now --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1363,15 +1363,15 @@ _pve__foresight() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
-                --settings)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --set)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --series)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --settings)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -11,7 +11,7 @@ use crate::error::Warning;
 use crate::model::{
     BytesPerSecond, GuestSample, GuestStatus, NodeSample, StorageSample, Tick, UnixTime,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Age in seconds up to which an entry counts as current: a node reports every 10 s, and the twelve
 /// reports missed then are no accident.
@@ -103,6 +103,9 @@ fn node_sample(
 /// The storages with a current entry.
 fn storages(node: &LiveNode, now: UnixTime) -> Vec<StorageSample> {
     let fresh = node.storages.iter().filter(|s| current(&s.stamp, now));
+    // Cleaned of control characters, two names may be one.
+    let mut known = BTreeSet::new();
+    let fresh = fresh.filter(move |s| known.insert(s.sample.id.as_str()));
     fresh.take(MAX_STORAGES).map(|s| s.sample.clone()).collect()
 }
 

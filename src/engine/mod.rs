@@ -140,7 +140,7 @@ impl Engine {
         if let Some(time) = done.duplicates.first() {
             all.push(format!("a tick at {time} is stored already; this one was left out"));
         }
-        Ok(CollectReply::of(&tick, all))
+        Ok(CollectReply::of(&tick, done.stored > 0, all))
     }
 
     /// Stores ticks, each whole or not at all.
@@ -251,7 +251,7 @@ impl Engine {
             (None, Some(vmid)) => vec![Entity::Guest(vmid)],
             (None, None) => nodes.chain(guests).collect(),
         };
-        let qualities = reader.data_quality(&asked, now)?;
+        let (qualities, damage) = reader.data_quality(&asked, now)?;
         let is_there = match (&request.node, request.guest) {
             (Some(name), _) => tick.nodes.iter().any(|n| n.name == *name),
             (None, Some(vmid)) => tick.guests.iter().any(|g| g.vmid == vmid),
@@ -265,7 +265,9 @@ impl Engine {
         let entry =
             |(entity, quality)| QualityEntry { entity: report::entity_label(entity), quality };
         let entities = asked.iter().zip(qualities).map(entry).collect();
-        Ok(QualityReply { now, retention: reader.retention(), entities })
+        let mut warnings: Vec<String> = damage.iter().map(ToString::to_string).collect();
+        warnings.extend(old_data(request.now, now, &tick));
+        Ok(QualityReply { now, retention: reader.retention(), entities, warnings })
     }
 
     /// Reads every byte and tells what is not as it was written.
@@ -289,7 +291,12 @@ impl Engine {
         let all = request.node.is_none() && request.guest.is_none();
         let wanted = if all { GuestMetric::ALL } else { &[] };
         let history = History::load(&reader, now, request.lookback_hours, wanted)?;
-        let mut reply = report::trends(&history, request, &local_time(now))?;
+        let moves = match all {
+            true => history.migrations(),
+            // Those of the whole store cost little beside the analysis of one.
+            false => reader.migrations(reader.retention().range(now))?,
+        };
+        let mut reply = report::trends(&history, &moves, request, &local_time(now))?;
         reply.warnings.extend(old_data(request.now, now, &tick));
         Ok(reply)
     }

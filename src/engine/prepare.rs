@@ -11,7 +11,9 @@ use crate::outlook::{
 };
 use crate::series::{LocalTime, Point};
 use crate::settings::PenaltyConfig;
-use crate::store::{self, Capacity, Detail, Fleet, GuestTrack, Placement, Reader, Resolution};
+use crate::store::{
+    self, Capacity, Detail, Fleet, GuestTrack, Placement, Reader, Resolution, Tier,
+};
 use crate::trend::{Nature, in_parallel};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,7 +30,7 @@ pub(super) const DECISIVE: [GuestMetric; 4] =
 pub(super) struct History {
     /// Moment of the analysis.
     pub(super) now: UnixTime,
-    /// Hourly rows (and six-hourly ones before them, when the lookback reaches that far).
+    /// Hourly rows, and six-hourly ones before them as far as the lookback reaches.
     coarse: Vec<Fleet>,
     /// Samples since the last whole hour, and at least of the last hour.
     recent: Fleet,
@@ -54,10 +56,14 @@ impl History {
         let start = hour - PROFILE;
         let mut coarse = Vec::new();
         let earliest = now - i64::from(lookback_hours) * HOUR;
-        if earliest < start {
-            coarse.push(reader.fleet(earliest..start, Resolution::SixHourly, Detail::Typical)?);
+        let hourly = reader.fleet(start..hour, Resolution::Hourly, Detail::Typical)?;
+        // Hourly values may be kept for less than that, by the settings.
+        let kept = hourly.windows().first().map_or(hour, |w| w.start);
+        let known = start.max(kept - kept.rem_euclid(Tier::SixHourly.step()));
+        if earliest < known {
+            coarse.push(reader.fleet(earliest..known, Resolution::SixHourly, Detail::Typical)?);
         }
-        coarse.push(reader.fleet(start..hour, Resolution::Hourly, Detail::Typical)?);
+        coarse.push(hourly);
         let recent = reader.fleet(hour - HOUR..now + 1, Resolution::Raw, Detail::Typical)?;
         coarse.iter().chain([&recent]).for_each(|fleet| fleet.decode(&[], guest_metrics));
         Ok(Self { now, coarse, recent })

@@ -77,9 +77,10 @@ macro_rules! buckets {
 
 buckets!(NodeMetric, GuestMetric);
 
-/// Trends of whom the request names, or of everybody.
+/// Trends of whom the request names, or of everybody, with those of the `moves` that concern them.
 pub(super) fn trends(
     history: &History,
+    moves: &[Migration],
     request: &TrendsRequest,
     local: &LocalTime,
 ) -> Result<TrendsReply> {
@@ -90,10 +91,12 @@ pub(super) fn trends(
     let names = history.node_names();
     let tracks = history.guest_tracks();
     let asked: Vec<&String> = names.iter().filter(|n| wants_nodes && asked_node(n)).collect();
-    let nodes = in_parallel(&asked, |name| analyze_node_trends(history, name, request, local));
+    let nodes =
+        in_parallel(&asked, |name| analyze_node_trends(history, name, moves, request, local));
     let asked: Vec<&GuestTrack> =
         tracks.into_iter().filter(|track| wants_guests && asked_guest(track)).collect();
-    let guests = in_parallel(&asked, |track| analyze_guest_trends(history, track, request, local));
+    let guests =
+        in_parallel(&asked, |track| analyze_guest_trends(history, track, moves, request, local));
     let missing = match (&request.node, request.guest) {
         (Some(name), _) if nodes.is_empty() => {
             Some(format!("no node '{name}'; the nodes are {}", names.join(", ")))
@@ -122,12 +125,13 @@ fn shorter(history: &History, asked: u32) -> Option<String> {
 fn analyze_node_trends(
     history: &History,
     name: &str,
+    moves: &[Migration],
     request: &TrendsRequest,
     local: &LocalTime,
 ) -> NodeTrends {
-    let moves = history.migrations();
-    let touches = |m: &Migration| m.from == name || m.to == name;
-    let shifts: Vec<UnixTime> = moves.iter().filter(|m| touches(m)).map(|m| m.time).collect();
+    let touches = |m: &&Migration| m.from == name || m.to == name;
+    let shifts: Vec<UnixTime> =
+        history.migrations().iter().filter(touches).map(|m| m.time).collect();
     let metrics = NodeMetric::ALL.iter().filter_map(|&metric| {
         let points = history.node_points(name, metric);
         let config = &request.config;
@@ -151,7 +155,7 @@ fn analyze_node_trends(
         stability_score: node_stability(steady(&metrics)),
         metrics,
         migrations: match request.node {
-            Some(_) => moves.into_iter().filter(touches).collect(),
+            Some(_) => moves.iter().filter(touches).cloned().collect(),
             None => Vec::new(),
         },
         growth: match request.node {
@@ -165,6 +169,7 @@ fn analyze_node_trends(
 fn analyze_guest_trends(
     history: &History,
     track: &GuestTrack,
+    moves: &[Migration],
     request: &TrendsRequest,
     local: &LocalTime,
 ) -> GuestTrends {
@@ -179,8 +184,9 @@ fn analyze_guest_trends(
     });
     let metrics: Vec<MetricTrend> = metrics.collect();
     let cpu = metrics.iter().find(|m| m.metric == GuestMetric::Cpu.name());
-    let moves = history.migrations().into_iter().filter(|m| m.vmid == track.vmid);
-    let moves: Vec<Migration> = moves.collect();
+    // Another guest may have had the number before.
+    let own = |m: &&Migration| m.vmid == track.vmid && m.time >= track.since;
+    let moves: Vec<Migration> = moves.iter().filter(own).cloned().collect();
     GuestTrends {
         vmid: track.vmid,
         name: track.name.clone(),
@@ -219,7 +225,8 @@ pub(super) fn compare(reply: &TrendsReply, names: [&str; 2]) -> Result<Stability
         let message = "too short a history for a stability; 3 hours are needed";
         Error::new(Kind::NotFound, message).at(names.join(" and "))
     })?;
-    Ok(StabilityReply { nodes: names.map(str::to_string), comparison })
+    let warnings = reply.warnings.clone();
+    Ok(StabilityReply { nodes: names.map(str::to_string), comparison, warnings })
 }
 
 /// What to analyse a metric against.

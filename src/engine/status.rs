@@ -3,7 +3,7 @@
 use crate::api::{CollectorHealth, StatusReply};
 use crate::error::{Kind, Result};
 use crate::model::{DAY, HOUR, UnixTime, utc_date};
-use crate::store::{Overview, Reader};
+use crate::store::{DataQuality, Overview, Reader};
 use std::path::Path;
 
 /// Seconds by which clocks may differ and a run may be late without a word.
@@ -55,7 +55,7 @@ pub(super) fn status(state: &Path, now: UnixTime) -> Result<StatusReply> {
 /// `None` without any run.
 fn health(overview: &Overview, now: UnixTime) -> Option<CollectorHealth> {
     let quality = &overview.quality;
-    let age = quality.last_sample_age?;
+    let age = quality.last_sample_age.or(overview.last.map(|last| now - last))?;
     let interval = quality.interval.filter(|&seconds| seconds > 0);
     let known = quality.oldest_sample_age.unwrap_or(0).min(HOUR);
     // The run that is due at this very moment may still be under way.
@@ -69,11 +69,24 @@ fn health(overview: &Overview, now: UnixTime) -> Option<CollectorHealth> {
     })
 }
 
+/// Seconds of history, without the longest stretch of which nothing is known.
+fn known(quality: &DataQuality) -> Option<i64> {
+    let span = quality.oldest_sample_age? - quality.last_sample_age?;
+    Some((span - quality.largest_gap.unwrap_or(0)).max(0))
+}
+
+/// `1 file` and `is`, or `5 files` and `are`.
+fn counted(count: usize, what: &str) -> (String, &'static str) {
+    if count == 1 { (format!("1 {what}"), "is") } else { (format!("{count} {what}s"), "are") }
+}
+
 fn warnings(overview: &Overview, health: Option<&CollectorHealth>, now: UnixTime) -> Vec<String> {
     const LOOK: &str = "see `systemctl status pve-foresight-collect.timer` and `journalctl -u \
                         pve-foresight-collect`";
     let mut all = Vec::new();
     match health {
+        // Samples from the future have a word of their own.
+        None if overview.newest.is_some() => {}
         None => all.push(format!("the store holds no samples yet: {LOOK}")),
         Some(h) if h.late => {
             let last = utc_date(h.last_run);
@@ -94,19 +107,28 @@ fn warnings(overview: &Overview, health: Option<&CollectorHealth>, now: UnixTime
             utc_date(newest)
         ));
     }
-    if let Some(age) = overview.quality.oldest_sample_age.filter(|&age| age < ENOUGH) {
-        let hours = age / HOUR;
+    if let Some(known) = known(&overview.quality).filter(|&known| known < ENOUGH) {
+        let hours = match known / HOUR {
+            1 => "1 hour".to_string(),
+            hours => format!("{hours} hours"),
+        };
         all.push(format!(
-            "{hours} hours of history are stored, trends need some days: wait, or import what the \
-             nodes have with `pve-foresight import rrd`"
+            "history is stored of {hours}, trends need some days: wait, or import what the nodes \
+             have with `pve-foresight import rrd`"
         ));
     }
     if overview.damaged > 0 {
-        let places = if overview.damaged == 1 { "place" } else { "places" };
+        let (places, are) = counted(overview.damaged, "place");
         all.push(format!(
-            "{} {places} in the store cannot be read and are left out: `pve-foresight verify` \
-             names them; replace the disk if it fails (`smartctl -a`)",
-            overview.damaged
+            "{places} in the store cannot be read and {are} left out: `pve-foresight verify` says \
+             where; replace the disk if it fails (`smartctl -a`)"
+        ));
+    }
+    if overview.newer > 0 {
+        let (files, are) = counted(overview.newer, "file");
+        all.push(format!(
+            "{files} of the store {are} of a newer version and left out: install that version, or a \
+             newer one"
         ));
     }
     all

@@ -2,7 +2,7 @@
 
 use super::{Bytes, BytesPerSecond, Cores, Fraction, LATEST, UnixTime, Vmid};
 use crate::error::{Error, Result};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::HashSet;
 
 /// All nodes and guests at one moment; stored whole or not at all.
@@ -80,21 +80,19 @@ pub struct NodeSample {
     /// Pressure stall information, share of time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub psi_memory_full: Option<Fraction>,
-    /// Storages that are active on it.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// Storages that are active on it. One that is given without its size or use is left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "measured")]
     pub storage: Vec<StorageSample>,
 }
 
 /// A storage as one node sees it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct StorageSample {
     /// Storage id of `storage.cfg`.
     pub id: String,
     /// Size.
-    #[serde(default)]
     pub total: Bytes,
     /// In use.
-    #[serde(default)]
     pub used: Bytes,
 }
 
@@ -194,6 +192,23 @@ pub struct GuestSample {
     /// Pressure stall information, share of time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub psi_memory_full: Option<Fraction>,
+}
+
+/// Storages whose size and use are given: a missing number is not zero.
+fn measured<'de, D: Deserializer<'de>>(
+    input: D,
+) -> std::result::Result<Vec<StorageSample>, D::Error> {
+    #[derive(Deserialize)]
+    struct Given {
+        id: String,
+        #[serde(default)]
+        total: Option<Bytes>,
+        #[serde(default)]
+        used: Option<Bytes>,
+    }
+    let given: Vec<Given> = Vec::deserialize(input)?;
+    let whole = |s: Given| Some(StorageSample { id: s.id, total: s.total?, used: s.used? });
+    Ok(given.into_iter().filter_map(whole).collect())
 }
 
 fn yes() -> bool {
@@ -310,9 +325,14 @@ impl NodeSample {
         if self.storage.len() > MAX_STORAGES {
             return Err(Error::invalid(format!("more than {MAX_STORAGES} entries")).at("storage"));
         }
+        let mut ids = HashSet::new();
         for (i, s) in self.storage.iter().enumerate() {
             let place = |e: Error| e.at(format!("storage[{i}]"));
             check_name(&s.id).map_err(|e| place(e.at("id")))?;
+            if !ids.insert(s.id.as_str()) {
+                let message = format!("storage '{}' occurs twice on this node", s.id);
+                return Err(place(Error::invalid(message).at("id")));
+            }
             size("total", Some(s.total)).map_err(place)?;
             size("used", Some(s.used)).map_err(place)?;
         }
@@ -361,6 +381,17 @@ mod tests {
     }
 
     #[test]
+    fn a_storage_without_its_use_or_size_is_not_known() {
+        let line = CONTRACT.replace(
+            r#"{"id":"local-lvm","total":0,"used":0}"#,
+            r#"{"id":"a","total":9},{"id":"b","used":9},{"id":"c","total":null,"used":9},{"id":"d","total":9,"used":3}"#,
+        );
+        let tick: Tick = serde_json::from_str(&line).unwrap();
+        let ids: Vec<&str> = tick.nodes[0].storage.iter().map(|s| s.id.as_str()).collect();
+        assert_eq!(ids, ["d"]);
+    }
+
+    #[test]
     fn nonsense_is_refused_by_field() {
         let tick: Tick = serde_json::from_str(CONTRACT).unwrap();
         let refused = |change: fn(&mut Tick), want: &str| {
@@ -379,6 +410,10 @@ mod tests {
         refused(|t| t.guests[0].name = "\u{1b}[2J".into(), "guests[0].name: ");
         refused(|t| t.nodes[0].storage[0].used = Bytes(-1.0), "nodes[0]: storage[0]: used: ");
         refused(|t| t.nodes.push(t.nodes[0].clone()), "nodes[1].name: node 'pve1' occurs twice");
+        refused(
+            |t| t.nodes[0].storage.push(t.nodes[0].storage[0].clone()),
+            "nodes[0]: storage[1]: id: storage 'local-lvm' occurs twice",
+        );
         refused(|t| t.guests.push(t.guests[0].clone()), "guests[1].vmid: guest 100 occurs twice");
     }
 }

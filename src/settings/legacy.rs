@@ -352,13 +352,17 @@ fn level(value: &Value) -> Result<f64> {
 }
 
 /// The sensitivity at which the fewest values differ from ProxBalance's own, then the one with
-/// the least relative distance, then the default. `None` without a value that depends on it.
+/// the least relative distance, then the default. What the file does not have stood at its default
+/// in ProxBalance, and counts as that. `None` without a value that depends on the sensitivity.
 fn best_level(values: &Values) -> Option<Sensitivity> {
-    let all = values.iter().map(|(&position, found)| (&LEAVES[position], found.number));
-    let relevant: Vec<(&Leaf, f64)> = all.filter(|(leaf, _)| leaf.follows_sensitivity()).collect();
-    if relevant.is_empty() {
+    let relevant = || LEAVES.iter().enumerate().filter(|(_, leaf)| leaf.follows_sensitivity());
+    if !relevant().any(|(position, _)| values.contains_key(&position)) {
         return None;
     }
+    let held = |(position, leaf): (usize, &'static Leaf)| {
+        (leaf, values.get(&position).map_or(leaf.default, |found| found.number))
+    };
+    let relevant: Vec<(&Leaf, f64)> = relevant().map(held).collect();
     let misfit = |level: Sensitivity| {
         let differing = relevant.iter().filter(|(leaf, v)| !leaf.is_own(*v, level)).count();
         let off = |(leaf, v): &(&Leaf, f64)| (v - leaf.at(level)).abs() / leaf.default.max(1.0);

@@ -108,6 +108,11 @@ pub struct Overview {
     pub last_hour: u32,
     /// Time of the newest tick, be it in the future.
     pub newest: Option<UnixTime>,
+    /// Time of the newest tick at or before now, or of the end of the newest row; be it older than
+    /// what is kept.
+    pub last: Option<UnixTime>,
+    /// Files that a newer version wrote.
+    pub newer: usize,
     /// Places that could not be read at a glance; [`Reader::verify`](super::Reader::verify) looks
     /// at every byte.
     pub damaged: usize,
@@ -118,6 +123,15 @@ pub(super) fn last_hour(skimmed: &[Skimmed], now: UnixTime) -> u32 {
     let raw = skimmed.iter().filter(|s| s.tier == Tier::Raw);
     let hour = now.saturating_sub(HOUR - 1)..now.saturating_add(1);
     raw.map(|s| s.rows.range(hour.clone()).count() as u32).sum()
+}
+
+/// Time of the newest tick at or before `now`, or of the end of the newest row.
+pub(super) fn last(skimmed: &[Skimmed], now: UnixTime) -> Option<UnixTime> {
+    let of = |s: &Skimmed| {
+        let (&time, _) = s.rows.range(..=now).next_back()?;
+        Some(now.min(time.max(time + s.tier.step() - 1)))
+    };
+    skimmed.iter().filter_map(of).max()
 }
 
 /// Time of the newest tick.

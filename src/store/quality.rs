@@ -73,8 +73,7 @@ pub(super) struct Yardstick<'a> {
 impl Yardstick<'_> {
     /// All that is kept, up to and with now.
     pub(super) fn range(&self) -> Range<UnixTime> {
-        let longest = Tier::ALL.map(|tier| self.retention.seconds(tier)).into_iter().max();
-        self.now.saturating_sub(longest.unwrap_or(0))..self.now.saturating_add(1)
+        self.retention.range(self.now)
     }
 
     /// `chosen` are the rows that answer for each time, `of_tier` all rows of a tier.

@@ -12,7 +12,7 @@ use super::select::{Loaded, Resolution};
 use super::skim;
 use super::table::Detail;
 use super::tier::{Retention, Tier};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Warning};
 use crate::model::{GuestMetric, HOUR, Migration, NodeMetric, Tick, UnixTime, Vmid};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
@@ -166,13 +166,17 @@ impl Reader {
 
     /// How much is known of a node or guest at `now`.
     pub fn get_data_quality(&self, entity: &Entity, now: UnixTime) -> Result<DataQuality> {
-        let all = self.data_quality(std::slice::from_ref(entity), now)?;
+        let (all, _) = self.data_quality(std::slice::from_ref(entity), now)?;
         Ok(all.into_iter().next().unwrap_or_default())
     }
 
     /// How much is known of each of `entities` at `now`, in their order; for many hardly dearer
-    /// than for one.
-    pub fn data_quality(&self, entities: &[Entity], now: UnixTime) -> Result<Vec<DataQuality>> {
+    /// than for one. Beside them the files and frames that could not be read.
+    pub fn data_quality(
+        &self,
+        entities: &[Entity],
+        now: UnixTime,
+    ) -> Result<(Vec<DataQuality>, Vec<Warning>)> {
         let at = Yardstick { now, retention: &self.retention };
         // Samples only say who was there; counts are in the blocks of the coarse rows.
         let access = |tier| match tier {
@@ -180,7 +184,7 @@ impl Reader {
             _ => Access::Sparse,
         };
         let loaded = Loaded::read(&self.dir, &at.range(), Resolution::Mixed, access)?;
-        Ok(quality::of_each(&loaded, entities, at))
+        Ok((quality::of_each(&loaded, entities, at), loaded.warnings))
     }
 
     /// Files and bytes, by tier and entity.
@@ -197,6 +201,8 @@ impl Reader {
             quality: quality::of_collector(&skimmed, at),
             last_hour: inspect::last_hour(&skimmed, now),
             newest: inspect::newest(&skimmed),
+            last: inspect::last(&skimmed, now),
+            newer: skimmed.iter().filter(|s| s.newer).count(),
             damaged: skimmed.iter().map(|s| s.damaged).sum(),
         })
     }

@@ -36,6 +36,8 @@ pub(super) struct Skimmed {
     pub(super) frames: Vec<(UnixTime, u64)>,
     /// Places of the file that could not be read, rosters and values left aside.
     pub(super) damaged: usize,
+    /// Whether a newer version wrote it.
+    pub(super) newer: bool,
 }
 
 impl Skimmed {
@@ -50,11 +52,13 @@ impl Skimmed {
             rows: BTreeMap::new(),
             frames: Vec::new(),
             damaged: 0,
+            newer: false,
         };
         let (source, header) = match Source::open(&path, tier, start, Access::Sparse) {
             Ok(opened) => opened,
             Err(e) => {
                 skimmed.damaged = usize::from(e.kind == Kind::Corrupt);
+                skimmed.newer = e.kind == Kind::Unsupported;
                 return Some(skimmed);
             }
         };

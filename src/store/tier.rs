@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::model::{DAY, HOUR, UnixTime};
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// Days for which anything is kept.
@@ -131,6 +132,12 @@ impl Retention {
             Tier::Hourly => self.hourly_days * DAY,
             Tier::SixHourly => self.six_hourly_days * DAY,
         }
+    }
+
+    /// All time of which something is kept, up to and with `now`.
+    pub fn range(&self, now: UnixTime) -> Range<UnixTime> {
+        let longest = Tier::ALL.map(|tier| self.seconds(tier)).into_iter().max();
+        now.saturating_sub(longest.unwrap_or(0))..now.saturating_add(1)
     }
 
     /// Refuses what the store cannot keep, naming the field.

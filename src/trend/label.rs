@@ -61,10 +61,14 @@ pub(super) fn direction(case: &Case<'_>) -> Direction {
     if case.noise >= VOLATILE { Direction::Volatile } else { Direction::Stable }
 }
 
+/// Fewest values that can show a trend, and what they are.
+fn least(grid: Grid) -> (usize, &'static str) {
+    if grid == Grid::Hour { (24, "hourly") } else { (12, "six-hourly") }
+}
+
 /// Whether there is enough of the window to show a trend.
 fn is_enough(case: &Case<'_>) -> bool {
-    let least_bins = if case.grid == Grid::Hour { 24 } else { 12 };
-    case.bins.span() >= LEAST_SPAN && case.bins.len() >= least_bins
+    case.bins.span() >= LEAST_SPAN && case.bins.len() >= least(case.grid).0
 }
 
 /// Why no trend can be told from the window, if that is so.
@@ -73,12 +77,16 @@ pub(super) fn not_enough(case: &Case<'_>) -> Option<NotEnough> {
         return None;
     }
     let hours = case.bins.span() * 24.0;
-    let needed = match case.lookback < 2.0 {
-        true => "a lookback of 2 days for a trend",
-        false => "46 hours for a trend",
+    let needed = match least(case.grid) {
+        (values, of) if case.bins.span() >= LEAST_SPAN => {
+            format!("{values} {of} values for a trend")
+        }
+        _ if case.lookback < 2.0 => "a lookback of 2 days for a trend".to_string(),
+        _ => "46 hours for a trend".to_string(),
     };
-    let reason = format!("{} values over {hours:.0} hours, enough for a level", case.bins.len());
-    Some(NotEnough { reason, needed: needed.to_string() })
+    let s = if case.bins.len() == 1 { "" } else { "s" };
+    let reason = format!("{} value{s} over {hours:.0} hours, enough for a level", case.bins.len());
+    Some(NotEnough { reason, needed })
 }
 
 /// Long enough, significant, material.

@@ -251,7 +251,9 @@ fn too_little(window: &[Point]) -> Option<Trend> {
     if window.len() >= LEAST.0 && span >= LEAST.1 * HOUR {
         return None;
     }
-    let reason = format!("{} values over {:.1} hours", window.len(), span as f64 / HOUR as f64);
+    let s = if window.len() == 1 { "" } else { "s" };
+    let hours = span as f64 / HOUR as f64;
+    let reason = format!("{} value{s} over {hours:.1} hours", window.len());
     let needed = "6 over 3 hours for a level, 46 hours for a trend";
     Some(Trend::unknown(window.len(), reason, needed))
 }

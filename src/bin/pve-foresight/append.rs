@@ -35,7 +35,8 @@ pub(crate) fn compress(args: &Args, out: &mut Out) -> Result<bool> {
     if out.is_json() {
         out.value(&reply)?;
     } else {
-        out.line(format!("{} rows rolled, {} expired files removed", reply.rows, reply.removed))?;
+        let (rows, files) = (counted(reply.rows, "row"), counted(reply.removed, "expired file"));
+        out.line(format!("{rows} rolled, {files} removed"))?;
     }
     reply.warnings.iter().for_each(warn);
     Ok(true)

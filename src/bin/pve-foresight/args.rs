@@ -11,6 +11,10 @@ pub(crate) const STATE: &str = "/var/lib/pve-foresight";
 /// Behind the options of a command come those that all have.
 const COMMON: usize = 1000;
 
+/// Where the settings come from for commands that know no inventory.
+const NO_INVENTORY: &str =
+    "Settings file [default: with the metrics of this node foresight.cfg of /etc/pve]";
+
 /// Most hours of the past that can be asked about.
 fn kept() -> i64 {
     most_kept_hours().into()
@@ -123,9 +127,9 @@ pub(crate) struct History {
     /// How far back to look
     #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=kept()))]
     pub(crate) hours: u32,
-    /// Metric to plot
-    #[arg(long, value_name = "NAME", default_value = "cpu")]
-    pub(crate) metric: String,
+    /// Metric to plot [default: cpu]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) metric: Option<String>,
     /// Most values per metric: neighbours are merged, peaks and gaps stay [default: all]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(2..=2000))]
     pub(crate) points: Option<u16>,
@@ -142,6 +146,7 @@ pub(crate) struct Quality {
 }
 
 #[derive(Options, Debug)]
+#[command(mut_arg("file", |file| file.help(NO_INVENTORY)))]
 pub(crate) struct Trend {
     /// Only this node
     #[arg(long, value_name = "NODE", conflicts_with_all = ["guest", "series"])]
@@ -158,7 +163,7 @@ pub(crate) struct Trend {
     #[command(flatten)]
     pub(crate) settings: SettingsSource,
     /// Analyse raw series from a file instead, one JSON object per line
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["lookback", "file", "set"])]
     pub(crate) series: Option<PathBuf>,
 }
 
@@ -211,6 +216,7 @@ pub(crate) struct Drain {
 }
 
 #[derive(Options, Debug)]
+#[command(mut_arg("file", |file| file.help(NO_INVENTORY)))]
 pub(crate) struct Outcomes {
     /// Only this guest, with its timeline
     #[arg(long, value_name = "VMID")]
@@ -320,6 +326,7 @@ pub(crate) struct SettingsSource {
 }
 
 #[derive(Options, Debug)]
+#[command(mut_arg("file", |file| file.help(NO_INVENTORY)))]
 pub(crate) struct Settings {
     #[command(flatten)]
     pub(crate) source: SettingsSource,

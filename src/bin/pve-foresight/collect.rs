@@ -11,8 +11,9 @@ pub(crate) fn run(args: &Args, command: &Collect, out: &mut Out) -> Result<bool>
     if out.is_json() {
         out.value(&reply)?;
     } else {
+        let stored = if reply.stored { "stored" } else { "seen, nothing stored" };
         out.line(format!(
-            "{} ({} online), {} ({} running) stored",
+            "{} ({} online), {} ({} running) {stored}",
             counted(reply.nodes, "node"),
             reply.nodes_online,
             counted(reply.guests, "guest"),

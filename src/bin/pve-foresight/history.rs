@@ -1,7 +1,7 @@
 //! `history` and `quality`: what is stored, and how complete it is.
 
 use crate::args::{Args, History, Quality};
-use crate::out::{DIM, HEAD, Out, styled, table};
+use crate::out::{DIM, HEAD, Out, styled, table, warn};
 use crate::trend::when;
 use crate::usage;
 use pve_foresight::api::{HistoryReply, QualityEntry};
@@ -11,6 +11,8 @@ use pve_foresight::store::Tier;
 
 /// Width and height of the plot in characters.
 const PLOT: (usize, usize) = (66, 10);
+/// Stands on the bottom row where nothing is stored: an empty column would be 0.
+const GAP: char = '·';
 
 pub(crate) fn history(args: &Args, command: &History, out: &mut Out) -> Result<bool> {
     let request = EntityRequest {
@@ -23,16 +25,19 @@ pub(crate) fn history(args: &Args, command: &History, out: &mut Out) -> Result<b
         None => engine.history(&request, command.hours)?,
         Some(points) => engine.history_thinned(&request, command.hours, usize::from(points))?,
     };
-    if out.is_json() {
+    let metric = command.metric.as_deref().unwrap_or("cpu");
+    let series = reply.metrics.iter().find(|m| m.metric == metric);
+    // Without a plot nothing has to be stored of the metric that nobody named.
+    if out.is_json() && (series.is_some() || command.metric.is_none()) {
         out.value(&reply)?;
         return Ok(true);
     }
-    let Some(series) = reply.metrics.iter().find(|m| m.metric == command.metric) else {
+    let Some(series) = series else {
         let known: Vec<&str> = reply.metrics.iter().map(|m| m.metric.as_str()).collect();
-        let message =
-            format!("nothing is stored of '{}'; stored are {}", command.metric, known.join(", "));
+        let message = format!("nothing is stored of '{metric}'; stored are {}", known.join(", "));
         return Err(usage("--metric", message));
     };
+    reply.warnings.iter().for_each(warn);
     out.line(format!("{}  {}", styled(HEAD, &reply.entity), styled(DIM, &series.help)))?;
     let (first, last) = match (series.buckets.first(), series.buckets.last()) {
         (Some(first), Some(last)) => (first.start, last.start + i64::from(last.seconds)),
@@ -44,7 +49,7 @@ pub(crate) fn history(args: &Args, command: &History, out: &mut Out) -> Result<b
     Ok(true)
 }
 
-/// Mean per column as a bar of eighths, with the scale at the left.
+/// Mean per column as a bar of eighths, with the scale at the left; a dot where nothing is known.
 fn plot(
     series: &pve_foresight::api::MetricHistory,
     first: i64,
@@ -71,7 +76,8 @@ fn plot(
         };
         let bar = |mean: &Option<f64>| -> char {
             const EIGHTHS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-            let filled = mean.map_or(0.0, |m| m / top * height as f64 - row as f64);
+            let Some(mean) = mean else { return if row == 0 { GAP } else { ' ' } };
+            let filled = mean / top * height as f64 - row as f64;
             EIGHTHS[(filled.clamp(0.0, 1.0) * 8.0).round() as usize]
         };
         out.line(format!("{label:>12} │{}", means.iter().map(bar).collect::<String>()))?;
@@ -112,6 +118,7 @@ pub(crate) fn quality(args: &Args, command: &Quality, out: &mut Out) -> Result<b
         out.value(&reply)?;
         return Ok(true);
     }
+    reply.warnings.iter().for_each(warn);
     let kept = Tier::ALL.map(|tier| reply.retention.text(tier));
     let mut rows = table(&[
         "entity",

@@ -46,7 +46,7 @@ fn text(reply: &ImportReply, out: &mut Out) -> Result<()> {
     }
     if reply.left_out > 0 {
         let why = "too old, or the store has something for their time";
-        out.line(format!("{} rows left out: {why}", reply.left_out))?;
+        out.line(format!("{} left out: {why}", counted(reply.left_out, "row")))?;
     }
     for text in &reply.notes {
         out.prose("- ", styled(DIM, text))?;

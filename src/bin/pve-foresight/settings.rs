@@ -5,8 +5,8 @@ use crate::out::{DIM, HEAD, Out, note, styled, table, warn};
 use crate::{own_tree, usage};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::settings::{
-    Effective, FILE_NAME, Key, Knob, MAX_BYTES, Origin, Stored, Table, detect_legacy_config,
-    get_effective_penalty_config, load, migrate_legacy_config, parse, strict,
+    Effective, FILE_NAME, Key, Knob, Loaded, MAX_BYTES, Origin, Outcome, Stored, Table,
+    detect_legacy_config, get_effective_penalty_config, load, migrate_legacy_config, strict,
 };
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -45,13 +45,25 @@ pub(crate) fn effective(
 ) -> Result<(Effective, Vec<String>)> {
     let mut warnings = Vec::new();
     let tree = inventory.or_else(|| own_tree(args)).filter(|path| path.is_dir());
+    let mut take = |loaded: Loaded| {
+        warnings.extend(loaded.warnings.iter().map(ToString::to_string));
+        loaded.stored
+    };
     let mut stored = match (&source.file, tree.map(|dir| dir.join(FILE_NAME))) {
-        (Some(file), _) => parse(&read(file, MAX_BYTES)?).map_err(|e| e.at(file.display()))?,
-        (None, Some(file)) if file.is_file() => {
-            let loaded = load(&file, &read(&file, MAX_BYTES)?);
-            warnings.extend(loaded.warnings.iter().map(ToString::to_string));
-            loaded.stored
+        (Some(file), _) => {
+            let loaded = load(file, &read(file, MAX_BYTES)?);
+            match loaded.refused {
+                Some(error) => return Err(error),
+                None => take(loaded),
+            }
         }
+        (None, Some(file)) if file.is_file() => match read(&file, MAX_BYTES) {
+            Ok(bytes) => take(load(&file, &bytes)),
+            Err(error) => {
+                warnings.push(format!("{error}; the defaults hold"));
+                Stored::default()
+            }
+        },
         _ => Stored::default(),
     };
     for assignment in &source.set {
@@ -100,12 +112,17 @@ fn show(effective: &Effective, out: &mut Out) -> Result<()> {
             Origin::Knob => "settings".to_string(),
             Origin::Expert => styled(HEAD, "expert"),
         };
-        keys.add_row([entry.key, &format!("{} {}", entry.value, entry.unit), &from, entry.term]);
+        let value = match &entry.value {
+            Value::Bool(on) => if *on { "on" } else { "off" }.to_string(),
+            number => format!("{number} {}", entry.unit),
+        };
+        keys.add_row([entry.key, &value, &from, entry.term]);
     }
     out.table(keys)
 }
 
-/// Prints our settings file; the report goes to stderr, so that `> foresight.cfg` just works.
+/// Prints our settings file; the report goes to stderr, so that `> foresight.cfg` just works. `false`
+/// when a value could not be used.
 fn migrate(file: &Path, out: &mut Out) -> Result<bool> {
     let config = strict(&read(file, MAX_LEGACY_BYTES)?, MAX_LEGACY_BYTES)
         .map_err(|e| e.at(file.display()))?;
@@ -119,5 +136,5 @@ fn migrate(file: &Path, out: &mut Out) -> Result<bool> {
         note(line);
     }
     out.line(migrated.stored().serialise().trim_end())?;
-    Ok(true)
+    Ok(migrated.report.iter().all(|line| line.outcome != Outcome::Invalid))
 }

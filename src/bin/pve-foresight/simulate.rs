@@ -64,8 +64,21 @@ fn scenario(args: &Args, c: &Simulate) -> Result<Scenario> {
     scenario.days = c.days.unwrap_or(scenario.days);
     scenario.interval = c.interval.unwrap_or(scenario.interval);
     scenario.seed = c.seed.unwrap_or(scenario.seed);
-    scenario.check()?;
+    scenario.check().map_err(|e| of_option(e, c))?;
     Ok(scenario)
+}
+
+/// What an option gave is refused as that option.
+fn of_option(error: Error, c: &Simulate) -> Error {
+    let given = match error.place.as_str() {
+        "days" => c.days.is_some() || c.interval.is_some(),
+        "interval" => c.interval.is_some(),
+        "nodes" => c.nodes.is_some(),
+        "guests" => c.guests.is_some(),
+        _ => false,
+    };
+    let place = if given { format!("--{}", error.place) } else { error.place };
+    Error { place, ..error }
 }
 
 /// The scenario file with its sizes overridden; without one a fleet of the asked size.

@@ -1,7 +1,7 @@
 //! `status`: how the store and its collector are.
 
 use crate::args::Args;
-use crate::out::{GOOD, Out, WARN, styled, warn};
+use crate::out::{GOOD, Out, WARN, counted, styled, warn};
 use crate::trend::when;
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
@@ -16,7 +16,10 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
     reply.warnings.iter().for_each(warn);
     out.line(format!("pve-foresight {}", reply.version))?;
     match reply.last_sample {
-        None => out.line("no samples yet")?,
+        None => {
+            let rows = reply.size.iter().flat_map(|s| &s.tiers).map(|t| t.rows).sum::<usize>();
+            out.line(if rows == 0 { "no samples yet" } else { "no samples up to this time" })?;
+        }
         Some(time) => out.line(format!("newest sample {} local time", when(time)))?,
     }
     if let Some(health) = &reply.collector {
@@ -26,8 +29,8 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
         };
         let missed = health.missed_last_hour.map_or_else(|| "-".into(), |n| n.to_string());
         out.line(format!(
-            "collector {state}: {} runs in the last hour, {missed} missed",
-            health.runs_last_hour
+            "collector {state}: {} in the last hour, {missed} missed",
+            counted(health.runs_last_hour, "run")
         ))?;
     }
     if let (Some(quality), Some(size)) = (&reply.quality, &reply.size) {
@@ -36,7 +39,8 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
             format!("{covered:.0} % of {}", size.retention.text(tier))
         };
         let covered = Tier::ALL.map(of).join(", ");
-        out.line(format!("{} samples; covered: {covered}", quality.total_samples))?;
+        let samples = counted(quality.total_samples, "sample");
+        out.line(format!("{samples}; covered: {covered}"))?;
     }
     Ok(true)
 }

@@ -3,12 +3,12 @@
 use crate::args::{Args, Trend};
 use crate::out::{BAD, DIM, HEAD, Out, WARN, note, styled, table, warn};
 use crate::recommend::arrow_with;
-use crate::settings;
+use crate::{settings, usage};
 use pve_foresight::api::{MetricTrend, NodeGrowth, StabilityReply, TrendsReply};
 use pve_foresight::engine::{Engine, TrendsRequest, answer_series};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::model::{GIB, Unit};
-use pve_foresight::trend::{Crossing, Side, Steadier};
+use pve_foresight::trend::{Change, Crossing, Side, Steadier};
 use std::fs::File;
 use std::io::{BufReader, stdin};
 use std::path::Path;
@@ -18,6 +18,9 @@ const MOST_GUESTS: usize = 5;
 
 pub(crate) fn run(args: &Args, command: &Trend, out: &mut Out) -> Result<bool> {
     if let Some(file) = &command.series {
+        if args.now.is_some() {
+            return Err(usage("--now", "each series of --series says its own"));
+        }
         return series(file, out);
     }
     let (effective, warnings) = settings::effective(args, &command.settings, None)?;
@@ -138,6 +141,7 @@ fn steadier(reply: &StabilityReply, out: &mut Out) -> Result<()> {
     if out.is_json() {
         return out.value(reply);
     }
+    reply.warnings.iter().for_each(warn);
     let c = &reply.comparison;
     let verdict = match c.steadier {
         Steadier::First => format!("{} is steadier", reply.nodes[0]),
@@ -184,11 +188,20 @@ fn metrics(metrics: &[MetricTrend], out: &mut Out) -> Result<()> {
             format!("{:.0} %", t.confidence * 100.0),
             now,
             t.projection.map_or("-".into(), |p| crossing(p.level)),
-            t.changes.len().to_string(),
+            steps(&t.changes),
         ]);
     }
     out.table(rows)?;
     out.line("")
+}
+
+/// How many steps, and when the newest was.
+fn steps(changes: &[Change]) -> String {
+    match (changes.len(), changes.iter().map(|c| c.time).max()) {
+        (1, Some(newest)) => format!("1 at {}", when(newest)),
+        (n, Some(newest)) => format!("{n}, last at {}", when(newest)),
+        (_, None) => "-".into(),
+    }
 }
 
 fn crossing(crossing: Crossing) -> String {

@@ -16,11 +16,15 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
     let found = &reply.verification;
     for finding in &found.findings {
         let (style, remedy) = match finding.kind {
+            // A header is at the start of every file: what is damaged there is the whole file.
+            FindingKind::Damaged if finding.offset == 0 => (BAD, "left out of every answer"),
             FindingKind::Damaged => (BAD, "left out of every answer; the rest of the file is used"),
             FindingKind::Unfinished => {
                 (WARN, "a writer is at work or was interrupted; the next one cuts it off")
             }
-            FindingKind::Unsupported => (BAD, "install the version that wrote it, or a newer one"),
+            FindingKind::Unsupported => {
+                (BAD, "left out of every answer; install the version that wrote it, or a newer one")
+            }
             FindingKind::SetAside => (WARN, "not used any more; remove it when you like"),
         };
         let (file, offset, bytes) = (finding.file.display(), finding.offset, finding.bytes);
@@ -29,10 +33,40 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
     }
     let read = Bytes(found.bytes as f64);
     let (files, frames) = (found.files, found.frames);
-    let verdict = match reply.clean {
-        true => styled(GOOD, "all as written"),
-        false => styled(BAD, "damage found"),
-    };
+    let verdict = verdict(found.findings.iter().map(|finding| finding.kind));
     out.line(format!("{files} files, {frames} frames, {read} read: {verdict}"))?;
     Ok(reply.clean)
+}
+
+/// The worst of what was found, in words.
+fn verdict(found: impl Iterator<Item = FindingKind>) -> String {
+    let rank = |kind: &FindingKind| match kind {
+        FindingKind::Damaged => 3,
+        FindingKind::Unsupported => 2,
+        FindingKind::Unfinished => 1,
+        FindingKind::SetAside => 0,
+    };
+    match found.max_by_key(rank) {
+        None => styled(GOOD, "all as written"),
+        Some(FindingKind::Damaged) => styled(BAD, "damage found"),
+        Some(FindingKind::Unsupported) => styled(BAD, "files of a newer version found"),
+        Some(FindingKind::Unfinished) => styled(WARN, "as written but for an unfinished end"),
+        Some(FindingKind::SetAside) => styled(WARN, "as written beside what was set aside"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use FindingKind::{Damaged, SetAside, Unfinished, Unsupported};
+
+    #[test]
+    fn only_damage_is_called_damage() {
+        let said = |kinds: &[FindingKind]| verdict(kinds.iter().copied());
+        assert!(said(&[]).contains("all as written"));
+        assert!(said(&[SetAside, Damaged, Unsupported]).contains("damage found"));
+        assert!(said(&[Unfinished, Unsupported]).contains("newer version"));
+        assert!(said(&[SetAside, Unfinished]).contains("unfinished end"));
+        assert!(said(&[SetAside]).contains("set aside"));
+    }
 }
