@@ -620,7 +620,7 @@ pub struct ExplainTarget {
     pub weighing: Option<ExplainMove>,
     /// Whether the settings would take this move by itself.
     pub worth: bool,
-    /// Why not, in one clause.
+    /// Why not, or what it takes where the plan makes the move, in one clause.
     pub reason: Option<String>,
     /// Command to paste into a shell on the source node, where the move is possible.
     pub command: Option<String>,

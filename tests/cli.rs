@@ -185,7 +185,8 @@ fn recommend_decides_from_the_store_alone() {
     ] {
         assert!(!evidence[part].is_null(), "{part}");
     }
-    assert!(evidence["source_node_trend"]["cpu_trend"].as_str().unwrap().ends_with("%/day"));
+    // Hot, but no trend: a slope by chance is none.
+    assert_eq!(evidence["source_node_trend"]["cpu_trend"], json!("none"));
     assert!(reply["considered"].is_array() && reply["skipped"].is_array());
     assert!(reply["summary"].as_str().unwrap().contains("migration"));
     assert_eq!(run(&args).stdout, run(&args).stdout, "same input, same bytes");

@@ -6,9 +6,9 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use pve_foresight::api::{DrainReply, RecommendReply};
+use pve_foresight::api::{DrainReply, ExplainReply, RecommendReply, Standing};
 use pve_foresight::engine::{Engine, RecommendRequest};
-use pve_foresight::model::Inventory;
+use pve_foresight::model::{Inventory, Vmid};
 use pve_foresight::recommend::Window;
 use pve_foresight::settings::{Stored, get_effective_penalty_config};
 use pve_foresight::simulate::{Scenario, Simulation};
@@ -67,8 +67,11 @@ fn run(folder: &Path) -> (Value, bool) {
             (drained(&reply), false)
         }
         None => {
-            let reply = engine.recommend_with(&request, inventory).unwrap();
+            let reply = engine.recommend_with(&request, inventory.clone()).unwrap();
             check_sense(&reply);
+            check_explained(&reply, |vmid| {
+                engine.explain(&request, Some(inventory.clone()), vmid, None).unwrap()
+            });
             (told(&reply), reply.recommendations.is_empty())
         }
     }
@@ -153,6 +156,26 @@ fn every_story_ends_as_it_must() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(2 * quiet >= folders.len() - 4, "half of the stories end in nothing to do");
+}
+
+/// `explain` says what the plan does: its moves are possible, and who stays has no time to move.
+fn check_explained(reply: &RecommendReply, explain: impl Fn(Vmid) -> ExplainReply) {
+    for r in &reply.recommendations {
+        let told = explain(r.vmid);
+        assert_eq!(told.verdict, Standing::Recommended);
+        let first = &told.targets[0];
+        assert_eq!(first.node, r.target);
+        assert!(first.feasible && first.worth && first.blockers.is_empty(), "{first:?}");
+        let group = r.concerns.iter().find(|c| c.starts_with("goes together with"));
+        if let (Some(group), Some(reason)) = (group, &first.reason) {
+            assert!(group.starts_with(reason.as_str()), "{group}: {reason}");
+        }
+        assert!(group.is_none() || first.reason.is_some());
+    }
+    if let Some(held) = reply.skipped.iter().find(|s| !s.blockers.is_empty()) {
+        let told = explain(held.vmid);
+        assert!(told.verdict != Standing::Stays || told.window.is_none(), "{}", told.summary);
+    }
 }
 
 /// What holds in every story.

@@ -174,7 +174,7 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
 /// Why a guest that could go stays.
 fn slight_reason(q: &Question, saved: f64) -> String {
     let saves = match saved >= 0.5 {
-        true => format!("{saved:.0} core-hours of overload"),
+        true => format!("{} of overload", counted(saved.round(), "core-hour")),
         false => "no overload".into(),
     };
     let asked = q.config.min_benefit.0;

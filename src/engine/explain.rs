@@ -9,8 +9,8 @@ use crate::api::{
     ExplainTarget, Place, Standing,
 };
 use crate::error::{Error, Kind, Result};
-use crate::evidence::guest_label;
-use crate::model::{GuestFacts, Inventory, UnixTime, Vmid};
+use crate::evidence::{guest_label, label_of};
+use crate::model::{GuestFacts, Inventory, UnixTime, Vmid, counted};
 use crate::recommend::{
     Drain, Explained, Leaving, Plan, Question, Staying, Step, Target, balancer, drain, explain,
     plan,
@@ -84,15 +84,21 @@ fn explain_reply(
 ) -> ExplainReply {
     warnings.extend(unknown(q));
     let plan = plan(q);
-    let targets: Vec<ExplainTarget> =
+    let mut targets: Vec<ExplainTarget> =
         explained.targets.iter().map(|t| target(q, guest, explained, t)).collect();
+    as_planned(q, guest, &plan, &mut targets);
     let (verdict, summary) = verdict(q, guest, explained, &plan, &targets);
     let source = explained.guest.map(|_| Place {
         node: guest.node.clone(),
         score: total(&explained.source_score).0,
         terms: explained.source_score.clone(),
     });
-    let best = explained.targets.iter().find_map(|t| t.step.as_ref());
+    // A guest that stays has no good time to move.
+    let best = targets.iter().find(|t| t.feasible);
+    let best = best.and_then(|best| {
+        let same = |t: &&Target| q.outlook.nodes[t.node].name == best.node;
+        explained.targets.iter().find(same)?.step.as_ref()
+    });
     ExplainReply {
         now: q.outlook.now,
         data_until,
@@ -126,6 +132,37 @@ fn target(q: &Question, guest: &GuestFacts, all: &Explained, t: &Target) -> Expl
         worth: feasible && t.step.is_some() && t.reason.is_none(),
         reason: t.reason.clone(),
         command: feasible.then(|| command(q, guest.vmid, node)),
+    }
+}
+
+/// What the plan does is possible: what stands against the move alone, it takes along or moves out
+/// of the way first. Its target comes first.
+fn as_planned(q: &Question, guest: &GuestFacts, plan: &Plan, targets: &mut [ExplainTarget]) {
+    let vmid = |step: &Step| q.outlook.guests[step.guest].vmid;
+    let Some(at) = plan.steps.iter().position(|s| vmid(s) == guest.vmid) else { return };
+    let node = plan.steps[at].target;
+    let group = q.constraints.together(guest.vmid);
+    let along: Vec<String> = plan
+        .steps
+        .iter()
+        .filter(|s| s.target == node && vmid(s) != guest.vmid && group.contains(&vmid(s)))
+        .map(|s| vmid(s).to_string())
+        .collect();
+    targets.sort_by_key(|t| t.node != q.outlook.nodes[node].name);
+    let Some(first) = targets.first_mut().filter(|t| t.node == q.outlook.nodes[node].name) else {
+        return;
+    };
+    let alone = first.blockers.is_empty() && first.reason.is_none();
+    first.reason = match (along.is_empty(), alone) {
+        (false, _) => Some(format!("goes together with {}", along.join(", "))),
+        (true, false) => Some(format!("possible and worth it as step {} of the plan", at + 1)),
+        (true, true) => None,
+    };
+    first.blockers.clear();
+    (first.feasible, first.worth) = (true, true);
+    if first.command.is_none() {
+        let cost = first.weighing.as_ref().map(|w| w.cost);
+        first.command = Some(command(q, guest.vmid, cost.as_ref(), &first.node));
     }
 }
 
@@ -194,7 +231,7 @@ fn verdict(
 fn label(q: &Question, guest: &GuestFacts) -> String {
     match q.outlook.guests.binary_search_by_key(&guest.vmid, |g| g.vmid) {
         Ok(index) => guest_label(&q.outlook.guests[index]),
-        Err(_) => format!("guest {} '{}'", guest.vmid, guest.name),
+        Err(_) => label_of(guest.kind, guest.vmid, &guest.name),
     }
 }
 
@@ -267,7 +304,7 @@ fn drain_stay(q: &Question, staying: &Staying) -> DrainStay {
 fn drain_summary(q: &Question, node: usize, drain: &Drain) -> String {
     let name = &q.outlook.nodes[node].name;
     let (moves, stays) = (drain.steps.len(), drain.stays.len());
-    let guests = |n: usize| if n == 1 { "1 guest".to_string() } else { format!("{n} guests") };
+    let guests = |n: usize| counted(n as f64, "guest");
     if moves + stays == 0 {
         return format!("{name} is empty already.");
     }
@@ -282,7 +319,9 @@ fn drain_summary(q: &Question, node: usize, drain: &Drain) -> String {
         names => format!("{} would be over a threshold in busy hours", names.join(", ")),
     };
     match (moves, stays) {
+        (0, 1) => format!("{name} cannot be emptied: its guest cannot leave."),
         (0, _) => format!("{name} cannot be emptied: none of its {} can leave.", guests(stays)),
+        (1, 0) => format!("1 guest leaves {name} in 1 step; {load}."),
         (_, 0) => format!("{} leave {name} in {moves} steps; {load}.", guests(moves)),
         _ => format!("{} can leave {name}, {} must stay; {load}.", guests(moves), guests(stays)),
     }
@@ -298,9 +337,15 @@ fn drain_notes(q: &Question, node: usize, drain: &Drain) -> Vec<String> {
         notes.push(format!("{} {text}", outlook.name));
     } else if ha > 0 {
         let name = &outlook.name;
+        let who = match (ha, drain.steps.len()) {
+            (1, 1) => "it is an HA resource".to_string(),
+            (1, _) => "1 of them is an HA resource".to_string(),
+            _ => format!("{ha} of them are HA resources"),
+        };
+        let (them, nodes) = if ha == 1 { ("it", "a node") } else { ("them", "nodes") };
         notes.push(format!(
-            "{ha} of them are HA resources: `ha-manager crm-command node-maintenance enable {name}` \
-             makes HA move them by itself, to nodes of its own choice, and bring them back afterwards"
+            "{who}: `ha-manager crm-command node-maintenance enable {name}` makes HA move {them} by \
+             itself, to {nodes} of its own choice, and bring {them} back afterwards"
         ));
     }
     let lost: Vec<&str> =

@@ -484,7 +484,7 @@ fn old_data(asked: Option<UnixTime>, now: UnixTime, newest: &Tick) -> Option<Str
 }
 
 /// The system's time zone over all that a replay or an analysis looks at, [`ZONE`] days back.
-fn local_time(now: UnixTime) -> LocalTime {
+pub fn local_time(now: UnixTime) -> LocalTime {
     use chrono::{Local, Offset, TimeZone};
     let east = |time: UnixTime| match Local.timestamp_opt(time, 0) {
         chrono::LocalResult::Single(t) | chrono::LocalResult::Ambiguous(t, _) => {

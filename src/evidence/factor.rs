@@ -1,7 +1,8 @@
 //! Decision factors: contributions of the score and properties of the move, worded and weighed.
 
 use super::guest_label;
-use crate::model::{GIB, Points};
+use super::sentence::percent;
+use crate::model::{GIB, Points, counted};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{Limits, Overload, Question, Step, overload_of};
 use crate::score::Contribution;
@@ -54,25 +55,26 @@ const MATTERS: f64 = 12.0;
 const NOTED: f64 = 2.0;
 /// A target with this stability is called stable.
 const STABLE: f64 = 70.0;
-/// Factors shown.
+/// Factors shown, costs among them.
 const MOST: usize = 8;
 
 /// All factors of a step, strongest first.
 pub(super) fn factors(q: &Question, step: &Step) -> Vec<Factor> {
     let source = &q.outlook.nodes[step.source];
     let resource = source_resource(q, step);
-    let days = q.config.settings.analysis_lookback.hours().0 / 24.0;
     // That its CPU is high in its busy hours is what the first factor says.
     let told = |c: &&Contribution| resource != Resource::Cpu || c.term != Term::CpuSpikes;
     let problems = step.source_score.iter().filter(told);
-    let mut all: Vec<Factor> = problems.filter_map(|c| problem(source, c, days)).collect();
+    let mut all: Vec<Factor> = problems.filter_map(|c| problem(q, source, c)).collect();
     all.extend(guest_factors(q, step));
     all.extend(target_factors(q, step));
-    all.extend(cost_factors(step));
     all.sort_by_key(|f| (f.weight, f.kind));
-    // What the plan is made for comes first.
-    all.splice(0..0, overload_factors(q, step, source, resource));
-    all.truncate(MOST);
+    // What the plan is made for comes first, and what the move costs is never left out.
+    let (first, costs) = (overload_factors(q, step, source, resource), cost_factors(step));
+    all.truncate(MOST - first.len() - costs.len());
+    all.extend(costs);
+    all.sort_by_key(|f| (f.weight, f.kind));
+    all.splice(0..0, first);
     all
 }
 
@@ -96,22 +98,22 @@ fn overload_factors(
         Resource::Memory => (peaks.memory_before, peaks.memory_after),
     };
     let (name, label) = (&source.name, resource.label());
-    let mut all = vec![format!(
-        "Busy hours of {name} fall from {:.0} % to {:.0} % {label}",
-        before * 100.0,
-        after * 100.0
-    )];
+    let mut all = Vec::new();
+    let (before, after) = (percent(before), percent(after));
+    if before != after {
+        all.push(format!("Busy hours of {name} fall from {before} % to {after} % {label}"));
+    }
     let (with, without) = source_overload(q, step, resource);
     if with.core_hours >= 1.0 && !source.maintenance {
         // Overload of memory is counted as that of so many cores; people know it in GiB.
         let (unit, of_core) = match resource {
-            Resource::Cpu => ("core-hours", 1.0),
-            Resource::Memory => ("GiB-hours", source.memory.0 / GIB / source.cores.0.max(1e-9)),
+            Resource::Cpu => ("core-hour", 1.0),
+            Resource::Memory => ("GiB-hour", source.memory.0 / GIB / source.cores.0.max(1e-9)),
         };
         all.push(format!(
-            "{name} is expected {:.0} instead of {:.0} {unit} above its {label} threshold",
+            "{name} is expected {:.0} instead of {} above its {label} threshold",
             without.core_hours * of_core,
-            with.core_hours * of_core
+            counted(with.core_hours * of_core, unit)
         ));
     }
     let positive = |factor| Factor { factor, weight: Weight::High, kind: Kind::Positive };
@@ -146,7 +148,7 @@ pub(super) fn source_resource(q: &Question, step: &Step) -> Resource {
 
 /// A penalty of the source in words; terms that only repeat another one's news have none, and
 /// what hardly counted is not worth a line.
-fn problem(source: &NodeOutlook, c: &Contribution, days: f64) -> Option<Factor> {
+fn problem(q: &Question, source: &NodeOutlook, c: &Contribution) -> Option<Factor> {
     if c.points.0.abs() < NOTED {
         return None;
     }
@@ -155,16 +157,21 @@ fn problem(source: &NodeOutlook, c: &Contribution, days: f64) -> Option<Factor> 
     let factor = match c.term {
         Term::CpuCurrent => format!("{name} CPU {} {share:.0} % now", at(source, Resource::Cpu, c)),
         Term::CpuSpikes => format!("{name} CPU reaches {share:.0} % in its busy hours"),
-        Term::CpuTrend => match rise(&source.cpu_trend) {
-            Some(rise) => format!("{name} CPU is trending up {rise} over {days:.0} days"),
+        Term::CpuTrend => match rise(q, source, &source.cpu_trend) {
+            Some(rise) => format!("{name} CPU is trending up {rise}"),
             None => format!("Guests on {name} grow by {per_day:.1} % of its CPU per day"),
         },
         Term::MemCurrent => {
             format!("{name} memory {} {share:.0} % now", at(source, Resource::Memory, c))
         }
-        Term::MemSustained => format!("{name} memory is at {share:.0} % on average"),
-        Term::MemTrend => match rise(&source.mem_trend) {
-            Some(rise) => format!("{name} memory is trending up {rise} over {days:.0} days"),
+        // Demand may pass what there is; what is in use cannot.
+        Term::MemSustained => format!(
+            "{name} memory is expected at {:.0} % on average over the next {:.0} hours",
+            share.min(100.0),
+            q.outlook.horizon()
+        ),
+        Term::MemTrend => match rise(q, source, &source.mem_trend) {
+            Some(rise) => format!("{name} memory is trending up {rise}"),
             None => format!("Guests on {name} grow by {per_day:.1} % of its memory per day"),
         },
         Term::MemOvercommit => {
@@ -190,10 +197,13 @@ fn at(source: &NodeOutlook, resource: Resource, c: &Contribution) -> &'static st
     if same { "is at" } else { "would after the steps before be at" }
 }
 
-/// A node's own rise, where one is claimed.
-fn rise(trend: &Trend) -> Option<String> {
+/// A node's own rise, where one is claimed, with what it was judged by: it may have begun within
+/// that time, and steps are no part of it.
+fn rise(q: &Question, node: &NodeOutlook, trend: &Trend) -> Option<String> {
     let slope = trend.slope_per_day.filter(|_| trend.direction == Direction::SustainedIncrease)?;
-    Some(format!("{:+.1} %/day", slope * 100.0))
+    let days = q.config.settings.analysis_lookback.hours().0.min(node.history_hours) / 24.0;
+    let steps = if trend.changes.is_empty() { "" } else { ", steps left aside" };
+    Some(format!("{:+.1} %/day, judged by its last {days:.0} days{steps}", slope * 100.0))
 }
 
 fn guest_factors(q: &Question, step: &Step) -> Vec<Factor> {
@@ -213,7 +223,10 @@ fn guest_factors(q: &Question, step: &Step) -> Vec<Factor> {
             kind: Kind::Problem,
         });
     }
-    if guest.cpu_trend.behavior == Some(Behaviour::Bursty) {
+    // A peak that comes every day comes again.
+    let daily =
+        guest.cpu_trend.direction == Direction::Cyclical || !guest.cpu_trend.peak_hours.is_empty();
+    if guest.cpu_trend.behavior == Some(Behaviour::Bursty) && !daily {
         let factor = format!("{} is bursty: its load may go by itself", guest_label(guest));
         all.push(Factor { factor, weight: Weight::Low, kind: Kind::Concern });
     }
@@ -244,7 +257,7 @@ fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
     let peaks = &step.details.target_peaks;
     let over =
         peaks.cpu_after > q.config.cpu_threshold.0 || peaks.memory_after > q.config.mem_threshold.0;
-    let verb = if over { "would pass a threshold:" } else { "stays at" };
+    let verb = if over { "would pass a threshold:" } else { "stays below its thresholds:" };
     let mut all = vec![Factor {
         factor: format!(
             "{} {verb} {:.0} % CPU and {:.0} % memory in its busy hours",
@@ -264,7 +277,7 @@ fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
             }
             _ => String::new(),
         };
-        let factor = format!("{} is stable (score {stability:.0}/100){falling}", target.name);
+        let factor = format!("{} is predictable (score {stability:.0}/100){falling}", target.name);
         all.push(Factor { factor, weight: Weight::Medium, kind: Kind::Positive });
     }
     if let Some(rise) = step.target_score.iter().find(|c| c.term == Term::CpuTrend) {

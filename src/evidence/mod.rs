@@ -9,9 +9,9 @@ mod sentence;
 mod tests;
 
 pub use factor::{Factor, Kind, Weight};
-pub use sentence::{busy_hours, explanation};
+pub use sentence::{busy_hours, explanation, good_time, state_told};
 
-use crate::model::GuestKind;
+use crate::model::{GuestKind, Vmid};
 use crate::outcome::Tally;
 use crate::outlook::{GuestOutlook, NodeOutlook};
 use crate::recommend::{Question, Step};
@@ -36,11 +36,11 @@ pub struct TrendEvidence {
 /// How a node develops.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NodeEvidence {
-    /// CPU change in points of capacity per day, e.g. `+3.2%/day`.
+    /// CPU change in points of capacity per day, e.g. `+3.2%/day`; `none` where no trend is claimed.
     pub cpu_trend: String,
     /// Direction of the CPU.
     pub cpu_direction: Direction,
-    /// Memory change.
+    /// Memory change, likewise.
     pub mem_trend: String,
     /// Direction of the memory use.
     pub mem_direction: Direction,
@@ -55,7 +55,7 @@ pub struct NodeEvidence {
 /// How a guest develops.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct GuestEvidence {
-    /// CPU growth in points of the guest's own cores per day.
+    /// CPU growth in points of the guest's own cores per day; `none` where no trend is claimed.
     pub cpu_growth_rate: String,
     /// The same in host cores per day.
     pub cpu_growth_cores: f64,
@@ -145,9 +145,11 @@ impl DataNote {
     }
 }
 
-/// A slope in points of capacity per day, as the plan writes it.
+/// A claimed slope in points of capacity per day, as the plan writes it: what is no trend has a
+/// slope by chance.
 fn rate(trend: &Trend) -> String {
     match trend.slope_per_day {
+        Some(_) if !trend.direction.is_trend() => "none".into(),
         Some(slope) => format!("{:+.1}%/day", round(slope * 100.0, 1)),
         None => "unknown".into(),
     }
@@ -155,13 +157,18 @@ fn rate(trend: &Trend) -> String {
 
 /// `VM 101 'web'` or `CT 200`.
 pub fn guest_label(guest: &GuestOutlook) -> String {
-    let kind = match guest.kind {
+    label_of(guest.kind, guest.vmid, &guest.name)
+}
+
+/// The same of a guest that may have no load.
+pub fn label_of(kind: GuestKind, vmid: Vmid, name: &str) -> String {
+    let kind = match kind {
         GuestKind::Qemu => "VM",
         GuestKind::Lxc => "CT",
     };
-    match guest.name.is_empty() {
-        true => format!("{kind} {}", guest.vmid),
-        false => format!("{kind} {} '{}'", guest.vmid, guest.name),
+    match name.is_empty() {
+        true => format!("{kind} {vmid}"),
+        false => format!("{kind} {vmid} '{name}'"),
     }
 }
 

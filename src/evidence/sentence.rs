@@ -2,8 +2,9 @@
 
 use super::factor::source_resource;
 use super::guest_label;
+use crate::model::UnixTime;
 use crate::outlook::{NodeOutlook, Resource};
-use crate::recommend::{Limits, Question, Step, overload_of};
+use crate::recommend::{Finding, Limits, Question, State, Step, Window, overload_of};
 use crate::trend::Direction;
 
 /// Why this move, in two sentences. `earlier` are the steps of the plan before it: what is said of
@@ -17,7 +18,6 @@ pub fn explanation(q: &Question, step: &Step, earlier: &[Step]) -> String {
     let label = resource.label();
     let behind = earlier_at(step.source, earlier);
     let first = behind.is_none();
-    let behind = behind.map_or(String::new(), |steps| format!("After {steps}, "));
     let then = earlier_at(step.target, earlier);
     let then = then.map_or(String::new(), |steps| format!(" after {steps}"));
     let role = match guest.cpu_growth().0 {
@@ -27,14 +27,20 @@ pub fn explanation(q: &Question, step: &Step, earlier: &[Step]) -> String {
         _ => String::new(),
     };
     let label_of = format!("{}{role}", guest_label(guest));
-    let trouble = match source.maintenance {
-        true => format!("is in maintenance; without {label_of}"),
-        false => trouble(q, step, resource, &label_of, first),
+    let name = &source.name;
+    // That it is in maintenance is not the steps' doing: they count for the figures only.
+    let trouble = match (source.maintenance, behind) {
+        (true, None) => format!("{name} is in maintenance; without {label_of}"),
+        (true, Some(steps)) => {
+            format!("{name} is in maintenance; after {steps}, without {label_of},")
+        }
+        (false, None) => format!("{name} {}", trouble(q, step, resource, &label_of, first)),
+        (false, Some(steps)) => {
+            format!("After {steps}, {name} {}", trouble(q, step, resource, &label_of, first))
+        }
     };
     format!(
-        "{behind}{} {trouble} its busy hours {busy}. {} {} and would{then} {} {label} in its busy \
-         hours{}.",
-        source.name,
+        "{trouble} its busy hours {busy}. {} {} and would{then} {} {label} in its busy hours{}.",
         target.name,
         calm(target, resource),
         reach(now_there, then_there),
@@ -42,7 +48,6 @@ pub fn explanation(q: &Question, step: &Step, earlier: &[Step]) -> String {
     )
 }
 
-/// `fall from 99 % to 78 %`, or that they do not.
 /// What cards mean by busy hours, of an outlook of so many hours.
 pub fn busy_hours(horizon: f64) -> String {
     format!(
@@ -51,6 +56,7 @@ pub fn busy_hours(horizon: f64) -> String {
     )
 }
 
+/// `fall from 99 % to 78 %`, or that they do not.
 fn fall((before, after): (f64, f64)) -> String {
     let (before, after) = (percent(before), percent(after));
     match before == after {
@@ -69,8 +75,36 @@ fn reach(before: f64, after: f64) -> String {
 }
 
 /// A share as people read it.
-fn percent(share: f64) -> i64 {
+pub(super) fn percent(share: f64) -> i64 {
     (share * 100.0).round() as i64
+}
+
+/// The word for a node's state with what makes it so, where that is not the CPU alone, which tables
+/// of nodes show anyway: `overloaded: memory p95 91 %`.
+pub fn state_told(state: State, findings: &[Finding]) -> String {
+    let told = |f: &Finding| match f.high_7d.filter(|high| *high >= f.threshold) {
+        Some(high) if f.metric != Resource::Cpu.label() => format!("{} p95 {high:.0}", f.metric),
+        _ => f.metric.to_string(),
+    };
+    let makes = findings.iter().filter(|f| f.state == state).map(told);
+    let makes: Vec<String> = makes.collect();
+    match state {
+        State::StableButHot | State::TrendingTowardOverload | State::Overloaded
+            if makes.iter().any(|m| *m != Resource::Cpu.label()) =>
+        {
+            format!("{}: {}", state.word(), makes.join(", "))
+        }
+        _ => state.word().into(),
+    }
+}
+
+/// When to make a move, as of `now`: a sentence of its own.
+pub fn good_time(window: &Window, now: UnixTime) -> String {
+    let when = match window.start > now {
+        true => format!("Best made from {} local time", window.hours()),
+        false => format!("A good time is now, until {:02}:00 local time", window.end_hour),
+    };
+    format!("{when}: {}.", window.why)
 }
 
 /// When to make the move, where now is not a good time.

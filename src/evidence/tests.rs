@@ -1,12 +1,13 @@
 //! What cards say, on a cluster of three nodes made by hand.
 
 use super::*;
-use crate::model::{Bytes, Cores, Fraction, Inventory, Points};
+use crate::model::{Bytes, Cores, Fraction, GIB, Inventory, Points};
 use crate::outcome::Experience;
 use crate::outlook::{Load, NodeOutlook, Outlook, Readings};
-use crate::recommend::{Confidence, Constraints, Cost, Details, Overload, Peaks};
+use crate::recommend::{Confidence, Constraints, Cost, Details, Finding, Overload, Peaks, State};
+use crate::score::Contribution;
 use crate::series::LocalTime;
-use crate::settings::PenaltyConfig;
+use crate::settings::{PenaltyConfig, Term};
 use crate::trend::{Params, analyze};
 
 /// The coming hours of the outlook; a case stands for each.
@@ -136,7 +137,9 @@ fn a_target_above_its_threshold_speaks_against_the_move() {
         let all = asked(&outlook, |q| TrendEvidence::of(q, &step)).decision_factors;
         all.into_iter().find(|f| f.factor.starts_with("pve2")).unwrap()
     };
-    assert_eq!(target(0.79).kind, Kind::Positive);
+    let below = target(0.79);
+    assert_eq!(below.kind, Kind::Positive);
+    assert!(below.factor.starts_with("pve2 stays below its thresholds: 79 % CPU"));
     let over = target(0.81);
     assert_eq!(over.kind, Kind::Concern);
     assert!(over.factor.starts_with("pve2 would pass a threshold: 81 % CPU"), "{}", over.factor);
@@ -148,7 +151,7 @@ fn a_node_that_rises_is_not_called_stable() {
     let step = step(&outlook, (0.1, 0.3));
     let told = |outlook: &Outlook| {
         let all = asked(outlook, |q| TrendEvidence::of(q, &step)).decision_factors;
-        all.iter().any(|f| f.factor.starts_with("pve2 is stable"))
+        all.iter().any(|f| f.factor.starts_with("pve2 is predictable"))
     };
     outlook.nodes[1].cpu_trend.stability = Some(90.0);
     outlook.nodes[1].mem_trend.stability = Some(90.0);
@@ -156,4 +159,107 @@ fn a_node_that_rises_is_not_called_stable() {
     assert!(told(&outlook));
     outlook.nodes[1].cpu_trend.direction = Direction::SustainedIncrease;
     assert!(!told(&outlook));
+}
+
+fn told(outlook: &Outlook, step: &Step) -> Vec<String> {
+    let all = asked(outlook, |q| TrendEvidence::of(q, step)).decision_factors;
+    all.into_iter().map(|f| f.factor).collect()
+}
+
+#[test]
+fn what_a_move_costs_is_never_left_out() {
+    let outlook = outlook(busy, 89.0);
+    let mut step = step(&outlook, (0.1, 0.3));
+    let problem =
+        |term, observed| Contribution { term, key: "", points: Points(50.0), observed, limit: 0.8 };
+    step.source_score = vec![
+        problem(Term::CpuCurrent, 0.95),
+        problem(Term::MemCurrent, 0.95),
+        problem(Term::MemSustained, 1.03),
+        problem(Term::MemOvercommit, 1.5),
+        problem(Term::IowaitSustained, 0.3),
+        problem(Term::Baseline, 4.0),
+        problem(Term::Maintenance, 1.0),
+    ];
+    step.cost = Cost { restart: true, local_disks: Bytes(8.0 * GIB), ..Cost::default() };
+    let all = told(&outlook, &step);
+    assert_eq!(all.len(), 8, "{all:?}");
+    assert!(all.iter().any(|f| f.starts_with("The container restarts")), "{all:?}");
+    assert!(all.iter().any(|f| f.ends_with("of local disks must be copied")), "{all:?}");
+    assert!(all[0].starts_with("Busy hours of pve1 fall from 95 % to 75 %"), "{all:?}");
+    // What is expected is told as such, and no more than there is.
+    let memory = "pve1 memory is expected at 100 % on average over the next 168 hours";
+    assert!(all.iter().any(|f| f == memory), "{all:?}");
+}
+
+#[test]
+fn busy_hours_that_stay_are_no_fall() {
+    let outlook = outlook(busy, 10.0);
+    let mut step = step(&outlook, (0.1, 0.3));
+    step.details.source_peaks.cpu_after = 0.949;
+    assert!(!told(&outlook, &step).iter().any(|f| f.starts_with("Busy hours")));
+}
+
+#[test]
+fn a_daily_peak_is_not_a_burst_that_goes_by_itself() {
+    let mut outlook = outlook(busy, 10.0);
+    let step = step(&outlook, (0.1, 0.3));
+    let bursty = |outlook: &Outlook| told(outlook, &step).iter().any(|f| f.contains("is bursty"));
+    outlook.guests[0].cpu_trend.behavior = Some(Behaviour::Bursty);
+    assert!(bursty(&outlook));
+    outlook.guests[0].cpu_trend.peak_hours = vec![9, 10];
+    assert!(!bursty(&outlook));
+}
+
+#[test]
+fn a_slope_is_told_only_where_a_trend_is_claimed_and_with_what_it_rests_on() {
+    let mut outlook = outlook(busy, 10.0);
+    let mut step = step(&outlook, (0.1, 0.3));
+    let growth = Contribution {
+        term: Term::CpuTrend,
+        key: "",
+        points: Points(50.0),
+        observed: 0.01,
+        limit: 0.0,
+    };
+    step.source_score = vec![growth];
+    let rate = |outlook: &Outlook| {
+        asked(outlook, |q| TrendEvidence::of(q, &step)).source_node_trend.cpu_trend
+    };
+    outlook.nodes[0].cpu_trend.slope_per_day = Some(0.073);
+    outlook.nodes[0].cpu_trend.direction = Direction::Volatile;
+    assert_eq!(rate(&outlook), "none");
+    outlook.nodes[0].cpu_trend.direction = Direction::SustainedIncrease;
+    assert_eq!(rate(&outlook), "+7.3%/day");
+    let change = crate::trend::Change { time: 0, size: 0.1, known: false };
+    outlook.nodes[0].cpu_trend.changes = vec![change];
+    let rises = "pve1 CPU is trending up +7.3 %/day, judged by its last 7 days, steps left aside";
+    assert!(told(&outlook, &step).iter().any(|f| f == rises));
+}
+
+#[test]
+fn maintenance_is_not_what_earlier_steps_did() {
+    let mut outlook = outlook(busy, 10.0);
+    outlook.nodes[0].maintenance = true;
+    let step = step(&outlook, (0.1, 0.3));
+    let text = asked(&outlook, |q| explanation(q, &step, std::slice::from_ref(&step)));
+    let told = "pve1 is in maintenance; after step 1, without VM 100 'web', its busy hours fall";
+    assert!(text.starts_with(told), "{text}");
+}
+
+#[test]
+fn a_state_names_what_the_table_does_not_show() {
+    let finding = |metric, state, high| Finding {
+        metric,
+        state,
+        current: Some(Fraction(0.1)),
+        high_7d: Some(Fraction(high)),
+        threshold: Fraction(0.3),
+        hours_to_threshold: None,
+    };
+    let waits =
+        [finding("IO wait", State::Overloaded, 0.41), finding("CPU", State::StableButHot, 0.8)];
+    assert_eq!(state_told(State::Overloaded, &waits), "overloaded: IO wait p95 41 %");
+    assert_eq!(state_told(State::StableButHot, &waits), "hot");
+    assert_eq!(state_told(State::Healthy, &[]), "healthy");
 }

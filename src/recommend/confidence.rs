@@ -6,7 +6,7 @@
 //! founded the advice is, not how bad the source is.
 
 use super::overload::Limits;
-use crate::model::Bytes;
+use crate::model::{Bytes, counted};
 use crate::outcome::Experience;
 use crate::outlook::{GuestOutlook, Load, NodeOutlook, Outlook, Resource};
 use serde::Serialize;
@@ -69,6 +69,11 @@ pub struct Basis<'a> {
     pub experience: &'a Experience,
 }
 
+/// A confidence for people: rounded down, so that one below the minimum never reads as the minimum.
+pub fn stated(percent: f64) -> String {
+    format!("{:.0} %", percent.floor())
+}
+
 impl Confidence {
     /// Judges a move. O(cases).
     pub fn of(basis: &Basis) -> Self {
@@ -126,17 +131,22 @@ fn need(b: &Basis) -> Part {
         true => (core_hours + doubt) / (core_hours + 2.0 * doubt),
         false => 0.0,
     };
-    let verb = if core_hours >= 0.0 { "saves" } else { "adds" };
+    // Not what is expected: the outlook weighs the days, and counts the best of them.
     let by = match (present, days) {
         (_, 0) => "the present alone".to_string(),
         (true, 1) => "the present and a day".to_string(),
         (false, 1) => "a day".to_string(),
-        (true, n) => format!("the present and the last {n} days without the best of them"),
-        (false, n) => format!("the last {n} days without the best of them"),
+        (true, n) => {
+            format!(
+                "the present and the last {n} days without the best of them, all counted alike,"
+            )
+        }
+        (false, n) => format!("the last {n} days without the best of them, all counted alike,"),
     };
+    let than = if core_hours >= 0.0 { "less" } else { "more" };
     let around = spread.map_or(String::new(), |s| format!(", give or take {s:.0}"));
-    let amount = core_hours.abs();
-    let why = format!("by {by} it {verb} {amount:.0} core-hours of overload a week{around}");
+    let amount = counted(core_hours.abs(), "core-hour");
+    let why = format!("{by} would have had {amount} of overload a week {than} with it{around}");
     Part { name: "need", value, weight: NEED, why }
 }
 
@@ -356,8 +366,8 @@ mod tests {
         assert!(daily.percent > once.percent + 12.0);
         assert_eq!(
             part(&daily, "need").why,
-            "by the present and the last 14 days without the best of them it saves 13 core-hours \
-             of overload a week, give or take 0"
+            "the present and the last 14 days without the best of them, all counted alike, would \
+             have had 13 core-hours of overload a week less with it, give or take 0"
         );
     }
 
@@ -369,7 +379,7 @@ mod tests {
         assert!(sure.percent > 90.0, "{}", sure.percent);
         let harmful = judged(&outlook(6.0, even), |_| 5.0);
         assert!(part(&harmful, "need").value < 0.001 && harmful.percent < 50.0);
-        assert!(part(&harmful, "need").why.contains("adds 336 core-hours"), "2 more, and 1 less");
+        assert!(part(&harmful, "need").why.contains("336 core-hours of overload a week more"));
     }
 
     #[test]
@@ -377,7 +387,8 @@ mod tests {
         let outlook = outlook(1.0, |case| if case == 0 { 168.0 } else { 0.0 });
         let now = judged(&outlook, |c| if c == 0 { 5.0 } else { 0.0 });
         assert!((part(&now, "need").value - 172.0 / 176.0).abs() < 1e-9);
-        assert!(part(&now, "need").why.starts_with("by the present alone it saves 168"));
+        let why = "the present alone would have had 168 core-hours of overload a week less with it";
+        assert_eq!(part(&now, "need").why, why);
     }
 
     #[test]

@@ -142,7 +142,10 @@ impl<'a> Constraints<'a> {
             add(C::Locked, format!("is locked ({lock})"));
         }
         if guest.config_unknown {
-            add(C::ConfigUnknown, "its configuration could not be read or understood".into());
+            add(
+                C::ConfigUnknown,
+                "has a configuration that could not be read or understood".into(),
+            );
         }
         for tag in guest.tags.iter().filter(|t| IGNORE_TAGS.contains(&t.as_str())) {
             add(C::TagIgnore, format!("has the tag '{tag}'"));
@@ -152,7 +155,7 @@ impl<'a> Constraints<'a> {
         }
         for disk in &guest.disks {
             if let DiskSource::HostPath { path, shared: false } = &disk.source {
-                add(C::HostPath, format!("{} is {path} of its host", disk.key));
+                add(C::HostPath, format!("uses {path} of its host ({})", disk.key));
             }
         }
         for volume in local_volumes(guest, self.inventory) {

@@ -17,7 +17,7 @@ mod tests;
 mod window;
 
 pub use balancer::{Balancer, BalancerMove, balancer};
-pub use confidence::{Confidence, Part};
+pub use confidence::{Confidence, Part, stated};
 pub(crate) use constraint::local_disks;
 pub use constraint::{Blocker, BlockerCode, Constraints};
 pub use drain::{Drain, Leaving, Staying, drain};

@@ -2,15 +2,16 @@
 
 use super::html::{escape, section, table};
 use crate::api::{RecommendReply, Recommendation};
-use crate::evidence::{Factor, Kind, NodeEvidence, Weight, busy_hours};
-use crate::recommend::Urgency;
+use crate::evidence::{Factor, Kind, NodeEvidence, Weight, busy_hours, good_time};
+use crate::model::UnixTime;
+use crate::recommend::{Urgency, stated};
 
 /// Most rows of the tables of what was not recommended.
 const MOST: usize = 200;
 
 /// The recommended moves with their evidence.
 pub(super) fn recommendations(advice: &RecommendReply) -> String {
-    let cards: String = advice.recommendations.iter().map(card).collect();
+    let cards: String = advice.recommendations.iter().map(|r| card(r, advice.now)).collect();
     let body = match cards.as_str() {
         "" => format!("<p>{}</p>\n", escape(&advice.summary)),
         _ => format!("<p class=\"dim\">{}</p>\n{cards}", busy_hours(advice.horizon_hours)),
@@ -18,13 +19,19 @@ pub(super) fn recommendations(advice: &RecommendReply) -> String {
     section("Recommended migrations", &body)
 }
 
-fn card(r: &Recommendation) -> String {
+fn card(r: &Recommendation, now: UnixTime) -> String {
+    let window = r.weighing.window.as_ref();
+    let window =
+        window.map_or(String::new(), |w| format!("<p>{}</p>\n", escape(&good_time(w, now))));
+    let concern =
+        |text: &String| format!("<li><span class=\"sign warn\">−</span> {}</li>\n", escape(text));
+    let concerns: String = r.concerns.iter().map(concern).collect();
     let evidence = &r.trend_evidence;
     let factors: String = evidence.decision_factors.iter().map(factor).collect();
     let quality = &evidence.data_quality;
     format!(
         "<article>\n<h3>{}. {} {}: {} → {} <span class=\"badge {}\">{} urgency</span> \
-         <span class=\"badge\">confidence {:.0} %</span></h3>\n<p>{}</p>\n<ul>\n{factors}</ul>\n{}\
+         <span class=\"badge\">confidence {}</span></h3>\n<p>{}</p>\n<ul>\n{factors}{concerns}</ul>\n{window}{}\
          <p class=\"dim\">{}: {:.0} days of nodes, {:.0} of the guest. Score improves by {:.0} points, \
          the move costs {:.0}.</p>\n<pre>{}</pre>\n</article>\n",
         r.order,
@@ -34,7 +41,7 @@ fn card(r: &Recommendation) -> String {
         escape(&r.target),
         tone(r.urgency),
         format!("{:?}", r.urgency).to_lowercase(),
-        r.confidence,
+        stated(r.confidence),
         escape(&r.decision_explanation),
         nodes(r),
         escape(quality.confidence_note),
@@ -112,7 +119,9 @@ pub(super) fn others(advice: &RecommendReply) -> String {
         vec![escape(&guest), escape(&route), escape(&c.reason)]
     });
     let skipped = advice.skipped.iter().map(|s| {
-        let blockers: Vec<&str> = s.blockers.iter().map(|b| b.text.as_str()).collect();
+        // The reason often is the first of them.
+        let further = s.blockers.iter().map(|b| b.text.as_str()).filter(|b| *b != s.reason);
+        let blockers: Vec<&str> = further.collect();
         let reason = match blockers.is_empty() {
             true => s.reason.clone(),
             false => format!("{}: {}", s.reason, blockers.join("; ")),

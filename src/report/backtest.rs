@@ -1,12 +1,13 @@
 //! What the advice would have brought over the stored days.
 
+use super::date;
 use super::html::{escape, section, table};
 use crate::api::BacktestReply;
 use crate::backtest::{Outcome, Policy};
-use crate::model::utc_date as date;
+use crate::series::LocalTime;
 
 /// The replay, or why there is none.
-pub(super) fn told(replay: &Result<&BacktestReply, String>) -> String {
+pub(super) fn told(replay: &Result<&BacktestReply, String>, local: &LocalTime) -> String {
     let reply = match replay {
         Ok(reply) => reply,
         Err(why) => {
@@ -35,8 +36,8 @@ pub(super) fn told(replay: &Result<&BacktestReply, String>) -> String {
          hours.</p>\n{warnings}{}",
         escape(&reply.summary),
         report.judged_hours,
-        date(report.judged_from),
-        date(report.judged_until),
+        date(local, report.judged_from),
+        date(local, report.judged_until),
         report.every_hours,
         table(&head, &rows)
     );

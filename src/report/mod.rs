@@ -16,7 +16,8 @@ use crate::api::{
     BacktestReply, HistoryReply, NodeTrends, OutcomesReply, QualityReply, RecommendReply,
     TrendsReply,
 };
-use crate::model::utc_date as date;
+use crate::model::UnixTime;
+use crate::series::LocalTime;
 use html::{escape, section};
 
 /// What the report tells of.
@@ -34,6 +35,8 @@ pub struct Story<'a> {
     pub backtest: Result<&'a BacktestReply, String>,
     /// How complete the data is.
     pub quality: &'a QualityReply,
+    /// The zone of all times in the report: the one that the advice speaks of.
+    pub local: &'a LocalTime,
 }
 
 /// One node: its trends with curves, and what is stored of it.
@@ -49,15 +52,15 @@ const STYLE: &str = include_str!("style.css");
 
 /// The report as one HTML document.
 pub fn html(story: &Story<'_>) -> String {
-    let now = date(story.advice.now);
+    let now = date(story.local, story.advice.now);
     let body = [
         header(story, &now),
         advice::recommendations(story.advice),
         nodes::table(story),
         nodes::plots(story),
         nodes::movers(story.trends),
-        outcomes::section(story.outcomes),
-        backtest::told(&story.backtest),
+        outcomes::section(story.outcomes, story.local),
+        backtest::told(&story.backtest, story.local),
         advice::others(story.advice),
         quality::table(story.quality),
         footer(),
@@ -79,7 +82,7 @@ fn header(story: &Story<'_>, now: &str) -> String {
         ("Expected overload without them", hours(advice.overload_before.node_hours)),
         ("with them", hours(advice.overload_after.node_hours)),
         ("Nodes", advice.nodes.len().to_string()),
-        ("Guests", story.trends.guests.len().to_string()),
+        ("Running guests", advice.nodes.iter().map(|n| n.guests).sum::<usize>().to_string()),
     ];
     let tiles: String = facts
         .iter()
@@ -90,12 +93,27 @@ fn header(story: &Story<'_>, now: &str) -> String {
     let warnings: String =
         warnings.iter().map(|w| format!("<p class=\"warning\">{}</p>\n", escape(w))).collect();
     format!(
-        "<header>\n<h1>Foresight report</h1>\n<p class=\"dim\">As of {}, newest sample {}</p>\n\
+        "<header>\n<h1>Foresight report</h1>\n<p class=\"dim\">As of {}, newest sample {}; times are local, \
+         {}</p>\n\
          <p class=\"summary\">{}</p>\n<div class=\"tiles\">{tiles}</div>\n{warnings}</header>\n",
         escape(now),
-        escape(&date(advice.data_until)),
+        escape(&date(story.local, advice.data_until)),
+        zone(story.local, advice.now),
         escape(&advice.summary)
     )
+}
+
+/// A moment in the zone of the report, which its head names.
+fn date(local: &LocalTime, time: UnixTime) -> String {
+    chrono::DateTime::from_timestamp(local.wall(time), 0)
+        .map_or_else(|| time.to_string(), |t| t.format("%Y-%m-%d %H:%M").to_string())
+}
+
+/// `UTC+02:00`.
+fn zone(local: &LocalTime, time: UnixTime) -> String {
+    let minutes = local.east(time) / 60;
+    let sign = if minutes < 0 { '-' } else { '+' };
+    format!("UTC{sign}{:02}:{:02}", minutes.abs() / 60, minutes.abs() % 60)
 }
 
 fn hours(hours: f64) -> String {

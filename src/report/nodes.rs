@@ -2,8 +2,10 @@
 
 use super::html::{arrow, escape, percent, section};
 use super::{NodeStory, Story, plot};
-use crate::api::{GuestTrends, MetricTrend, TrendsReply};
+use crate::api::{GuestTrends, MetricTrend, NodeReply, TrendsReply};
+use crate::evidence::state_told;
 use crate::recommend::State;
+use crate::trend::Direction;
 
 /// Most rows of the table of movers.
 const MOST: usize = 20;
@@ -12,17 +14,24 @@ const MOST: usize = 20;
 pub(super) fn table(story: &Story<'_>) -> String {
     let rows = story.advice.nodes.iter().map(|n| {
         let share = |x: Option<crate::model::Fraction>| percent(x.map(|f| f.0));
+        let short = n.history_days * 24.0 < story.advice.trend_hours;
+        let trend = |direction: Direction, per_day| match short && direction == Direction::Stable {
+            true => "<span class=\"dim\">too short</span>".into(),
+            false => arrow(direction, per_day),
+        };
+        // What an offline node did before it went says nothing of now.
+        let online = |cell: String| if n.state == State::Offline { "–".into() } else { cell };
         vec![
             escape(&n.name),
-            state(n.state),
+            state(n),
             n.guests.to_string(),
-            share(n.cpu.current),
+            online(share(n.cpu.current)),
             share(n.cpu.high_7d),
-            arrow(n.cpu_direction, n.cpu_trend_per_day),
-            share(n.memory.current),
-            arrow(n.mem_direction, n.mem_trend_per_day),
-            share(n.iowait.current),
-            n.stability_score.map_or("–".into(), |s| format!("{s:.0}")),
+            online(trend(n.cpu_direction, n.cpu_trend_per_day)),
+            online(share(n.memory.current)),
+            online(trend(n.mem_direction, n.mem_trend_per_day)),
+            online(share(n.iowait.current)),
+            online(n.stability_score.map_or("–".into(), |s| format!("{s:.0}"))),
         ]
     });
     let head = [
@@ -40,14 +49,15 @@ pub(super) fn table(story: &Story<'_>) -> String {
     section("Nodes", &super::html::table(&head, &rows.collect::<Vec<_>>()))
 }
 
-fn state(state: State) -> String {
-    let class = match state {
+fn state(node: &NodeReply) -> String {
+    let class = match node.state {
         State::Healthy => "good",
         State::StableButHot | State::TrendingTowardOverload => "warn",
         State::Overloaded => "bad",
         State::Offline | State::Unknown => "dim",
     };
-    format!("<span class=\"{class}\">{}</span>", state.word())
+    let told = state_told(node.state, &node.findings);
+    format!("<span class=\"{class}\">{}</span>", escape(&told))
 }
 
 /// CPU and memory of every node.
@@ -69,7 +79,7 @@ fn figures(story: &Story<'_>, node: &NodeStory) -> String {
         let trend = node.trends.metrics.iter().find(|m| m.metric == metric);
         let title = format!("{} {label}", node.trends.node);
         let moves = &node.trends.migrations;
-        let svg = plot::share(&title, story.advice.now, history, trend, moves);
+        let svg = plot::share(&title, (story.advice.now, story.local), history, trend, moves);
         Some(format!(
             "<figure>\n<figcaption><b>{}</b> {}</figcaption>\n{svg}</figure>\n",
             escape(&title),

@@ -1,20 +1,22 @@
 //! What earlier migrations brought, and how right the predictions were.
 
+use super::date;
 use super::html::{self, escape, percent, table};
 use crate::api::{OutcomeEntry, OutcomesReply};
-use crate::model::utc_date as date;
 use crate::outcome::{Accuracy, Verdict};
+use crate::series::LocalTime;
 
 /// Most rows, newest first.
 const MOST: usize = 100;
 
 /// Accuracy, and every move with its verdict.
-pub(super) fn section(reply: &OutcomesReply) -> String {
+pub(super) fn section(reply: &OutcomesReply, local: &LocalTime) -> String {
     if reply.outcomes.is_empty() {
         return html::section("Earlier migrations", "<p>No migration was seen yet.</p>\n");
     }
     let accuracy: String = reply.accuracy.iter().filter_map(|(w, a)| told(w, a)).collect();
-    let rows: Vec<Vec<String>> = reply.outcomes.iter().take(MOST).map(row).collect();
+    let rows: Vec<Vec<String>> =
+        reply.outcomes.iter().take(MOST).map(|entry| row(entry, local)).collect();
     let head = ["Moved", "Guest", "From", "To", "Advised", "Result", "Why"];
     html::section("Earlier migrations", &format!("{accuracy}{}", table(&head, &rows)))
 }
@@ -30,7 +32,7 @@ fn told(window: &str, accuracy: &Accuracy) -> Option<String> {
     ))
 }
 
-fn row(entry: &OutcomeEntry) -> Vec<String> {
+fn row(entry: &OutcomeEntry, local: &LocalTime) -> Vec<String> {
     let o = &entry.outcome;
     let advised = match &o.advice {
         Some(advice) if advice.recommended => "yes",
@@ -44,7 +46,7 @@ fn row(entry: &OutcomeEntry) -> Vec<String> {
         Verdict::Pending | Verdict::Interrupted | Verdict::Unknown => "dim",
     };
     vec![
-        date(o.time),
+        date(local, o.time),
         escape(&format!("{} {}", o.vmid, o.name)),
         escape(&o.source),
         escape(&o.target),

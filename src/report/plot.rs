@@ -1,8 +1,10 @@
 //! Plots as inline SVG: history with its range, the usual band, the forecast, the threshold.
 
+use super::date;
 use super::html::escape;
 use crate::api::{MetricHistory, MetricTrend};
-use crate::model::{DAY, Migration, UnixTime, utc_date as date};
+use crate::model::{DAY, Migration, UnixTime};
+use crate::series::LocalTime;
 use crate::trend::Plot;
 use std::fmt::Write;
 
@@ -41,7 +43,7 @@ impl Frame {
 /// The plot of a share between 0 and 1; empty without values.
 pub(super) fn share(
     label: &str,
-    now: UnixTime,
+    (now, local): (UnixTime, &LocalTime),
     history: &MetricHistory,
     trend: Option<&MetricTrend>,
     moves: &[Migration],
@@ -57,7 +59,7 @@ pub(super) fn share(
     let mut svg = format!(
         "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{label}\"><title>{label}</title>\n"
     );
-    svg.push_str(&axes(&frame));
+    svg.push_str(&axes(&frame, local));
     if let Some(plot) = plot {
         let usual = plot.baseline.iter().map(|e| (e.time, e.low, e.high));
         svg.push_str(&band("usual", usual.collect(), &frame));
@@ -75,7 +77,7 @@ pub(super) fn share(
     }
     svg.push_str(&upright("now", frame.x(now), ""));
     for m in moves.iter().filter(|m| m.time > frame.from && m.time <= now) {
-        let text = format!("{}: guest {} from {} to {}", date(m.time), m.vmid, m.from, m.to);
+        let text = format!("{}: guest {} from {} to {}", date(local, m.time), m.vmid, m.from, m.to);
         svg.push_str(&upright("move", frame.x(m.time), &text));
     }
     svg.push_str("</svg>\n");
@@ -105,7 +107,7 @@ fn gap(values: &[(UnixTime, f64)]) -> i64 {
     steps.get(steps.len() / 2).map_or(i64::MAX, |s| s.saturating_mul(GAP))
 }
 
-fn axes(frame: &Frame) -> String {
+fn axes(frame: &Frame, local: &LocalTime) -> String {
     let mut svg = String::new();
     let step = step(frame.top);
     let digits = usize::from(step < 0.01);
@@ -122,17 +124,22 @@ fn axes(frame: &Frame) -> String {
         );
     }
     let days = ((frame.until - frame.from) / DAY / 8).max(1);
-    let mut day = frame.from.div_euclid(DAY) * DAY + DAY;
-    while day < frame.until {
+    // Local midnights, by the wall clock: a day of a change of clocks is longer or shorter.
+    let mut wall = local.wall(frame.from).div_euclid(DAY) * DAY + DAY;
+    loop {
+        let day = wall - local.east(wall - local.east(frame.from));
+        if day >= frame.until {
+            break;
+        }
         svg.push_str(&upright("grid", frame.x(day), ""));
-        let text: String = date(day).chars().skip(5).take(5).collect();
+        let text: String = date(local, day).chars().skip(5).take(5).collect();
         let _ = writeln!(
             svg,
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{text}</text>",
             frame.x(day),
             SIZE.1 - 6.0
         );
-        day += days * DAY;
+        wall += days * DAY;
     }
     svg
 }

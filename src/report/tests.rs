@@ -1,11 +1,13 @@
 use super::*;
-use crate::api::{BacktestReply, OutcomeEntry, OutcomesReply};
+use crate::api::{BacktestReply, OutcomeEntry, OutcomesReply, SkippedGuest};
 use crate::backtest::Policy;
 use crate::engine::{
     BacktestRequest, Engine, EntityRequest, OutcomesRequest, RecommendRequest, TrendsRequest,
 };
 use crate::model::Migration;
 use crate::outcome::{Limits, Outcome, Verdict};
+use crate::recommend::{Blocker, BlockerCode, State, Window};
+use crate::series::LocalTime;
 use crate::settings::{PenaltyConfig, Stored, get_effective_penalty_config};
 use crate::simulate::{Scenario, Simulation};
 
@@ -67,7 +69,8 @@ fn told(change: impl Fn(&mut Replies)) -> String {
         "" => Err(HOSTILE.to_string()),
         _ => Ok(backtest),
     };
-    html(&Story { advice, trends, nodes: &nodes, outcomes, backtest, quality })
+    let local = &LocalTime::fixed(7_200);
+    html(&Story { advice, trends, nodes: &nodes, outcomes, backtest, quality, local })
 }
 
 /// Every opened element is closed in turn; returns the names seen.
@@ -122,6 +125,7 @@ fn hostile_names_stay_text() {
         for r in &mut replies.advice.recommendations {
             (r.name, r.source, r.target) = (hostile(), hostile(), hostile());
             (r.decision_explanation, r.command) = (hostile(), hostile());
+            r.concerns = vec![hostile()];
             r.trend_evidence.decision_factors.iter_mut().for_each(|f| f.factor = hostile());
         }
         replies.advice.skipped.iter_mut().for_each(|s| (s.name, s.reason) = (hostile(), hostile()));
@@ -141,6 +145,44 @@ fn hostile_names_stay_text() {
     well_formed(&page);
     assert!(!page.contains("<img") && !page.contains('\u{1}'));
     assert!(page.contains("&lt;img src=x onerror=alert(1)&gt;&quot;&#39;&amp;"));
+}
+
+#[test]
+fn a_card_tells_what_to_know_before_the_move() {
+    let page = told(|replies| {
+        let r = &mut replies.advice.recommendations[0];
+        r.concerns = vec!["goes together with 102: tag 'affinity_shop'".into()];
+        r.confidence = 92.9;
+        let now = END;
+        r.weighing.window = Some(Window {
+            start: now,
+            end: now + 7_200,
+            start_hour: 1,
+            end_hour: 3,
+            why: "outside the busy hours of pve1 (09-17)".into(),
+        });
+        let ignored = Blocker::new(BlockerCode::TagIgnore, "has the tag 'ignore'");
+        replies.advice.skipped.push(SkippedGuest {
+            vmid: 7,
+            name: "seven".into(),
+            node: "pve1".into(),
+            reason: ignored.text.clone(),
+            blockers: vec![ignored],
+        });
+        let gone = &mut replies.advice.nodes[0];
+        (gone.name, gone.state) = ("gone".into(), State::Offline);
+    });
+    assert!(page.contains("goes together with 102: tag &#39;affinity_shop&#39;"));
+    assert!(page.contains("A good time is now, until 03:00"));
+    // 15:00 UTC, as the texts of the advice call it.
+    assert!(page.contains("As of 2026-10-22 17:00, newest sample"));
+    assert!(page.contains("times are local, UTC+02:00") && !page.contains(" UTC<"));
+    assert!(page.contains("confidence 92 %"), "rounded down, as the minimum asks");
+    assert_eq!(page.matches("has the tag").count(), 1);
+    let gone = page.split("<tr><td>gone</td>").nth(1).expect("a row");
+    let gone = gone.split("</tr>").next().expect("its end");
+    assert_eq!(gone.matches("<td>–</td>").count(), 6, "{gone}");
+    well_formed(&page);
 }
 
 #[test]

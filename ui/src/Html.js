@@ -93,7 +93,7 @@ Ext.define('PVE.foresight.Html', {
         let u = PVE.foresight.Utils;
         let parts = move.confidence_parts?.parts ?? [];
         let tip = parts.map((p) => `${u.percent(p.value)} ${p.name}: ${p.why}`).join('\n');
-        let text = Ext.String.format(gettext('Confidence {0}\u00a0%'), u.count(move.confidence));
+        let text = Ext.String.format(gettext('Confidence {0}\u00a0%'), u.stated(move.confidence));
         return this.badge(text, 'info', tip);
     },
 

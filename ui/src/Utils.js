@@ -19,6 +19,9 @@ Ext.define('PVE.foresight.Utils', {
 
     count: (value) => (typeof value === 'number' ? String(Math.round(value)) : '–'),
 
+    // A confidence, rounded down: one below the minimum never reads as the minimum.
+    stated: (value) => (typeof value === 'number' ? String(Math.floor(value)) : '–'),
+
     // "1 guest" or "5 guests".
     counted: (number, one, many) => (number === 1 ? one : Ext.String.format(many, number)),
 

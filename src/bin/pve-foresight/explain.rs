@@ -2,10 +2,12 @@
 
 use crate::args::{Args, Explain};
 use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, styled, table, warn};
-use crate::recommend::{good_time, request, scores};
+use crate::recommend::{request, scores};
 use pve_foresight::api::{ExplainReply, ExplainTarget};
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
+use pve_foresight::evidence::good_time;
+use pve_foresight::recommend::stated;
 
 pub(crate) fn run(args: &Args, command: &Explain, out: &mut Out) -> Result<bool> {
     let (request, warnings) = request(args, command.inventory.as_deref(), &command.settings)?;
@@ -72,7 +74,7 @@ fn targets(reply: &ExplainReply, out: &mut Out) -> Result<()> {
             number(target.score),
             number(brings.map(|m| m.score_improvement)),
             number(brings.map(|m| m.cost.points.0)),
-            brings.map_or("-".into(), |m| format!("{:.0} %", m.confidence.floor())),
+            brings.map_or("-".into(), |m| stated(m.confidence)),
             why(target, !reply.blockers.is_empty()),
         ]);
     }

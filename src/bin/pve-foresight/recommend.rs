@@ -9,9 +9,9 @@ use pve_foresight::api::{
 };
 use pve_foresight::engine::{Engine, RecommendRequest, changes};
 use pve_foresight::error::{Error, Result};
-use pve_foresight::evidence::busy_hours;
+use pve_foresight::evidence::{busy_hours, good_time, state_told};
 use pve_foresight::model::{Fraction, UnixTime};
-use pve_foresight::recommend::{State, Urgency, Window};
+use pve_foresight::recommend::{State, Urgency, stated};
 use pve_foresight::score::{Contribution, total};
 use pve_foresight::settings::Term;
 use pve_foresight::trend::Direction;
@@ -73,7 +73,7 @@ pub(crate) struct Detail {
 /// The advice for people.
 pub(crate) fn show(reply: &RecommendReply, detail: Detail, out: &mut Out) -> Result<()> {
     reply.warnings.iter().for_each(warn);
-    nodes(&reply.nodes, out)?;
+    nodes(reply, out)?;
     out.line("")?;
     out.prose("", styled(HEAD, &reply.summary))?;
     if reply.crs.auto_rebalance && !reply.crs.will_act {
@@ -126,7 +126,7 @@ pub(crate) fn arrow_with(direction: Direction, rate: &str) -> String {
     }
 }
 
-fn nodes(nodes: &[NodeReply], out: &mut Out) -> Result<()> {
+fn nodes(reply: &RecommendReply, out: &mut Out) -> Result<()> {
     let header = [
         "node",
         "state",
@@ -140,30 +140,37 @@ fn nodes(nodes: &[NodeReply], out: &mut Out) -> Result<()> {
     ];
     let mut rows = table(&header);
     let share = |x: Option<Fraction>| x.map_or("-".into(), |x| format!("{x:.0}"));
-    for node in nodes {
+    for node in &reply.nodes {
+        let short = node.history_days * 24.0 < reply.trend_hours;
+        let trend = |direction: Direction, per_day| match short && direction == Direction::Stable {
+            true => styled(DIM, "too short"),
+            false => arrow(direction, per_day),
+        };
+        // What an offline node did before it went says nothing of now.
+        let online = |cell: String| if node.state == State::Offline { "-".into() } else { cell };
         rows.add_row([
             node.name.clone(),
-            state(node.state),
+            state(node),
             node.guests.to_string(),
-            share(node.cpu.current),
+            online(share(node.cpu.current)),
             share(node.cpu.high_7d),
-            arrow(node.cpu_direction, node.cpu_trend_per_day),
-            share(node.memory.current),
-            arrow(node.mem_direction, node.mem_trend_per_day),
-            node.stability_score.map_or("-".into(), |s| format!("{s:.0}")),
+            online(trend(node.cpu_direction, node.cpu_trend_per_day)),
+            online(share(node.memory.current)),
+            online(trend(node.mem_direction, node.mem_trend_per_day)),
+            online(node.stability_score.map_or("-".into(), |s| format!("{s:.0}"))),
         ]);
     }
     out.table(rows)
 }
 
-fn state(state: State) -> String {
-    let style = match state {
+fn state(node: &NodeReply) -> String {
+    let style = match node.state {
         State::Healthy => GOOD,
         State::StableButHot | State::TrendingTowardOverload => WARN,
         State::Overloaded => BAD,
         State::Offline | State::Unknown => DIM,
     };
-    styled(style, state.word())
+    styled(style, state_told(node.state, &node.findings))
 }
 
 fn urgency(urgency: Urgency) -> Style {
@@ -179,12 +186,12 @@ fn card(r: &Recommendation, now: UnixTime, out: &mut Out) -> Result<()> {
     let style = urgency(r.urgency);
     let word = format!("{:?} urgency", r.urgency).to_lowercase();
     out.line(format!(
-        "{} {}{name}: {} → {}   confidence {:.0} %, {}",
+        "{} {}{name}: {} → {}   confidence {}, {}",
         styled(HEAD, format!("{}.", r.order)),
         styled(HEAD, r.vmid),
         styled(HEAD, &r.source),
         styled(HEAD, &r.target),
-        r.confidence,
+        stated(r.confidence),
         styled(style, word)
     ))?;
     out.prose("   ", &r.decision_explanation)?;
@@ -217,15 +224,6 @@ fn card(r: &Recommendation, now: UnixTime, out: &mut Out) -> Result<()> {
         out.prose(&format!("   {} ", styled(WARN, "-")), concern)?;
     }
     out.line(format!("   $ {}", r.command))
-}
-
-/// When to make a move, as of `now`.
-pub(crate) fn good_time(window: &Window, now: UnixTime) -> String {
-    let when = match window.start > now {
-        true => format!("Best made from {} local time", window.hours()),
-        false => format!("A good time is now, until {:02}:00 local time", window.end_hour),
-    };
-    format!("{when}: {}.", window.why)
 }
 
 /// What changed since an earlier answer.
@@ -295,7 +293,7 @@ fn considered(reply: &RecommendReply, out: &mut Out) -> Result<()> {
             guest,
             c.source.clone(),
             c.target.clone(),
-            format!("{:.0} %", c.confidence.floor()),
+            stated(c.confidence),
             c.reason.clone(),
         ]);
     }

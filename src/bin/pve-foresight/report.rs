@@ -7,6 +7,7 @@ use crate::settings;
 use pve_foresight::backtest::Policy;
 use pve_foresight::engine::{
     BacktestRequest, Engine, EntityRequest, OutcomesRequest, RecommendRequest, TrendsRequest,
+    local_time,
 };
 use pve_foresight::error::{Error, Result};
 use pve_foresight::model::UnixTime;
@@ -56,6 +57,7 @@ pub(crate) fn run(args: &Args, command: &Report, out: &mut Out) -> Result<bool> 
         outcomes: &outcomes,
         backtest: backtest.as_ref().map_err(ToString::to_string),
         quality: &quality,
+        local: &local_time(advice.now),
     });
     match &command.output {
         Some(path) => {

@@ -5,6 +5,7 @@ use super::{Planner, Step};
 use crate::model::{Bytes, DAY, HOUR};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::balancer;
+use crate::recommend::confidence::stated;
 use crate::recommend::constraint::{Blocker, BlockerCode, local_disks};
 use crate::recommend::reserve::Reserve;
 use crate::recommend::state::{Finding, IO_WAIT, State};
@@ -256,10 +257,17 @@ impl Planner<'_> {
         let k = self.q.config;
         let net = of.gain - of.cost.points;
         if net < k.min_score_improvement && !self.exhausted(of.source) {
-            return Some(format!(
-                "gains {:.1} points after its cost of {:.1}, less than the {:.1} asked for",
-                net.0, of.cost.points.0, k.min_score_improvement.0
-            ));
+            let (cost, asked) = (of.cost.points.0, k.min_score_improvement.0);
+            let lost = -net.0;
+            return Some(match lost > 0.0 {
+                true => format!(
+                    "loses {lost:.1} points with its cost of {cost:.1}, while a gain of {asked:.1} is asked for"
+                ),
+                false => format!(
+                    "gains {:.1} points after its cost of {cost:.1}, less than the {asked:.1} asked for",
+                    net.0
+                ),
+            });
         }
         // Risk counts hours that only may come; those that are expected must not become more.
         if of.benefit.core_hours < -1e-9 && !self.q.outlook.nodes[of.source].maintenance {
@@ -268,10 +276,9 @@ impl Planner<'_> {
         }
         let asked = k.settings.minimum_confidence.0 * 100.0;
         if of.confidence.percent < asked {
-            // Rounded down, so that it reads as what it is.
-            let stated = of.confidence.percent.floor();
+            let stated = stated(of.confidence.percent);
             return Some(format!(
-                "has a confidence of {stated:.0} %, below the minimum of {asked:.0} %"
+                "has a confidence of {stated}, below the minimum of {asked:.0} %"
             ));
         }
         self.busy_now(of.guest)

@@ -36,7 +36,7 @@ Ext.define('PVE.foresight.grid.Weighed', {
                 dataIndex: 'confidence',
                 width: 95,
                 align: 'right',
-                renderer: (value) => (u.isNumber(value) ? `${u.count(value)}\u00a0%` : ''),
+                renderer: (value) => (u.isNumber(value) ? `${u.stated(value)}\u00a0%` : ''),
             },
             {
                 text: gettext('Why not'),

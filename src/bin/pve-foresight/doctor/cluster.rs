@@ -65,6 +65,10 @@ pub(super) fn settings(site: &Site) -> Check {
     };
     match loaded.warnings.first() {
         None => Check::ok(name, file.display().to_string()),
-        Some(warning) => Check::warn(name, warning.to_string(), "correct or remove it there; a newer format needs a newer version of this package"),
+        Some(warning) => Check::warn(
+            name,
+            warning.to_string(),
+            "correct or remove it there; a newer format needs a newer version of this package",
+        ),
     }
 }
