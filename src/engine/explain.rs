@@ -161,8 +161,7 @@ fn as_planned(q: &Question, guest: &GuestFacts, plan: &Plan, targets: &mut [Expl
     first.blockers.clear();
     (first.feasible, first.worth) = (true, true);
     if first.command.is_none() {
-        let cost = first.weighing.as_ref().map(|w| w.cost);
-        first.command = Some(command(q, guest.vmid, cost.as_ref(), &first.node));
+        first.command = Some(command(q, guest.vmid, &first.node));
     }
 }
 
@@ -304,7 +303,7 @@ fn drain_stay(q: &Question, staying: &Staying) -> DrainStay {
 fn drain_summary(q: &Question, node: usize, drain: &Drain) -> String {
     let name = &q.outlook.nodes[node].name;
     let (moves, stays) = (drain.steps.len(), drain.stays.len());
-    let guests = |n: usize| counted(n as f64, "guest");
+    let guests = |n: usize| counted(n, "guest");
     if moves + stays == 0 {
         return format!("{name} is empty already.");
     }

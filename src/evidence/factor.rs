@@ -113,7 +113,7 @@ fn overload_factors(
         all.push(format!(
             "{name} is expected {:.0} instead of {} above its {label} threshold",
             without.core_hours * of_core,
-            counted(with.core_hours * of_core, unit)
+            counted((with.core_hours * of_core).round(), unit)
         ));
     }
     let positive = |factor| Factor { factor, weight: Weight::High, kind: Kind::Positive };

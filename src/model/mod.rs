@@ -48,13 +48,6 @@ pub struct Migration {
     pub to: String,
 }
 
-/// `1 core-hour`, `2 core-hours`: a rounded number with its noun.
-pub(crate) fn counted(number: f64, noun: &str) -> String {
-    let number = number.round();
-    let s = if number == 1.0 { "" } else { "s" };
-    format!("{number:.0} {noun}{s}")
-}
-
 /// A moment for people, in UTC.
 pub(crate) fn utc_date(time: UnixTime) -> String {
     chrono::DateTime::from_timestamp(time, 0)

@@ -411,7 +411,10 @@ mod tests {
         refused(|t| t.nodes[0].storage[0].used = Bytes(-1.0), "nodes[0]: storage[0]: used: ");
         refused(|t| t.nodes.push(t.nodes[0].clone()), "nodes[1].name: node 'pve1' occurs twice");
         refused(
-            |t| t.nodes[0].storage.push(t.nodes[0].storage[0].clone()),
+            |t| {
+                let again = t.nodes[0].storage[0].clone();
+                t.nodes[0].storage.push(again);
+            },
             "nodes[0]: storage[1]: id: storage 'local-lvm' occurs twice",
         );
         refused(|t| t.guests.push(t.guests[0].clone()), "guests[1].vmid: guest 100 occurs twice");

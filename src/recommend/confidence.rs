@@ -145,7 +145,7 @@ fn need(b: &Basis) -> Part {
     };
     let than = if core_hours >= 0.0 { "less" } else { "more" };
     let around = spread.map_or(String::new(), |s| format!(", give or take {s:.0}"));
-    let amount = counted(core_hours.abs(), "core-hour");
+    let amount = counted(core_hours.abs().round(), "core-hour");
     let why = format!("{by} would have had {amount} of overload a week {than} with it{around}");
     Part { name: "need", value, weight: NEED, why }
 }
