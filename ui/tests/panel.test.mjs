@@ -395,6 +395,85 @@ test('expert keys: filter, edit, refuse what is out of range, save, changed only
     calm();
 });
 
+// Opens the expert keys; gives the row of the one that is found by `key`, and a way to edit it.
+const expertRow = async (key) => {
+    await show();
+    await tab(page, 'Settings');
+    await page.getByText('Expert mode').first().click();
+    await page.getByRole('textbox', { name: 'Filter' }).fill(key);
+    await page.waitForFunction(
+        () => document.querySelectorAll('.foresight-editable.x-grid-cell').length === 1,
+    );
+    const row = page.locator('.x-grid-row', { hasText: key });
+    const edit = async (value) => {
+        await row.locator('.foresight-editable').click();
+        const field = page.locator('.x-grid-editor input:visible');
+        await field.fill(value);
+        await field.press('Enter');
+    };
+    return { row, edit };
+};
+const expertChanges = () =>
+    page.evaluate(() => Ext.ComponentQuery.query('pveForesightExpert')[0].changes());
+
+test('a refused expert value can be corrected and saved, though the knobs were stored before', async () => {
+    const { row, edit } = await expertRow('max_moves');
+    const put = api.put;
+    try {
+        api.put = (kind, params) => {
+            if (params.max_moves === '7') {
+                throw new Error('max_moves: not today');
+            }
+            return put.call(api, kind, params);
+        };
+        await page.getByRole('slider').nth(1).focus();
+        await page.keyboard.press('ArrowRight');
+        await edit('7');
+        const save = page.getByRole('button', { name: 'Save' });
+        await save.click();
+        await page.getByText('max_moves: not today').waitFor();
+        await page.getByRole('button', { name: 'OK' }).click();
+        assert.deepEqual(await expertChanges(), { set: { max_moves: 7 }, forget: [] });
+        await edit('8');
+        await save.click();
+        await row.locator('.foresight-badge', { hasText: 'expert' }).waitFor();
+        const sent = api.calls.filter((c) => c.method === 'PUT');
+        assert.deepEqual(
+            sent.map(({ params: { digest, ...values } }) => values),
+            [{ 'trend-weight': '65' }, { max_moves: '7' }, { max_moves: '8' }],
+        );
+        calm();
+    } finally {
+        delete api.put;
+    }
+});
+
+test('a step whose digest could not be read is told, and the next save reads it', async () => {
+    const { row, edit } = await expertRow('max_moves');
+    await page.getByRole('slider').nth(1).focus();
+    await page.keyboard.press('ArrowRight');
+    await edit('7');
+    let failing = true;
+    api.change = (path, reply) => {
+        if (failing && reply?.effective) {
+            failing = false;
+            throw new Error('got timeout');
+        }
+        return reply;
+    };
+    const save = page.getByRole('button', { name: 'Save' });
+    await save.click();
+    await page.getByText('got timeout').waitFor();
+    await page.getByRole('button', { name: 'OK' }).click();
+    await save.click();
+    await row.locator('.foresight-badge', { hasText: 'expert' }).waitFor();
+    assert.deepEqual(api.stored, {
+        knobs: { 'trend-weight': '65' },
+        expert: { max_moves: '7' },
+    });
+    calm();
+});
+
 test('who may not change settings sees them, and why they are locked', async () => {
     page = await browser.context.newPage();
     page.troubles = [];
