@@ -474,6 +474,22 @@ test('a step whose digest could not be read is told, and the next save reads it'
     calm();
 });
 
+test('a key that is to be reset stays so when its cell is only passed through', async () => {
+    api.stored.expert.max_moves = 70;
+    const { row, edit } = await expertRow('max_moves');
+    await row.locator('.x-action-col-icon').click();
+    const reset = row.locator('.foresight-badge', { hasText: 'reset on save' });
+    await reset.waitFor();
+    await row.locator('.foresight-editable').click();
+    await page.locator('.x-grid-editor input:visible').press('Tab');
+    await page.locator('.x-grid-editor input:visible').waitFor({ state: 'hidden' });
+    assert.deepEqual(await expertChanges(), { set: {}, forget: ['max_moves'] });
+    assert.ok(await reset.isVisible());
+    await edit('60');
+    assert.deepEqual(await expertChanges(), { set: { max_moves: 60 }, forget: [] });
+    calm();
+});
+
 test('who may not change settings sees them, and why they are locked', async () => {
     page = await browser.context.newPage();
     page.troubles = [];

@@ -188,7 +188,10 @@ Ext.define('PVE.foresight.grid.Expert', {
             context.cancel = true;
             return false;
         }
-        context.record.set('forget', false);
+        // Who only passes through the cell of a key that is to be reset leaves it so.
+        if (value !== context.record.data.value) {
+            context.record.set('forget', false);
+        }
         return true;
     },
 
