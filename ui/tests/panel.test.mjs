@@ -490,6 +490,53 @@ test('a key that is to be reset stays so when its cell is only passed through', 
     calm();
 });
 
+test('keys that are yes or no, and those of whole numbers, take nothing else', async () => {
+    for (const plain of [(v) => v, Number]) {
+        api.stored = { knobs: {}, expert: {} };
+        api.calls = [];
+        api.change = (path, reply) => {
+            for (const e of reply?.effective ?? []) {
+                if (e.key === 'n1_reserve') {
+                    Object.assign(e, { value: plain(e.value), reset: plain(e.reset) });
+                }
+            }
+            return reply;
+        };
+        const { row } = await expertRow('n1_reserve');
+        const told = async () => (await row.innerText()).replace(/\s+/g, ' ');
+        assert.match(await told(), /^n1_reserve Yes default Yes/);
+        await row.locator('.foresight-editable').click();
+        await page.locator('.x-grid-editor input:visible').press('Tab');
+        assert.deepEqual(await expertChanges(), { set: {}, forget: [] });
+        await row.locator('.foresight-editable').click();
+        const field = page.locator('.x-grid-editor input:visible');
+        assert.equal(await field.inputValue(), 'Yes');
+        assert.equal(await field.getAttribute('readonly'), 'readonly');
+        await page.locator('.x-grid-editor .x-form-trigger:visible').click();
+        await page.locator('.x-boundlist-item:visible', { hasText: 'No' }).click();
+        await field.waitFor({ state: 'hidden' });
+        assert.match(await told(), /^n1_reserve No not saved Yes/);
+        await page.getByRole('button', { name: 'Save' }).click();
+        await row.locator('.foresight-badge', { hasText: 'expert' }).waitFor();
+        assert.match(await told(), /^n1_reserve No expert Yes/);
+        const [put] = api.calls.filter((c) => c.method === 'PUT');
+        assert.equal(put.params.n1_reserve, '0');
+        // The editor of the other kind, in the same column.
+        await page.evaluate(() => {
+            Ext.ComponentQuery.query('pveForesightExpert #filter')[0].setValue('max_moves');
+        });
+        const other = page.locator('.x-grid-row', { hasText: 'max_moves' });
+        await other.locator('.foresight-editable').click();
+        await field.fill('2.5');
+        await field.press('Enter');
+        await page.getByText('max_moves must be a whole number between 1 and 1000.').waitFor();
+        await page.getByRole('button', { name: 'OK' }).click();
+        assert.deepEqual(await expertChanges(), { set: {}, forget: [] });
+        calm();
+        await page.close();
+    }
+});
+
 test('who may not change settings sees them, and why they are locked', async () => {
     page = await browser.context.newPage();
     page.troubles = [];
