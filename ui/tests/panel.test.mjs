@@ -537,6 +537,33 @@ test('keys that are yes or no, and those of whole numbers, take nothing else', a
     }
 });
 
+test('what is typed while the settings are on their way is not overwritten by them', async () => {
+    await show();
+    await tab(page, 'Settings');
+    await page.getByText('60\u00a0%').waitFor();
+    await tab(page, 'Status');
+    let answer;
+    const asked = new Promise((resolve) => (answer = resolve));
+    await page.route('**/penalty-config**', async (route) => {
+        await asked;
+        await route.continue();
+    });
+    await tab(page, 'Settings');
+    const thumb = page.getByRole('slider').nth(1);
+    await thumb.focus();
+    await page.keyboard.press('ArrowRight');
+    await page.getByText('65\u00a0%').waitFor();
+    const replied = page.waitForResponse('**/penalty-config**');
+    answer();
+    await replied;
+    await page.waitForTimeout(500);
+    assert.ok(await page.getByText('65\u00a0%').isVisible());
+    // What was asked for by the user is drawn all the same.
+    await page.getByRole('button', { name: 'Discard changes' }).click();
+    await page.getByText('60\u00a0%').waitFor();
+    calm();
+});
+
 test('who may not change settings sees them, and why they are locked', async () => {
     page = await browser.context.newPage();
     page.troubles = [];

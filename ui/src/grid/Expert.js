@@ -187,6 +187,10 @@ Ext.define('PVE.foresight.grid.Expert', {
         };
     },
 
+    isEditing: function () {
+        return this.editing.editing === true;
+    },
+
     isChanged: (record) => record.data.value !== record.data.saved || record.data.forget === true,
 
     isUntouched: function (record) {

@@ -118,9 +118,23 @@ Ext.define('PVE.foresight.panel.Settings', {
 
     // What somebody typed is not thrown away by coming back to the tab.
     wake: function () {
-        if (!this.isLoaded || !this.isDirty()) {
-            this.callParent();
+        let me = this;
+        let round = me.round;
+        if (!me.isLoaded || !me.isDirty()) {
+            me.callParent();
         }
+        if (me.round !== round) {
+            me.unasked = me.round;
+        }
+    },
+
+    // Nor by the reply to that, where it arrives when the typing has begun.
+    settle: function (data, failed) {
+        let me = this;
+        if (me.unasked === me.round && (me.isDirty() || me.down('#expert').isEditing())) {
+            return;
+        }
+        me.callParent([data, failed]);
     },
 
     draw: function ({ knobs, expert }) {
