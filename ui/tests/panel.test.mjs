@@ -564,6 +564,18 @@ test('what is typed while the settings are on their way is not overwritten by th
     calm();
 });
 
+test('a percentage between the steps of the keys is shown as it is stored', async () => {
+    api.stored.knobs = { 'trend-weight': 62, 'minimum-confidence': 72 };
+    await show();
+    await tab(page, 'Settings');
+    await page.getByText('62\u00a0%').waitFor();
+    await page.getByText('72\u00a0%', { exact: true }).waitFor();
+    await page.getByRole('slider').nth(1).focus();
+    await page.keyboard.press('ArrowRight');
+    await page.getByText('67\u00a0%').waitFor();
+    calm();
+});
+
 test('who may not change settings sees them, and why they are locked', async () => {
     page = await browser.context.newPage();
     page.troubles = [];
