@@ -116,6 +116,23 @@ test('a card opens and says why, with sparklines of source and target', async ()
     calm();
 });
 
+test('a node far below its usual load is not called as usual', async () => {
+    api.change = (path, reply) => {
+        if (path === '/recommendations') {
+            const { source_node_trend: from, target_node_trend: to } =
+                reply.recommendations[0].trend_evidence;
+            Object.assign(from, { baseline_deviation_sigma: -4.2, above_baseline: false });
+            Object.assign(to, { baseline_deviation_sigma: -0.4, above_baseline: false });
+        }
+        return reply;
+    };
+    await overview();
+    await page.getByRole('button', { name: 'Why this migration?' }).first().click();
+    const row = page.locator('.foresight-sparks tr', { hasText: 'Compared with usual' }).first();
+    assert.match(await row.innerText(), /below usual \(−4\.2 σ\)\s+as usual \(−0\.4 σ\)/);
+    calm();
+});
+
 test('a guest that moved before has the outcomes of its moves in its card', async () => {
     const moved = new Engine('moved.json');
     try {
