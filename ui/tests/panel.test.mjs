@@ -133,6 +133,34 @@ test('a node far below its usual load is not called as usual', async () => {
     calm();
 });
 
+test('cards that are made anew keep the keyboard and stay open', async () => {
+    let round = 0;
+    api.change = (path, reply) => {
+        if (path === '/recommendations') {
+            round += 1;
+            reply.recommendations.forEach((move) => (move.confidence = 70 + round));
+        }
+        return reply;
+    };
+    await overview();
+    await page.getByRole('button', { name: 'Why this migration?' }).last().click();
+    await page.locator('.foresight-spark path').nth(3).waitFor();
+    const label = () => page.evaluate(() => document.activeElement.getAttribute('aria-label'));
+    for (const name of ['Why this migration.', 'Migrate']) {
+        const button = page.getByRole('button', { name: new RegExp(`^${name} \\d`) }).last();
+        await button.focus();
+        const before = await label();
+        assert.match(before, /^(Why this migration\?|Migrate) \d/);
+        const card = await page.locator('.foresight-card').last().getAttribute('id');
+        await page.evaluate(() => Ext.ComponentQuery.query('pveForesightOverview')[0].reload());
+        await page.locator(`#${card}`).waitFor({ state: 'detached' });
+        await page.waitForTimeout(100);
+        assert.equal(await label(), before);
+        assert.equal(await page.locator('.foresight-evidence:visible').count(), 1);
+    }
+    calm();
+});
+
 test('a guest that moved before has the outcomes of its moves in its card', async () => {
     const moved = new Engine('moved.json');
     try {
