@@ -116,6 +116,51 @@ test('a card opens and says why, with sparklines of source and target', async ()
     calm();
 });
 
+test('a node far below its usual load is not called as usual', async () => {
+    api.change = (path, reply) => {
+        if (path === '/recommendations') {
+            const { source_node_trend: from, target_node_trend: to } =
+                reply.recommendations[0].trend_evidence;
+            Object.assign(from, { baseline_deviation_sigma: -4.2, above_baseline: false });
+            Object.assign(to, { baseline_deviation_sigma: -0.4, above_baseline: false });
+        }
+        return reply;
+    };
+    await overview();
+    await page.getByRole('button', { name: 'Why this migration?' }).first().click();
+    const row = page.locator('.foresight-sparks tr', { hasText: 'Compared with usual' }).first();
+    assert.match(await row.innerText(), /below usual \(−4\.2 σ\)\s+as usual \(−0\.4 σ\)/);
+    calm();
+});
+
+test('cards that are made anew keep the keyboard and stay open', async () => {
+    let round = 0;
+    api.change = (path, reply) => {
+        if (path === '/recommendations') {
+            round += 1;
+            reply.recommendations.forEach((move) => (move.confidence = 70 + round));
+        }
+        return reply;
+    };
+    await overview();
+    await page.getByRole('button', { name: 'Why this migration?' }).last().click();
+    await page.locator('.foresight-spark path').nth(3).waitFor();
+    const label = () => page.evaluate(() => document.activeElement.getAttribute('aria-label'));
+    for (const name of ['Why this migration.', 'Migrate']) {
+        const button = page.getByRole('button', { name: new RegExp(`^${name} \\d`) }).last();
+        await button.focus();
+        const before = await label();
+        assert.match(before, /^(Why this migration\?|Migrate) \d/);
+        const card = await page.locator('.foresight-card').last().getAttribute('id');
+        await page.evaluate(() => Ext.ComponentQuery.query('pveForesightOverview')[0].reload());
+        await page.locator(`#${card}`).waitFor({ state: 'detached' });
+        await page.waitForTimeout(100);
+        assert.equal(await label(), before);
+        assert.equal(await page.locator('.foresight-evidence:visible').count(), 1);
+    }
+    calm();
+});
+
 test('a guest that moved before has the outcomes of its moves in its card', async () => {
     const moved = new Engine('moved.json');
     try {
@@ -395,6 +440,187 @@ test('expert keys: filter, edit, refuse what is out of range, save, changed only
     calm();
 });
 
+// Opens the expert keys; gives the row of the one that is found by `key`, and a way to edit it.
+const expertRow = async (key) => {
+    await show();
+    await tab(page, 'Settings');
+    await page.getByText('Expert mode').first().click();
+    await page.getByRole('textbox', { name: 'Filter' }).fill(key);
+    await page.waitForFunction(
+        () => document.querySelectorAll('.foresight-editable.x-grid-cell').length === 1,
+    );
+    const row = page.locator('.x-grid-row', { hasText: key });
+    const edit = async (value) => {
+        await row.locator('.foresight-editable').click();
+        const field = page.locator('.x-grid-editor input:visible');
+        await field.fill(value);
+        await field.press('Enter');
+    };
+    return { row, edit };
+};
+const expertChanges = () =>
+    page.evaluate(() => Ext.ComponentQuery.query('pveForesightExpert')[0].changes());
+
+test('a refused expert value can be corrected and saved, though the knobs were stored before', async () => {
+    const { row, edit } = await expertRow('max_moves');
+    const put = api.put;
+    try {
+        api.put = (kind, params) => {
+            if (params.max_moves === '7') {
+                throw new Error('max_moves: not today');
+            }
+            return put.call(api, kind, params);
+        };
+        await page.getByRole('slider').nth(1).focus();
+        await page.keyboard.press('ArrowRight');
+        await edit('7');
+        const save = page.getByRole('button', { name: 'Save' });
+        await save.click();
+        await page.getByText('max_moves: not today').waitFor();
+        await page.getByRole('button', { name: 'OK' }).click();
+        assert.deepEqual(await expertChanges(), { set: { max_moves: 7 }, forget: [] });
+        await edit('8');
+        await save.click();
+        await row.locator('.foresight-badge', { hasText: 'expert' }).waitFor();
+        const sent = api.calls.filter((c) => c.method === 'PUT');
+        assert.deepEqual(
+            sent.map(({ params: { digest, ...values } }) => values),
+            [{ 'trend-weight': '65' }, { max_moves: '7' }, { max_moves: '8' }],
+        );
+        calm();
+    } finally {
+        delete api.put;
+    }
+});
+
+test('a step whose digest could not be read is told, and the next save reads it', async () => {
+    const { row, edit } = await expertRow('max_moves');
+    await page.getByRole('slider').nth(1).focus();
+    await page.keyboard.press('ArrowRight');
+    await edit('7');
+    let failing = true;
+    api.change = (path, reply) => {
+        if (failing && reply?.effective) {
+            failing = false;
+            throw new Error('got timeout');
+        }
+        return reply;
+    };
+    const save = page.getByRole('button', { name: 'Save' });
+    await save.click();
+    await page.getByText('got timeout').waitFor();
+    await page.getByRole('button', { name: 'OK' }).click();
+    await save.click();
+    await row.locator('.foresight-badge', { hasText: 'expert' }).waitFor();
+    assert.deepEqual(api.stored, {
+        knobs: { 'trend-weight': '65' },
+        expert: { max_moves: '7' },
+    });
+    calm();
+});
+
+test('a key that is to be reset stays so when its cell is only passed through', async () => {
+    api.stored.expert.max_moves = 70;
+    const { row, edit } = await expertRow('max_moves');
+    await row.locator('.x-action-col-icon').click();
+    const reset = row.locator('.foresight-badge', { hasText: 'reset on save' });
+    await reset.waitFor();
+    await row.locator('.foresight-editable').click();
+    await page.locator('.x-grid-editor input:visible').press('Tab');
+    await page.locator('.x-grid-editor input:visible').waitFor({ state: 'hidden' });
+    assert.deepEqual(await expertChanges(), { set: {}, forget: ['max_moves'] });
+    assert.ok(await reset.isVisible());
+    await edit('60');
+    assert.deepEqual(await expertChanges(), { set: { max_moves: 60 }, forget: [] });
+    calm();
+});
+
+test('keys that are yes or no, and those of whole numbers, take nothing else', async () => {
+    for (const plain of [(v) => v, Number]) {
+        api.stored = { knobs: {}, expert: {} };
+        api.calls = [];
+        api.change = (path, reply) => {
+            for (const e of reply?.effective ?? []) {
+                if (e.key === 'n1_reserve') {
+                    Object.assign(e, { value: plain(e.value), reset: plain(e.reset) });
+                }
+            }
+            return reply;
+        };
+        const { row } = await expertRow('n1_reserve');
+        const told = async () => (await row.innerText()).replace(/\s+/g, ' ');
+        assert.match(await told(), /^n1_reserve Yes default Yes/);
+        await row.locator('.foresight-editable').click();
+        await page.locator('.x-grid-editor input:visible').press('Tab');
+        assert.deepEqual(await expertChanges(), { set: {}, forget: [] });
+        await row.locator('.foresight-editable').click();
+        const field = page.locator('.x-grid-editor input:visible');
+        assert.equal(await field.inputValue(), 'Yes');
+        assert.equal(await field.getAttribute('readonly'), 'readonly');
+        await page.locator('.x-grid-editor .x-form-trigger:visible').click();
+        await page.locator('.x-boundlist-item:visible', { hasText: 'No' }).click();
+        await field.waitFor({ state: 'hidden' });
+        assert.match(await told(), /^n1_reserve No not saved Yes/);
+        await page.getByRole('button', { name: 'Save' }).click();
+        await row.locator('.foresight-badge', { hasText: 'expert' }).waitFor();
+        assert.match(await told(), /^n1_reserve No expert Yes/);
+        const [put] = api.calls.filter((c) => c.method === 'PUT');
+        assert.equal(put.params.n1_reserve, '0');
+        // The editor of the other kind, in the same column.
+        await page.evaluate(() => {
+            Ext.ComponentQuery.query('pveForesightExpert #filter')[0].setValue('max_moves');
+        });
+        const other = page.locator('.x-grid-row', { hasText: 'max_moves' });
+        await other.locator('.foresight-editable').click();
+        await field.fill('2.5');
+        await field.press('Enter');
+        await page.getByText('max_moves must be a whole number between 1 and 1000.').waitFor();
+        await page.getByRole('button', { name: 'OK' }).click();
+        assert.deepEqual(await expertChanges(), { set: {}, forget: [] });
+        calm();
+        await page.close();
+    }
+});
+
+test('what is typed while the settings are on their way is not overwritten by them', async () => {
+    await show();
+    await tab(page, 'Settings');
+    await page.getByText('60\u00a0%').waitFor();
+    await tab(page, 'Status');
+    let answer;
+    const asked = new Promise((resolve) => (answer = resolve));
+    await page.route('**/penalty-config**', async (route) => {
+        await asked;
+        await route.continue();
+    });
+    await tab(page, 'Settings');
+    const thumb = page.getByRole('slider').nth(1);
+    await thumb.focus();
+    await page.keyboard.press('ArrowRight');
+    await page.getByText('65\u00a0%').waitFor();
+    const replied = page.waitForResponse('**/penalty-config**');
+    answer();
+    await replied;
+    await page.waitForTimeout(500);
+    assert.ok(await page.getByText('65\u00a0%').isVisible());
+    // What was asked for by the user is drawn all the same.
+    await page.getByRole('button', { name: 'Discard changes' }).click();
+    await page.getByText('60\u00a0%').waitFor();
+    calm();
+});
+
+test('a percentage between the steps of the keys is shown as it is stored', async () => {
+    api.stored.knobs = { 'trend-weight': 62, 'minimum-confidence': 72 };
+    await show();
+    await tab(page, 'Settings');
+    await page.getByText('62\u00a0%').waitFor();
+    await page.getByText('72\u00a0%', { exact: true }).waitFor();
+    await page.getByRole('slider').nth(1).focus();
+    await page.keyboard.press('ArrowRight');
+    await page.getByText('67\u00a0%').waitFor();
+    calm();
+});
+
 test('who may not change settings sees them, and why they are locked', async () => {
     page = await browser.context.newPage();
     page.troubles = [];
@@ -570,21 +796,47 @@ test('backfill starts a task and shows its progress', async () => {
 });
 
 test('nothing is asked while nobody looks', async () => {
-    await overview();
-    await page.evaluate(() => {
-        PVE.foresight.panel.View.prototype.interval = 200;
+    page = await browser.context.newPage();
+    page.troubles = [];
+    page.on('pageerror', (e) => page.troubles.push(String(e)));
+    // The first round's timer counts, too: the interval is short from the beginning.
+    await page.route('**/pve-foresight.js', async (route) => {
+        const response = await route.fetch();
+        const body = (await response.text()).replace('interval: 60000', 'interval: 200');
+        await route.fulfill({ response, body });
     });
-    await tab(page, 'Settings');
-    await page.getByText('Trend weight').first().waitFor();
-    await page.waitForTimeout(300);
-    const before = api.calls.length;
-    await page.waitForTimeout(1000);
-    assert.equal(api.calls.length, before);
+    await page.goto(`${site.url}?item=foresight`);
+    await page.locator('.foresight-card').first().waitFor();
+    await page.evaluate(() => {
+        window.asked = [];
+        Ext.Ajax.on('beforerequest', (ajax, { url }) => window.asked.push(url));
+    });
+    const goesOn = async () => {
+        const before = await page.evaluate(() => window.asked.length);
+        await page.waitForFunction((n) => window.asked.length > n + 8, before);
+    };
+    // Counted in the page, at once: what is asked after that is asked by a timer. `leave` goes while
+    // replies are on their way.
+    const rests = async (leave) => {
+        const before = await page.evaluate(`(() => {
+            Ext.ComponentQuery.query('pveForesightOverview')[0].reload();
+            (${leave})();
+            return window.asked.length;
+        })()`);
+        await page.waitForTimeout(1500);
+        assert.deepEqual(await page.evaluate((n) => window.asked.slice(n), before), []);
+    };
+    const hide = (hidden) => {
+        Object.defineProperty(document, 'hidden', { configurable: true, get: () => hidden });
+        document.dispatchEvent(new Event('visibilitychange'));
+    };
+    await goesOn();
+    await rests(() => Ext.ComponentQuery.query('pveForesight')[0].setActiveTab(4));
     await tab(page, 'Overview');
-    for (let i = 0; i < 50 && api.calls.length <= before + 4; i++) {
-        await page.waitForTimeout(200);
-    }
-    assert.ok(api.calls.length > before + 4, 'it goes on when somebody looks again');
+    await goesOn();
+    await rests(`() => (${hide})(true)`);
+    await page.evaluate(hide, false);
+    await goesOn();
     calm();
 });
 

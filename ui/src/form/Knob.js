@@ -81,7 +81,8 @@ Ext.define('PVE.foresight.form.Knob', {
             width: 460,
             minValue: schema.minimum,
             maxValue: schema.maximum,
-            increment: 5,
+            // Any whole number may be stored, and is shown as it is.
+            increment: 1,
             keyIncrement: 5,
             useTips: false,
         };

@@ -33,8 +33,7 @@ Ext.define('PVE.foresight.grid.Expert', {
             listeners: { update: () => me.fireEvent('edited', me) },
         });
         me.tbar = me.toolbar();
-        let number = (v, record) =>
-            h.encode(record.data.unit ? `${v}\u00a0${record.data.unit}` : v);
+        let shown = (v, meta, record) => h.encode(me.textOf(v, record.data));
         me.columns = [
             {
                 text: gettext('Key'),
@@ -52,14 +51,8 @@ Ext.define('PVE.foresight.grid.Expert', {
                 width: 100,
                 align: 'right',
                 tdCls: 'foresight-editable',
-                editor: {
-                    xtype: 'numberfield',
-                    allowBlank: false,
-                    decimalPrecision: 4,
-                    hideTrigger: true,
-                    selectOnFocus: true,
-                },
-                renderer: (v, meta, record) => number(v, record),
+                getEditor: (record) => me.editorOf(record.data.key),
+                renderer: shown,
             },
             {
                 text: gettext('Comes from'),
@@ -72,7 +65,7 @@ Ext.define('PVE.foresight.grid.Expert', {
                 dataIndex: 'reset',
                 width: 95,
                 align: 'right',
-                renderer: (v, meta, record) => number(v, record),
+                renderer: shown,
             },
             {
                 text: gettext('Description'),
@@ -142,7 +135,61 @@ Ext.define('PVE.foresight.grid.Expert', {
         ];
     },
 
-    describe: (key) => SCHEMA['penalty-config'].properties[key]?.description ?? '',
+    schemaOf: (key) => SCHEMA['penalty-config'].properties[key] ?? {},
+
+    describe: function (key) {
+        return this.schemaOf(key).description ?? '';
+    },
+
+    isBoolean: function (key) {
+        return this.schemaOf(key).type === 'boolean';
+    },
+
+    textOf: function (value, { key, unit }) {
+        if (this.isBoolean(key)) {
+            return value ? gettext('Yes') : gettext('No');
+        }
+        return unit ? `${value}\u00a0${unit}` : value;
+    },
+
+    // One editor for each kind of value: left to itself, the grid has one for the whole column.
+    editorOf: function (key) {
+        let me = this;
+        let kind = me.isBoolean(key) ? 'boolean' : 'number';
+        me.editors ??= {};
+        return (me.editors[kind] ??= Ext.create('Ext.grid.CellEditor', {
+            editorId: `foresight-${kind}`,
+            floating: true,
+            field: kind === 'boolean' ? me.booleanField() : me.numberField(),
+        }));
+    },
+
+    numberField: () => ({
+        xtype: 'numberfield',
+        allowBlank: false,
+        decimalPrecision: 4,
+        hideTrigger: true,
+        selectOnFocus: true,
+    }),
+
+    booleanField: function () {
+        return {
+            xtype: 'combobox',
+            editable: false,
+            forceSelection: true,
+            queryMode: 'local',
+            store: [
+                [1, gettext('Yes')],
+                [0, gettext('No')],
+            ],
+            // There is nothing more to type after the choice.
+            listeners: { select: () => this.editing.completeEdit() },
+        };
+    },
+
+    isEditing: function () {
+        return this.editing.editing === true;
+    },
 
     isChanged: (record) => record.data.value !== record.data.saved || record.data.forget === true,
 
@@ -170,16 +217,21 @@ Ext.define('PVE.foresight.grid.Expert', {
 
     // Only what the schema allows.
     accept: function (context) {
-        let schema = SCHEMA['penalty-config'].properties[context.record.data.key] ?? {};
+        let record = context.record;
+        let schema = this.schemaOf(record.data.key);
         let value = Number(context.value);
+        let whole = schema.type === 'integer';
         let ok =
             isFinite(value) &&
+            (!whole || Number.isInteger(value)) &&
             (schema.minimum === undefined || value >= schema.minimum) &&
             (schema.maximum === undefined || value <= schema.maximum);
         if (!ok) {
             let text = Ext.String.format(
-                gettext('{0} must be between {1} and {2}.'),
-                Ext.htmlEncode(context.record.data.key),
+                whole
+                    ? gettext('{0} must be a whole number between {1} and {2}.')
+                    : gettext('{0} must be between {1} and {2}.'),
+                Ext.htmlEncode(record.data.key),
                 schema.minimum,
                 schema.maximum,
             );
@@ -188,7 +240,10 @@ Ext.define('PVE.foresight.grid.Expert', {
             context.cancel = true;
             return false;
         }
-        context.record.set('forget', false);
+        // Who only passes through the cell of a key that is to be reset leaves it so.
+        if (value !== record.data.value) {
+            record.set('forget', false);
+        }
         return true;
     },
 
@@ -216,9 +271,22 @@ Ext.define('PVE.foresight.grid.Expert', {
     },
 
     setEntries: function (entries) {
-        this.store.loadData(entries.map((e) => ({ ...e, saved: e.value, forget: false })));
+        this.store.loadData(
+            entries.map((entry) => {
+                let e = this.isBoolean(entry.key) ? this.numeric(entry) : entry;
+                return { ...e, saved: e.value, forget: false };
+            }),
+        );
         this.applyFilter();
     },
+
+    // Booleans come as such or as 0 and 1, and are sent as 0 and 1.
+    numeric: (entry) => ({
+        ...entry,
+        value: Number(entry.value),
+        reset: Number(entry.reset),
+        default: Number(entry.default),
+    }),
 
     // All rows: one that the filter hides is changed all the same.
     all: function () {

@@ -29,7 +29,8 @@ Ext.define('PVE.foresight.panel.Overview', {
         me.drawCards(advice, outcomes);
     },
 
-    // Cards are made anew only when the advice changed: an open card must not close by itself.
+    // Cards are made anew only when the advice changed: an open card must not close by itself, and
+    // the keyboard must not fall out of a card.
     drawCards: function (advice, outcomes) {
         let me = this;
         let key = Ext.encode([advice.recommendations, outcomes?.guests]);
@@ -40,6 +41,8 @@ Ext.define('PVE.foresight.panel.Overview', {
             .query('pveForesightCard')
             .filter((c) => c.expanded)
             .map((c) => c.move.vmid);
+        let focused = me.query('pveForesightCard button').find((button) => button.hasFocus);
+        let { vmid } = focused?.up('pveForesightCard').move ?? {};
         me.cardsKey = key;
         let nodes = Object.fromEntries(advice.nodes.map((n) => [n.name, n]));
         let box = me.down('#cards');
@@ -58,6 +61,10 @@ Ext.define('PVE.foresight.panel.Overview', {
         me.query('pveForesightCard')
             .filter((card) => open.includes(card.move.vmid))
             .forEach((card) => card.down('#why').toggle(true));
+        if (focused) {
+            let card = me.query('pveForesightCard').find((c) => c.move.vmid === vmid);
+            card?.down(`#${focused.itemId}`).focus();
+        }
     },
 
     historyOf: function (vmid, outcomes) {

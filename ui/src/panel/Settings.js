@@ -118,29 +118,50 @@ Ext.define('PVE.foresight.panel.Settings', {
 
     // What somebody typed is not thrown away by coming back to the tab.
     wake: function () {
-        if (!this.isLoaded || !this.isDirty()) {
-            this.callParent();
+        let me = this;
+        let round = me.round;
+        if (!me.isLoaded || !me.isDirty()) {
+            me.callParent();
         }
+        if (me.round !== round) {
+            me.unasked = me.round;
+        }
+    },
+
+    // Nor by the reply to that, where it arrives when the typing has begun.
+    settle: function (data, failed) {
+        let me = this;
+        if (me.unasked === me.round && (me.isDirty() || me.down('#expert').isEditing())) {
+            return;
+        }
+        me.callParent([data, failed]);
     },
 
     draw: function ({ knobs, expert }) {
         let me = this;
-        me.drawing = true;
         me.isDiscarded = false;
-        me.digest = expert.digest ?? knobs.digest;
-        me.query('pveForesightKnob').forEach((k) => k.setValue(knobs.settings[k.name]));
-        me.down('#expert').setEntries(expert.effective);
         let draft = me.self.draft;
         me.self.draft = null;
-        if (draft) {
-            me.putDraft(draft);
-        }
-        me.drawing = false;
+        me.putReplies(knobs, expert, draft);
         me.drawWarnings(expert, [
             ...(draft ? [gettext('Changes that were not saved were kept.')] : []),
             ...(me.mayEdit() ? [] : [gettext("Changes need the privilege 'Sys.Modify' on '/'.")]),
         ]);
         me.edited();
+    },
+
+    // What holds, and on top of it what is not saved.
+    putReplies: function (knobs, expert, draft) {
+        let me = this;
+        me.drawing = true;
+        me.digest = expert.digest ?? knobs.digest;
+        me.isOutdated = false;
+        me.query('pveForesightKnob').forEach((k) => k.setValue(knobs.settings[k.name]));
+        me.down('#expert').setEntries(expert.effective);
+        if (draft) {
+            me.putDraft(draft);
+        }
+        me.drawing = false;
     },
 
     drawWarnings: function (reply, notes) {
@@ -198,34 +219,43 @@ Ext.define('PVE.foresight.panel.Settings', {
         if (Object.keys(expert).length) {
             steps.push(['/penalty-config', expert]);
         }
-        me.put(steps, me.digest);
+        me.putNext(steps);
     },
 
-    put: function (steps, digest) {
+    put: function (steps) {
         let me = this;
-        if (!steps.length) {
-            me.reload();
-            return;
-        }
         let [path, params] = steps[0];
         PVE.foresight.Api.request(path, {
             method: 'PUT',
-            params: digest ? { ...params, digest } : params,
+            params: me.digest ? { ...params, digest: me.digest } : params,
             waitMsgTarget: me,
             failure: (kind, html) => Ext.Msg.alert(gettext('Error'), html),
-            success: () => me.putNext(steps.slice(1)),
+            success: () => {
+                me.isOutdated = true;
+                me.putNext(steps.slice(1));
+            },
         });
     },
 
+    // What a step stored is taken over before the next one: that may be refused, and what is then
+    // corrected and saved again must neither repeat the knobs nor come with their old digest.
     putNext: function (steps) {
         let me = this;
         if (!steps.length) {
             me.reload();
             return;
         }
+        if (!me.isOutdated) {
+            me.put(steps);
+            return;
+        }
         PVE.foresight.Api.request('/penalty-config', {
             failure: (kind, html) => Ext.Msg.alert(gettext('Error'), html),
-            success: (reply) => me.put(steps, reply.digest),
+            success: (reply) => {
+                me.putReplies(reply, reply, me.takeDraft());
+                me.edited();
+                me.put(steps);
+            },
         });
     },
 
