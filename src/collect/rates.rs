@@ -48,7 +48,7 @@ pub fn rates(previous: &Counters, live: &Live, now: UnixTime) -> (Tick, Counters
             guest_sample(previous, guest, online, now, &mut next)
         })
         .collect();
-    let silent = silent(live, &nodes, now);
+    let silent = silent(previous, live, &nodes, now);
     warnings.extend(silenced(&silent));
     for guest in &silent {
         nodes.entry(&guest.place.node).and_modify(|node| node.guest_count = None);
@@ -125,9 +125,10 @@ fn stale(name: &str, stamp: &Stamp, now: UnixTime) -> String {
     }
 }
 
-/// Guests that their node, while reporting itself, does not report now: their last entry is old, or
-/// gone, since the cluster file system drops old ones.
+/// Guests that their node, while reporting itself, does not report any more: their last entry is old, or
+/// gone, since the cluster file system drops old ones. A new guest has none yet.
 fn silent<'a>(
+    previous: &Counters,
     live: &'a Live,
     nodes: &BTreeMap<&str, NodeSample>,
     now: UnixTime,
@@ -135,8 +136,11 @@ fn silent<'a>(
     let reports = |guest: &LiveGuest| {
         nodes.get(guest.place.node.as_str()).is_some_and(|node| node.guest_count.is_some())
     };
-    let told = |guest: &LiveGuest| guest.entry.as_ref().is_some_and(|e| current(&e.stamp, now));
-    live.guests.iter().filter(|guest| !told(guest) && reports(guest)).collect()
+    let silent = |guest: &LiveGuest| match &guest.entry {
+        Some(entry) => !current(&entry.stamp, now),
+        None => previous.guests.get(&guest.vmid).is_some_and(|before| before.reading.is_some()),
+    };
+    live.guests.iter().filter(|guest| silent(guest) && reports(guest)).collect()
 }
 
 /// One line about all of them.
@@ -149,8 +153,7 @@ fn silenced(silent: &[&LiveGuest]) -> Option<(usize, String)> {
     };
     let message = format!(
         "no report of guest {}{others} for {MAX_AGE} s although the node reports, so their values and \
-         the node's number of guests count as absent; new guests are reported within 10 s, else see \
-         `systemctl status pvestatd` on {}",
+         the node's number of guests count as absent; see `systemctl status pvestatd` on {}",
         first.vmid, first.place.node
     );
     Some((first.entry.as_ref().map_or(0, |entry| entry.stamp.line), message))
@@ -369,9 +372,16 @@ mod tests {
         assert!(warnings[0].message.contains("guest 100"), "{warnings:?}");
         // The cluster file system drops an entry that nobody renewed for five minutes.
         run.guests = silenced(run.clone());
-        let (tick, _, later) = rates(&Counters::default(), &run, NOW);
+        let known = rates(&Counters::default(), &live("a", NOW, 1000.0, 0.0), NOW).1;
+        let (tick, _, later) = rates(&known, &run, NOW);
         assert_eq!(tick.nodes[0].guest_count, None);
         assert!(later[0].message.contains("guest 100"), "{later:?}");
+        let (tick, _, none) = rates(&Counters::default(), &run, NOW);
+        assert_eq!(
+            (tick.nodes[0].guest_count, none.len()),
+            (Some(0), 0),
+            "a new guest is no oddity"
+        );
     }
 
     #[test]

@@ -349,7 +349,7 @@ mod tests {
         let long = judged(&outlook, |_| 5.0);
         outlook.nodes[0].history_hours = 0.5;
         let short = judged(&outlook, |_| 5.0);
-        assert!(part(&short, "need").why.starts_with("by the present alone"));
+        assert!(part(&short, "need").why.starts_with("the present alone"));
         assert!(part(&short, "need").value < part(&long, "need").value - 0.1);
     }
 
