@@ -77,6 +77,6 @@ fn peak_hours_are_local_across_a_change_of_the_clocks() {
         let told = foresight(zone.name, &asked, "");
         assert!(told.contains("busy at 09 10 11 h"), "{}: {told}", zone.name);
         let steps = told.lines().nth(2).and_then(|cpu| cpu.split_whitespace().last());
-        assert_eq!(steps, Some("0"), "{}: {told}", zone.name);
+        assert_eq!(steps, Some("-"), "{}: {told}", zone.name);
     }
 }

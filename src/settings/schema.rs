@@ -207,7 +207,8 @@ const LEGACY: &str = "
 ## From ProxBalance
 
 A ProxBalance `config.json` can be migrated: its five settings are taken over, or fitted to its penalties
-so that the fewest expert values remain; a value that differs from what ProxBalance itself would have
-set becomes an expert value. Everything in the file that is not taken over is reported.
+so that the fewest expert values remain, where what the file does not have counts at ProxBalance's default; a
+value that differs from what ProxBalance itself would have set becomes an expert value. Everything in the
+file that is not taken over is reported; values that cannot be used make the exit status 3.
 
 ";
