@@ -21,7 +21,7 @@ gate: scripts check test-ui package-test ## all that a change must pass; package
 
 scripts: ## lints of the shell scripts
 	shellcheck -x -S warning tests/package/build tests/package/run tests/package/system tests/package/booted \
-		debian/pve-foresight.preinst debian/pve-foresight.postrm ui/build.sh fuzz/campaign .ci/run
+		debian/pve-foresight.preinst debian/pve-foresight.prerm debian/pve-foresight.postrm ui/build.sh fuzz/campaign .ci/run
 
 check: lint test ## everything that must pass before a commit
 

@@ -483,7 +483,7 @@ fn old_data(asked: Option<UnixTime>, now: UnixTime, newest: &Tick) -> Option<Str
     }
 }
 
-/// The system's time zone over all that a replay or an analysis looks at, [`ZONE`] days back.
+/// The system's time zone, as far back as a replay or an analysis looks and a month ahead.
 pub fn local_time(now: UnixTime) -> LocalTime {
     use chrono::{Local, Offset, TimeZone};
     let east = |time: UnixTime| match Local.timestamp_opt(time, 0) {
