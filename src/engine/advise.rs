@@ -11,7 +11,6 @@ use crate::recommend::{
     BlockerCode, Considered, Finding, Limits, NodeState, Plan, Question, State, Step, Urgency,
     little_need, overload, overload_of_all, plan,
 };
-use crate::trend::Trend;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Plans and words the reply.
@@ -61,20 +60,15 @@ fn nodes(q: &Question) -> Vec<NodeReply> {
         cpu: node.cpu,
         memory: node.mem,
         iowait: node.iowait,
-        cpu_trend_per_day: claimed(&node.cpu_trend),
+        cpu_trend_per_day: node.cpu_trend.claimed_slope(),
         cpu_direction: node.cpu_trend.direction,
-        mem_trend_per_day: claimed(&node.mem_trend),
+        mem_trend_per_day: node.mem_trend.claimed_slope(),
         mem_direction: node.mem_trend.direction,
         stability_score: node.stability(),
         overload: overload(q.outlook, index, load, None, limits),
         history_days: node.history_hours / 24.0,
     })
     .collect()
-}
-
-/// Change per day where a trend is claimed: else it is only what noise makes of it.
-fn claimed(trend: &Trend) -> Option<f64> {
-    trend.slope_per_day.filter(|_| trend.direction.is_trend())
 }
 
 fn weighing(step: &Step) -> Weighing {

@@ -2,7 +2,7 @@
 
 use crate::api::{CollectorHealth, StatusReply};
 use crate::error::{Kind, Result};
-use crate::model::{DAY, HOUR, UnixTime, utc_date};
+use crate::model::{DAY, HOUR, UnixTime, counted, utc_date};
 use crate::store::{DataQuality, Overview, Reader};
 use std::path::Path;
 
@@ -75,9 +75,8 @@ fn known(quality: &DataQuality) -> Option<i64> {
     Some((span - quality.largest_gap.unwrap_or(0)).max(0))
 }
 
-/// `1 file` and `is`, or `5 files` and `are`.
-fn counted(count: usize, what: &str) -> (String, &'static str) {
-    if count == 1 { (format!("1 {what}"), "is") } else { (format!("{count} {what}s"), "are") }
+fn are(count: usize) -> &'static str {
+    if count == 1 { "is" } else { "are" }
 }
 
 fn warnings(overview: &Overview, health: Option<&CollectorHealth>, now: UnixTime) -> Vec<String> {
@@ -108,24 +107,21 @@ fn warnings(overview: &Overview, health: Option<&CollectorHealth>, now: UnixTime
         ));
     }
     if let Some(known) = known(&overview.quality).filter(|&known| known < ENOUGH) {
-        let hours = match known / HOUR {
-            1 => "1 hour".to_string(),
-            hours => format!("{hours} hours"),
-        };
+        let hours = counted(known / HOUR, "hour");
         all.push(format!(
             "history is stored of {hours}, trends need some days: wait, or import what the nodes \
              have with `pve-foresight import rrd`"
         ));
     }
     if overview.damaged > 0 {
-        let (places, are) = counted(overview.damaged, "place");
+        let (places, are) = (counted(overview.damaged, "place"), are(overview.damaged));
         all.push(format!(
             "{places} in the store cannot be read and {are} left out: `pve-foresight verify` says \
              where; replace the disk if it fails (`smartctl -a`)"
         ));
     }
     if overview.newer > 0 {
-        let (files, are) = counted(overview.newer, "file");
+        let (files, are) = (counted(overview.newer, "file"), are(overview.newer));
         all.push(format!(
             "{files} of the store {are} of a newer version and left out: install that version, or a \
              newer one"

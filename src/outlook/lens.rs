@@ -58,10 +58,7 @@ impl Lens<'_> {
             Some(ProjectionBasis::New | ProjectionBasis::CpuLike) => horizon.min(BELIEVED_DAYS),
             None => 0.0,
         };
-        match trend.direction.is_trend() {
-            true => trend.slope_per_day.unwrap_or(0.0) * days,
-            false => 0.0,
-        }
+        trend.claimed_slope().unwrap_or(0.0) * days
     }
 
     /// The outlook of a cluster: `nodes` by name and `guests` by number, their loads still empty,

@@ -226,12 +226,12 @@ impl GuestOutlook {
 
     /// Growth of its CPU load in host cores per day, 0 without a claimed trend.
     pub fn cpu_growth(&self) -> Cores {
-        Cores(claimed_slope(&self.cpu_trend) * self.cores.0)
+        Cores(self.cpu_trend.claimed_slope().unwrap_or(0.0) * self.cores.0)
     }
 
     /// Growth of its memory in bytes per day, 0 without a claimed trend.
     pub fn memory_growth(&self) -> Bytes {
-        Bytes(claimed_slope(&self.mem_trend) * self.maxmem.0)
+        Bytes(self.mem_trend.claimed_slope().unwrap_or(0.0) * self.maxmem.0)
     }
 }
 
@@ -266,14 +266,6 @@ impl Outlook {
     /// Index of the node called `name`.
     pub fn node_index(&self, name: &str) -> Option<usize> {
         self.nodes.binary_search_by(|n| n.name.as_str().cmp(name)).ok()
-    }
-}
-
-/// Slope per day where a trend is claimed, else 0.
-fn claimed_slope(trend: &Trend) -> f64 {
-    match trend.direction.is_trend() {
-        true => trend.slope_per_day.unwrap_or(0.0),
-        false => 0.0,
     }
 }
 

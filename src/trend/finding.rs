@@ -160,6 +160,11 @@ pub struct Trend {
 }
 
 impl Trend {
+    /// Change per day where a trend is claimed: else it is only what noise makes of it.
+    pub fn claimed_slope(&self) -> Option<f64> {
+        self.slope_per_day.filter(|_| self.direction.is_trend())
+    }
+
     /// The answer where too little is known.
     pub(super) fn unknown(points: usize, reason: String, needed: &str) -> Self {
         Self {
