@@ -75,6 +75,58 @@ fn growth_that_has_ended_is_no_trend() {
     assert_eq!(count(&stopped, Direction::Stable), stopped.len());
     let cache = all(7, 0.4, |t, _| 90.0 - 60.0 * (-1.2 * (t + 7.0)).exp());
     assert_eq!(count(&cache, Direction::SustainedIncrease), 0, "a page cache that has filled");
+    for (days, behind) in [(14, 2.1), (30, 4.5)] {
+        let whole = f64::from(days);
+        let lately =
+            all_of(days, 0.5, |t, _| 30.0 + 40.0 * ((t + whole) / (whole - behind)).min(1.0));
+        assert_eq!(count(&lately, Direction::Stable), lately.len(), "ended {behind} days ago");
+        let crossing = |trend: &&Trend| {
+            trend.projection.is_some_and(|p| matches!(p.level, Crossing::In { .. }))
+        };
+        assert_eq!(lately.iter().filter(crossing).count(), 0, "nothing comes nearer");
+    }
+}
+
+#[test]
+fn growth_that_was_cut_back_today_goes_on() {
+    let restarted =
+        all_of(14, 0.5, |t, _| 30.0 + 2.0 * (t + 14.0) - if t > -0.1 { 20.0 } else { 0.0 });
+    assert_eq!(count(&restarted, Direction::SustainedIncrease), restarted.len());
+}
+
+#[test]
+fn a_rhythm_that_changes_its_size_is_no_trend() {
+    let job = |time: i64| f64::from(u8::from((1..5).contains(&hour(time))));
+    let office = |time: i64| f64::from(u8::from((8..18).contains(&hour(time))));
+    for days in [14, 30] {
+        let since = -(f64::from(days) * 0.4).floor() - 14.0 / 24.0;
+        let size = |t: f64, before: f64, now: f64| if t < since { before } else { now };
+        let kinds: [(&str, Vec<Trend>); 6] = [
+            ("begins", all_of(days, 1.0, |t, u| 12.0 + size(t, 0.0, 25.0) * office(u))),
+            ("ends", all_of(days, 1.0, |t, u| 12.0 + size(t, 25.0, 0.0) * office(u))),
+            ("doubles", all_of(days, 1.0, |t, u| 12.0 + size(t, 14.0, 30.0) * office(u))),
+            ("halves", all_of(days, 1.0, |t, u| 12.0 + size(t, 30.0, 14.0) * office(u))),
+            ("a new nightly job", all_of(days, 1.0, |t, u| 12.0 + size(t, 0.0, 40.0) * job(u))),
+            (
+                "a holiday at the start",
+                all_of(days, 1.5, |t, u| 10.0 + size(t, 0.0, 30.0) * at_work(u)),
+            ),
+        ];
+        for (kind, trends) in kinds {
+            let claims = trends.iter().filter(|t| t.direction.is_trend()).count();
+            assert_eq!(claims, 0, "{kind}, {days} days");
+        }
+    }
+}
+
+#[test]
+fn growth_beside_a_rhythm_is_growth_also_where_the_rhythm_grows_with_it() {
+    for days in WINDOWS {
+        let whole = f64::from(days);
+        let grown = |t: f64| 20.0 + 15.0 * (t + whole) / whole;
+        let alike = all_of(days, 0.5, |t, u| grown(t) * (1.0 + 0.5 * at_work(u)));
+        assert_eq!(count(&alike, Direction::SustainedIncrease), alike.len(), "{days} days");
+    }
 }
 
 #[test]

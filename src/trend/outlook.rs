@@ -1,11 +1,11 @@
 //! What lies ahead: the level forecast and what projections need.
 
 use super::curve::Clock;
+use super::explain::{Explained, FLAT};
 use super::finding::Trend;
 use super::season::Season;
-use super::slope::Slope;
 use super::structure::Structure;
-use super::{Explained, FLAT, Params, Scale};
+use super::{Params, Scale};
 use crate::model::HOUR;
 use crate::series::dist::t_quantile;
 use crate::series::{Bins, Buffer, calendar, stats};
@@ -99,13 +99,12 @@ impl Outlook {
     /// not return to where it was in the window.
     pub(super) fn of(
         explained: &Explained,
-        slope: &Slope,
         level: f64,
         fills: bool,
         unit: f64,
         params: &Params<'_>,
     ) -> Self {
-        let s = &explained.structure;
+        let Explained { structure: s, slope, .. } = explained;
         let recent = recent(&explained.window, &explained.adjusted, s);
         let (row, contrast) = (s.row(0.0), s.present_slope());
         let covariance =

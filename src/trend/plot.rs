@@ -1,9 +1,10 @@
 //! What a chart shows of a trend beside the samples: what was usual, and what is expected.
 
 use super::clean::{self, Clean};
-use super::{Params, analyze, explain, too_little};
+use super::explain::View;
+use super::{Params, analyze};
 use crate::model::{DAY, HOUR, UnixTime};
-use crate::series::{Bins, Point};
+use crate::series::Point;
 use serde::Serialize;
 
 /// Hours ahead of the forecast: as far as its intervals were calibrated ([`super::Forecast`]).
@@ -51,22 +52,14 @@ pub fn plot(points: &[Point], params: &Params<'_>) -> Option<Plot> {
 
 fn baseline(points: &[Point], params: &Params<'_>, spread: f64) -> Option<Vec<Expected>> {
     let Clean { points, unit, grid } = clean::clean(points, params);
-    let start = params.now.saturating_sub((params.lookback_days() * DAY as f64) as i64);
-    let window = &points[points.partition_point(|p| p.time < start)..];
-    if too_little(window).is_some() {
-        return None;
-    }
-    let first = window.first()?.time;
-    let bins = Bins::of(&points, grid, params.now, params.local);
-    let from = bins.t.partition_point(|t| *t < -params.lookback_days());
-    let days = |time: UnixTime| time.saturating_sub(params.now) as f64 / DAY as f64;
-    let shifts: Vec<f64> = params.shifts.iter().map(|&time| days(time)).collect();
-    let model = explain(bins, from, grid, params.scale, &shifts);
+    let view = View::of(&points, grid, params).ok()?;
+    let first = view.inside().first()?.time;
+    let model = view.explained();
     let step = ((params.now - first) / MOST).max(HOUR);
     let at = |time: UnixTime| {
         let local = params.local;
-        let effect = model.season.at_hour(local.hour(time), local.weekend(time));
-        let expected = (model.structure.at(days(time)) + effect) * unit;
+        let days = time.saturating_sub(params.now) as f64 / DAY as f64;
+        let expected = model.at(days, local.hour(time), local.weekend(time)) * unit;
         let half = WIDTH * spread;
         Expected { time, expected, low: (expected - half).max(0.0), high: expected + half }
     };

@@ -1,7 +1,8 @@
 //! Step 4: slope, level shifts and slope breaks of the adjusted window.
 
 use super::curve::{self, Clock};
-use super::range;
+use super::ended;
+use super::explain::range;
 use crate::series::breaks::{Found, Ground, Model, Search, Term};
 use crate::series::fit::{Design, Fit};
 use crate::series::longrun::{LongRun, long_run};
@@ -106,7 +107,11 @@ pub(super) fn structure(
         chosen.remove(worst);
         fitted = refit(bins, x, (&chosen, clock), seasonal, flat);
     }
-    fitted
+    if flat || clock != Clock::EVEN {
+        return fitted;
+    }
+    let fit = |terms: &[(Term, bool)]| refit(bins, x, (terms, clock), seasonal, flat);
+    ended::ended(bins, grid, &fitted, fit).unwrap_or(fitted)
 }
 
 /// Index of the smallest step that is too small to be one.

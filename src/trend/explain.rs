@@ -1,0 +1,187 @@
+//! Steps 1 to 6 together: a window, and what explains it.
+
+use super::label::{self, Case};
+use super::season::{self, Season};
+use super::slope::{self, Slope};
+use super::structure::{self, Structure};
+use super::{Params, Scale, Trend, rhythm, swing};
+use crate::model::{DAY, HOUR, UnixTime};
+use crate::series::{Bins, Buffer, Grid, Point, stats};
+
+/// Fewer points than this, or a shorter span in hours, tell nothing.
+const LEAST: (usize, i64) = (6, 3);
+/// A window that moves less than this many points has no structure worth a search.
+pub(super) const FLAT: f64 = 1.0;
+
+/// What the analysis looks at: cleaned points, their bins, and which of them are in the window.
+pub(super) struct View<'a> {
+    params: &'a Params<'a>,
+    points: &'a [Point],
+    /// First point and first bin of the window.
+    start: (usize, usize),
+    grid: Grid,
+    bins: Bins,
+    /// Known level shifts, in days from now.
+    shifts: Vec<f64>,
+}
+
+/// A window and what explains it.
+pub(super) struct Explained {
+    pub(super) season: Season,
+    pub(super) window: Bins,
+    /// The window less the season.
+    pub(super) adjusted: Buffer,
+    pub(super) structure: Structure,
+    pub(super) slope: Slope,
+    /// Unpredictable standard deviation in points.
+    pub(super) noise: f64,
+    pub(super) saturated: bool,
+    /// When the season took its present size; the window before is told in that size.
+    pub(super) resized: Option<swing::Change>,
+}
+
+impl Explained {
+    /// What level and season say of a local hour of a day, `time` days from now.
+    pub(super) fn at(&self, time: f64, hour: usize, weekend: bool) -> f64 {
+        let season = &self.season;
+        let gain = |c: &swing::Change| c.gain(time, hour * season.per_day / 24, weekend);
+        let then = self.resized.as_ref().map_or(0.0, gain);
+        self.structure.at(time) + season.at_hour(hour, weekend) - then
+    }
+}
+
+impl<'a> View<'a> {
+    /// The view on cleaned `points`; an error is the answer where they are too few.
+    pub(super) fn of(
+        points: &'a [Point],
+        grid: Grid,
+        params: &'a Params<'a>,
+    ) -> Result<Self, Trend> {
+        let days = params.lookback_days();
+        let start = params.now.saturating_sub((days * DAY as f64) as i64);
+        let first = points.partition_point(|p| p.time < start);
+        if let Some(unknown) = too_little(&points[first..]) {
+            return Err(unknown);
+        }
+        let bins = Bins::of(points, grid, params.now, params.local);
+        let start = (first, bins.t.partition_point(|t| *t < -days));
+        let in_days = |time: &UnixTime| time.saturating_sub(params.now) as f64 / DAY as f64;
+        let shifts = params.shifts.iter().map(in_days).collect();
+        Ok(Self { params, points, start, grid, bins, shifts })
+    }
+
+    /// Points of the window.
+    pub(super) fn inside(&self) -> &'a [Point] {
+        &self.points[self.start.0..]
+    }
+
+    /// From the first point to now: of all, and of the window.
+    pub(super) fn spans(&self) -> [(UnixTime, UnixTime); 2] {
+        let now = self.params.now;
+        [self.points, self.inside()].map(|points| (points.first().map_or(now, |p| p.time), now))
+    }
+
+    /// What the label is decided on.
+    pub(super) fn case<'b>(&self, explained: &'b Explained) -> Case<'b> {
+        Case {
+            bins: &explained.window,
+            grid: self.grid,
+            season: &explained.season,
+            structure: &explained.structure,
+            adjusted: &explained.adjusted,
+            slope: &explained.slope,
+            noise: explained.noise,
+            lookback: self.params.lookback_days(),
+            history: self.bins.span(),
+        }
+    }
+
+    /// Explains the window. A rhythm that changed its size looks like a trend: where one is found that goes when the rhythm
+    /// is as large all along as it is today, there is none.
+    pub(super) fn explained(&self) -> Explained {
+        let is_trend = |explained: &Explained| label::direction(&self.case(explained)).is_trend();
+        let explained = self.explain(&self.bins);
+        if is_trend(&explained)
+            && let Some(change) = swing::change(&explained)
+        {
+            let evened = self.explain(&change.evened(&self.bins));
+            if !is_trend(&evened) {
+                return Explained { resized: Some(change), ..evened };
+            }
+        }
+        explained
+    }
+
+    /// Season, then structure; where steps were found, both once more with the steps taken out of the
+    /// season's view: a step in a short history looks like a profile.
+    fn explain(&self, bins: &Bins) -> Explained {
+        let (grid, shifts) = (self.grid, &self.shifts);
+        let mut window = bins.since(self.start.1);
+        let saturated = cut_saturated(&mut window, self.params.scale);
+        let flat = range(&window.y) < FLAT;
+        let given = |season: &Season| {
+            let seasonal = season.parameters(window.len());
+            let adjusted = season.taken_out(&window);
+            let structure = structure::structure(&window, &adjusted, grid, shifts, seasonal, flat);
+            (seasonal, adjusted, structure)
+        };
+        let mut season = match flat {
+            true => Season::none(grid),
+            false => season::season(bins, grid),
+        };
+        let (mut seasonal, mut adjusted, mut structure) = given(&season);
+        if structure.steps().next().is_some() {
+            let mut level = bins.clone();
+            for i in 0..level.len() {
+                let t = level.t[i];
+                level.y[i] -= structure.steps().filter(|s| t >= s.0).map(|s| s.1).sum::<f64>();
+            }
+            let steady = season::season(&level, grid);
+            if steady.is_some() || season.is_some() {
+                season = steady;
+                (seasonal, adjusted, structure) = given(&season);
+            }
+        }
+        let slope = slope::slope(&window, &structure, seasonal);
+        let noise = rhythm::noise(&structure, &window, self.inside());
+        Explained { season, window, adjusted, structure, slope, noise, saturated, resized: None }
+    }
+}
+
+/// The answer for windows that tell nothing.
+fn too_little(window: &[Point]) -> Option<Trend> {
+    let span = window.last().zip(window.first()).map_or(0, |(b, a)| b.time - a.time);
+    if window.len() >= LEAST.0 && span >= LEAST.1 * HOUR {
+        return None;
+    }
+    let s = if window.len() == 1 { "" } else { "s" };
+    let hours = span as f64 / HOUR as f64;
+    let reason = format!("{} value{s} over {hours:.1} hours", window.len());
+    let needed = "6 over 3 hours for a level, 46 hours for a trend";
+    Some(Trend::unknown(window.len(), reason, needed))
+}
+
+pub(super) fn range(x: &[f64]) -> f64 {
+    let low = x.iter().copied().fold(f64::INFINITY, f64::min);
+    x.iter().copied().fold(f64::NEG_INFINITY, f64::max) - low
+}
+
+/// Cuts off a run at the very top of a share at the end of the window (2-35 % of it, with a median
+/// below 90 % before): the level there is censored. Returns whether there was one.
+fn cut_saturated(window: &mut Bins, scale: Scale) -> bool {
+    let n = window.len();
+    if matches!(scale, Scale::Relative { .. }) || n < 24 {
+        return false;
+    }
+    let run = window.y.iter().rev().take_while(|y| **y >= 97.0).count();
+    let share = run as f64 / n as f64;
+    if run == 0 || !(0.02..=0.35).contains(&share) {
+        return false;
+    }
+    let mut before = Buffer::of(&window.y[..n - run]);
+    if stats::median(&mut before) >= 90.0 {
+        return false;
+    }
+    window.truncate(n - run);
+    true
+}

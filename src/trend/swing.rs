@@ -1,0 +1,177 @@
+//! Step 4b: a daily rhythm that changes its size, as when a nightly job begins, ends or doubles.
+//!
+//! One profile for the whole window leaves a part of the rhythm before the change and another after it, which looks
+//! like growth, or finds no profile at all. How large the rhythm is on each day, in parts of the window's mean day, is
+//! a series of one value a day; a change of size is a step in it.
+
+use super::explain::{Explained, range};
+use crate::series::Bins;
+use crate::series::dist::t_two_sided;
+
+/// Days on either side of a change.
+const LEAST_DAYS: usize = 2;
+/// Window in days from which weekdays and weekends have a mean day each.
+const WEEKLY: f64 = 9.0;
+/// A day on which its mean day moves less than this share of what the liveliest does is not asked.
+const LIVELY: f64 = 0.25;
+/// Significance of a change, divided by the days at which it may be.
+const ALPHA: f64 = 0.001;
+/// Share of the sum of squares around a straight line through the days' sizes that a step must leave at most.
+const BEATS_LINE: f64 = 0.5;
+/// A change of the swing by less than this many points is none.
+const SMALLEST: f64 = 3.0;
+
+/// When the rhythm changed its size.
+pub(super) struct Change {
+    /// When, in days from now.
+    time: f64,
+    /// By how much more of the mean day it swings since.
+    growth: f64,
+    mean_day: MeanDay,
+}
+
+impl Change {
+    /// By how much more the rhythm of today moves a slot at a time than that of then did.
+    pub(super) fn gain(&self, time: f64, slot: usize, weekend: bool) -> f64 {
+        if time < self.time { self.growth * self.mean_day.at(slot, weekend) } else { 0.0 }
+    }
+
+    /// Values as they had been with the rhythm of today.
+    pub(super) fn evened(&self, bins: &Bins) -> Bins {
+        let mut evened = bins.clone();
+        for (i, y) in evened.y.iter_mut().enumerate() {
+            *y += self.gain(bins.t[i], usize::from(bins.slot[i]), bins.weekend[i]);
+        }
+        evened
+    }
+}
+
+/// Mean of each slot of the day, or of weekdays and weekend days, less the mean of all; nothing is clipped, since a
+/// rhythm of few days looks like spikes.
+struct MeanDay {
+    effect: Vec<f64>,
+    per_day: usize,
+}
+
+impl MeanDay {
+    fn of(bins: &Bins, x: &[f64], per_day: usize, weekly: bool) -> Self {
+        let mut day =
+            Self { effect: vec![0.0; if weekly { 2 * per_day } else { per_day }], per_day };
+        let mut count = vec![0u32; day.effect.len()];
+        let mean = x.iter().sum::<f64>() / x.len() as f64;
+        for (i, x) in x.iter().enumerate() {
+            let place = day.place(usize::from(bins.slot[i]), bins.weekend[i]);
+            count[place] += 1;
+            day.effect[place] += (x - mean - day.effect[place]) / f64::from(count[place]);
+        }
+        day
+    }
+
+    fn place(&self, slot: usize, weekend: bool) -> usize {
+        let weekly = self.effect.len() > self.per_day;
+        slot + if weekly && weekend { self.per_day } else { 0 }
+    }
+
+    fn at(&self, slot: usize, weekend: bool) -> f64 {
+        self.effect[self.place(slot, weekend)]
+    }
+
+    fn swing(&self) -> f64 {
+        range(&self.effect)
+    }
+}
+
+/// One day: size of its rhythm in parts of the mean day's, and how well it is known.
+struct Day {
+    /// When it begins, in days from now.
+    first: f64,
+    weekend: bool,
+    size: f64,
+    weight: f64,
+}
+
+/// The change of size that the window shows, if any: of all days alike, or of weekdays and weekends as they are. O(n + days²).
+pub(super) fn change(explained: &Explained) -> Option<Change> {
+    let Explained { window, season, structure, .. } = explained;
+    let x: Vec<f64> = (0..window.len()).map(|i| window.y[i] - structure.at(window.t[i])).collect();
+    let by = |weekly: bool| change_of(window, &x, MeanDay::of(window, &x, season.per_day, weekly));
+    let weekly = window.span() >= WEEKLY || season.effect.len() > season.per_day;
+    by(false).or_else(|| weekly.then(|| by(true)).flatten())
+}
+
+fn change_of(window: &Bins, x: &[f64], mean_day: MeanDay) -> Option<Change> {
+    let days = days(window, x, &mean_day);
+    if days.len() < 2 * LEAST_DAYS + 1 {
+        return None;
+    }
+    let tried = (days.len() + 1 - 2 * LEAST_DAYS) as f64;
+    let splits = (LEAST_DAYS..=days.len() - LEAST_DAYS).map(|at| days.split_at(at));
+    // A weekend is no change.
+    let works = |days: &[Day]| days.iter().any(|d| !d.weekend);
+    let (at, before, since) = splits
+        .filter(|(before, since)| works(before) && works(since))
+        .map(|(before, since)| (since[0].first, Side::of(before), Side::of(since)))
+        .min_by(|a, b| (a.1.rss + a.2.rss).total_cmp(&(b.1.rss + b.2.rss)))?;
+    let (growth, rss) = (since.mean - before.mean, before.rss + since.rss);
+    let free = (days.len() - 3) as f64;
+    let error = (rss / free * (1.0 / before.weight + 1.0 / since.weight)).sqrt().max(1e-6);
+    let plain = t_two_sided(growth / error, free) < ALPHA / tried
+        && rss <= BEATS_LINE * rss_of_line(&days)
+        && (growth * mean_day.swing()).abs() >= SMALLEST;
+    plain.then_some(Change { time: at, growth, mean_day })
+}
+
+/// The days that say something; whatever shifts the level of a whole day says nothing about its rhythm.
+fn days(window: &Bins, x: &[f64], mean_day: &MeanDay) -> Vec<Day> {
+    let day = |i: usize| window.key[i].div_euclid(mean_day.per_day as i64);
+    let mut days: Vec<Day> = Vec::new();
+    let mut from = 0;
+    while from < window.len() {
+        let until = (from..window.len()).find(|i| day(*i) != day(from)).unwrap_or(window.len());
+        let n = (until - from) as f64;
+        let (mut e, mut y, mut ee, mut ey) = (0.0, 0.0, 0.0, 0.0);
+        for (i, x) in x.iter().enumerate().take(until).skip(from) {
+            let effect = mean_day.at(usize::from(window.slot[i]), window.weekend[i]);
+            e += effect;
+            y += x;
+            ee += effect * effect;
+            ey += effect * x;
+        }
+        let weight = ee - e * e / n;
+        let (first, weekend) = (window.t[from], window.weekend[from]);
+        days.push(Day { first, weekend, size: (ey - e * y / n) / weight, weight });
+        from = until;
+    }
+    let most = days.iter().map(|d| d.weight).fold(0.0, f64::max);
+    days.retain(|d| d.weight > LIVELY * most);
+    days
+}
+
+/// Days before or since a change.
+struct Side {
+    mean: f64,
+    weight: f64,
+    rss: f64,
+}
+
+impl Side {
+    fn of(days: &[Day]) -> Self {
+        let weight: f64 = days.iter().map(|d| d.weight).sum();
+        let mean = days.iter().map(|d| d.weight * d.size).sum::<f64>() / weight;
+        let rss = days.iter().map(|d| d.weight * (d.size - mean).powi(2)).sum();
+        Self { mean, weight, rss }
+    }
+}
+
+/// Weighted sum of squares around the straight line through the days' sizes.
+fn rss_of_line(days: &[Day]) -> f64 {
+    let Side { mean, weight, rss } = Side::of(days);
+    let time = |d: &Day| d.first;
+    let middle = days.iter().map(|d| d.weight * time(d)).sum::<f64>() / weight;
+    let (mut product, mut spread) = (0.0, 0.0);
+    for d in days {
+        product += d.weight * (time(d) - middle) * (d.size - mean);
+        spread += d.weight * (time(d) - middle).powi(2);
+    }
+    rss - product * product / spread
+}
