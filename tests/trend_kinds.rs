@@ -284,6 +284,21 @@ fn what_repeats_within_hours_is_no_anomaly_of_a_long_window() {
 }
 
 #[test]
+fn what_has_been_before_is_no_anomaly_and_what_has_not_is_one() {
+    let turn = |u: i64| f64::from(u8::from(u.div_euclid(DAY) % 2 == 0));
+    let now = if turn(NOW) > 0.5 { 1.0 } else { -1.0 };
+    let flagged = |trends: Vec<Trend>| {
+        trends.iter().filter(|t| t.anomaly.as_ref().is_some_and(|a| a.flag)).count()
+    };
+    let in_turn = all_of(14, 0.7, |_, u| 40.0 + 12.0 * turn(u));
+    assert_eq!(flagged(in_turn), 0, "busy every other day");
+    let outside = all_of(14, 0.7, |t, u| {
+        40.0 + 12.0 * turn(u) + if t > -1.0 / 24.0 { 25.0 * now } else { 0.0 }
+    });
+    assert_eq!(flagged(outside), DRAWS as usize, "beyond both");
+}
+
+#[test]
 fn the_first_minutes_of_a_daily_job_are_normal() {
     let local = LocalTime::utc();
     let job = |time| 10.0 + if (14..16).contains(&hour(time)) { 30.0 } else { 0.0 };

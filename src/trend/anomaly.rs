@@ -11,6 +11,13 @@ const FLAG: f64 = 3.0;
 const RECENT: f64 = 0.25;
 /// Unknown level shifts younger than this are not normal yet, days.
 const NEWS: f64 = 0.5;
+/// Hours of today do not say what has been before, days.
+const TODAY: f64 = 1.0;
+/// What is this share as far off is as far off; so many bins, and one in so many, are often.
+const AS_FAR: f64 = 0.8;
+const OFTEN: (usize, usize) = (4, 100);
+/// Standard deviations that what has been before is off at most.
+const USUAL: f64 = 2.5;
 /// Least standard deviation in points, or percent of the level.
 const LEAST_SPREAD: f64 = 0.5;
 /// Bins older than that which are needed.
@@ -84,8 +91,18 @@ pub(super) fn now(
     let within = |effect: f64| (model + effect + offset).clamp(0.0, whole);
     let expected = current.clamp(within(low), within(high));
     let slot = (local.hour(at) * season.per_day / 24, season.per_day);
-    let spread = spread(old, bins, slot, expected);
+    let mut spread = spread(old, bins, slot, expected);
+    let before = bins.t.partition_point(|t| *t < -TODAY);
+    if has_been(&s.residual[..before], current - expected, offset) {
+        spread = spread.max((current - expected).abs() / USUAL);
+    }
     Some(Now { current, expected, spread })
+}
+
+/// Whether hours before today were as far off as now, on the same side, more than once in a while.
+fn has_been(before: &[f64], deviation: f64, offset: f64) -> bool {
+    let as_far = |r: &&f64| (**r - offset) * deviation.signum() >= AS_FAR * deviation.abs();
+    before.iter().filter(as_far).count() >= OFTEN.0.max(before.len() / OFTEN.1)
 }
 
 /// Robust scale of the past residuals, widened where they have heavy tails and where this hour is
