@@ -132,13 +132,31 @@ fn grid(points: &[Point], params: &Params<'_>) -> Grid {
     }
 }
 
-/// Value of one point.
+/// Value of one point: of a rate, a part of its median level. Where the last day is above that, of that day's: a guest
+/// that was put to work lately is not judged by what it did before.
 fn unit(points: &[Point], scale: Scale) -> f64 {
     match scale {
         Scale::Share { whole } => whole / 100.0,
         Scale::Relative { floor } => {
-            let mut values: Vec<f64> = points.iter().map(|p| p.value).collect();
-            stats::median(&mut values).max(floor) / 25.0
+            let last = points.last().map_or(0, |p| p.time);
+            let day = &points[points.partition_point(|p| p.time < last - DAY)..];
+            level(points).max(level(day)).max(floor) / 25.0
         }
+    }
+}
+
+/// Median over time.
+fn level(points: &[Point]) -> f64 {
+    let mut weighted: Vec<(f64, f64)> =
+        points.iter().enumerate().map(|(i, p)| (p.value, lasts(points, i))).collect();
+    stats::weighted_quantile(&mut weighted, 0.5).unwrap_or(0.0)
+}
+
+/// Seconds that point `i` stands for: its own span, or for a sample the time to the next one, from a minute to an hour.
+pub(super) fn lasts(points: &[Point], i: usize) -> f64 {
+    let gap = || points.get(i + 1).map_or(0, |next| next.time - points[i].time);
+    match points[i].seconds {
+        0 => gap().clamp(60, HOUR) as f64,
+        seconds => f64::from(seconds),
     }
 }

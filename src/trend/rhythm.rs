@@ -1,10 +1,11 @@
 //! Step 11: peak hours, stability, behaviour, and the peak of the last days.
 
+use super::clean::lasts;
 use super::finding::{Behaviour, Direction};
 use super::season::Season;
 use super::structure::Structure;
 use super::{Params, Scale};
-use crate::model::{DAY, HOUR};
+use crate::model::DAY;
 use crate::series::{Bins, Buffer, Point, bins, stats};
 
 /// A profile weaker or smaller than this has no peak hours.
@@ -114,8 +115,7 @@ pub(super) fn p95(points: &[Point], params: &Params<'_>) -> Option<f64> {
     let week = &points[points.partition_point(|p| p.time < from)..];
     let mut weighted: Vec<(f64, f64)> = Vec::with_capacity(2 * week.len());
     for (i, p) in week.iter().enumerate() {
-        let gap = || week.get(i + 1).map_or(0, |next| next.time - p.time).clamp(60, HOUR);
-        let seconds = if p.seconds > 0 { f64::from(p.seconds) } else { gap() as f64 };
+        let seconds = lasts(week, i);
         match p.p95.filter(|p95| p.seconds > 0 && *p95 > p.value) {
             Some(p95) => {
                 weighted.push((p95, 0.1 * seconds));
