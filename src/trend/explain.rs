@@ -75,6 +75,11 @@ impl<'a> View<'a> {
         &self.points[self.start.0..]
     }
 
+    /// Width of the slots.
+    pub(super) fn grid(&self) -> Grid {
+        self.grid
+    }
+
     /// From the first point to now: of all, and of the window.
     pub(super) fn spans(&self) -> [(UnixTime, UnixTime); 2] {
         let now = self.params.now;

@@ -1,21 +1,32 @@
-//! Steps that are no level shifts: a level is what lasts.
+//! Steps that are no level shifts: a level is what lasts, and a slow change is one.
 
 use super::finding::Change;
-use crate::model::{HOUR, UnixTime};
+use super::structure;
+use crate::model::{DAY, HOUR, UnixTime};
+use crate::series::Grid;
 
 /// What does not last this long is a burst or a dip, or not yet to be told from one, seconds.
 const LASTS: i64 = 12 * HOUR;
+/// The same where six hours are one value: the search keeps steps a day apart, so that a burst may seem as long.
+const LASTS_COARSE: i64 = 30 * HOUR;
+/// Found steps the same way that are no further apart than this many times what the search allows are one change.
+const ONE: f64 = 1.2;
 
-/// Takes out of the found `changes` of a window (ascending) those with a level of less than half a day on either side: at
-/// its start, at its end, where the anomaly flag tells of them, and pairs that cancel.
-pub(super) fn lasting(changes: Vec<Change>, (from, to): (UnixTime, UnixTime)) -> Vec<Change> {
+/// Takes out of the found `changes` of a window (ascending) those with a level that does not last on either side: at
+/// its start, at its end, where the anomaly flag tells of them, and pairs that cancel; parts of one change become one.
+pub(super) fn lasting(
+    changes: Vec<Change>,
+    (from, to): (UnixTime, UnixTime),
+    grid: Grid,
+) -> Vec<Change> {
+    let lasts = if grid == Grid::Hour { LASTS } else { LASTS_COARSE };
     let brief = |a: &Change, b: &Change| {
-        b.time.saturating_sub(a.time) < LASTS && (0.5..=2.0).contains(&(-b.size / a.size))
+        b.time.saturating_sub(a.time) < lasts && (0.5..=2.0).contains(&(-b.size / a.size))
     };
     let mut kept: Vec<Change> = Vec::with_capacity(changes.len());
     let inside =
         |c: &Change| c.time.saturating_sub(from) >= LASTS && to.saturating_sub(c.time) >= LASTS;
-    for change in changes {
+    for change in joined(changes, grid) {
         let found = |c: &Change| !c.known;
         match kept.last() {
             Some(last) if found(last) && found(&change) && brief(last, &change) => {
@@ -26,6 +37,28 @@ pub(super) fn lasting(changes: Vec<Change>, (from, to): (UnixTime, UnixTime)) ->
     }
     kept.retain(|c| c.known || inside(c));
     kept
+}
+
+/// A change over some hours is found as steps as close as the search allows: told as one, in their middle by size.
+fn joined(changes: Vec<Change>, grid: Grid) -> Vec<Change> {
+    let near = ONE * structure::apart(grid) * DAY as f64;
+    let mut joined: Vec<Change> = Vec::with_capacity(changes.len());
+    let mut last = UnixTime::MIN;
+    for change in changes {
+        let gap = change.time.saturating_sub(last) as f64;
+        last = change.time;
+        match joined.last_mut() {
+            Some(one)
+                if !one.known && !change.known && one.size * change.size > 0.0 && gap <= near =>
+            {
+                let share = change.size / (one.size + change.size);
+                one.time += (change.time.saturating_sub(one.time) as f64 * share).round() as i64;
+                one.size += change.size;
+            }
+            _ => joined.push(change),
+        }
+    }
+    joined
 }
 
 #[cfg(test)]
@@ -39,16 +72,21 @@ mod tests {
     #[test]
     fn a_level_lasts_half_a_day() {
         let told = |changes: &[Change]| -> Vec<i64> {
-            let kept = lasting(changes.to_vec(), (0, 168 * HOUR));
+            let kept = lasting(changes.to_vec(), (0, 168 * HOUR), Grid::Hour);
             kept.iter().map(|c| c.time / HOUR).collect()
         };
         assert_eq!(told(&[shift(60, 9.0), shift(100, -9.0)]), [60, 100], "up, and down days later");
         assert_eq!(told(&[shift(60, 9.0), shift(68, -8.0)]), [0; 0], "a burst");
         assert_eq!(told(&[shift(40, 5.0), shift(60, 9.0), shift(68, -8.0)]), [40]);
         assert_eq!(told(&[shift(60, 9.0), shift(68, 8.0)]), [60, 68], "two arrivals");
+        assert_eq!(told(&[shift(60, 9.0), shift(66, 9.0)]), [63], "one that took its time");
+        assert_eq!(told(&[shift(60, 3.0), shift(66, 9.0), shift(73, 3.0)]), [66], "or three parts");
         assert_eq!(told(&[shift(60, 20.0), shift(68, -8.0)]), [60, 68], "it settles higher");
         assert_eq!(told(&[shift(8, 9.0), shift(160, 9.0)]), [0; 0], "the ends of the window");
         let known = Change { known: true, ..shift(160, 9.0) };
         assert_eq!(told(&[known]), [160], "a move is known at once");
+        let coarse =
+            lasting(vec![shift(60, 9.0), shift(84, -9.0)], (0, 720 * HOUR), Grid::SixHours);
+        assert_eq!(coarse, [], "a burst in slots of six hours");
     }
 }

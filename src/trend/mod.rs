@@ -42,7 +42,7 @@ pub use params::{Nature, Params, Scale};
 pub use plot::{Expected, Plot, plot};
 pub use projection::{Crossing, Projection};
 
-use crate::model::{DAY, UnixTime};
+use crate::model::DAY;
 use crate::series::Point;
 use clean::Clean;
 use explain::{Explained, View};
@@ -151,7 +151,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         behavior: Some(behaviour),
         peak_multiplier: rhythm::peak_multiplier(season, &peak_hours, level),
         peak_hours,
-        changes: changes(structure, view.spans(), params, unit),
+        changes: changes(structure, &view, params, unit),
         seasonal_strength: season.strength.clamp(0.0, 1.0),
         p95_7d: p95.map(|v| v * unit),
         outlook: Some(Box::new(outlook)),
@@ -161,7 +161,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
 /// The steps as changes in time order.
 fn changes(
     structure: &structure::Structure,
-    [known, window]: [(UnixTime, UnixTime); 2],
+    view: &View<'_>,
     params: &Params<'_>,
     unit: f64,
 ) -> Vec<Change> {
@@ -174,5 +174,7 @@ fn changes(
         })
         .collect();
     changes.sort_by_key(|c| c.time);
-    lasting::lasting(weekend::without_weekends(changes, known, params.local), window)
+    let [known, window] = view.spans();
+    let changes = weekend::without_weekends(changes, known, params.local);
+    lasting::lasting(changes, window, view.grid())
 }

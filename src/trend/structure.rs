@@ -137,6 +137,11 @@ fn without_spikes(x: &[f64], grid: Grid) -> Buffer {
     rest.iter().zip(smooth.iter()).map(|(r, m)| r + m).collect()
 }
 
+/// Least distance of two terms in days, in windows of two days and more.
+pub(super) fn apart(grid: Grid) -> f64 {
+    if grid == Grid::Hour { 0.25 } else { 1.0 }
+}
+
 /// The terms of the least score: the best model on two greedy paths, one from a level and one from a
 /// line, then improved move by move; or no terms and a clock that runs ever faster.
 fn choose(
@@ -149,13 +154,8 @@ fn choose(
     let x = without_spikes(raw, grid);
     let (t, n) = (&bins.t, bins.len());
     let span = bins.span();
-    let apart = if grid == Grid::SixHours {
-        1.0
-    } else if span < 2.0 {
-        span / 5.0
-    } else {
-        0.25
-    };
+    let short = if grid == Grid::Hour && span < 2.0 { span / 5.0 } else { f64::INFINITY };
+    let apart = apart(grid).min(short);
     let rules = Search { apart, last_hinge: t[n - 1] - 0.2 * span, terms: TERMS };
     let known = known_steps(t, shifts);
     if known.is_empty() && range(&x) < SMALLEST_STEP.0 {
