@@ -56,12 +56,12 @@ impl<'a> View<'a> {
         points: &'a [Point],
         grid: Grid,
         params: &'a Params<'a>,
-    ) -> Result<Self, Trend> {
+    ) -> Result<Self, Box<Trend>> {
         let days = params.lookback_days();
         let start = params.now.saturating_sub((days * DAY as f64) as i64);
         let first = points.partition_point(|p| p.time < start);
         if let Some(unknown) = too_little(&points[first..]) {
-            return Err(unknown);
+            return Err(Box::new(unknown));
         }
         let bins = Bins::of(points, grid, params.now, params.local);
         let start = (first, bins.t.partition_point(|t| *t < -days));

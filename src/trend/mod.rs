@@ -108,7 +108,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     let Clean { points, unit, grid } = clean::clean(points, params);
     let view = match View::of(&points, grid, params) {
         Ok(view) => view,
-        Err(unknown) => return unknown,
+        Err(unknown) => return *unknown,
     };
     let explained = view.explained();
     let case = view.case(&explained);
