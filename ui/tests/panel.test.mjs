@@ -29,6 +29,7 @@ beforeEach(async () => {
     await page?.close();
     Object.assign(api, { change: (path, reply) => reply, denied: false, calls: [] });
     Object.assign(api, { engine, stored: { knobs: {}, expert: {} } });
+    api.forget();
 });
 
 const show = async (query, viewport) =>
@@ -870,7 +871,7 @@ test('nodes and guests have their trends in their own panels', async () => {
     calm();
 });
 
-test('the tab stands behind the summary in every panel, and its task has a name', async () => {
+test('the tab stands behind the summary in every panel, and its tasks have names', async () => {
     for (const query of [
         { panel: 'PVE.node.Config', node: 'pve2' },
         { panel: 'PVE.qemu.Config', vmid: '103' },
@@ -884,8 +885,9 @@ test('the tab stands behind the summary in every panel, and its task has a name'
         await page.close();
     }
     await overview();
-    const task = await page.evaluate(() => Proxmox.Utils.task_desc_table.foresightbackfill);
-    assert.deepEqual(task, ['', 'Foresight: import history']);
+    const tasks = await page.evaluate(() => Proxmox.Utils.task_desc_table);
+    assert.deepEqual(tasks.foresightbackfill, ['', 'Foresight: import history']);
+    assert.deepEqual(tasks.foresightbacktest, ['', 'Foresight: backtest']);
 });
 
 test('who may not see a node or guest is told which privilege is needed where', async () => {
@@ -930,28 +932,6 @@ test('a threshold beyond the chart is not in its legend', async () => {
         calm();
         await page.close();
     }
-});
-
-test('a backtest that runs is told of when somebody comes back to it', async () => {
-    let answer;
-    const asked = new Promise((resolve) => (answer = resolve));
-    await overview();
-    await page.route('**/foresight/backtest**', async (route) => {
-        await asked;
-        await route.continue();
-    });
-    await tab(page, 'Backtest');
-    const run = page.getByRole('button', { name: 'Run backtest' });
-    await run.click();
-    await page.getByText('Replaying the stored history').waitFor();
-    await tab(page, 'Overview');
-    await tab(page, 'Backtest');
-    await page.getByText('Replaying the stored history').waitFor();
-    assert.equal(await run.getAttribute('aria-disabled'), 'true');
-    answer();
-    await page.locator('.foresight-row-ours').waitFor();
-    assert.notEqual(await run.getAttribute('aria-disabled'), 'true');
-    calm();
 });
 
 test('nodes without enough data are not called steady', async () => {

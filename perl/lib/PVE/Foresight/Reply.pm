@@ -551,6 +551,9 @@ my @REPLAYED = (
 sub backtest() {
     return object(
         "What other moves, or none, would have made of the stored time.",
+        made => time_of("When this was computed"),
+        age => integer("Seconds since then."),
+        days => integer("Days that were asked for."),
         now => time_of("End of the time that was asked for"),
         summary => string("One sentence."),
         nodes => integer("Nodes of the cluster."),
