@@ -58,7 +58,7 @@ test('a backtest is a task, started by keyboard, followed to its end and shown',
     const [{ params }] = api.calls.filter((c) => c.method === 'POST');
     assert.equal(params.days, '30');
     assert.equal(rounds, 4);
-    assert.match(await page.locator('.foresight-summary:visible').first().innerText(), /Run .* UTC, \d+ seconds? ago, for 30 days/);
+    assert.match(await page.locator('.foresight-summary:visible').first().innerText(), /Run .* UTC, 1 second ago, for 30 days/);
     assert.notEqual(await isDisabled('Run backtest'), 'true');
     assert.equal(await page.getByText('running for').isVisible(), false);
     // The keyboard has not fallen out of the view.
@@ -70,8 +70,7 @@ test('a backtest is a task, started by keyboard, followed to its end and shown',
 });
 
 test('what is kept is shown at once, and stays while another one runs', async () => {
-    api.keep(14);
-    api.kept.made -= 3 * 86400;
+    api.keep(14, 3 * 86400);
     api.progress = () => null;
     await show();
     await result().waitFor();
@@ -87,7 +86,7 @@ test('what is kept is shown at once, and stays while another one runs', async ()
     assert.match(await told.innerText(), /3 days ago/);
     api.progress = () => 'OK';
     await button('Run backtest').click();
-    await page.getByText(/ seconds? ago, for 30 days/).waitFor();
+    await page.getByText(/1 second ago, for 30 days/).waitFor();
     calm();
 });
 
@@ -237,5 +236,6 @@ test('in the dark theme what is said of the task can be read', async () => {
     const light = (color) => color.match(/\d+/g).slice(0, 3).reduce((sum, n) => sum + Number(n), 0) / 3;
     const color = (locator) => locator.evaluate((e) => getComputedStyle(e).color);
     assert.ok(light(await color(remark)) > 150);
+    assert.ok(light(await color(page.getByText(/^running for/))) > 150);
     calm();
 });

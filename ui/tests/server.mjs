@@ -117,10 +117,11 @@ export class Api {
         this.forget();
     }
 
-    // No backtest was run. `progress(task)` is how a task goes on whenever it is asked after; without
-    // more it is through.
+    // No backtest was run; one is `age` seconds old. `progress(task)` is how a task goes on whenever it
+    // is asked after; without more it is through.
     forget() {
         this.kept = null;
+        this.age = 0;
         this.tasks = [];
         this.progress = () => 'OK';
     }
@@ -157,17 +158,16 @@ export class Api {
         return task;
     }
 
-    keep(days) {
-        const made = Math.floor(Date.now() / 1000);
-        this.kept = { ...this.engine.backtest(days), days, made, withheld: 0 };
+    keep(days, age = 0) {
+        this.kept = { ...this.engine.backtest(days), days, made: this.engine.now, withheld: 0 };
+        this.age = age;
     }
 
     backtest() {
         if (!this.kept) {
             throw new Refusal(404, 'no backtest was run on this node yet');
         }
-        const age = Math.floor(Date.now() / 1000) - this.kept.made;
-        return structuredClone({ ...this.kept, age });
+        return structuredClone({ ...this.kept, age: this.age });
     }
 
     settings() {

@@ -58,7 +58,7 @@ Ext.define('PVE.foresight.panel.Backtest', {
                 hidden: true,
                 handler: () => me.showLog(),
             },
-            { xtype: 'tbtext', itemId: 'elapsed', hidden: true },
+            { xtype: 'tbtext', itemId: 'elapsed', cls: 'foresight-elapsed', hidden: true },
         ];
         me.items = [
             { xtype: 'component', itemId: 'task', cls: 'foresight-stale', hidden: true },
@@ -302,7 +302,7 @@ Ext.define('PVE.foresight.panel.Backtest', {
         let made = Ext.String.format(
             gettext('Run {0}, {1} ago, for {2} days.'),
             u.zonedDate(reply.made),
-            u.seconds(reply.age),
+            u.seconds(Math.max(1, reply.age)),
             reply.days,
         );
         let warnings = (reply.warnings ?? []).map((text) => h.warning(text));
