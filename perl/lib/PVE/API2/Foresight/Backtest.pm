@@ -37,7 +37,7 @@ my %POLICY = ('as-it-was' => 'as it was', none => 'without any migration', ours 
 my sub figures($outcome) {
     my $name = $POLICY{ $outcome->{policy} } // $outcome->{policy};
     return sprintf(
-        "%-22s %7.1f node-hours, %9.1f core-hours, %9.1f GiB-hours above the thresholds; %5d migrations, %8.1f GiB moved",
+        "%-22s %7.1f node-hours, %9.1f core-hours, %9.1f GiB-hours above the thresholds; migrations: %4d, %8.1f GiB moved",
         "$name:", $outcome->@{qw(node_hours core_hours gib_hours moves gib_moved)},
     );
 }
