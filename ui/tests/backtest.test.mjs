@@ -58,7 +58,10 @@ test('a backtest is a task, started by keyboard, followed to its end and shown',
     const [{ params }] = api.calls.filter((c) => c.method === 'POST');
     assert.equal(params.days, '30');
     assert.equal(rounds, 4);
-    assert.match(await page.locator('.foresight-summary:visible').first().innerText(), /Run .* UTC, 1 second ago, for 30 days/);
+    assert.match(
+        await page.locator('.foresight-summary:visible').first().innerText(),
+        /Run .* UTC, 1 second ago, for 30 days/,
+    );
     assert.notEqual(await isDisabled('Run backtest'), 'true');
     assert.equal(await page.getByText('running for').isVisible(), false);
     // The keyboard has not fallen out of the view.
@@ -177,7 +180,11 @@ test('a task whose status cannot be read is told of, and can be looked at later'
     await nobodyYet();
     await button('Run backtest').click();
     await page.getByText('The task could not be followed').waitFor();
-    assert.ok((await page.locator('.foresight-notice:visible').innerText()).includes('node is not online <b>'));
+    assert.ok(
+        (await page.locator('.foresight-notice:visible').innerText()).includes(
+            'node is not online <b>',
+        ),
+    );
     await page.waitForTimeout(200);
     assert.equal(polls(), 1);
     api.change = (path, reply) => reply;
@@ -233,7 +240,11 @@ test('in the dark theme what is said of the task can be read', async () => {
     await button('Run backtest').click();
     const remark = page.locator('.foresight-stale:visible');
     await remark.getByText('Replaying the stored history').waitFor();
-    const light = (color) => color.match(/\d+/g).slice(0, 3).reduce((sum, n) => sum + Number(n), 0) / 3;
+    const light = (color) =>
+        color
+            .match(/\d+/g)
+            .slice(0, 3)
+            .reduce((sum, n) => sum + Number(n), 0) / 3;
     const color = (locator) => locator.evaluate((e) => getComputedStyle(e).color);
     assert.ok(light(await color(remark)) > 150);
     assert.ok(light(await color(page.getByText(/^running for/))) > 150);

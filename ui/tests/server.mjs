@@ -128,7 +128,10 @@ export class Api {
 
     runBacktest(days) {
         if (this.tasks.some((task) => task.status === 'running')) {
-            throw new Refusal(503, 'another replay is running on this node; try again when it is done');
+            throw new Refusal(
+                503,
+                'another replay is running on this node; try again when it is done',
+            );
         }
         const number = String(this.tasks.length + 1).padStart(8, '0');
         const upid = `UPID:pve1:${number}:00000001:6ADF0000:foresightbacktest::root@pam:`;

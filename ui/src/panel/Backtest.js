@@ -197,7 +197,9 @@ Ext.define('PVE.foresight.panel.Backtest', {
         let failed = job.exit !== null;
         return {
             icon: 'fa-exclamation-triangle critical',
-            title: failed ? gettext('The backtest failed') : gettext('The task could not be followed'),
+            title: failed
+                ? gettext('The backtest failed')
+                : gettext('The task could not be followed'),
             html: failed ? PVE.foresight.Html.encode(job.exit) : job.html,
         };
     },
