@@ -11,7 +11,10 @@ use ForesightTest;
 
 use JSON;
 
+require PVE::API2::Foresight;
+
 cluster();
+log_of(sub { PVE::API2::Foresight::Backtest::run(30) });
 
 my $ALL = [100 .. 111];
 
@@ -57,7 +60,7 @@ for my $user (sort keys %MATRIX) {
         is(may($user, 'PUT', 'migration-settings', 'trend-weight' => 60), $wanted->{change}, 'PUT settings');
         is(may($user, 'PUT', 'penalty-config', cpu_threshold => 80), $wanted->{change}, 'PUT expert values');
         is(may($user, 'DELETE', 'penalty-config'), $wanted->{change}, 'DELETE expert values');
-        is(may($user, 'POST', 'backfill'), $wanted->{change}, 'POST backfill');
+        is(may($user, 'POST', $_), $wanted->{change}, "POST $_") for qw(backfill backtest);
 
         my $guests = as($user, 'GET', 'trends/guests');
         is_deeply([map { $_->{vmid} } @$guests], $wanted->{guests}, 'list of guests');

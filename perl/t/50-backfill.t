@@ -4,7 +4,6 @@
 
 use v5.36;
 
-use POSIX ();
 use Test::More;
 
 use lib 't/lib';
@@ -43,24 +42,6 @@ my sub rrd($file, @sources) {
 cluster(guests => 6, hours => 0);
 rrd("$PVE::Foresight::RRD_DIR/pve-node-9.0/pve$_", @NODE) for 1 .. 3;
 rrd("$PVE::Foresight::RRD_DIR/pve-vm-9.0/10$_", @GUEST) for 0 .. 5;
-
-# What the task prints; it dies as the task would.
-my sub log_of($code) {
-    my $log = "$ForesightTest::DIR/log";
-    my $child = fork() // die "fork: $!\n";
-    if (!$child) {
-        open(STDOUT, '>', $log) or die "$log: $!\n";
-        open(STDERR, '>&', \*STDOUT) or die "$log: $!\n";
-        STDOUT->autoflush(1);
-        $SIG{TERM} = sub { die "received interrupt\n" }; # as PVE's worker has it
-        my $done = eval { $code->(); 1 };
-        print "TASK ERROR: $@" if !$done;
-        POSIX::_exit($done ? 0 : 1);
-    }
-    waitpid($child, 0);
-    open(my $handle, '<', $log) or die "$log: $!\n";
-    return ($? >> 8, join('', <$handle>));
-}
 
 subtest 'POST starts a task' => sub {
     my @started;

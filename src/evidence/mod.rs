@@ -48,6 +48,8 @@ pub struct NodeEvidence {
     pub stability_score: Option<u32>,
     /// Whether the CPU is above what is normal at this hour.
     pub above_baseline: bool,
+    /// Whether it is as far below.
+    pub below_baseline: bool,
     /// How far, in standard deviations; absent without a baseline.
     pub baseline_deviation_sigma: Option<f64>,
 }
@@ -108,6 +110,7 @@ impl NodeEvidence {
             mem_direction: node.mem_trend.direction,
             stability_score: node.stability().map(|s| s.round() as u32),
             above_baseline: sigma.is_some_and(|s| s > tolerated_sigma),
+            below_baseline: sigma.is_some_and(|s| s < -tolerated_sigma),
             baseline_deviation_sigma: sigma.map(|s| round(s, 1)),
         }
     }

@@ -8,7 +8,7 @@ use crate::recommend::{Confidence, Constraints, Cost, Details, Finding, Overload
 use crate::score::Contribution;
 use crate::series::LocalTime;
 use crate::settings::{PenaltyConfig, Term};
-use crate::trend::{Params, analyze};
+use crate::trend::{Anomaly, Params, Side, analyze};
 
 /// The coming hours of the outlook; a case stands for each.
 const HOURS: usize = 168;
@@ -262,4 +262,23 @@ fn a_state_names_what_the_table_does_not_show() {
     assert_eq!(state_told(State::Overloaded, &waits), "overloaded: IO wait p95 41 %");
     assert_eq!(state_told(State::StableButHot, &waits), "hot");
     assert_eq!(state_told(State::Healthy, &[]), "healthy");
+}
+
+#[test]
+fn above_and_below_usual_go_by_the_same_setting() {
+    let mut outlook = outlook(busy, 10.0);
+    let step = step(&outlook, (0.1, 0.3));
+    let limit = PenaltyConfig::default().baseline_sigma_threshold.0;
+    for (sigma, above, below) in [
+        (Some(limit + 0.1), true, false),
+        (Some(limit), false, false),
+        (Some(-limit), false, false),
+        (Some(-limit - 0.1), false, true),
+        (None, false, false),
+    ] {
+        outlook.nodes[0].cpu_trend.anomaly =
+            sigma.map(|sigma| Anomaly { sigma, flag: false, side: Side::Below });
+        let found = asked(&outlook, |q| TrendEvidence::of(q, &step)).source_node_trend;
+        assert_eq!((found.above_baseline, found.below_baseline), (above, below), "{sigma:?}");
+    }
 }

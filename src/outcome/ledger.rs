@@ -1,6 +1,6 @@
 //! The file that keeps outcomes: `outcomes.json` in the state directory.
 //!
-//! The one file below the state directory beside the store's own. It is replaced as a whole (written
+//! It is no part of the store. It is replaced as a whole (written
 //! beside, synced, renamed, folder synced) by whoever holds the store's lock: [`Ledger::save`]
 //! asks for the open [`Writer`]. Readers need no lock and see one whole file or the other.
 //!

@@ -6,8 +6,26 @@ Ext.define('PVE.foresight.Api', {
 
     // options: { params, method, success(data), failure(kind, html) }
     request: function (path, options) {
+        this.send(this.base + path, options);
+    },
+
+    // How a task is: { status, exitstatus }. Its node is the one that runs it.
+    task: function (upid, options) {
+        let { node } = Proxmox.Utils.parse_task_upid(upid);
+        this.send(`/nodes/${node}/tasks/${encodeURIComponent(upid)}/status`, options);
+    },
+
+    // The running tasks of a type on the node that answers us, as far as the user may see them.
+    runningTasks: function (typefilter, success) {
+        this.send(`/nodes/${Proxmox.NodeName}/tasks`, {
+            params: { source: 'active', typefilter },
+            success: (tasks) => success(tasks.filter((task) => !task.endtime)),
+        });
+    },
+
+    send: function (url, options) {
         Proxmox.Utils.API2Request({
-            url: this.base + path,
+            url,
             method: options.method ?? 'GET',
             params: options.params,
             timeout: options.timeout ?? 60000,

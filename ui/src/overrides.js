@@ -70,9 +70,10 @@ Ext.define('PVE.foresight.Places', {
                 },
             'cluster',
         );
-        // The name of our task in the task log and its windows.
+        // The names of our tasks in the task log and its windows.
         Proxmox.Utils.override_task_descriptions?.({
             foresightbackfill: ['', gettext('Foresight: import history')],
+            foresightbacktest: ['', gettext('Foresight: backtest')],
         });
         this.addTo(
             'PVE.node.Config',

@@ -37,9 +37,9 @@ const STEPS = {
         await page.locator('.foresight-tile:visible, .foresight-notice:visible').first().waitFor();
     },
     backtest: async (page) => {
+        api.keep(30, 3 * 3600);
         await tab(page, 'Backtest');
-        await page.getByRole('button', { name: 'Run backtest' }).click();
-        await page.locator('.foresight-row-ours').waitFor({ timeout: 120000 });
+        await page.locator('.foresight-row-ours').waitFor();
     },
     settings: async (page) => {
         await tab(page, 'Settings');

@@ -106,7 +106,7 @@ class Refusal extends Error {
     }
 }
 
-// The replies below /cluster/foresight. `change(path, reply)` may alter one: hostile names, many guests.
+// The replies below /cluster/foresight, and of tasks. `change(path, reply)` may alter one: hostile names, many guests.
 export class Api {
     constructor(engine) {
         this.engine = engine;
@@ -114,6 +114,63 @@ export class Api {
         this.denied = false;
         this.stored = { knobs: {}, expert: {} };
         this.calls = [];
+        this.forget();
+    }
+
+    // No backtest was run; one is `age` seconds old. `progress(task)` is how a task goes on whenever it
+    // is asked after; without more it is through.
+    forget() {
+        this.kept = null;
+        this.age = 0;
+        this.tasks = [];
+        this.progress = () => 'OK';
+    }
+
+    runBacktest(days) {
+        if (this.tasks.some((task) => task.status === 'running')) {
+            throw new Refusal(
+                503,
+                'another replay is running on this node; try again when it is done',
+            );
+        }
+        const number = String(this.tasks.length + 1).padStart(8, '0');
+        const upid = `UPID:pve1:${number}:00000001:6ADF0000:foresightbacktest::root@pam:`;
+        const starttime = Math.floor(Date.now() / 1000);
+        this.tasks.push({ upid, starttime, days, status: 'running', type: 'foresightbacktest' });
+        return upid;
+    }
+
+    // Of PVE's own: the running tasks, or how one is.
+    nodes(path, params) {
+        if (path === '/nodes/pve1/tasks') {
+            return this.tasks.filter((task) => task.type === params.typefilter);
+        }
+        const [, , node, , upid] = path.split('/');
+        const task = this.tasks.find((task) => task.upid === upid);
+        if (!task || node !== 'pve1') {
+            throw new Refusal(400, 'no such task');
+        }
+        const exit = task.endtime ? task.exitstatus : this.progress(task);
+        if (exit && !task.endtime) {
+            const endtime = Math.floor(Date.now() / 1000);
+            Object.assign(task, { status: 'stopped', exitstatus: exit, endtime });
+            if (exit === 'OK') {
+                this.keep(task.days);
+            }
+        }
+        return task;
+    }
+
+    keep(days, age = 0) {
+        this.kept = { ...this.engine.backtest(days), days, made: this.engine.now, withheld: 0 };
+        this.age = age;
+    }
+
+    backtest() {
+        if (!this.kept) {
+            throw new Refusal(404, 'no backtest was run on this node yet');
+        }
+        return structuredClone({ ...this.kept, age: this.age });
     }
 
     settings() {
@@ -176,6 +233,9 @@ export class Api {
         if (this.denied) {
             throw new Refusal(403, 'Permission check failed (/, Sys.Audit)');
         }
+        if (path.startsWith('/nodes/')) {
+            return this.nodes(path, params);
+        }
         const [, first, second, third] = path.split('/');
         switch (`${method} ${first}${third ? `/${second}/X` : second ? `/${second}` : ''}`) {
             case 'GET status':
@@ -193,7 +253,9 @@ export class Api {
             case 'GET outcomes':
                 return engine.json(['outcomes']);
             case 'GET backtest':
-                return engine.backtest(params.days ?? 30);
+                return this.backtest();
+            case 'POST backtest':
+                return this.runBacktest(Number(params.days ?? 30));
             case 'GET migration-settings':
             case 'GET penalty-config':
                 return this.settings();
@@ -224,7 +286,7 @@ export class Api {
     }
 }
 
-const PREFIX = /^\/api2\/(?:extjs|json)\/cluster\/foresight/;
+const PREFIX = /^\/api2\/(?:extjs|json)(?:\/cluster\/foresight|(?=\/nodes\/))/;
 
 // Serves the page, the packages and the API; resolves to { url, close }.
 export function serve(api) {

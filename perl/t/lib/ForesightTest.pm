@@ -12,10 +12,11 @@ use Fcntl qw(:flock);
 use File::Path qw(make_path);
 use File::Temp qw(tempdir);
 use JSON;
+use POSIX ();
 
 use base 'Exporter';
 
-our @EXPORT = qw(as call cluster error_of tick write_file);
+our @EXPORT = qw(as call cluster error_of log_of tick write_file);
 our ($ROOT, $REAL, $DIR);
 
 BEGIN {
@@ -179,6 +180,24 @@ sub as($user, $method, $path, %param) {
 
 sub call($method, $path, %param) {
     return as('root@pam', $method, $path, %param);
+}
+
+# What the code of a task prints, and its exit status; it dies as the task would.
+sub log_of($code) {
+    my $log = "$DIR/log";
+    my $child = fork() // die "fork: $!\n";
+    if (!$child) {
+        open(STDOUT, '>', $log) or die "$log: $!\n";
+        open(STDERR, '>&', \*STDOUT) or die "$log: $!\n";
+        STDOUT->autoflush(1);
+        $SIG{TERM} = sub { die "received interrupt\n" }; # as PVE's worker has it
+        my $done = eval { $code->(); 1 };
+        print "TASK ERROR: $@" if !$done;
+        POSIX::_exit($done ? 0 : 1);
+    }
+    waitpid($child, 0);
+    open(my $handle, '<', $log) or die "$log: $!\n";
+    return ($? >> 8, join('', <$handle>));
 }
 
 # What the code dies with.

@@ -58,15 +58,17 @@ Ext.define('PVE.foresight.card.Evidence', {
     score: ({ stability_score: score }) =>
         PVE.foresight.Utils.isNumber(score) ? Ext.String.format(gettext('{0} of 100'), score) : '–',
 
-    usual: function ({ baseline_deviation_sigma: sigma, above_baseline: above }) {
+    usual: function ({ baseline_deviation_sigma: sigma, above_baseline, below_baseline }) {
         let u = PVE.foresight.Utils;
         if (!u.isNumber(sigma)) {
             return '–';
         }
-        // The API says what is above usual, not what is as far below it: that goes by the key's default.
-        let tolerated = SCHEMA['penalty-config'].properties.baseline_sigma_threshold.default;
-        let below = sigma < -tolerated ? gettext('below usual') : gettext('as usual');
-        return `${above ? gettext('above usual') : below} (${u.fixed(sigma, 1)} σ)`;
+        let word = above_baseline
+            ? gettext('above usual')
+            : below_baseline
+              ? gettext('below usual')
+              : gettext('as usual');
+        return `${word} (${u.fixed(sigma, 1)} σ)`;
     },
 
     peaks: function ({ source_peaks: from, target_peaks: to }) {

@@ -1,4 +1,4 @@
-// Had the advice been followed: a replay of the stored history, asked for by hand since it takes a while.
+// Had the advice been followed: the last replay of the stored history, and a task that makes another.
 Ext.define('PVE.foresight.panel.Backtest', {
     extend: 'PVE.foresight.panel.View',
     xtype: 'pveForesightBacktest',
@@ -7,10 +7,18 @@ Ext.define('PVE.foresight.panel.Backtest', {
     iconCls: 'fa fa-fast-backward',
     interval: 0,
 
-    sources: { status: { path: '/status' } },
+    sources: { kept: { path: '/backtest', mayLack: true } },
+
+    // How often a running task is asked after, in milliseconds.
+    pollInterval: 3000,
+
+    // The task that runs, or the last one that did while this was open: { upid, since, exit }, the last
+    // one undefined while it runs.
+    job: null,
 
     initComponent: function () {
         let me = this;
+        let may = PVE.foresight.Api.can('Sys.Modify');
         me.tbar = [
             {
                 xtype: 'combobox',
@@ -36,62 +44,212 @@ Ext.define('PVE.foresight.panel.Backtest', {
                 itemId: 'run',
                 text: gettext('Run backtest'),
                 iconCls: 'fa fa-play',
+                disabled: !may,
+                tooltip: may
+                    ? gettext('Replays the stored history in a task, on all cores of the node.')
+                    : gettext("Running a backtest needs the privilege 'Sys.Modify' on '/'."),
                 handler: () => me.run(),
             },
+            {
+                xtype: 'button',
+                itemId: 'log',
+                text: gettext('Task log'),
+                iconCls: 'fa fa-list',
+                hidden: true,
+                handler: () => me.showLog(),
+            },
+            { xtype: 'tbtext', itemId: 'elapsed', cls: 'foresight-elapsed', hidden: true },
         ];
-        me.items = [{ xtype: 'component', itemId: 'result' }];
+        me.items = [
+            { xtype: 'component', itemId: 'task', cls: 'foresight-stale', hidden: true },
+            { xtype: 'component', itemId: 'result' },
+        ];
+        me.poll = new Ext.util.DelayedTask(me.askTask, me);
         me.callParent();
     },
 
-    draw: function () {
-        if (this.isRunning) {
-            this.notice(this.runningNotice());
-        } else if (!this.result) {
-            this.notice({
-                icon: 'fa-fast-backward',
-                title: gettext('What would the advice have brought?'),
-                text: gettext(
-                    'The backtest replays the stored demand of all guests: as it was, without any migration, and with the advice followed. They are compared by the hours above the thresholds.',
-                ),
-            });
+    // Whoever comes back sees how the task is; a page that was loaded anew finds the one that runs.
+    wake: function () {
+        let me = this;
+        let slept = !me.isAwake;
+        me.callParent();
+        if (slept && me.isAwake) {
+            if (me.isRunning()) {
+                me.askTask();
+            } else {
+                me.findTask();
+            }
         }
     },
 
-    runningNotice: () => ({
-        icon: 'fa-spinner fa-pulse',
-        title: gettext('Replaying the stored history...'),
-        text: gettext('This may take a minute on large clusters.'),
-    }),
+    sleep: function () {
+        this.poll.cancel();
+        this.callParent();
+    },
 
-    setRunning: function (running) {
-        this.isRunning = running;
-        this.down('#run').setDisabled(running);
+    isRunning: function () {
+        return this.job !== null && this.job.exit === undefined;
     },
 
     run: function () {
         let me = this;
-        me.setRunning(true);
-        me.notice(me.runningNotice());
+        let button = me.down('#run').disable();
         PVE.foresight.Api.request('/backtest', {
+            method: 'POST',
             params: { days: me.down('#days').getValue() },
-            timeout: 300000,
-            success: (reply) => !me.destroyed && me.drawResult(reply),
-            failure: (kind, html) => !me.destroyed && me.failed(kind, html),
+            success: (upid) => !me.destroyed && me.follow({ upid, since: Date.now() / 1000 }),
+            failure: (kind, html) => {
+                if (!me.destroyed) {
+                    button.enable();
+                    Ext.Msg.alert(gettext('Error'), html);
+                    me.findTask();
+                }
+            },
         });
     },
 
-    failed: function (kind, html) {
-        this.setRunning(false);
-        this.notice({ ...this.failureNotice({ kind, html }), retry: false });
+    findTask: function () {
+        let me = this;
+        PVE.foresight.Api.runningTasks('foresightbacktest', ([task]) => {
+            if (task && !me.destroyed && !me.isRunning()) {
+                me.follow({ upid: task.upid, since: task.starttime });
+            }
+        });
     },
 
-    drawResult: function (reply) {
+    follow: function (job) {
+        this.job = job;
+        this.drawTask();
+        this.askTask();
+    },
+
+    askTask: function () {
         let me = this;
-        me.result = reply;
-        me.setRunning(false);
-        me.showContent();
-        me.down('#result').update(me.resultHtml(reply));
-        me.updateLayout();
+        let job = me.job;
+        if (!me.isAwake) {
+            return;
+        }
+        PVE.foresight.Api.task(job.upid, {
+            success: ({ status, exitstatus }) => {
+                if (me.destroyed || job !== me.job) {
+                    return;
+                }
+                if (status === 'running') {
+                    me.drawElapsed();
+                    me.pollLater();
+                } else {
+                    me.ended(exitstatus ?? 'unknown');
+                }
+            },
+            // Whether it still runs is not known: what it leaves is seen by the next reload.
+            failure: (kind, html) => !me.destroyed && job === me.job && me.ended(null, html),
+        });
+    },
+
+    pollLater: function () {
+        if (this.isAwake) {
+            this.poll.delay(this.pollInterval);
+        }
+    },
+
+    ended: function (exit, html) {
+        let me = this;
+        Ext.apply(me.job, { exit, html });
+        if (me.isAwake) {
+            me.reload();
+        }
+        me.drawTask();
+    },
+
+    showLog: function () {
+        Ext.create('Proxmox.window.TaskViewer', { upid: this.job.upid, autoShow: true });
+    },
+
+    // -- states ------------------------------------------------------------------------------
+
+    blank: function ({ kept }) {
+        return kept ? null : (this.taskNotice() ?? this.introduction());
+    },
+
+    introduction: () => ({
+        icon: 'fa-fast-backward',
+        title: gettext('What would the advice have brought?'),
+        text: gettext(
+            'The backtest replays the stored demand of all guests: as it was, without any migration, and with the advice followed. They are compared by the hours above the thresholds. None was run on this node yet.',
+        ),
+    }),
+
+    // What there is to say of the task; null where it went well, or there is none.
+    taskNotice: function () {
+        let { job } = this;
+        if (this.isRunning()) {
+            return {
+                icon: 'fa-spinner fa-pulse',
+                title: gettext('Replaying the stored history...'),
+                text: gettext(
+                    'A task does it, whether this view is open or not. It takes the longer, the more nodes and guests there are.',
+                ),
+            };
+        }
+        if (!job || ['ok', 'warning'].includes(Proxmox.Utils.parse_task_status(job.exit ?? ''))) {
+            return null;
+        }
+        let failed = job.exit !== null;
+        return {
+            icon: 'fa-exclamation-triangle critical',
+            title: failed
+                ? gettext('The backtest failed')
+                : gettext('The task could not be followed'),
+            html: failed ? PVE.foresight.Html.encode(job.exit) : job.html,
+        };
+    },
+
+    drawTask: function () {
+        let me = this;
+        let running = me.isRunning();
+        me.down('#run').setDisabled(running || !PVE.foresight.Api.can('Sys.Modify'));
+        me.down('#log').setVisible(me.job !== null);
+        me.drawElapsed();
+        if (me.isLoaded) {
+            me.drawRemark();
+        } else {
+            me.notice(me.taskNotice() ?? me.loadingNotice());
+        }
+    },
+
+    // Not in the line that screen readers follow: it changes every few seconds.
+    drawElapsed: function () {
+        let field = this.down('#elapsed');
+        let running = this.isRunning();
+        field.setVisible(running);
+        if (running) {
+            let seconds = Math.max(0, Date.now() / 1000 - this.job.since);
+            field.setText(
+                Ext.String.format(gettext('running for {0}'), PVE.foresight.Utils.seconds(seconds)),
+            );
+        }
+    },
+
+    // The task's state above the result that is shown meanwhile.
+    drawRemark: function () {
+        let h = PVE.foresight.Html;
+        let box = this.down('#task');
+        let notice = this.taskNotice();
+        let html = '';
+        if (notice) {
+            let why = this.isRunning()
+                ? h.encode(gettext('What is shown is the earlier result.'))
+                : notice.html;
+            html = `<div role="status">${h.icon(notice.icon)} <b>${h.encode(notice.title)}</b> ${why}</div>`;
+        }
+        box.update(html);
+        box.setVisible(!!notice);
+    },
+
+    draw: function ({ kept }) {
+        this.down('#result').update(this.resultHtml(kept));
+        this.drawRemark();
+        this.updateLayout();
     },
 
     policyLabel: function (outcome) {
@@ -143,10 +301,16 @@ Ext.define('PVE.foresight.panel.Backtest', {
             reply.guests,
             reply.every_hours,
         );
+        let made = Ext.String.format(
+            gettext('Run {0}, {1} ago, for {2} days.'),
+            u.zonedDate(reply.made),
+            u.seconds(Math.max(1, reply.age)),
+            reply.days,
+        );
         let warnings = (reply.warnings ?? []).map((text) => h.warning(text));
         return (
             `<div class="foresight-summary"><h2>${h.icon('fa-lightbulb-o foresight-warn')} ${h.prose(reply.summary)}</h2>` +
-            `${h.dim(note)}${warnings.join('')}</div>` +
+            `${h.dim(`${made} ${note}`)}${warnings.join('')}</div>` +
             `<table class="foresight-table foresight-policies" aria-label="${h.encode(gettext('Policies compared'))}"><thead><tr>${head.join('')}</tr></thead>` +
             `<tbody>${rows.join('')}</tbody></table>${this.daysHtml(reply)}`
         );

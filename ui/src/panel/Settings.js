@@ -129,12 +129,12 @@ Ext.define('PVE.foresight.panel.Settings', {
     },
 
     // Nor by the reply to that, where it arrives when the typing has begun.
-    settle: function (data, failed) {
+    settle: function (data, failed, asked) {
         let me = this;
         if (me.unasked === me.round && (me.isDirty() || me.down('#expert').isEditing())) {
             return;
         }
-        me.callParent([data, failed]);
+        me.callParent([data, failed, asked]);
     },
 
     draw: function ({ knobs, expert }) {

@@ -1,9 +1,10 @@
 // Base of all views: loads its sources, shows one of the states (loading, error, no permission,
 // nothing yet, content) and keeps itself fresh only while somebody can see it.
 //
-// A view declares `sources: { name: { path, params, optional } }` and implements `draw(data)`, where
-// data holds the replies by name; an optional source that fails is null. `blank(data)` may return
-// a notice { icon, title, text } for "nothing to show".
+// A view declares `sources: { name: { path, params, optional, mayLack } }` and implements `draw(data)`,
+// where data holds the replies by name; an optional source that fails is null, and so is one that may
+// lack and is not found. `blank(data)` may return a notice { icon, title, text } for "nothing to show".
+// A refresh that fails leaves what is shown, and says above it how old that is.
 Ext.define('PVE.foresight.panel.View', {
     extend: 'Ext.panel.Panel',
     xtype: 'pveForesightView',
@@ -41,6 +42,7 @@ Ext.define('PVE.foresight.panel.View', {
         }
         me.items = [
             { xtype: 'component', itemId: 'notice', cls: 'foresight-notice', hidden: true },
+            { xtype: 'component', itemId: 'stale', cls: 'foresight-stale', hidden: true },
             content,
         ];
         me.callParent();
@@ -83,6 +85,7 @@ Ext.define('PVE.foresight.panel.View', {
     reload: function () {
         let me = this;
         let sources = me.getSources();
+        let asked = Ext.encode(sources);
         let names = Object.keys(sources);
         let round = (me.round = (me.round ?? 0) + 1);
         let data = {};
@@ -96,7 +99,7 @@ Ext.define('PVE.foresight.panel.View', {
             if (waiting > 0 || me.destroyed || round !== me.round) {
                 return;
             }
-            me.settle(data, failed);
+            me.settle(data, failed, asked);
             if (me.isAwake && me.interval) {
                 me.task.delay(me.interval);
             }
@@ -111,14 +114,17 @@ Ext.define('PVE.foresight.panel.View', {
                 },
                 failure: (kind, html) => {
                     data[name] = null;
-                    failed = source.optional ? failed : { kind, html };
+                    if (!source.optional && !(source.mayLack && kind === 'missing')) {
+                        failed = { kind, html };
+                    }
                     done();
                 },
             });
         }
     },
 
-    settle: function (data, failed) {
+    // `asked`: the sources as they were asked for.
+    settle: function (data, failed, asked) {
         let me = this;
         me.setLoading(false);
         // Without a single sample other sources fail for want of data: that is no error.
@@ -131,7 +137,11 @@ Ext.define('PVE.foresight.panel.View', {
             return;
         }
         if (failed) {
-            me.notice(me.failureNotice(failed));
+            if (me.isLoaded && asked === me.shown.asked) {
+                me.drawStale(failed);
+            } else {
+                me.notice(me.failureNotice(failed));
+            }
             return;
         }
         let blank = me.blank(data);
@@ -140,6 +150,7 @@ Ext.define('PVE.foresight.panel.View', {
             return;
         }
         me.isLoaded = true;
+        me.shown = { asked, since: Date.now() };
         me.replies = data;
         me.showContent();
         me.draw(data);
@@ -149,8 +160,37 @@ Ext.define('PVE.foresight.panel.View', {
     showContent: function () {
         let content = this.down('#content');
         this.down('#notice').hide();
+        this.down('#stale').hide();
         content.show();
         content.query('headercontainer').forEach((head) => head.activateFocusableContainer?.(true));
+    },
+
+    // What is shown could not be refreshed.
+    drawStale: function ({ html }) {
+        let me = this;
+        let h = PVE.foresight.Html;
+        let box = me.down('#stale');
+        let text = Ext.String.format(
+            gettext('What is shown is {0} old. The last attempt to refresh it failed: {1}'),
+            PVE.foresight.Utils.seconds((Date.now() - me.shown.since) / 1000),
+            html,
+        );
+        let icon = h.icon('fa-exclamation-triangle foresight-warn', gettext('Warning'));
+        let hadFocus = box.getEl()?.contains(document.activeElement);
+        box.update(`<div role="status">${icon} ${text} ${me.retryHtml()}</div>`);
+        box.show();
+        me.retryIn(box, hadFocus);
+    },
+
+    retryHtml: () =>
+        `<button type="button" class="foresight-link" data-action="retry">${PVE.foresight.Html.encode(gettext('Try again'))}</button>`,
+
+    retryIn: function (box, focus) {
+        let button = box.getEl()?.down('[data-action=retry]');
+        button?.on('click', () => this.reload());
+        if (focus) {
+            button?.dom.focus();
+        }
     },
 
     // Draws the replies.
@@ -213,18 +253,15 @@ Ext.define('PVE.foresight.panel.View', {
         let me = this;
         let h = PVE.foresight.Html;
         let box = me.down('#notice');
-        let retry = notice.retry
-            ? `<button type="button" class="foresight-link" data-action="retry">${h.encode(gettext('Try again'))}</button>`
-            : '';
+        let retry = notice.retry ? me.retryHtml() : '';
         box.update(
             `<div role="status">${h.icon(`${notice.icon} foresight-notice-icon`)}` +
                 `<h2>${h.encode(notice.title)}</h2><p>${notice.html ?? h.encode(notice.text)}</p>${retry}</div>`,
         );
         me.isLoaded = false;
         me.down('#content').hide();
+        me.down('#stale').hide();
         box.show();
-        box.getEl()
-            ?.down('[data-action=retry]')
-            ?.on('click', () => me.reload());
+        me.retryIn(box);
     },
 });

@@ -8,6 +8,12 @@ Ext.define('Proxmox.Utils', {
     override_task_descriptions: function (extra) {
         Object.assign(this.task_desc_table, extra);
     },
+    parse_task_upid: function (upid) {
+        let [, node, , , start, type, id, user] = upid.split(':');
+        return { node, starttime: parseInt(start, 16), type, id, user };
+    },
+    parse_task_status: (status) =>
+        status === 'OK' ? 'ok' : status.startsWith('WARNINGS: ') ? 'warning' : 'error',
     API2Request: function (options) {
         let target = options.waitMsgTarget;
         target?.setLoading(true);
@@ -44,6 +50,19 @@ Ext.define('Proxmox.window.TaskProgress', {
     bodyPadding: 5,
     title: 'Task: Foresight Backfill',
     items: { xtype: 'progressbar', value: 0.4, text: '40%' },
+});
+
+Ext.define('Proxmox.window.TaskViewer', {
+    extend: 'Ext.window.Window',
+    alias: 'widget.proxmoxTaskViewer',
+    width: 800,
+    height: 500,
+    modal: true,
+    initComponent: function () {
+        this.title = 'Task viewer';
+        this.html = Ext.htmlEncode(this.upid);
+        this.callParent();
+    },
 });
 
 Ext.define('PVE.window.Migrate', {

@@ -299,6 +299,7 @@ my sub node_evidence($description) {
         mem_direction => word("Direction of the memory use.", @DIRECTIONS),
         stability_score => maybe(integer("0 (erratic) to 100 (predictable).")),
         above_baseline => boolean("Whether the CPU is above what is normal at this hour."),
+        below_baseline => boolean("Whether it is as far below."),
         baseline_deviation_sigma => maybe(number("How far, in standard deviations.")),
     );
 }
@@ -551,6 +552,9 @@ my @REPLAYED = (
 sub backtest() {
     return object(
         "What other moves, or none, would have made of the stored time.",
+        made => time_of("When this was computed"),
+        age => integer("Seconds since then."),
+        days => integer("Days that were asked for."),
         now => time_of("End of the time that was asked for"),
         summary => string("One sentence."),
         nodes => integer("Nodes of the cluster."),

@@ -1,17 +1,18 @@
 package PVE::API2::Foresight::Backtest;
 
-# What following the advice would have made of the stored time.
+# What following the advice would have made of the stored time: a task replays it, and the last result is kept.
 
 use v5.36;
 
 use Fcntl qw(:flock);
-use HTTP::Status qw(HTTP_SERVICE_UNAVAILABLE);
+use HTTP::Status qw(HTTP_NOT_FOUND HTTP_SERVICE_UNAVAILABLE);
 
 use PVE::Exception qw(raise);
 use PVE::RESTHandler;
+use PVE::RPCEnvironment;
 
 use PVE::Foresight;
-use PVE::Foresight::Error;
+use PVE::Foresight::Kept;
 use PVE::Foresight::Reply;
 use PVE::Foresight::Rights;
 use PVE::Foresight::Schema;
@@ -20,14 +21,51 @@ use PVE::Foresight::Visible;
 
 use base qw(PVE::RESTHandler);
 
-# One at a time on a node: a replay keeps all cores busy, and pvedaemon has but a few workers. Any file of ours will do
-# to hold the lock, which ends with the process.
-my sub alone($code) {
+# One at a time on a node, since a replay keeps all cores busy. Any file of ours will do to hold the lock, which
+# lasts until the last process that has it open ends.
+my sub lock_node() {
     my $file = "$PVE::Foresight::SHARE_DIR/settings.json";
     open(my $lock, '<', $file) or die "$file: $!\n";
     flock($lock, LOCK_EX | LOCK_NB)
         or raise("another replay is running on this node; try again when it is done\n", code => HTTP_SERVICE_UNAVAILABLE);
-    return $code->();
+    return $lock;
+}
+
+my %POLICY = ('as-it-was' => 'as it was', none => 'without any migration', ours => 'advice followed');
+
+# A line of figures, each with its unit: the viewer's letters are of different widths, and so are no columns.
+my sub figures($outcome) {
+    my $name = $POLICY{ $outcome->{policy} } // $outcome->{policy};
+    return sprintf(
+        "%-22s %7.1f node-hours, %9.1f core-hours, %9.1f GiB-hours above the thresholds; migrations: %4d, %8.1f GiB moved",
+        "$name:", $outcome->@{qw(node_hours core_hours gib_hours moves gib_moved)},
+    );
+}
+
+# The log can be read by who may not see every guest: what names one stays out.
+my sub tell($reply) {
+    say "$reply->{judged_hours} hours of $reply->{nodes} nodes and $reply->{guests} guests judged,"
+        . " with decisions every $reply->{every_hours} hours";
+    my $warnings = $reply->{warnings}->@*;
+    say "$warnings warning" . ($warnings == 1 ? '' : 's') . ": see the result" if $warnings;
+    say figures($_) for $reply->{outcomes}->@*;
+    say $reply->{summary};
+}
+
+# The task. API calls and guests go first.
+sub run($days) {
+    setpriority(0, 0, 19);
+    say "replaying up to $days days of what is stored in $PVE::Foresight::STATE_DIR";
+    my $reply = eval {
+        PVE::Foresight::ask(backtest => {
+            PVE::Foresight::Settings::request()->%*,
+            inventory_path => $PVE::Foresight::CLUSTER_DIR,
+            days => int($days),
+        });
+    } // die "$@"; # as text: the task's status
+    PVE::Foresight::Kept::put($reply, $days);
+    tell($reply);
+    return;
 }
 
 __PACKAGE__->register_method({
@@ -35,13 +73,32 @@ __PACKAGE__->register_method({
     path => '',
     method => 'GET',
     protected => 1,
-    description => "Replays the stored time: what really happened, what would have without any migration, and what"
-        . " with those that the advice of each moment named. Takes a while on a large cluster, and only"
-        . " one runs on a node at a time.",
+    description => "The last backtest that was run on this node: what really happened in the stored time, what would"
+        . " have without any migration, and what with those that the advice of each moment named.",
     permissions => {
         description => "Moves of guests without 'VM.Audit' (/vms/<vmid>) are withheld; figures are of all moves.",
         check => ['perm', '/', ['Sys.Audit']],
     },
+    parameters => { additionalProperties => 0, properties => {} },
+    returns => PVE::Foresight::Reply::backtest(),
+    code => sub ($param) {
+        my $rights = PVE::Foresight::Rights->of_caller();
+        my $reply = PVE::Foresight::Kept::get() // raise(
+            "no backtest was run on this node yet; 'pvesh create /cluster/foresight/backtest' runs one\n",
+            code => HTTP_NOT_FOUND,
+        );
+        return PVE::Foresight::Visible::backtest($reply, $rights);
+    },
+});
+
+__PACKAGE__->register_method({
+    name => 'run_backtest',
+    path => '',
+    method => 'POST',
+    protected => 1,
+    description => "Replay the stored time, in a task on this node; the result replaces the last one. Takes all cores"
+        . " of the node, at the lowest priority, and a while on a large cluster. One at a time on a node.",
+    permissions => { check => ['perm', '/', ['Sys.Modify']] },
     parameters => {
         additionalProperties => 0,
         properties => {
@@ -55,19 +112,14 @@ __PACKAGE__->register_method({
             },
         },
     },
-    returns => PVE::Foresight::Reply::backtest(),
+    returns => { type => 'string', description => "The task's UPID." },
     code => sub ($param) {
-        my $rights = PVE::Foresight::Rights->of_caller();
-        return PVE::Foresight::Error::translate(sub {
-            my $reply = alone(sub {
-                return PVE::Foresight::ask(backtest => {
-                    PVE::Foresight::Settings::request()->%*,
-                    inventory_path => $PVE::Foresight::CLUSTER_DIR,
-                    days => int($param->{days} // 30),
-                });
-            });
-            return PVE::Foresight::Visible::backtest($reply, $rights);
-        });
+        my $rpcenv = PVE::RPCEnvironment::get();
+        my $days = $param->{days} // 30;
+        # The worker is forked with the lock open, so there is no moment in which nobody has it; here it goes with the
+        # return.
+        my $lock = lock_node();
+        return $rpcenv->fork_worker('foresightbacktest', undef, $rpcenv->get_user(), sub ($upid) { run($days) });
     },
 });
 
