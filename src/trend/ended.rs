@@ -81,7 +81,9 @@ fn bend(bins: &Bins, grid: Grid, s: &Structure) -> Option<Term> {
             best = Some((gain, Term::Hinge(time)));
         }
     }
-    best.map(|(_, term)| term)
+    // White noise would have to leave it that plain: more memory makes it no plainer.
+    let enough = |gain: f64| gain > PLAIN * PLAIN * (left(s) - gain) / n as f64;
+    best.filter(|(gain, _)| enough(*gain)).map(|(_, term)| term)
 }
 
 /// Whether the last term of `s` is a bend that has plainly taken the growth before it away.
