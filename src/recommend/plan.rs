@@ -54,6 +54,15 @@ pub struct Peaks {
     pub memory_after: f64,
 }
 
+impl Peaks {
+    /// Whether more load takes the node over a threshold, or further beyond it.
+    pub(super) fn pass(&self, limits: Limits) -> bool {
+        let passes = |before, after, limit| after > limit && after > before;
+        passes(self.cpu_before, self.cpu_after, limits.cpu)
+            || passes(self.memory_before, self.memory_after, limits.memory)
+    }
+}
+
 /// A move, all that it was decided on, and the details that it is told with: a refused one needs none.
 #[derive(Clone, Debug)]
 pub struct Step<D = Details> {
@@ -204,6 +213,8 @@ pub(super) struct Planner<'a> {
     pub(super) memory: Vec<f64>,
     /// Configured memory per node.
     committed: Vec<f64>,
+    /// Bytes of local disks that the steps so far copy to a storage of a node; below 0: off it.
+    copied: BTreeMap<(usize, &'a str), f64>,
     /// How its guests grow, per node ([`growth_of_nodes`]).
     growth: Vec<(f64, f64)>,
     moved: BTreeSet<usize>,
@@ -260,6 +271,7 @@ impl<'a> Planner<'a> {
             hosts,
             placement: q.inventory.guests.iter().map(|g| (g.vmid, g.node.clone())).collect(),
             committed,
+            copied: BTreeMap::new(),
             moved: BTreeSet::new(),
             movable: vec![None; outlook.guests.len()],
             waiting: BTreeMap::new(),
@@ -514,8 +526,18 @@ impl<'a> Planner<'a> {
         self.scales.apply(index, source, target);
         self.hosts[index] = target;
         self.growth = growth_of_nodes(self.q.outlook, &self.hosts);
-        self.placement.insert(guest.vmid, self.q.outlook.nodes[target].name.clone());
+        self.place(guest.vmid, source, target);
         self.reserve = None;
+    }
+
+    /// Puts the configuration and the local disks of a guest, which need not run, on another node.
+    pub(super) fn place(&mut self, vmid: Vmid, source: usize, target: usize) {
+        for disk in self.local_disks(vmid) {
+            let size = disk.size.unwrap_or_default().0;
+            *self.copied.entry((source, disk.storage)).or_default() -= size;
+            *self.copied.entry((target, disk.storage)).or_default() += size;
+        }
+        self.placement.insert(vmid, self.q.outlook.nodes[target].name.clone());
     }
 }
 
