@@ -19,6 +19,17 @@ fn run(args: &[&str]) -> Output {
     foresight(args).output().unwrap()
 }
 
+/// Asks about a state directory as of `now`, in the words of `question`.
+fn ask(state: &Path, now: i64, question: &str) -> Output {
+    ask_with(state, now, question, &[])
+}
+
+/// The same with more arguments, which may have spaces.
+fn ask_with(state: &Path, now: i64, question: &str, more: &[&str]) -> Output {
+    let words: Vec<&str> = question.split_whitespace().collect();
+    run(&[&words[..], more, &["--state", text(state), "--now", &now.to_string()]].concat())
+}
+
 fn feed(args: &[&str], input: &[u8]) -> Output {
     let mut command = foresight(args);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -157,8 +168,8 @@ fn a_line_of_a_gigabyte_is_refused_and_the_next_one_is_stored() {
 #[test]
 fn recommend_decides_from_the_store_alone() {
     let (_dir, state) = state(8, |_| 7.5);
-    let args = ["recommend", "--json", "--state", text(&state), "--now", &NOW.to_string()];
-    let reply = value(&run(&args));
+    let recommend = || ask(&state, NOW, "recommend --json");
+    let reply = value(&recommend());
     assert_eq!(reply["now"], json!(NOW));
     let names: Vec<&str> =
         reply["nodes"].as_array().unwrap().iter().map(|n| n["name"].as_str().unwrap()).collect();
@@ -189,20 +200,19 @@ fn recommend_decides_from_the_store_alone() {
     assert_eq!(evidence["source_node_trend"]["cpu_trend"], json!("none"));
     assert!(reply["considered"].is_array() && reply["skipped"].is_array());
     assert!(reply["summary"].as_str().unwrap().contains("migration"));
-    assert_eq!(run(&args).stdout, run(&args).stdout, "same input, same bytes");
+    assert_eq!(recommend().stdout, recommend().stdout, "same input, same bytes");
 }
 
 #[test]
 fn what_changed_since_an_earlier_answer_is_told() {
     let (dir, state) = state(8, |_| 7.5);
     let file = dir.path().join("earlier.json");
-    let now = NOW.to_string();
-    let args = ["recommend", "--json", "--state", text(&state), "--now", &now];
-    let earlier = value(&run(&args));
+    let earlier = value(&ask(&state, NOW, "recommend --json"));
+    let again = || ask_with(&state, NOW, "recommend --json", &["--since", text(&file)]);
     assert!(earlier.get("changes").is_none(), "only on request");
     let since = |earlier: &Value| {
         std::fs::write(&file, earlier.to_string()).unwrap();
-        value(&run(&[&args[..], &["--since", text(&file)]].concat()))["changes"].clone()
+        value(&again())["changes"].clone()
     };
     let vmid = &earlier["recommendations"][0]["vmid"];
     let same = since(&earlier);
@@ -232,7 +242,7 @@ fn what_changed_since_an_earlier_answer_is_told() {
     assert_eq!(fates[1]["why"], json!("is not in the cluster any more"));
 
     std::fs::write(&file, "[]").unwrap();
-    let output = run(&[&args[..], &["--since", text(&file)]].concat());
+    let output = again();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("earlier.json"), "{}", stderr(&output));
 }
@@ -240,13 +250,10 @@ fn what_changed_since_an_earlier_answer_is_told() {
 #[test]
 fn explain_tells_of_every_target() {
     let (_dir, state) = state(8, |_| 7.5);
-    let now = NOW.to_string();
-    let ask = |more: &[&str]| {
-        run(&[&["explain", "--json", "--state", text(&state), "--now", &now], more].concat())
-    };
-    let advised = value(&run(&["recommend", "--json", "--state", text(&state), "--now", &now]));
+    let explain = |more: &[&str]| ask_with(&state, NOW, "explain --json", more);
+    let advised = value(&ask(&state, NOW, "recommend --json"));
     let vmid = advised["recommendations"][0]["vmid"].to_string();
-    let reply = value(&ask(&["--guest", &vmid]));
+    let reply = value(&explain(&["--guest", &vmid]));
     assert_eq!((&reply["verdict"], &reply["node"]), (&json!("recommended"), &json!("pve1")));
     let target = &reply["targets"][0];
     assert_eq!(
@@ -263,24 +270,24 @@ fn explain_tells_of_every_target() {
     assert!(target["command"].as_str().unwrap().starts_with("qm migrate"));
 
     // When to move it is said as the advice says it.
-    let told = |args: &[&str]| {
-        let output = stdout(&run(&[args, &["--state", text(&state), "--now", &now]].concat()));
+    let told = |question: &str| {
+        let output = stdout(&ask(&state, NOW, question));
         let line = output.lines().find(|l| l.contains("local time: outside")).map(str::to_string);
         (line, output.lines().any(|l| l.ends_with(' ')))
     };
     let (advice, (window, trailing)) =
-        (told(&["recommend"]).0, told(&["explain", "--guest", &vmid]));
+        (told("recommend").0, told(&format!("explain --guest {vmid}")));
     assert_eq!((window, trailing), (advice, false));
 
     // A calm guest on a calm node: possible, but nothing asks for it.
-    let calm = value(&ask(&["--guest", "103", "--target", "pve1"]));
+    let calm = value(&explain(&["--guest", "103", "--target", "pve1"]));
     assert_ne!(calm["verdict"], json!("recommended"));
     assert_eq!(calm["targets"].as_array().unwrap().len(), 1);
 
     for (args, message) in
         [(&["--guest", "7"][..], "guest 7"), (&["--guest", "103", "--target", "x"], "node x")]
     {
-        let output = ask(args);
+        let output = explain(args);
         assert_eq!(output.status.code(), Some(1));
         assert!(stderr(&output).contains(message), "{}", stderr(&output));
     }
@@ -289,11 +296,7 @@ fn explain_tells_of_every_target() {
 #[test]
 fn drain_has_a_command_for_everybody() {
     let (_dir, state) = state(8, |_| 1.0);
-    let now = NOW.to_string();
-    let ask = |node: &str| {
-        run(&["drain", "--json", "--state", text(&state), "--now", &now, "--node", node])
-    };
-    let reply = value(&ask("pve1"));
+    let reply = value(&ask(&state, NOW, "drain --json --node pve1"));
     assert_eq!(reply["complete"], json!(true), "{reply}");
     let steps = reply["steps"].as_array().unwrap();
     assert_eq!(steps.len(), 2);
@@ -301,14 +304,13 @@ fn drain_has_a_command_for_everybody() {
         let command = step["command"].as_str().unwrap();
         assert_eq!(command, format!("qm migrate {} pve2 --online", step["vmid"]));
     }
-    assert_eq!(ask("pve9").status.code(), Some(1));
+    assert_eq!(ask(&state, NOW, "drain --json --node pve9").status.code(), Some(1));
 }
 
 #[test]
 fn a_calm_cluster_gets_no_advice_and_hears_why() {
     let (_dir, state) = state(8, |_| 1.0);
-    let reply =
-        value(&run(&["recommend", "--json", "--state", text(&state), "--now", &NOW.to_string()]));
+    let reply = value(&ask(&state, NOW, "recommend --json"));
     assert_eq!(reply["recommendations"], json!([]));
     assert!(reply["summary"].as_str().unwrap().starts_with("Nothing to do"));
     assert_eq!(reply["skipped"].as_array().unwrap().len(), 3);
@@ -325,24 +327,15 @@ fn an_inventory_file_adds_constraints() {
         "storages": {},
     });
     std::fs::write(&file, inventory.to_string()).unwrap();
-    let args = [
-        "recommend",
-        "--json",
-        "--state",
-        text(&state),
-        "--now",
-        &NOW.to_string(),
-        "--inventory",
-        text(&file),
-    ];
-    let reply = value(&run(&args));
+    let recommend = || ask_with(&state, NOW, "recommend --json", &["--inventory", text(&file)]);
+    let reply = value(&recommend());
     assert_eq!(reply["recommendations"], json!([]));
     let skipped = reply["skipped"].as_array().unwrap();
     let reason =
         skipped.iter().find(|s| s["vmid"] == json!(101)).unwrap()["reason"].as_str().unwrap();
     assert!(reason.contains("ignore"), "{reason}");
     std::fs::write(&file, "{\"guests\": 5}").unwrap();
-    let output = run(&args);
+    let output = recommend();
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("inventory.json"), "{}", stderr(&output));
 }
@@ -350,21 +343,12 @@ fn an_inventory_file_adds_constraints() {
 #[test]
 fn trend_tells_of_nodes_and_guests() {
     let (_dir, state) = state(10, |ts| 2.0 + (ts - NOW) as f64 / 86_400.0 * 0.2 + 2.0);
-    let all = value(&run(&["trend", "--json", "--state", text(&state), "--now", &NOW.to_string()]));
+    let all = value(&ask(&state, NOW, "trend --json"));
     assert_eq!(
         (all["nodes"].as_array().unwrap().len(), all["guests"].as_array().unwrap().len()),
         (2, 3)
     );
-    let one = value(&run(&[
-        "trend",
-        "--json",
-        "--guest",
-        "101",
-        "--state",
-        text(&state),
-        "--now",
-        &NOW.to_string(),
-    ]));
+    let one = value(&ask(&state, NOW, "trend --json --guest 101"));
     let cpu = one["guests"][0]["metrics"]
         .as_array()
         .unwrap()
@@ -375,27 +359,10 @@ fn trend_tells_of_nodes_and_guests() {
     assert_eq!(cpu["direction"], json!("sustained_increase"), "{cpu}");
     let slope = cpu["slope_per_day"].as_f64().unwrap();
     assert!((slope - 0.2 / 8.0).abs() < 0.003, "{slope}");
-    let shown = stdout(&run(&[
-        "trend",
-        "--node",
-        "pve1",
-        "--state",
-        text(&state),
-        "--now",
-        &NOW.to_string(),
-    ]));
+    let shown = stdout(&ask(&state, NOW, "trend --node pve1"));
     let load = shown.lines().find(|line| line.starts_with("load_avg")).unwrap();
     assert!(load.contains("↑ +0.") && load.contains("/day"), "a rate without percent: {load}");
-    let output = run(&[
-        "trend",
-        "--json",
-        "--node",
-        "nowhere",
-        "--state",
-        text(&state),
-        "--now",
-        &NOW.to_string(),
-    ]);
+    let output = ask(&state, NOW, "trend --json --node nowhere");
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("nowhere"));
 }
@@ -404,12 +371,8 @@ fn trend_tells_of_nodes_and_guests() {
 #[test]
 fn a_window_that_is_longer_than_what_is_stored_is_cut_and_that_is_said() {
     let (_dir, state) = state(3, |_| 2.0);
-    let now = NOW.to_string();
-    let reply = |hours: &str| {
-        let asked = ["trend", "--json", "--lookback", hours, "--now", &now];
-        value(&run(&[&asked[..], &["--state", text(&state)]].concat()))
-    };
-    let (long, right) = (reply("17520"), reply("72"));
+    let reply = |hours: u32| value(&ask(&state, NOW, &format!("trend --json --lookback {hours}")));
+    let (long, right) = (reply(17_520), reply(72));
     assert_eq!(long["nodes"][0]["lookback_hours"], json!(72));
     assert_eq!(right["nodes"][0]["lookback_hours"], json!(72));
     let said = "3.0 days are stored of the 730.0 days asked for";
@@ -445,19 +408,7 @@ fn trend_answers_raw_series_line_by_line() {
 #[test]
 fn history_and_quality_read_what_was_stored() {
     let (_dir, state) = state(3, |_| 2.0);
-    let now = NOW.to_string();
-    let history = value(&run(&[
-        "history",
-        "--json",
-        "--node",
-        "pve2",
-        "--hours",
-        "24",
-        "--state",
-        text(&state),
-        "--now",
-        &now,
-    ]));
+    let history = value(&ask(&state, NOW, "history --json --node pve2 --hours 24"));
     let cpu = history["metrics"]
         .as_array()
         .unwrap()
@@ -468,24 +419,22 @@ fn history_and_quality_read_what_was_stored() {
     let buckets = cpu["buckets"].as_array().unwrap();
     assert!(buckets.len() >= 143, "{}", buckets.len());
     assert!((buckets[0]["avg"].as_f64().unwrap() - 2.3 / 16.0).abs() < 1e-4);
-    let shown =
-        stdout(&run(&["history", "--guest", "101", "--state", text(&state), "--now", &now]));
+    let shown = stdout(&ask(&state, NOW, "history --guest 101"));
     assert!(shown.contains('%') && shown.contains('│'), "{shown}");
     assert!(!shown.contains('·'), "{shown}");
     let holed = state.with_file_name("holed");
     let ends = [tick(NOW - 36_000, 2.0), tick(NOW, 2.0)].join("\n");
     feed(&["append", "--jsonl", "--state", text(&holed)], ends.as_bytes());
-    let holed =
-        stdout(&run(&["history", "--guest", "101", "--state", text(&holed), "--now", &now]));
+    let holed = stdout(&ask(&holed, NOW, "history --guest 101"));
     assert!(holed.contains("····"), "nothing known is not 0: {holed}");
     let plot = shown.lines().take_while(|line| !line.contains("  to  "));
     assert!(plot.clone().count() > 10, "{shown}");
     for line in plot {
         assert!(line.chars().count() <= 80, "an ordinary terminal holds it: {line}");
     }
-    let status = value(&run(&["status", "--json", "--state", text(&state), "--now", &now]));
+    let status = value(&ask(&state, NOW, "status --json"));
     assert_eq!((&status["store"], &status["last_sample"]), (&json!(true), &json!(NOW)));
-    let quality = value(&run(&["quality", "--json", "--state", text(&state), "--now", &now]));
+    let quality = value(&ask(&state, NOW, "quality --json"));
     assert_eq!(quality["entities"].as_array().unwrap().len(), 5);
 }
 
@@ -505,9 +454,8 @@ fn outcomes_of_what_was_stored_are_judged_in_tables_and_json() {
         })
         .collect();
     feed(&["append", "--jsonl", "--state", text(&state)], moved.as_bytes());
-    let now = (NOW + 900).to_string();
-    let all = ["outcomes", "--state", text(&state), "--now", &now];
-    let reply = value(&run(&[&all[..], &["--json"]].concat()));
+    let outcomes = |more: &str| ask(&state, NOW + 900, &format!("outcomes {more}"));
+    let reply = value(&outcomes("--json"));
     let first = &reply["outcomes"][0];
     assert_eq!((&first["vmid"], &first["target"]), (&json!(101), &json!("pve2")), "{reply}");
     let windows = first["windows"].as_array().unwrap();
@@ -516,13 +464,13 @@ fn outcomes_of_what_was_stored_are_judged_in_tables_and_json() {
     assert_ne!(windows[0]["result"], "pending");
     assert_eq!(windows[2]["result"], "pending");
     assert_eq!(reply["guests"][0]["previous_migrations"], 1);
-    let table = stdout(&run(&all));
+    let table = stdout(&outcomes(""));
     assert!(table.contains("101") && table.contains("migrated 1x"), "{table}");
-    let timeline = stdout(&run(&[&all[..], &["--guest", "101"]].concat()));
+    let timeline = stdout(&outcomes("--guest 101"));
     assert!(timeline.contains("24h") && timeline.contains("without"), "{timeline}");
-    let none = stdout(&run(&[&all[..], &["--guest", "102"]].concat()));
+    let none = stdout(&outcomes("--guest 102"));
     assert!(none.contains("No migration was seen"), "{none}");
-    let calibration = stdout(&run(&[&all[..], &["--calibration"]].concat()));
+    let calibration = stdout(&outcomes("--calibration"));
     assert!(calibration.contains("90 to 100 %"), "{calibration}");
 }
 
@@ -573,66 +521,45 @@ fn a_wrong_option_exits_with_2_and_names_what_is_allowed() {
 #[test]
 fn who_is_not_known_is_an_error_and_not_an_empty_answer() {
     let (_dir, state) = state(1, |_| 2.0);
-    let now = NOW.to_string();
-    for (args, remedy) in [
-        (&["quality", "--node", "nowhere"][..], "lists all"),
-        (&["quality", "--guest", "4242"], "lists all"),
-        (&["history", "--node", "nowhere"], "`quality` lists who is there"),
-        (&["trend", "--guest", "4242"], ""),
-        (&["explain", "--guest", "4242"], "`quality` lists who is there"),
-        (&["explain", "--guest", "101", "--target", "pve1"], "name another node"),
-        (&["explain", "--guest", "101", "--target", "nowhere"], "nodes are pve1, pve2"),
-        (&["drain", "--node", "nowhere"], "nodes are pve1, pve2"),
+    for (question, remedy) in [
+        ("quality --node nowhere", "lists all"),
+        ("quality --guest 4242", "lists all"),
+        ("history --node nowhere", "`quality` lists who is there"),
+        ("trend --guest 4242", ""),
+        ("explain --guest 4242", "`quality` lists who is there"),
+        ("explain --guest 101 --target pve1", "name another node"),
+        ("explain --guest 101 --target nowhere", "nodes are pve1, pve2"),
+        ("drain --node nowhere", "nodes are pve1, pve2"),
     ] {
-        let output = run(&[args, &["--state", text(&state), "--now", &now]].concat());
-        assert_eq!(output.status.code(), Some(1), "{args:?}: {}", stdout(&output));
-        assert!(output.stdout.is_empty(), "{args:?}");
-        assert!(stderr(&output).contains(remedy), "{args:?}: {}", stderr(&output));
+        let output = ask(&state, NOW, question);
+        assert_eq!(output.status.code(), Some(1), "{question}: {}", stdout(&output));
+        assert!(output.stdout.is_empty(), "{question}");
+        assert!(stderr(&output).contains(remedy), "{question}: {}", stderr(&output));
     }
 }
 
 #[test]
 fn an_answer_for_long_after_the_last_sample_says_so() {
     let (_dir, state) = state(1, |_| 2.0);
-    let later = (NOW + 86_400).to_string();
-    let compare = ["trend", "--node", "pve1", "--compare", "pve2"];
-    for command in [&["recommend"][..], &["trend"], &compare, &["quality"]] {
-        let asked = [command, &["--state", text(&state), "--now", &later]].concat();
-        let reply = value(&run(&[&asked[..], &["--json"]].concat()));
+    let later = NOW + 86_400;
+    for question in ["recommend", "trend", "trend --node pve1 --compare pve2", "quality"] {
+        let reply = value(&ask_with(&state, later, question, &["--json"]));
         let warnings = reply["warnings"].to_string();
         let said = "what came after it is not known";
-        assert!(warnings.contains(said), "{command:?}: {warnings}");
-        assert!(stderr(&run(&asked)).contains(said), "{command:?}");
+        assert!(warnings.contains(said), "{question}: {warnings}");
+        assert!(stderr(&ask(&state, later, question)).contains(said), "{question}");
     }
 }
 
 #[test]
 fn simulated_ticks_can_be_appended_and_collected() {
     let dir = tempfile::tempdir().unwrap();
-    let ticks = run(&[
-        "simulate",
-        "--nodes",
-        "2",
-        "--guests",
-        "5",
-        "--days",
-        "0.05",
-        "--now",
-        &NOW.to_string(),
-    ]);
+    let now = NOW.to_string();
+    let simulate =
+        || run(&["simulate", "--nodes", "2", "--guests", "5", "--days", "0.05", "--now", &now]);
+    let ticks = simulate();
     assert!(ticks.status.success(), "{}", stderr(&ticks));
-    let again = run(&[
-        "simulate",
-        "--nodes",
-        "2",
-        "--guests",
-        "5",
-        "--days",
-        "0.05",
-        "--now",
-        &NOW.to_string(),
-    ]);
-    assert_eq!(ticks.stdout, again.stdout, "same seed, same ticks");
+    assert_eq!(ticks.stdout, simulate().stdout, "same seed, same ticks");
     let state = dir.path().join("s");
     let reply =
         value(&feed(&["append", "--jsonl", "--json", "--state", text(&state)], &ticks.stdout));
@@ -672,32 +599,14 @@ fn simulated_trees_are_collected_with_rates() {
         assert!(times.len() >= 2);
         let state = state.join(version);
         for time in &times {
-            let reply = value(&run(&[
-                "collect",
-                "--json",
-                "--root",
-                text(&root.join(time)),
-                "--run-dir",
-                text(&run_dir.join(version)),
-                "--state",
-                text(&state),
-                "--now",
-                time,
-            ]));
+            let (tree, run_dir) = (root.join(time), run_dir.join(version));
+            let more = ["--root", text(&tree), "--run-dir", text(&run_dir)];
+            let reply = value(&ask_with(&state, time.parse().unwrap(), "collect --json", &more));
             assert_eq!((&reply["nodes"], &reply["guests"]), (&json!(2), &json!(4)));
             let told = reply["warnings"].as_array().unwrap().len();
             assert_eq!(told, usize::from(*time == times[0]), "only the first run lacks counters");
         }
-        let history = value(&run(&[
-            "history",
-            "--json",
-            "--guest",
-            "100",
-            "--state",
-            text(&state),
-            "--now",
-            &NOW.to_string(),
-        ]));
+        let history = value(&ask(&state, NOW, "history --json --guest 100"));
         let rate = history["metrics"]
             .as_array()
             .unwrap()
@@ -718,47 +627,20 @@ fn collect_reads_a_tree_and_names_what_is_wrong_with_it() {
     let (tree, state, run_dir) =
         (dir.path().join("pve"), dir.path().join("s"), dir.path().join("run"));
     std::fs::create_dir(&tree).unwrap();
-    let collect = |now: i64| {
-        run(&[
-            "collect",
-            "--json",
-            "--root",
-            text(&tree),
-            "--run-dir",
-            text(&run_dir),
-            "--state",
-            text(&state),
-            "--now",
-            &now.to_string(),
-        ])
-    };
-    let empty = collect(NOW);
+    let empty = ask_with(
+        &state,
+        NOW,
+        "collect --json",
+        &["--root", text(&tree), "--run-dir", text(&run_dir)],
+    );
     assert_eq!(empty.status.code(), Some(1));
     assert!(stderr(&empty).contains("pve"), "{}", stderr(&empty));
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/pve9");
-    let live = run(&[
-        "collect",
-        "--json",
-        "--root",
-        text(&fixture),
-        "--run-dir",
-        text(&run_dir),
-        "--state",
-        text(&state),
-    ]);
-    let live = value(&live);
+    let of_fixture = ["--root", text(&fixture), "--run-dir", text(&run_dir)];
+    let live = [&["collect", "--json", "--state", text(&state)], &of_fixture[..]].concat();
+    let live = value(&run(&live));
     assert!(live["nodes"].as_u64().unwrap() >= 2 && live["stored"] == json!(true), "{live}");
-    let again = run(&[
-        "collect",
-        "--root",
-        text(&fixture),
-        "--run-dir",
-        text(&run_dir),
-        "--state",
-        text(&state),
-        "--now",
-        &live["ts"].to_string(),
-    ]);
+    let again = ask_with(&state, live["ts"].as_i64().unwrap(), "collect", &of_fixture);
     assert!(stdout(&again).contains("seen, nothing stored"), "{}", stdout(&again));
 }
 
@@ -782,9 +664,7 @@ fn odd_settings_files_are_told() {
     let copied = Command::new("cp").arg("-r").arg(fixture).arg(&tree).status().unwrap();
     assert!(copied.success());
     write("tree/foresight.cfg", &" ".repeat(100_000));
-    let now = NOW.to_string();
-    let asked = ["recommend", "--inventory", text(&tree), "--state", text(&state), "--now", &now];
-    let output = run(&asked);
+    let output = ask_with(&state, NOW, "recommend", &["--inventory", text(&tree)]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(stderr(&output).contains("; the defaults hold"), "{}", stderr(&output));
 }
@@ -792,9 +672,7 @@ fn odd_settings_files_are_told() {
 #[test]
 fn history_is_thinned_to_the_points_asked_for() {
     let (_dir, state) = state(3, |_| 2.0);
-    let now = NOW.to_string();
-    let asked = ["history", "--json", "--node", "pve2", "--points", "20", "--now", &now];
-    let history = value(&run(&[&asked[..], &["--state", text(&state)]].concat()));
+    let history = value(&ask(&state, NOW, "history --json --node pve2 --points 20"));
     for metric in history["metrics"].as_array().unwrap() {
         assert!(metric["buckets"].as_array().unwrap().len() <= 20, "{metric}");
     }
@@ -805,18 +683,17 @@ fn history_is_thinned_to_the_points_asked_for() {
 #[test]
 fn report_is_one_file_that_stands_alone() {
     let (dir, state) = state(3, |_| 2.0);
-    let now = NOW.to_string();
     let file = dir.path().join("report.html");
-    let asked = ["report", "--state", text(&state), "--now", &now];
-    let output = run(&[&asked[..], &["--output", text(&file)]].concat());
+    let report = |more: &[&str]| ask_with(&state, NOW, "report", more);
+    let output = report(&["--output", text(&file)]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert!(output.stdout.is_empty(), "the page goes to the file alone");
     let page = std::fs::read_to_string(&file).unwrap();
     assert!(page.starts_with("<!DOCTYPE html>") && page.trim_end().ends_with("</html>"));
     assert!(page.contains("<svg") && page.contains("pve1") && !page.contains("<script"));
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left beside it");
-    assert_eq!(stdout(&run(&asked)).trim_end(), page.trim_end());
-    let nowhere = run(&[&asked[..], &["--output", "/no/such/folder/report.html"]].concat());
+    assert_eq!(stdout(&report(&[])).trim_end(), page.trim_end());
+    let nowhere = report(&["--output", "/no/such/folder/report.html"]);
     assert_eq!(nowhere.status.code(), Some(1));
     assert!(stderr(&nowhere).contains("/no/such/folder/report.html"));
 }

@@ -5,7 +5,9 @@
 mod store_support;
 
 use pve_foresight::error::Kind;
-use pve_foresight::model::{Bucket, GuestMetric, GuestStatus, Metric, NodeMetric, Tick, UnixTime};
+use pve_foresight::model::{
+    Bucket, GuestMetric, GuestSample, GuestStatus, Metric, NodeMetric, NodeSample, Tick, UnixTime,
+};
 use pve_foresight::store::{Detail, Entity, Reader, Resolution, Tier, Writer};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -239,6 +241,48 @@ fn the_quality_of_all_is_that_of_each() {
     assert_eq!(known(&Entity::Guest(105)), runs - 101, "absent in the first samples");
     assert_eq!(known(&Entity::Node("beta".into())), runs - 50);
     assert_eq!(known(&Entity::Guest(7)), 0);
+}
+
+#[test]
+fn who_is_off_owes_no_samples_in_any_tier() {
+    let mut ticks: Vec<Tick> = every_minute(START, START + 14 * HOUR, 4).collect();
+    let stop = |tick: &mut Tick, guest: usize| {
+        let running = tick.guests[guest].clone();
+        let status = GuestStatus::Stopped;
+        tick.guests[guest] = GuestSample {
+            cpu: None,
+            mem: None,
+            disk_read_bps: None,
+            disk_write_bps: None,
+            net_in_bps: None,
+            net_out_bps: None,
+            status,
+            ..running
+        };
+    };
+    for (i, tick) in ticks.iter_mut().enumerate() {
+        // Guest 101 and node beta run in the first third of each hour, guest 102 in the rest of it.
+        if i % 60 >= 20 {
+            stop(tick, 1);
+            tick.nodes[1] = NodeSample { name: "beta".into(), ..NodeSample::default() };
+        } else {
+            stop(tick, 2);
+        }
+        tick.guests.retain(|g| g.vmid != 103 || i >= 450);
+    }
+    let dir = filled(ticks);
+    let reader = Reader::open(dir.path()).unwrap();
+    let of = |entity| reader.get_data_quality(&entity, START + 14 * HOUR).unwrap().coverage;
+    let always = of(Entity::Guest(100));
+    assert!(always.iter().all(|share| *share > 0.0), "{always:?}");
+    for entity in [Entity::Guest(101), Entity::Guest(102), Entity::Node("beta".into())] {
+        assert_eq!(of(entity.clone()), always, "{entity:?}");
+    }
+    let kept = [48.0, 14.0 * 24.0, 90.0 * 24.0];
+    for (i, came) in of(Entity::Guest(103)).into_iter().enumerate() {
+        let missed = (always[i] - came) * kept[i];
+        assert!((missed - 7.5).abs() < 1e-6, "tier {i}: {missed} hours");
+    }
 }
 
 #[test]

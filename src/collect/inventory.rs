@@ -168,8 +168,9 @@ impl Reader<'_> {
 fn node(name: &str, online: Option<bool>, rrd: &Rrd, ha: &Ha) -> NodeFacts {
     let entry = rrd.nodes.get(name).map(|entry| &entry.sample);
     let state = ha.states.as_ref().and_then(|states| states.get(name));
-    let own = rrd.storages.keys().filter(|(node, _)| node == name);
-    let storage: Vec<String> = own.map(|(_, id)| id.clone()).collect();
+    let own = || rrd.storages.iter().filter(|((node, _), _)| node == name);
+    let storage: Vec<String> = own().map(|((_, id), _)| id.clone()).collect();
+    let free = own().filter_map(|((_, id), entry)| Some((id.clone(), entry.sample.free()?)));
     NodeFacts {
         name: name.to_string(),
         // A node about to be fenced is lost, whatever corosync still thinks of it.
@@ -178,6 +179,7 @@ fn node(name: &str, online: Option<bool>, rrd: &Rrd, ha: &Ha) -> NodeFacts {
         maxcpu: entry.and_then(|e| e.maxcpu),
         maxmem: entry.and_then(|e| e.maxmem),
         storage: (!storage.is_empty()).then_some(storage),
+        storage_free: free.collect(),
     }
 }
 

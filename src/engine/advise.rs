@@ -215,6 +215,17 @@ fn summary(q: &Question, plan: &Plan) -> String {
     let moves = plan.steps.len();
     if moves > 0 {
         let (before, after) = (plan.before, plan.after);
+        let emptied = emptied(q, plan);
+        if !emptied.is_empty() && before.node_hours.max(after.node_hours) < 0.5 {
+            return format!(
+                "{} recommended to move guests off {}, which {} in maintenance: no node is expected \
+                 above its thresholds in the next {hours} hours, with them or without.{}",
+                counted(moves, "migration"),
+                listed(&emptied),
+                if emptied.len() == 1 { "is" } else { "are" },
+                left_behind(q, plan),
+            );
+        }
         let goes = if after.core_hours < before.core_hours { "falls" } else { "goes" };
         return format!(
             "{} recommended: expected overload in the next {hours} hours {goes} \
@@ -266,6 +277,16 @@ fn summary(q: &Question, plan: &Plan) -> String {
         (false, false) => format!("no node is expected above its thresholds within {hours} hours"),
     };
     format!("Nothing to do: {what} ({looked}).{rest}")
+}
+
+/// Nodes in maintenance, if all steps leave such nodes.
+fn emptied(q: &Question, plan: &Plan) -> Vec<String> {
+    let sources: BTreeSet<usize> = plan.steps.iter().map(|step| step.source).collect();
+    let nodes = || sources.iter().map(|n| &q.outlook.nodes[*n]);
+    match nodes().all(|node| node.maintenance) {
+        true => nodes().map(|node| node.name.clone()).collect(),
+        false => Vec::new(),
+    }
 }
 
 /// Thresholds that would be passed if a trend went on which is not sure enough to act on.
@@ -374,10 +395,10 @@ fn names(q: &Question, wanted: impl Fn(&NodeState) -> bool) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Bytes, Cores, Fraction, Inventory};
+    use crate::model::{Bytes, Cores, Fraction, GuestStatus, Inventory, NodeFacts};
     use crate::outcome::Experience;
-    use crate::outlook::Outlook;
-    use crate::recommend::{Blocker, Constraints, Skipped};
+    use crate::outlook::{Load, Outlook};
+    use crate::recommend::{Blocker, Constraints, Skipped, states};
     use crate::series::LocalTime;
     use crate::settings::PenaltyConfig;
     use crate::trend::{Params, analyze};
@@ -385,10 +406,16 @@ mod tests {
     /// Asks about `nodes` with as many guests each, all of them idle.
     fn asked<T>(nodes: &[(&str, usize)], answer: impl FnOnce(&Question) -> T) -> T {
         let trend = analyze(&[], &Params::share(0, 0.8, &LocalTime::utc()));
-        let node = |name: &str| NodeOutlook::idle(name, Cores(8.0), Bytes(64.0), &trend);
+        let load = Load { cpu: vec![0.0; 24], memory: vec![0.0; 24] };
+        let node = |name: &str| NodeOutlook {
+            base: load.clone(),
+            history_hours: 400.0,
+            ..NodeOutlook::idle(name, Cores(8.0), Bytes(64.0), &trend)
+        };
         let hosts = nodes.iter().enumerate().flat_map(|(host, (_, n))| vec![host; *n]);
         let guest = |(i, host): (usize, usize)| {
-            GuestOutlook::idle(100 + i as u32, host, Cores(2.0), Bytes(4.0), &trend)
+            let guest = GuestOutlook::idle(100 + i as u32, host, Cores(2.0), Bytes(4.0), &trend);
+            GuestOutlook { load: load.clone(), history_hours: 400.0, ..guest }
         };
         let mut outlook = Outlook {
             now: 0,
@@ -397,10 +424,23 @@ mod tests {
             guests: hosts.enumerate().map(guest).collect(),
         };
         outlook.nodes[0].maintenance = true;
-        let (inventory, config) = (Inventory::default(), PenaltyConfig::default());
+        let facts = outlook.nodes.iter().map(|n| NodeFacts {
+            name: n.name.clone(),
+            maintenance: n.maintenance,
+            ..NodeFacts::default()
+        });
+        let guests = outlook.guests.iter().map(|g| GuestFacts {
+            vmid: g.vmid,
+            node: outlook.nodes[g.host].name.clone(),
+            status: GuestStatus::Running,
+            ..GuestFacts::default()
+        });
+        let inventory =
+            Inventory { nodes: facts.collect(), guests: guests.collect(), ..Inventory::default() };
+        let config = PenaltyConfig::default();
         answer(&Question {
             outlook: &outlook,
-            states: &[],
+            states: &states(&outlook, &config),
             inventory: &inventory,
             constraints: &Constraints::new(&inventory),
             config: &config,
@@ -418,6 +458,16 @@ mod tests {
         );
         assert!(told(&[("pve1", 1)]).contains("1 running guest stays there"));
         assert_eq!(told(&[("pve1", 0), ("pve2", 1)]), "");
+    }
+
+    #[test]
+    fn moves_off_a_calm_node_in_maintenance_are_told_as_such() {
+        let told = |nodes: &[(&str, usize)]| asked(nodes, |q| summary(q, &plan(q)));
+        assert_eq!(
+            told(&[("pve1", 2), ("pve2", 1)]),
+            "2 migrations recommended to move guests off pve1, which is in maintenance: no node is \
+             expected above its thresholds in the next 24 hours, with them or without."
+        );
     }
 
     #[test]

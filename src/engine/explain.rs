@@ -12,8 +12,8 @@ use crate::error::{Error, Kind, Result};
 use crate::evidence::{guest_label, label_of};
 use crate::model::{GuestFacts, Inventory, UnixTime, Vmid, counted};
 use crate::recommend::{
-    Drain, Explained, Leaving, Plan, Question, Staying, Step, Target, balancer, drain, explain,
-    plan,
+    Drain, Explained, Leaving, Limits, Plan, Question, Staying, Step, Target, balancer, drain,
+    explain, plan,
 };
 use crate::score::total;
 
@@ -307,12 +307,8 @@ fn drain_summary(q: &Question, node: usize, drain: &Drain) -> String {
     if moves + stays == 0 {
         return format!("{name} is empty already.");
     }
-    let above = drain.peaks.iter().enumerate().filter(|(n, p)| {
-        let limits = crate::recommend::Limits::thresholds(q.config);
-        let over = p.cpu_after > limits.cpu || p.memory_after > limits.memory;
-        *n != node && over && (p.cpu_after > p.cpu_before || p.memory_after > p.memory_before)
-    });
-    let above: Vec<&str> = above.map(|(n, _)| q.outlook.nodes[n].name.as_str()).collect();
+    let above = drain.over(node, Limits::thresholds(q.config)).into_iter();
+    let above: Vec<&str> = above.map(|n| q.outlook.nodes[n].name.as_str()).collect();
     let load = match above.as_slice() {
         [] => "no other node comes over a threshold in its busy hours".to_string(),
         names => format!("{} would be over a threshold in busy hours", names.join(", ")),

@@ -52,6 +52,8 @@ pub struct NodeFacts {
     /// Storages seen active on it, where known.
     #[serde(deserialize_with = "storage_ids")]
     pub storage: Option<Vec<String>>,
+    /// Free bytes of these storages, where known.
+    pub storage_free: BTreeMap<String, Bytes>,
 }
 
 /// A storage of `storage.cfg`.

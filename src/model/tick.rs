@@ -96,6 +96,13 @@ pub struct StorageSample {
     pub used: Bytes,
 }
 
+impl StorageSample {
+    /// What is left of it; `None` where its size is not known.
+    pub fn free(&self) -> Option<Bytes> {
+        (self.total.0 > 0.0).then(|| Bytes((self.total.0 - self.used.0).max(0.0)))
+    }
+}
+
 /// Technology of a guest.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,

@@ -318,24 +318,75 @@ impl<'a> Constraints<'a> {
             let listed = nodes.contains_key(&target.name);
             let what = if !listed && (*strict || nodes.contains_key(source)) {
                 format!("keeps it off {}", target.name)
-            } else if !source.is_empty() && fails_back(guest) {
-                let preferred = self.preferred(nodes);
-                if preferred.is_empty() || preferred.contains(&target.name.as_str()) {
+            } else if source.is_empty() {
+                continue;
+            } else {
+                let taken = self.taken(guest, nodes, &target.name, "");
+                if taken.is_empty() {
                     continue;
                 }
-                let back = if preferred.contains(&source) { "brings it back" } else { "takes it" };
-                format!("{back} to {} by itself", preferred.join(" or "))
-            } else {
-                continue;
+                let back = if taken.contains(&source) { "brings it back" } else { "takes it" };
+                format!("{back} to {} by itself", taken.join(" or "))
             };
             let text = format!("HA rule '{}' {what}", rule.name);
             found.push(Blocker::new(BlockerCode::HaNodeAffinity, text));
         }
     }
 
-    /// Of the nodes of a rule those that serve and have the highest priority.
-    fn preferred(&self, nodes: &BTreeMap<String, i64>) -> Vec<&str> {
-        let serving = || self.inventory.nodes.iter().filter(|n| serves(n));
+    /// The nodes of a rule to which HA takes a guest by itself when it is on `target`; as if the node
+    /// `away` did not serve.
+    fn taken(
+        &self,
+        guest: &GuestFacts,
+        nodes: &BTreeMap<String, i64>,
+        target: &str,
+        away: &str,
+    ) -> Vec<&str> {
+        let preferred = self.preferred(nodes, away);
+        let stays = !fails_back(guest) || preferred.contains(&target);
+        if stays { Vec::new() } else { preferred }
+    }
+
+    /// Where HA takes a guest on by itself that has left the node `away` for `target`, in one clause.
+    pub(super) fn taken_on(&self, guest: &GuestFacts, target: &str, away: &str) -> Option<String> {
+        self.node_rules_of(guest).find_map(|(rule, nodes)| {
+            let on = self.taken(guest, nodes, target, away);
+            let to = || on.join(" or ");
+            (!on.is_empty()).then(|| format!("HA rule '{rule}' takes it on to {} by itself", to()))
+        })
+    }
+
+    /// That HA would bring a guest back to the node `away` that it has left for `target`, in one clause.
+    pub(super) fn brought_back(
+        &self,
+        guest: &GuestFacts,
+        target: &str,
+        away: &str,
+    ) -> Option<String> {
+        let back = |nodes| self.taken(guest, nodes, target, "").contains(&away);
+        let (rule, _) = self.node_rules_of(guest).find(|(_, nodes)| back(nodes))?;
+        Some(format!(
+            "HA rule '{rule}' brings it back to {away} by itself unless that is in maintenance"
+        ))
+    }
+
+    /// The node affinity rules of a guest: name and nodes with their priorities.
+    fn node_rules_of(
+        &self,
+        guest: &GuestFacts,
+    ) -> impl Iterator<Item = (&str, &BTreeMap<String, i64>)> {
+        let vmid = guest.vmid;
+        self.inventory.ha_rules.iter().filter(move |r| r.guests.contains(&vmid)).filter_map(
+            |rule| match &rule.kind {
+                HaRuleKind::NodeAffinity { nodes, .. } => Some((rule.name.as_str(), nodes)),
+                HaRuleKind::ResourceAffinity { .. } => None,
+            },
+        )
+    }
+
+    /// Of the nodes of a rule, without `away`, those that serve and have the highest priority.
+    fn preferred(&self, nodes: &BTreeMap<String, i64>, away: &str) -> Vec<&str> {
+        let serving = || self.inventory.nodes.iter().filter(|n| serves(n) && n.name != away);
         let highest = serving().filter_map(|n| nodes.get(&n.name)).max();
         let chosen = serving().filter(|n| highest.is_some() && nodes.get(&n.name) == highest);
         chosen.map(|n| n.name.as_str()).collect()
@@ -512,13 +563,26 @@ fn local_volumes<'a>(
     guest.disks.iter().filter(|d| !d.cdrom).filter_map(local)
 }
 
-/// Key and size of its disks that must be copied because their storage is not shared.
+/// A disk that must be copied, to the storage of the same name on another node.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct LocalDisk<'a> {
+    pub(crate) storage: &'a str,
+    pub(crate) size: Option<Bytes>,
+}
+
+/// Disks of a guest that must be copied because their storage is not shared.
 pub(crate) fn local_disks<'a>(
     guest: &'a GuestFacts,
     inventory: &'a Inventory,
-) -> Vec<(&'a str, Bytes)> {
-    let of = |v: LocalVolume<'a>| (v.disk.key.as_str(), v.disk.size.unwrap_or_default());
+) -> Vec<LocalDisk<'a>> {
+    let of = |v: LocalVolume<'a>| LocalDisk { storage: v.storage, size: v.disk.size };
     local_volumes(guest, inventory).map(of).collect()
+}
+
+/// Bytes of these disks as far as their sizes are known.
+pub(super) fn size_of(disks: &[LocalDisk]) -> Bytes {
+    // Not a sum: that of nothing is -0.0.
+    Bytes(disks.iter().filter_map(|disk| disk.size).fold(0.0, |sum, size| sum + size.0))
 }
 
 #[cfg(test)]
@@ -760,6 +824,7 @@ mod tests {
         let mut inventory = cluster();
         assert!(local_disks(&inventory.guests[0], &inventory).is_empty());
         inventory.storages.as_mut().unwrap().get_mut("ceph").unwrap().shared = false;
-        assert_eq!(local_disks(&inventory.guests[0], &inventory), [("scsi0", Bytes(0.0))]);
+        let disk = LocalDisk { storage: "ceph", size: None };
+        assert_eq!(local_disks(&inventory.guests[0], &inventory), [disk]);
     }
 }

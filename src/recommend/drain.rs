@@ -3,12 +3,17 @@
 //! Unlike the plan, which moves the least, everybody leaves: what would only make a move not worth
 //! it (rest after a move, daily peaks, the present need) is said and does not stand in the way.
 //! Rules, storage and memory do. Guests that belong together go together. Largest memory first,
-//! each to the node that stays the least full; where that leaves somebody without a place, the
-//! tightest fit is tried as well. O(guests x nodes x cases).
+//! each to the node that stays the least full, of those to which HA would not take it on by itself;
+//! where that leaves somebody without a place, or takes a node over a threshold, the tightest fit
+//! is tried as well. O(guests x nodes x cases).
 
-use super::constraint::{Blocker, BlockerCode, local_disks, restarts};
+#[cfg(test)]
+mod tests;
+
+use super::constraint::{Blocker, BlockerCode, local_disks, restarts, size_of};
+use super::overload::Limits;
 use super::plan::{Cost, Peaks, Planner, Question};
-use crate::model::{Bytes, GuestFacts, GuestStatus, HOUR, Vmid};
+use crate::model::{GuestFacts, GuestStatus, HOUR, Vmid};
 use crate::outlook::Resource;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -70,11 +75,21 @@ struct Unit<'a> {
 /// Finds a place for every guest of node number `node`.
 pub fn drain(q: &Question, node: usize) -> Drain {
     let spread = attempt(q, node, Choice::Emptiest);
-    if spread.stays.is_empty() {
+    let limits = Limits::thresholds(q.config);
+    let harm = |drain: &Drain| (drain.stays.len(), drain.over(node, limits).len());
+    if harm(&spread) == (0, 0) {
         return spread;
     }
     let tight = attempt(q, node, Choice::Tightest);
-    if tight.stays.len() < spread.stays.len() { tight } else { spread }
+    if harm(&tight) < harm(&spread) { tight } else { spread }
+}
+
+impl Drain {
+    /// Nodes besides the drained one that its guests take over a threshold, or further beyond it.
+    pub fn over(&self, drained: usize, limits: Limits) -> Vec<usize> {
+        let over = |n: &usize| *n != drained && self.peaks[*n].pass(limits);
+        (0..self.peaks.len()).filter(over).collect()
+    }
 }
 
 fn attempt(q: &Question, node: usize, choice: Choice) -> Drain {
@@ -88,8 +103,8 @@ fn attempt(q: &Question, node: usize, choice: Choice) -> Drain {
             true => places(&planner, &unit, node),
             false => Places { free: Vec::new(), blocked: BTreeMap::new() },
         };
-        match places.best(&planner, &unit, choice) {
-            Some(target) => drain.steps.extend(leave(&mut planner, &unit, target)),
+        match places.best(&planner, &unit, node, choice) {
+            Some(target) => drain.steps.extend(leave(&mut planner, &unit, node, target)),
             None => drain.stays.extend(stay(&unit, &blockers, &places)),
         }
     }
@@ -202,17 +217,27 @@ fn obstacles(planner: &Planner, unit: &Unit, guest: &GuestFacts, target: usize) 
         found.push(Blocker::new(BlockerCode::NodeOffline, format!("{} is offline", node.name)));
     }
     if let Some(index) = planner.index_of(guest.vmid) {
-        let guest = &q.outlook.guests[index];
-        found.extend(planner.full_storage(guest, target));
         // The whole unit must find its memory there.
-        found.extend(planner.memory_for(target, unit.memory.max(guest.maxmem.0)));
+        let maxmem = q.outlook.guests[index].maxmem.0;
+        found.extend(planner.memory_for(target, unit.memory.max(maxmem)));
+    }
+    if !local_disks(guest, q.inventory).is_empty() {
+        found.extend(planner.full_storage(unit.guests.iter().map(|g| g.vmid), target));
     }
     found
 }
 
 impl Places {
-    /// The best free place: first those that stay below their thresholds.
-    fn best(&self, planner: &Planner, unit: &Unit, choice: Choice) -> Option<usize> {
+    /// The best free place: first those from which HA takes nobody on, since that is where they end
+    /// up, then those that stay below their thresholds.
+    fn best(&self, planner: &Planner, unit: &Unit, node: usize, choice: Choice) -> Option<usize> {
+        let name = |n: usize| planner.q.outlook.nodes[n].name.as_str();
+        let taken_on = |target: usize| {
+            let on = |g: &&&GuestFacts| {
+                planner.q.constraints.taken_on(g, name(target), name(node)).is_some()
+            };
+            unit.guests.iter().filter(on).count()
+        };
         let fullness = |target: usize| -> f64 {
             let outlook = planner.q.outlook;
             let mut sum = crate::outlook::Load::default();
@@ -227,7 +252,7 @@ impl Places {
             let of = |r| planner.busy(target, change, r) / planner.limits().of(r).max(1e-9);
             Resource::ALL.into_iter().map(of).fold(0.0, f64::max)
         };
-        let mut ranked: Vec<(bool, f64, usize)> = self
+        let mut ranked: Vec<((usize, bool), f64, usize)> = self
             .free
             .iter()
             .map(|&target| {
@@ -236,7 +261,7 @@ impl Places {
                     Choice::Emptiest => full,
                     Choice::Tightest => -full,
                 };
-                (full > 1.0, rank, target)
+                ((taken_on(target), full > 1.0), rank, target)
             })
             .collect();
         ranked.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
@@ -245,7 +270,7 @@ impl Places {
 }
 
 /// Moves a unit, one guest after the other.
-fn leave(planner: &mut Planner, unit: &Unit, target: usize) -> Vec<Leaving> {
+fn leave(planner: &mut Planner, unit: &Unit, node: usize, target: usize) -> Vec<Leaving> {
     let mut steps = Vec::new();
     for guest in &unit.guests {
         let index = planner.index_of(guest.vmid);
@@ -256,21 +281,18 @@ fn leave(planner: &mut Planner, unit: &Unit, target: usize) -> Vec<Leaving> {
             target,
             together: others.collect(),
             cost: index.map(|i| planner.cost(i)),
-            concerns: concerns(planner, guest, target),
+            concerns: concerns(planner, guest, node, target),
         });
         match index {
             Some(index) => planner.shift(index, target),
-            None => {
-                let name = planner.q.outlook.nodes[target].name.clone();
-                planner.placement.insert(guest.vmid, name);
-            }
+            None => planner.place(guest.vmid, node, target),
         }
     }
     steps
 }
 
 /// What would be against the move if there was a choice.
-fn concerns(planner: &Planner, guest: &GuestFacts, target: usize) -> Vec<String> {
+fn concerns(planner: &Planner, guest: &GuestFacts, node: usize, target: usize) -> Vec<String> {
     let mut found = Vec::new();
     if let Some(index) = planner.index_of(guest.vmid) {
         let outlook = &planner.q.outlook.guests[index];
@@ -286,10 +308,14 @@ fn concerns(planner: &Planner, guest: &GuestFacts, target: usize) -> Vec<String>
             found.push("is in its daily peak now".into());
         }
     }
-    let copied: f64 = local_disks(guest, planner.q.inventory).iter().map(|(_, size)| size.0).sum();
-    if copied > 0.0 {
-        found.push(format!("{} of local disks must be copied", Bytes(copied)));
+    let copied = size_of(&local_disks(guest, planner.q.inventory));
+    if copied.0 > 0.0 {
+        found.push(format!("{copied} of local disks must be copied"));
     }
+    found.extend(planner.unsure_copy(guest.vmid, target));
+    let (rules, [from, to]) =
+        (planner.q.constraints, [node, target].map(|n| &planner.q.outlook.nodes[n].name));
+    found.extend(rules.taken_on(guest, to, from).or_else(|| rules.brought_back(guest, to, from)));
     if restarts(guest) {
         found.push("the container restarts: it is down for the time of the move".into());
     }

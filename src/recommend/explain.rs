@@ -64,7 +64,7 @@ pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
     };
     // What stands in the way already need not be told as a concern as well.
     let told = blockers.iter().any(|b| b.code == BlockerCode::CrsBalanced);
-    let concerns = if told { Vec::new() } else { planner.concerns(guest.vmid) };
+    let concerns = if told { Vec::new() } else { planner.concerns(guest.vmid).collect() };
     Explained { guest: index, blockers, source_score, targets, concerns }
 }
 

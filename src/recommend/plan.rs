@@ -17,7 +17,7 @@ use super::constraint::{Blocker, BlockerCode, Constraints, Placement};
 use super::ledger::Ledger;
 use super::overload::{Limits, Overload, levels, need, overload, risk};
 use super::reserve::{Reserve, memory_of_guests};
-use super::state::{NodeState, State};
+use super::state::{NodeState, State, lasting_rise};
 use super::window::Window;
 use crate::model::{Bytes, GuestFacts, Inventory, NodeFacts, Points, Vmid};
 use crate::outcome::Experience;
@@ -52,6 +52,15 @@ pub struct Peaks {
     pub memory_before: f64,
     /// Memory after.
     pub memory_after: f64,
+}
+
+impl Peaks {
+    /// Whether more load takes the node over a threshold, or further beyond it.
+    pub(super) fn pass(&self, limits: Limits) -> bool {
+        let passes = |before, after, limit| after > limit && after > before;
+        passes(self.cpu_before, self.cpu_after, limits.cpu)
+            || passes(self.memory_before, self.memory_after, limits.memory)
+    }
 }
 
 /// A move, all that it was decided on, and the details that it is told with: a refused one needs none.
@@ -204,6 +213,8 @@ pub(super) struct Planner<'a> {
     pub(super) memory: Vec<f64>,
     /// Configured memory per node.
     committed: Vec<f64>,
+    /// Bytes of local disks that the steps so far copy to a storage of a node; below 0: off it.
+    copied: BTreeMap<(usize, &'a str), f64>,
     /// How its guests grow, per node ([`growth_of_nodes`]).
     growth: Vec<(f64, f64)>,
     moved: BTreeSet<usize>,
@@ -231,12 +242,15 @@ struct Draft {
     target: usize,
     /// Risk that it takes away, in core-hours.
     saved: f64,
+    /// The source is short of memory, and the guest takes ever more of it.
+    grows: bool,
     cost: Points,
     /// How full the target is.
     fullness: f64,
 }
 
-/// Moves that save this share of the best one's overload are as good; the cheapest of them wins.
+/// Moves that save this share of the best one's risk are as good: of them a guest that
+/// goes on growing leaves first, then the cheapest.
 const AS_GOOD: f64 = 0.9;
 
 impl<'a> Planner<'a> {
@@ -257,6 +271,7 @@ impl<'a> Planner<'a> {
             hosts,
             placement: q.inventory.guests.iter().map(|g| (g.vmid, g.node.clone())).collect(),
             committed,
+            copied: BTreeMap::new(),
             moved: BTreeSet::new(),
             movable: vec![None; outlook.guests.len()],
             waiting: BTreeMap::new(),
@@ -305,10 +320,22 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// How full a node is in its busy hours, as a share of its thresholds: the fuller resource.
+    /// How full a resource of a node is in its busy hours, as a share of its threshold.
+    fn filled(&self, node: usize, resource: Resource) -> f64 {
+        self.busy(node, None, resource) / self.limits().of(resource).max(f64::MIN_POSITIVE)
+    }
+
+    /// How full a node is: its fuller resource.
     fn fullness(&self, node: usize) -> f64 {
-        let of = |r| self.busy(node, None, r) / self.limits().of(r).max(f64::MIN_POSITIVE);
-        Resource::ALL.into_iter().map(of).fold(0.0, f64::max)
+        Resource::ALL.into_iter().map(|r| self.filled(node, r)).fold(0.0, f64::max)
+    }
+
+    /// What a node is short of, if of anything.
+    fn scarce(&self, node: usize) -> Resource {
+        match self.filled(node, Resource::Memory) > self.filled(node, Resource::Cpu) {
+            true => Resource::Memory,
+            false => Resource::Cpu,
+        }
     }
 
     /// Nodes in need, worst first. Absolute need: a node that is not expected above a threshold in
@@ -361,6 +388,7 @@ impl<'a> Planner<'a> {
         let node = &self.q.outlook.nodes[source];
         let least = self.q.config.min_benefit.0;
         let before = self.ledger.risk(source);
+        let scarce = self.scarce(source);
         let now: Vec<(f64, f64)> =
             (0..self.ledger.nodes()).map(|n| (self.ledger.risk(n), self.fullness(n))).collect();
         let mut drafts = Vec::new();
@@ -375,6 +403,8 @@ impl<'a> Planner<'a> {
             }
             relieving.push(guest);
             let cost = self.cost(guest).points;
+            let grows =
+                scarce == Resource::Memory && lasting_rise(&self.q.outlook.guests[guest].mem_trend);
             for (target, &(now, fullness)) in now.iter().enumerate() {
                 if target == source || self.refused.contains(&(guest, target)) {
                     continue;
@@ -385,7 +415,7 @@ impl<'a> Planner<'a> {
                 }
                 let saved = relieved - (self.ledger.risk_turned(target, guest, 1.0) - now);
                 if saved >= least || node.maintenance {
-                    drafts.push(Draft { guest, target, saved, cost, fullness });
+                    drafts.push(Draft { guest, target, saved, grows, cost, fullness });
                 }
             }
         }
@@ -496,8 +526,18 @@ impl<'a> Planner<'a> {
         self.scales.apply(index, source, target);
         self.hosts[index] = target;
         self.growth = growth_of_nodes(self.q.outlook, &self.hosts);
-        self.placement.insert(guest.vmid, self.q.outlook.nodes[target].name.clone());
+        self.place(guest.vmid, source, target);
         self.reserve = None;
+    }
+
+    /// Puts the configuration and the local disks of a guest, which need not run, on another node.
+    pub(super) fn place(&mut self, vmid: Vmid, source: usize, target: usize) {
+        for disk in self.local_disks(vmid) {
+            let size = disk.size.unwrap_or_default().0;
+            *self.copied.entry((source, disk.storage)).or_default() -= size;
+            *self.copied.entry((target, disk.storage)).or_default() += size;
+        }
+        self.placement.insert(vmid, self.q.outlook.nodes[target].name.clone());
     }
 }
 
@@ -511,8 +551,10 @@ fn growth_of_nodes(outlook: &Outlook, hosts: &[usize]) -> Vec<(f64, f64)> {
     growth
 }
 
-/// Best draft first: those that save nearly as much as the best, the cheapest of them in front;
-/// then the others by what they save. Of equals the emptiest target; ties fall by guest and target.
+/// Best draft first: those that save nearly as much as the best, of these guests whose memory goes on
+/// growing in front, then the cheapest; then the others by what they save. Of equals the emptiest
+/// target; ties fall by guest and target. Neither a rise of CPU nor bursts count, since neither tells
+/// what comes (docs/backtest.md).
 fn best_first(drafts: &mut [Draft]) {
     let most = drafts.iter().map(|d| d.saved).fold(0.0, f64::max);
     let lesser = |d: &Draft| d.saved < AS_GOOD * most;
@@ -521,7 +563,7 @@ fn best_first(drafts: &mut [Draft]) {
         let by_benefit = || b.saved.total_cmp(&a.saved);
         let by_worth = match lesser(a) && lesser(b) {
             true => by_benefit().then_with(by_cost),
-            false => by_cost().then_with(by_benefit),
+            false => b.grows.cmp(&a.grows).then_with(by_cost).then_with(by_benefit),
         };
         lesser(a)
             .cmp(&lesser(b))

@@ -191,14 +191,22 @@ fn rises_into(
     lasting: bool,
     config: &PenaltyConfig,
 ) -> bool {
-    let rising = trend.direction == Direction::SustainedIncrease && trend.confidence >= MIN_CLAIM;
     let horizon = config.settings.analysis_lookback.hours().0;
     let crosses = hours_to_threshold(trend).is_some_and(|h| h <= horizon);
     let confirmed = match lasting {
-        true => trend.projection_basis == Some(ProjectionBasis::Persistent),
-        false => high >= threshold - NEAR_MARGIN,
+        true => lasting_rise(trend),
+        false => sure_rise(trend) && high >= threshold - NEAR_MARGIN,
     };
-    rising && crosses && confirmed
+    crosses && confirmed
+}
+
+fn sure_rise(trend: &Trend) -> bool {
+    trend.direction == Direction::SustainedIncrease && trend.confidence >= MIN_CLAIM
+}
+
+/// Whether a rise is claimed that was claimed two days ago already: such ones mostly go on.
+pub(super) fn lasting_rise(trend: &Trend) -> bool {
+    sure_rise(trend) && trend.projection_basis == Some(ProjectionBasis::Persistent)
 }
 
 /// Hours until the busy hours cross the threshold that the trend was analysed against: a node is in

@@ -11,7 +11,7 @@ use crate::outlook::{
 };
 use crate::series::{LocalTime, Point};
 use crate::settings::{Key, PenaltyConfig, Settings, map_simplified_to_penalty_config};
-use crate::trend::{Params, Trend, analyze};
+use crate::trend::{Direction, Params, ProjectionBasis, Trend, analyze};
 
 const NOW: UnixTime = 1_790_006_400;
 /// Hour of the day that NOW is in UTC, in which trends are made.
@@ -19,20 +19,20 @@ const NOW_HOUR: i32 = 16;
 const HOURS: i64 = 336;
 
 /// Load of a guest in host cores at an hour before now (negative).
-type Curve = fn(i64) -> f64;
+pub(super) type Curve = fn(i64) -> f64;
 
-struct Case {
+pub(super) struct Case {
     cores: Vec<f64>,
-    guests: Vec<(usize, Curve, f64)>,
+    pub(super) guests: Vec<(usize, Curve, f64)>,
     config: PenaltyConfig,
     experience: Experience,
-    change: fn(&mut Outlook, &mut Inventory),
+    pub(super) change: fn(&mut Outlook, &mut Inventory),
     /// Hour of the day that NOW is.
     local_hour: u8,
 }
 
 impl Case {
-    fn new(nodes: usize) -> Self {
+    pub(super) fn new(nodes: usize) -> Self {
         Self {
             cores: vec![16.0; nodes],
             guests: Vec::new(),
@@ -44,27 +44,27 @@ impl Case {
     }
 
     /// A guest on `host` with a load in cores and memory in GiB.
-    fn guest(mut self, host: usize, curve: Curve, memory: f64) -> Self {
+    pub(super) fn guest(mut self, host: usize, curve: Curve, memory: f64) -> Self {
         self.guests.push((host, curve, memory));
         self
     }
 
-    fn run(&self) -> (Outlook, Plan) {
+    pub(super) fn asked<T>(&self, answer: impl FnOnce(&Question) -> T) -> T {
         let (mut outlook, mut inventory) = self.outlook();
         (self.change)(&mut outlook, &mut inventory);
-        let states = states(&outlook, &self.config);
-        let constraints = Constraints::new(&inventory);
-        let question = Question {
+        answer(&Question {
             outlook: &outlook,
-            states: &states,
+            states: &states(&outlook, &self.config),
             inventory: &inventory,
-            constraints: &constraints,
+            constraints: &Constraints::new(&inventory),
             config: &self.config,
             experience: &self.experience,
             local: &LocalTime::fixed((i32::from(self.local_hour) - NOW_HOUR) * 3_600),
-        };
-        let plan = plan(&question);
-        (outlook, plan)
+        })
+    }
+
+    fn run(&self) -> (Outlook, Plan) {
+        self.asked(|q| (q.outlook.clone(), plan(q)))
     }
 
     /// Moves as (vmid, target).
@@ -192,6 +192,45 @@ fn an_uneven_cluster_without_trouble_is_left_alone() {
     let case = Case::new(3).guest(0, |_| 5.0, 8.0).guest(0, |_| 5.0, 8.0);
     let (_, plan) = case.run();
     assert!(plan.steps.is_empty() && plan.considered.is_empty());
+}
+
+/// A claimed rise of a tenth of the whole a week.
+fn rises(trend: &mut Trend, basis: ProjectionBasis) {
+    trend.direction = Direction::SustainedIncrease;
+    trend.slope_per_day = Some(0.1 / 7.0);
+    trend.confidence = 0.99;
+    trend.projection_basis = Some(basis);
+}
+
+#[test]
+fn of_moves_that_are_as_good_a_guest_whose_memory_goes_on_growing_is_first() {
+    let mut case = Case::new(3).guest(1, |_| 1.0, 8.0).guest(2, |_| 1.0, 16.0);
+    for _ in 0..5 {
+        case = case.guest(0, |_| 1.0, 24.0);
+    }
+    assert_eq!(case.moves(), [(102, 1)], "all five are alike");
+    case.guests[5].2 = 25.0;
+    assert_eq!(case.moves(), [(102, 1)], "and this one costs more");
+    case.change = |outlook, _| rises(&mut outlook.guests[5].mem_trend, ProjectionBasis::Persistent);
+    assert_eq!(case.moves(), [(105, 1)]);
+    case.change = |outlook, _| rises(&mut outlook.guests[5].mem_trend, ProjectionBasis::New);
+    assert_eq!(case.moves(), [(102, 1)], "it may stop as well");
+    case.change = |outlook, _| rises(&mut outlook.guests[5].cpu_trend, ProjectionBasis::CpuLike);
+    assert_eq!(case.moves(), [(102, 1)], "CPU is not what the node is short of");
+    let mut case = hot();
+    case.change = |outlook, _| rises(&mut outlook.guests[3].mem_trend, ProjectionBasis::Persistent);
+    assert_eq!(case.moves(), [(100, 1)], "nor memory here");
+}
+
+#[test]
+fn a_node_in_maintenance_is_no_refuge_for_the_guests_of_a_failed_one() {
+    // Node 1 has room for one of the two guests of node 0, and node 2, which is empty, for the other.
+    let mut case =
+        Case::new(3).guest(0, |_| 1.0, 60.0).guest(0, |_| 1.0, 60.0).guest(1, |_| 1.0, 40.0);
+    let bears = |case: &Case| case.asked(|q| plan::Planner::new(q).reserve(None).bears);
+    assert_eq!(bears(&case), [true, true, true]);
+    case.change = |outlook, _| outlook.nodes[2].maintenance = true;
+    assert_eq!(bears(&case), [false, false, true], "node 0 is too full for that of node 1, too");
 }
 
 #[test]

@@ -31,6 +31,8 @@ impl Simulation {
     fn node_facts(&self, i: usize) -> NodeFacts {
         let node = &self.nodes[i];
         let storage = self.storages.iter().filter(|s| s.is_on(&node.name));
+        let samples = self.storage_samples(&node.name).into_iter();
+        let free = samples.filter_map(|s| s.free().map(|free| (s.id, free)));
         NodeFacts {
             name: node.name.clone(),
             online: Some(self.is_online(i)),
@@ -38,6 +40,7 @@ impl Simulation {
             maxcpu: Some(node.capacity.cores),
             maxmem: Some(node.capacity.memory),
             storage: Some(storage.map(|s| s.id.clone()).collect()),
+            storage_free: free.collect(),
         }
     }
 

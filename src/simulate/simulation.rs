@@ -190,7 +190,7 @@ impl Simulation {
     }
 
     /// Storages of `node` in order of their ids.
-    fn storage_samples(&self, node: &str) -> Vec<StorageSample> {
+    pub(super) fn storage_samples(&self, node: &str) -> Vec<StorageSample> {
         let days = (self.time - self.start) as f64 / DAY as f64;
         let sample = |s: &StorageSpec| {
             let used = (s.used_gib + days * s.growth_gib_per_day).clamp(0.0, s.size_gib);

@@ -27,7 +27,8 @@ pub enum Entity {
 /// How much is known.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct DataQuality {
-    /// Samples known or behind the rows that are known. A stopped guest is sampled, too.
+    /// Samples known or behind the rows that are known. What a sample lists is known, whether it
+    /// runs or not: a stopped guest and a node that is off owe no values.
     pub total_samples: u64,
     /// Seconds since the first of them; `None` without any.
     pub oldest_sample_age: Option<i64>,
@@ -252,16 +253,29 @@ impl<'a> Survey<'a> {
 
     /// Counts the samples of the entities in the coarse rows.
     fn count(&mut self) {
-        let counts = (0..self.rows.len()).map(|row| match self.rows[row].0.header.tier {
-            Tier::Raw => Vec::new(),
-            Tier::Hourly | Tier::SixHourly => self.counts_in(row),
-        });
-        self.counts = counts.collect();
+        let mut counts = vec![Vec::new(); self.rows.len()];
+        for tier in [Tier::Hourly, Tier::SixHourly] {
+            let mut before: Option<usize> = None;
+            for &row in &self.tiers[tier as usize] {
+                counts[row] = self.counts_in(row, before);
+                before = Some(row);
+            }
+        }
+        self.counts = counts;
     }
 
-    fn counts_in(&self, number: usize) -> Vec<u32> {
+    /// Samples in a coarse row that list each entity. Of one that is listed at its end, and was at that
+    /// of the row `before`, these are all; of others, which came or went within the window, those
+    /// that have values. Before the first row of a tier everybody is taken to have been there.
+    fn counts_in(&self, number: usize, before: Option<usize>) -> Vec<u32> {
         let (segment, row) = self.rows[number];
         let seats = &self.seats[self.roster_of[number]];
+        let listed = |row: usize, entity: usize| {
+            self.seats[self.roster_of[row]][entity].is_some_and(|seat| seat.listed)
+        };
+        let throughout = |entity: usize| {
+            listed(number, entity) && before.is_none_or(|before| listed(before, entity))
+        };
         let mut counts = vec![0; self.entities.len()];
         for group in [Group::Node, Group::Guest] {
             let mine = |entity: &usize| match self.entities[*entity] {
@@ -269,7 +283,12 @@ impl<'a> Survey<'a> {
                 Entity::Guest(_) => group == Group::Guest,
                 Entity::Collector => false,
             };
-            let seated = || (0..seats.len()).filter(mine).filter_map(|e| Some((e, seats[e]?)));
+            (0..seats.len())
+                .filter(mine)
+                .filter(|e| throughout(*e))
+                .for_each(|e| counts[e] = row.meta.ticks);
+            let within = |entity: &usize| mine(entity) && !throughout(*entity);
+            let seated = || (0..seats.len()).filter(within).filter_map(|e| Some((e, seats[e]?)));
             let blocks: BTreeSet<usize> = seated().map(|(_, seat)| seat.place / BLOCK).collect();
             let best: BTreeMap<usize, Vec<u16>> = blocks
                 .into_iter()
@@ -280,7 +299,7 @@ impl<'a> Survey<'a> {
                 let count = of_block.and_then(|b| b.get(seat.place % BLOCK)).copied();
                 counts[entity] = match count.filter(|&count| count > 0) {
                     Some(count) => u32::from(count),
-                    // Listed without values, as a stopped guest is: seen in every tick.
+                    // Came without values, as a stopped guest does.
                     None if seat.listed => row.meta.ticks,
                     None => 0,
                 };

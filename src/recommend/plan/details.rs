@@ -5,7 +5,7 @@ use crate::model::{Bytes, GIB, GuestKind, Vmid};
 use crate::outlook::{GuestOutlook, Resource};
 use crate::recommend::balancer;
 use crate::recommend::confidence::{Basis, Confidence};
-use crate::recommend::constraint::{local_disks, restarts};
+use crate::recommend::constraint::{LocalDisk, restarts, size_of};
 use crate::recommend::overload::Overload;
 use crate::recommend::window::{Busy, Window};
 use crate::score::{Candidate, Contribution, penalties, total};
@@ -53,7 +53,10 @@ impl Planner<'_> {
             source_peaks: self.peaks(source, outlook, -1.0),
             target_peaks: self.peaks(target, outlook, 1.0),
             window: self.window(outlook, &[source, target]),
-            concerns: self.concerns(outlook.vmid),
+            concerns: self
+                .concerns(outlook.vmid)
+                .chain(self.unsure_copy(outlook.vmid, target))
+                .collect(),
         };
         weighed.with(details)
     }
@@ -79,11 +82,9 @@ impl Planner<'_> {
         let outlook = &self.q.outlook.guests[guest];
         let k = self.q.config;
         let facts = self.facts.get(&outlook.vmid);
-        let copied = facts.map(|f| local_disks(f, self.q.inventory)).unwrap_or_default();
         let restart = facts.is_some_and(|f| restarts(f));
         let memory = Bytes(outlook.load.memory.first().copied().unwrap_or(0.0));
-        // Not a sum: that of nothing is -0.0.
-        let local_disks = Bytes(copied.iter().fold(0.0, |sum, (_, size)| sum + size.0));
+        let local_disks = size_of(&self.local_disks(outlook.vmid));
         // A container's memory is not transferred: it stops here and starts there.
         let live = match restart {
             true => k.container_restart_cost,
@@ -197,8 +198,18 @@ impl Planner<'_> {
     }
 
     /// What to know before a guest is moved.
-    pub(in crate::recommend) fn concerns(&self, vmid: Vmid) -> Vec<String> {
+    pub(in crate::recommend) fn concerns(&self, vmid: Vmid) -> impl Iterator<Item = String> {
         let facts = self.facts.get(&vmid).filter(|f| balancer::manages(self.q.inventory, f));
-        facts.map(|_| self.balancer.text.clone()).into_iter().collect()
+        facts.map(|_| self.balancer.text.clone()).into_iter()
+    }
+
+    /// That nobody knows whether there is room for the disks that are copied.
+    pub(in crate::recommend) fn unsure_copy(&self, vmid: Vmid, target: usize) -> Option<String> {
+        let disks = self.local_disks(vmid);
+        let unknown =
+            |disk: &&LocalDisk| disk.size.is_none() || self.left(target, disk.storage).is_none();
+        let storage = disks.iter().find(unknown)?.storage;
+        let node = &self.q.outlook.nodes[target].name;
+        Some(format!("whether its local disks fit on '{storage}' of {node} is not known"))
     }
 }

@@ -2,19 +2,20 @@
 //! or a wrong hour make it not worth it.
 
 use super::{Planner, Step};
-use crate::model::{Bytes, DAY, HOUR};
+use crate::model::{Bytes, DAY, HOUR, Vmid};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::balancer;
 use crate::recommend::confidence::stated;
-use crate::recommend::constraint::{Blocker, BlockerCode, local_disks};
+use crate::recommend::constraint::{Blocker, BlockerCode, LocalDisk, local_disks};
 use crate::recommend::reserve::Reserve;
 use crate::recommend::state::{Finding, IO_WAIT, State};
+use std::collections::BTreeMap;
 
 /// Share of a crowded source's busy hours, with the guest, below which a crowded target is the
 /// better place.
 const CLEARLY: f64 = 0.9;
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
     /// Whether the guest can move at all; if not, remembers why.
     pub(super) fn movable(&mut self, guest: usize) -> bool {
         if let Some(known) = self.movable[guest] {
@@ -77,7 +78,7 @@ impl Planner<'_> {
         }
         found.extend(self.ping_pong(outlook, node));
         found.extend(self.failed_before(guest, node));
-        found.extend(self.full_storage(outlook, target));
+        found.extend(self.full_storage(std::iter::once(outlook.vmid), target));
         found.extend(self.memory_for(target, outlook.maxmem.0));
         found.extend(self.overloads(outlook, target, Some(self.hosts[guest])));
         found.extend(self.waits_for_disks(target, Some(self.hosts[guest])));
@@ -116,22 +117,44 @@ impl Planner<'_> {
         Some(Blocker::new(BlockerCode::FailedBefore, text))
     }
 
-    /// Disks that would be copied need room.
+    /// Disks of a guest that must be copied.
+    pub(super) fn local_disks(&self, vmid: Vmid) -> Vec<LocalDisk<'a>> {
+        self.facts.get(&vmid).map_or(Vec::new(), |facts| local_disks(facts, self.q.inventory))
+    }
+
+    /// What is left of a storage of a node after the steps so far, where that is known.
+    pub(super) fn left(&self, node: usize, storage: &'a str) -> Option<Bytes> {
+        let free = self.node_facts[node]?.storage_free.get(storage)?;
+        let copied = self.copied.get(&(node, storage)).copied().unwrap_or(0.0);
+        Some(Bytes((free.0 - copied).max(0.0)))
+    }
+
+    /// Disks that are copied, those of all the guests that go together, need room.
     pub(in crate::recommend) fn full_storage(
         &self,
-        guest: &GuestOutlook,
+        guests: impl Iterator<Item = Vmid>,
         target: usize,
     ) -> Option<Blocker> {
+        let mut wanted: BTreeMap<&str, f64> = BTreeMap::new();
+        for disk in guests.flat_map(|vmid| self.local_disks(vmid)) {
+            *wanted.entry(disk.storage).or_default() += disk.size.unwrap_or_default().0;
+        }
         let node = &self.q.outlook.nodes[target];
-        let used = node.storage_usage.filter(|x| *x >= self.q.config.storage_threshold)?;
-        let copied = self.facts.get(&guest.vmid).map(|f| local_disks(f, self.q.inventory));
-        (!copied?.is_empty()).then(|| {
-            let name = &node.name;
-            let text = format!(
-                "its local disks would be copied, but a storage of {name} is {used:.0} full"
-            );
-            Blocker::new(BlockerCode::Storage, text)
-        })
+        let used = node.storage_usage.filter(|x| *x >= self.q.config.storage_threshold);
+        let text =
+            wanted.iter().find_map(|(storage, size)| match (self.left(target, storage), used) {
+                (Some(left), _) if *size > left.0 => Some(format!(
+                    "{} of local disks would be copied to '{storage}' of {}, where {left} is left",
+                    Bytes(*size),
+                    node.name
+                )),
+                (_, Some(used)) => Some(format!(
+                    "its local disks would be copied, but a storage of {} is {used:.0} full",
+                    node.name
+                )),
+                _ => None,
+            })?;
+        Some(Blocker::new(BlockerCode::Storage, text))
     }
 
     /// Memory that guests may take must be there.
