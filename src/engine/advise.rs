@@ -8,8 +8,8 @@ use crate::evidence::{TrendEvidence, explanation};
 use crate::model::{GuestFacts, GuestStatus, UnixTime, counted};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{
-    BlockerCode, Considered, Finding, Limits, NodeState, Plan, Question, State, Step, Urgency,
-    little_need, overload, overload_of_all, plan,
+    Blocker, BlockerCode, Considered, Finding, Limits, NodeState, Plan, Question, State, Step,
+    Urgency, little_need, overload, overload_of_all, plan,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +19,7 @@ pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) 
     let steps = plan.steps.iter().enumerate();
     let mut all_warnings = warnings;
     all_warnings.extend(unknown(q));
+    all_warnings.extend(not_listed(q));
     all_warnings.extend(plan.balancer.will_act.then(|| plan.balancer.text.clone()));
     RecommendReply {
         now: q.outlook.now,
@@ -43,6 +44,26 @@ pub(super) fn unknown(q: &Question) -> Option<String> {
     let text = "storages, disks, HA rules and tags are not known: give --inventory, or check them \
                 before you move a guest";
     (!q.constraints.knows_storages()).then(|| text.into())
+}
+
+/// Running guests that the inventory does not have.
+fn unlisted<'a>(q: &'a Question) -> impl Iterator<Item = &'a GuestOutlook> {
+    q.outlook.guests.iter().filter(|g| q.inventory.guest(g.vmid).is_none())
+}
+
+/// That there are such guests.
+fn not_listed(q: &Question) -> Option<String> {
+    let guests: Vec<String> = unlisted(q).map(|g| g.vmid.to_string()).collect();
+    let one = guests.len() == 1;
+    (!guests.is_empty()).then(|| {
+        format!(
+            "{} {} not in the inventory ({}) and {}: is it of this cluster, and of now?",
+            counted(guests.len(), "running guest"),
+            if one { "is" } else { "are" },
+            listed(&guests),
+            if one { "stays where it is" } else { "stay where they are" }
+        )
+    })
 }
 
 fn nodes(q: &Question) -> Vec<NodeReply> {
@@ -144,7 +165,7 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
     let told: BTreeSet<_> =
         plan.steps.iter().map(vmid).chain(plan.considered.iter().map(|c| vmid(&c.step))).collect();
     let rest = q.inventory.guests.iter().filter(|g| !told.contains(&g.vmid));
-    rest.map(|guest| {
+    let listed = rest.map(|guest| {
         let known = plan.skipped.iter().find(|s| s.vmid == guest.vmid);
         let mut blockers = known.map(|s| s.blockers.clone()).unwrap_or_default();
         blockers.sort();
@@ -161,8 +182,18 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
             reason,
             blockers,
         }
-    })
-    .collect()
+    });
+    let unlisted = unlisted(q).map(|guest| {
+        let blocker = Blocker::not_listed();
+        SkippedGuest {
+            vmid: guest.vmid,
+            name: guest.name.clone(),
+            node: q.outlook.nodes[guest.host].name.clone(),
+            reason: blocker.text.clone(),
+            blockers: vec![blocker],
+        }
+    });
+    listed.chain(unlisted).collect()
 }
 
 /// Why a guest that could go stays.
@@ -358,6 +389,7 @@ fn held(q: &Question, plan: &Plan) -> &'static str {
         C::MemoryCapacity | C::N1Reserve | C::Overload | C::TooManyCores => {
             "no node has room for the guests that would help"
         }
+        C::ConfigUnknown => "the guests that would help are not known well enough to move them",
         C::NodeOffline | C::NodeMaintenance => "the other nodes are offline or in maintenance",
         _ => "rules, storages, devices or tags keep the guests there that would help",
     };
@@ -468,6 +500,49 @@ mod tests {
             "2 migrations recommended to move guests off pve1, which is in maintenance: no node is \
              expected above its thresholds in the next 24 hours, with them or without."
         );
+    }
+
+    #[test]
+    fn guests_that_the_inventory_lacks_are_told() {
+        let nodes = [("pve1", 2), ("pve2", 1)];
+        assert_eq!(asked(&nodes, |q| not_listed(q)), None);
+        let with = |kept: usize, answer: fn(&Question)| {
+            asked(&nodes, |q| {
+                let mut inventory = q.inventory.clone();
+                inventory.guests.truncate(kept);
+                answer(&Question {
+                    inventory: &inventory,
+                    constraints: &Constraints::new(&inventory),
+                    ..*q
+                });
+            });
+        };
+        with(2, |q| {
+            let told = not_listed(q).expect("a warning");
+            assert!(
+                told.starts_with(
+                    "1 running guest is not in the inventory (102) and stays where it is"
+                ),
+                "{told}"
+            );
+            let skipped = skipped(q, &plan(q));
+            let of = |vmid| skipped.iter().find(|s| s.vmid == vmid).expect("listed");
+            assert_eq!(
+                (of(102).reason.as_str(), of(102).node.as_str()),
+                ("is not in the inventory", "pve2")
+            );
+        });
+        with(0, |q| {
+            let told = not_listed(q).expect("a warning");
+            assert!(
+                told.starts_with("3 running guests are not in the inventory (100, 101, 102)"),
+                "{told}"
+            );
+            assert_eq!(
+                held(q, &plan(q)),
+                "the guests that would help are not known well enough to move them"
+            );
+        });
     }
 
     #[test]

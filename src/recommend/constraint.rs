@@ -79,6 +79,11 @@ pub enum BlockerCode {
 }
 
 impl Blocker {
+    /// Of a guest that the inventory does not have.
+    pub(crate) fn not_listed() -> Self {
+        Self::new(BlockerCode::ConfigUnknown, "is not in the inventory")
+    }
+
     /// A blocker with its sentence.
     pub fn new(code: BlockerCode, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }

@@ -34,7 +34,7 @@ impl<'a> Planner<'a> {
     pub(in crate::recommend) fn of_guest(&self, guest: usize) -> Vec<Blocker> {
         let outlook = &self.q.outlook.guests[guest];
         let Some(facts) = self.facts.get(&outlook.vmid) else {
-            return vec![Blocker::new(BlockerCode::ConfigUnknown, "is not in the inventory")];
+            return vec![Blocker::not_listed()];
         };
         let mut found = self.q.constraints.of_guest(facts);
         found.extend(self.cooldown(outlook));
