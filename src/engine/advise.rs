@@ -505,7 +505,7 @@ mod tests {
     #[test]
     fn guests_that_the_inventory_lacks_are_told() {
         let nodes = [("pve1", 2), ("pve2", 1)];
-        assert_eq!(asked(&nodes, |q| not_listed(q)), None);
+        assert_eq!(asked(&nodes, not_listed), None);
         let with = |kept: usize, answer: fn(&Question)| {
             asked(&nodes, |q| {
                 let mut inventory = q.inventory.clone();
