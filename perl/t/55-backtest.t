@@ -154,6 +154,8 @@ subtest 'a file that is not as it was written is refused by name, with the remed
         'without a time' => $changed->(sub ($kept) { delete $kept->{made} }),
         'of before the epoch' => $changed->(sub ($kept) { $kept->{made} = -1 }),
         'with infinite figures' => $good =~ s/"core_hours":[\d.e-]+/"core_hours":1e999/r,
+        'with infinite figures as text' => $changed->(sub ($kept) { $kept->{reply}->{outcomes}->[0]->{gib_hours} = '1e999' }),
+        'with a time that no clock has' => $changed->(sub ($kept) { $kept->{made} = '9' x 23 }),
         'with words for figures' => $changed->(sub ($kept) { $kept->{reply}->{outcomes}->[0]->{gib_hours} = 'many' }),
         'with a word for outcomes' => $changed->(sub ($kept) { $kept->{reply}->{outcomes} = 'good' }),
         'without the summary' => $changed->(sub ($kept) { $kept->{reply}->{summary} = undef }),

@@ -52,7 +52,7 @@ fn unlisted<'a>(q: &'a Question) -> impl Iterator<Item = &'a GuestOutlook> {
 }
 
 /// That there are such guests.
-fn not_listed(q: &Question) -> Option<String> {
+pub(super) fn not_listed(q: &Question) -> Option<String> {
     let guests: Vec<String> = unlisted(q).map(|g| g.vmid.to_string()).collect();
     let one = guests.len() == 1;
     (!guests.is_empty()).then(|| {

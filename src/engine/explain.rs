@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::RecommendRequest;
-use super::advise::{listed, unknown};
+use super::advise::{listed, not_listed, unknown};
 use super::command::{command, runs};
 use crate::api::{
     DrainBlocker, DrainNode, DrainReply, DrainStay, DrainStep, ExplainMove, ExplainReply,
@@ -30,7 +30,7 @@ impl Engine {
         target: Option<&str>,
     ) -> Result<ExplainReply> {
         self.ask(request, inventory, |q, data_until, warnings| {
-            let guest = q.inventory.guest(vmid).ok_or_else(|| no_guest(vmid))?;
+            let guest = q.inventory.guest(vmid).ok_or_else(|| no_guest(q, vmid))?;
             if let Some(name) = target.filter(|name| q.outlook.node_index(name).is_none()) {
                 return Err(no_node(q, name));
             }
@@ -63,8 +63,13 @@ impl Engine {
     }
 }
 
-fn no_guest(vmid: Vmid) -> Error {
-    let message = format!("there is no guest {vmid} in this cluster; `quality` lists who is there");
+fn no_guest(q: &Question, vmid: Vmid) -> Error {
+    let message = match q.outlook.guests.iter().any(|g| g.vmid == vmid) {
+        true => format!(
+            "guest {vmid} runs, but is not in the inventory: is it of this cluster, and of now?"
+        ),
+        false => format!("there is no guest {vmid} in this cluster; `quality` lists who is there"),
+    };
     Error::new(Kind::NotFound, message)
 }
 
@@ -83,6 +88,7 @@ fn explain_reply(
     mut warnings: Vec<String>,
 ) -> ExplainReply {
     warnings.extend(unknown(q));
+    warnings.extend(not_listed(q));
     let plan = plan(q);
     let mut targets: Vec<ExplainTarget> =
         explained.targets.iter().map(|t| target(q, guest, explained, t)).collect();
@@ -242,6 +248,7 @@ fn drain_reply(
     mut warnings: Vec<String>,
 ) -> DrainReply {
     warnings.extend(unknown(q));
+    warnings.extend(not_listed(q));
     let outlook = &q.outlook.nodes[node];
     let others = drain.peaks.iter().enumerate().filter(|(n, _)| *n != node);
     let arrivals = |n: usize| drain.steps.iter().filter(|s| s.target == n).count();
@@ -286,6 +293,8 @@ fn drain_step(q: &Question, index: usize, leaving: &Leaving) -> DrainStep {
 
 fn drain_stay(q: &Question, staying: &Staying) -> DrainStay {
     let facts = q.inventory.guest(staying.vmid);
+    // Who is not in the inventory is known because it runs.
+    let seen = q.outlook.guests.iter().find(|g| g.vmid == staying.vmid);
     let blocker = |(node, b): &(Option<usize>, crate::recommend::Blocker)| DrainBlocker {
         node: node.map(|n| q.outlook.nodes[n].name.clone()),
         code: b.code,
@@ -293,9 +302,9 @@ fn drain_stay(q: &Question, staying: &Staying) -> DrainStay {
     };
     DrainStay {
         vmid: staying.vmid,
-        name: facts.map(|f| f.name.clone()).unwrap_or_default(),
-        kind: facts.map(|f| f.kind).unwrap_or_default(),
-        running: facts.is_some_and(runs),
+        name: facts.map(|f| &f.name).or(seen.map(|g| &g.name)).cloned().unwrap_or_default(),
+        kind: facts.map(|f| f.kind).or(seen.map(|g| g.kind)).unwrap_or_default(),
+        running: facts.map_or(seen.is_some(), runs),
         blockers: staying.blockers.iter().map(blocker).collect(),
     }
 }

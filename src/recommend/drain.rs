@@ -108,6 +108,11 @@ fn attempt(q: &Question, node: usize, choice: Choice) -> Drain {
             None => drain.stays.extend(stay(&unit, &blockers, &places)),
         }
     }
+    // Nobody knows what a guest needs that the inventory lacks; nor is a node empty on which one runs.
+    let here = q.outlook.guests.iter().filter(|g| g.host == node);
+    let unlisted = here.filter(|g| q.inventory.guest(g.vmid).is_none());
+    let blockers = || vec![(None, Blocker::not_listed())];
+    drain.stays.extend(unlisted.map(|g| Staying { vmid: g.vmid, blockers: blockers() }));
     let after = peaks(&planner);
     drain.peaks = before.into_iter().zip(after).map(|(b, a)| between(b, a)).collect();
     drain.unbearable = unbearable(&planner, node);

@@ -242,7 +242,7 @@ struct Draft {
     target: usize,
     /// Risk that it takes away, in core-hours.
     saved: f64,
-    /// The source is short of memory, and the guest takes ever more of it.
+    /// Memory is what the source has less of, and the guest takes ever more of it.
     grows: bool,
     cost: Points,
     /// How full the target is.
@@ -330,7 +330,7 @@ impl<'a> Planner<'a> {
         Resource::ALL.into_iter().map(|r| self.filled(node, r)).fold(0.0, f64::max)
     }
 
-    /// What a node is short of, if of anything.
+    /// The resource that is nearer to its threshold.
     fn scarce(&self, node: usize) -> Resource {
         match self.filled(node, Resource::Memory) > self.filled(node, Resource::Cpu) {
             true => Resource::Memory,

@@ -139,7 +139,7 @@ fn unit(points: &[Point], scale: Scale) -> f64 {
         Scale::Share { whole } => whole / 100.0,
         Scale::Relative { floor } => {
             let last = points.last().map_or(0, |p| p.time);
-            let day = &points[points.partition_point(|p| p.time < last - DAY)..];
+            let day = &points[points.partition_point(|p| p.time < last.saturating_sub(DAY))..];
             level(points).max(level(day)).max(floor) / 25.0
         }
     }

@@ -12,8 +12,9 @@ const LASTS_COARSE: i64 = 30 * HOUR;
 /// Found steps the same way that are no further apart than this many times what the search allows are one change.
 const ONE: f64 = 1.2;
 
-/// Takes out of the found `changes` of a window (ascending) those with a level that does not last on either side: at
-/// its start, at its end, where the anomaly flag tells of them, and pairs that cancel; parts of one change become one.
+/// Takes out of the found `changes` of a window (ascending) those with a level that does not last on either side: half a
+/// day from its start, and from its end, where the anomaly flag tells of them, and pairs that cancel; parts of one change
+/// become one.
 pub(super) fn lasting(
     changes: Vec<Change>,
     (from, to): (UnixTime, UnixTime),
@@ -24,6 +25,7 @@ pub(super) fn lasting(
         b.time.saturating_sub(a.time) < lasts && (0.5..=2.0).contains(&(-b.size / a.size))
     };
     let mut kept: Vec<Change> = Vec::with_capacity(changes.len());
+    // The ends of a window are known to the hour, by the times of what is in their slots.
     let inside =
         |c: &Change| c.time.saturating_sub(from) >= LASTS && to.saturating_sub(c.time) >= LASTS;
     for change in joined(changes, grid) {

@@ -111,7 +111,8 @@ pub(super) fn structure(
         return fitted;
     }
     let fit = |terms: &[(Term, bool)]| refit(bins, x, (terms, clock), seasonal, flat);
-    ended::ended(bins, grid, &fitted, fit).unwrap_or(fitted)
+    let ended = ended::ended(bins, grid, &fitted, fit);
+    ended.filter(|ended| smallest_step(ended).is_none()).unwrap_or(fitted)
 }
 
 /// Index of the smallest step that is too small to be one.

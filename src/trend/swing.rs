@@ -123,11 +123,15 @@ fn change_of(window: &Bins, x: &[f64], mean_day: MeanDay) -> Option<Change> {
 
 /// The days that say something; whatever shifts the level of a whole day says nothing about its rhythm.
 fn days(window: &Bins, x: &[f64], mean_day: &MeanDay) -> Vec<Day> {
-    let day = |i: usize| window.key[i].div_euclid(mean_day.per_day as i64);
+    // A day begins where the local clock starts anew, or after a gap of one.
+    let begins = |i: usize| {
+        let gap = window.key[i] - window.key[i - 1];
+        window.slot[i] <= window.slot[i - 1] || gap >= mean_day.per_day as i64
+    };
     let mut days: Vec<Day> = Vec::new();
     let mut from = 0;
     while from < window.len() {
-        let until = (from..window.len()).find(|i| day(*i) != day(from)).unwrap_or(window.len());
+        let until = (from + 1..window.len()).find(|i| begins(*i)).unwrap_or(window.len());
         let n = (until - from) as f64;
         let (mut e, mut y, mut ee, mut ey) = (0.0, 0.0, 0.0, 0.0);
         for (i, x) in x.iter().enumerate().take(until).skip(from) {

@@ -89,6 +89,17 @@ test('a refresh that fails leaves what is shown, with its age and the reason abo
     calm();
 });
 
+test('who may no longer see it is told so', async () => {
+    await show();
+    api.denied = true;
+    await refresh('pveForesightOverview');
+    await notice().waitFor();
+    api.denied = false;
+    assert.equal(await page.locator('.foresight-card:visible').count(), 0);
+    assert.equal(await stale().count(), 0);
+    calm();
+});
+
 test('in every tab a refresh that fails hides nothing', async () => {
     await show();
     const views = {

@@ -14,6 +14,7 @@ our $STATE_DIR = '/var/lib/pve-foresight';
 our $CLUSTER_DIR = '/etc/pve';
 our $RRD_DIR = '/var/lib/rrdcached/db';
 our $SHARE_DIR = '/usr/share/pve-foresight';
+our $RUN_DIR = '/run';
 
 my ($engine, $owner, $state);
 
@@ -88,8 +89,8 @@ with that error, and what is stored by then stays.
 
 =head1 FILES
 
-The package variables C<$STATE_DIR>, C<$CLUSTER_DIR>, C<$RRD_DIR> and C<$SHARE_DIR> say where the metrics,
-the cluster's file system, PVE's own history and the settings' schema are.
+The package variables C<$STATE_DIR>, C<$CLUSTER_DIR>, C<$RRD_DIR>, C<$SHARE_DIR> and C<$RUN_DIR> say where the metrics,
+the cluster's file system, PVE's own history, the settings' schema and the lock of a running backtest are.
 
 =head1 SEE ALSO
 

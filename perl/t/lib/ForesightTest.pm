@@ -136,6 +136,7 @@ sub cluster(%options) {
     $PVE::Foresight::STATE_DIR = "$DIR/state";
     $PVE::Foresight::CLUSTER_DIR = "$DIR/pve";
     $PVE::Foresight::RRD_DIR = "$DIR/rrd";
+    $PVE::Foresight::RUN_DIR = $DIR;
     tree("$DIR/pve", $guests);
     write_file("$DIR/user.cfg", $USERS);
     state $environment = PVE::RPCEnvironment->init('cli');

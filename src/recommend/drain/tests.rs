@@ -121,3 +121,14 @@ fn a_way_that_keeps_all_below_their_thresholds_is_found() {
     assert_eq!(targets, [(100, 1), (101, 2)]);
     assert_eq!(case.asked(|q| drained.over(0, Limits::thresholds(q.config))), Vec::<usize>::new());
 }
+
+#[test]
+fn a_guest_that_the_inventory_lacks_stays_and_is_told() {
+    let mut case = three();
+    case.change = |_, inventory| inventory.guests.retain(|g| g.vmid != 101);
+    let drained = case.asked(|q| drain(q, 0));
+    assert_eq!(drained.steps.iter().map(|s| s.vmid).collect::<Vec<_>>(), [100]);
+    assert_eq!(drained.stays.len(), 1);
+    let stays = &drained.stays[0];
+    assert_eq!((stays.vmid, stays.blockers[0].1.text.as_str()), (101, "is not in the inventory"));
+}

@@ -11,6 +11,8 @@ Ext.define('PVE.foresight.panel.Backtest', {
 
     // How often a running task is asked after, in milliseconds.
     pollInterval: 3000,
+    // After so many requests in a row without an answer it is no longer followed.
+    patience: 5,
 
     // The task that runs, or the last one that did while this was open: { upid, since, exit }, the last
     // one undefined while it runs.
@@ -135,14 +137,25 @@ Ext.define('PVE.foresight.panel.Backtest', {
                     return;
                 }
                 if (status === 'running') {
+                    job.unanswered = 0;
                     me.drawElapsed();
                     me.pollLater();
                 } else {
                     me.ended(exitstatus ?? 'unknown');
                 }
             },
-            // Whether it still runs is not known: what it leaves is seen by the next reload.
-            failure: (kind, html) => !me.destroyed && job === me.job && me.ended(null, html),
+            failure: (kind, html) => {
+                if (me.destroyed || job !== me.job) {
+                    return;
+                }
+                // A node that is busy with it may leave a request unanswered.
+                job.unanswered = (job.unanswered ?? 0) + 1;
+                if (kind === 'error' && job.unanswered < me.patience) {
+                    me.pollLater();
+                } else {
+                    me.ended(null, html);
+                }
+            },
         });
     },
 
@@ -302,9 +315,8 @@ Ext.define('PVE.foresight.panel.Backtest', {
             reply.every_hours,
         );
         let made = Ext.String.format(
-            gettext('Run {0}, {1} ago, for {2} days.'),
+            gettext('Run {0}, for {1} days.'),
             u.zonedDate(reply.made),
-            u.seconds(Math.max(1, reply.age)),
             reply.days,
         );
         let warnings = (reply.warnings ?? []).map((text) => h.warning(text));

@@ -137,7 +137,8 @@ Ext.define('PVE.foresight.panel.View', {
             return;
         }
         if (failed) {
-            if (me.isLoaded && asked === me.shown.asked) {
+            // Who may no longer see it is told so, not shown it.
+            if (me.isLoaded && asked === me.shown.asked && failed.kind !== 'permission') {
                 me.drawStale(failed);
             } else {
                 me.notice(me.failureNotice(failed));

@@ -16,7 +16,8 @@ use PVE::Foresight::Reply;
 
 my $FORMAT = 'pve-foresight-backtest';
 my $VERSION = 1;
-my $MAX_BYTES = 16 << 20; # two years and two thousand moves take one MiB
+my $MOST = 2**53; # beyond that, no integer is exact; bytes and seconds of a cluster are far below
+my $MAX_BYTES = 4 << 20; # two years and two thousand moves take one MiB
 
 sub file() {
     return "$PVE::Foresight::STATE_DIR/backtest.json";
@@ -68,7 +69,11 @@ my sub content() {
 my sub numeric($value, $schema) {
     return $value if !defined($value);
     my $type = $schema->{type};
-    return $value + 0 if $type eq 'number' || $type eq 'integer';
+    if ($type eq 'number' || $type eq 'integer') {
+        my $number = $value + 0;
+        unusable("is damaged") if !(abs($number) <= $MOST);
+        return $number;
+    }
     if ($type eq 'array') {
         $_ = __SUB__->($_, $schema->{items}) for @$value;
     } elsif (my $known = $schema->{properties}) {

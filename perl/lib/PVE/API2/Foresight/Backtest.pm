@@ -4,7 +4,7 @@ package PVE::API2::Foresight::Backtest;
 
 use v5.36;
 
-use Fcntl qw(:flock);
+use Fcntl qw(:DEFAULT :flock);
 use HTTP::Status qw(HTTP_NOT_FOUND HTTP_SERVICE_UNAVAILABLE);
 
 use PVE::Exception qw(raise);
@@ -21,11 +21,11 @@ use PVE::Foresight::Visible;
 
 use base qw(PVE::RESTHandler);
 
-# One at a time on a node, since a replay keeps all cores busy. Any file of ours will do to hold the lock, which
-# lasts until the last process that has it open ends.
+# One at a time on a node, since a replay keeps all cores busy. The lock is root's alone, and lasts until the last
+# process that has it open ends.
 my sub lock_node() {
-    my $file = "$PVE::Foresight::SHARE_DIR/settings.json";
-    open(my $lock, '<', $file) or die "$file: $!\n";
+    my $file = "$PVE::Foresight::RUN_DIR/pve-foresight-backtest.lck";
+    sysopen(my $lock, $file, O_RDWR | O_CREAT | O_NOFOLLOW, 0600) or die "$file: $!\n";
     flock($lock, LOCK_EX | LOCK_NB)
         or raise("another replay is running on this node; try again when it is done\n", code => HTTP_SERVICE_UNAVAILABLE);
     return $lock;
@@ -52,7 +52,7 @@ my sub tell($reply) {
     say $reply->{summary};
 }
 
-# The task. API calls and guests go first.
+# The task. Other work of pvedaemon goes first.
 sub run($days) {
     setpriority(0, 0, 19);
     say "replaying up to $days days of what is stored in $PVE::Foresight::STATE_DIR";
