@@ -46,14 +46,9 @@ pub(super) fn unknown(q: &Question) -> Option<String> {
     (!q.constraints.knows_storages()).then(|| text.into())
 }
 
-/// Running guests that the inventory does not have.
-fn unlisted<'a>(q: &'a Question) -> impl Iterator<Item = &'a GuestOutlook> {
-    q.outlook.guests.iter().filter(|g| q.inventory.guest(g.vmid).is_none())
-}
-
-/// That there are such guests.
+/// That guests run which the inventory does not have.
 pub(super) fn not_listed(q: &Question) -> Option<String> {
-    let guests: Vec<String> = unlisted(q).map(|g| g.vmid.to_string()).collect();
+    let guests: Vec<String> = q.unlisted().map(|g| g.vmid.to_string()).collect();
     let one = guests.len() == 1;
     (!guests.is_empty()).then(|| {
         format!(
@@ -183,7 +178,7 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
             blockers,
         }
     });
-    let unlisted = unlisted(q).map(|guest| {
+    let unlisted = q.unlisted().map(|guest| {
         let blocker = Blocker::not_listed();
         SkippedGuest {
             vmid: guest.vmid,

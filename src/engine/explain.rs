@@ -64,7 +64,7 @@ impl Engine {
 }
 
 fn no_guest(q: &Question, vmid: Vmid) -> Error {
-    let message = match q.outlook.guests.iter().any(|g| g.vmid == vmid) {
+    let message = match q.unlisted().any(|g| g.vmid == vmid) {
         true => format!(
             "guest {vmid} runs, but is not in the inventory: is it of this cluster, and of now?"
         ),
@@ -294,7 +294,7 @@ fn drain_step(q: &Question, index: usize, leaving: &Leaving) -> DrainStep {
 fn drain_stay(q: &Question, staying: &Staying) -> DrainStay {
     let facts = q.inventory.guest(staying.vmid);
     // Who is not in the inventory is known because it runs.
-    let seen = q.outlook.guests.iter().find(|g| g.vmid == staying.vmid);
+    let seen = q.unlisted().find(|g| g.vmid == staying.vmid);
     let blocker = |(node, b): &(Option<usize>, crate::recommend::Blocker)| DrainBlocker {
         node: node.map(|n| q.outlook.nodes[n].name.clone()),
         code: b.code,

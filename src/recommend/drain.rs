@@ -109,8 +109,7 @@ fn attempt(q: &Question, node: usize, choice: Choice) -> Drain {
         }
     }
     // Nobody knows what a guest needs that the inventory lacks; nor is a node empty on which one runs.
-    let here = q.outlook.guests.iter().filter(|g| g.host == node);
-    let unlisted = here.filter(|g| q.inventory.guest(g.vmid).is_none());
+    let unlisted = q.unlisted().filter(|g| g.host == node);
     let blockers = || vec![(None, Blocker::not_listed())];
     drain.stays.extend(unlisted.map(|g| Staying { vmid: g.vmid, blockers: blockers() }));
     let after = peaks(&planner);

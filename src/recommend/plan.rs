@@ -21,7 +21,7 @@ use super::state::{NodeState, State, lasting_rise};
 use super::window::Window;
 use crate::model::{Bytes, GuestFacts, Inventory, NodeFacts, Points, Vmid};
 use crate::outcome::Experience;
-use crate::outlook::{Levels, Load, Outlook, Resource};
+use crate::outlook::{GuestOutlook, Levels, Load, Outlook, Resource};
 use crate::score::Contribution;
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
@@ -176,6 +176,14 @@ pub struct Question<'a> {
     pub experience: &'a Experience,
     /// Local time of the cluster.
     pub local: &'a LocalTime,
+}
+
+impl<'a> Question<'a> {
+    /// Running guests that the inventory does not have.
+    pub fn unlisted(&self) -> impl Iterator<Item = &'a GuestOutlook> {
+        let inventory = self.inventory;
+        self.outlook.guests.iter().filter(move |g| inventory.guest(g.vmid).is_none())
+    }
 }
 
 /// Plans the moves that are worth it.

@@ -1,23 +1,16 @@
 // The backtest's tab: a task that is started, found, followed and told of, and the result that is kept.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { launch, open, tab } from './browser.mjs';
-import { Api, Engine, serve } from './server.mjs';
+import { open, tab } from './browser.mjs';
+import { stage } from './stage.mjs';
 
-let engine, api, site, browser, page;
+let api, site, browser, close, page;
 
 before(async () => {
-    engine = new Engine();
-    api = new Api(engine);
-    site = await serve(api);
-    browser = await launch();
+    ({ api, site, browser, close } = await stage());
 });
 
-after(async () => {
-    await browser?.close();
-    await site?.close();
-    engine?.close();
-});
+after(() => close?.());
 
 beforeEach(async () => {
     await page?.close();

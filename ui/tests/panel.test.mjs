@@ -1,29 +1,24 @@
 // The panel in a browser, on the engine's own replies.
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
-import { launch, open, tab } from './browser.mjs';
-import { Api, Engine, serve } from './server.mjs';
+import { open, tab } from './browser.mjs';
+import { Engine } from './server.mjs';
+import { stage } from './stage.mjs';
 
 const HOSTILE = '<img src=x onerror="window.injected=1">';
 
-let engine, api, site, browser, page;
+let engine, api, site, browser, close, page;
 
 before(async () => {
-    engine = new Engine();
-    api = new Api(engine);
-    // The engine answers each question once; the pages then wait for no analysis.
-    for (const path of ['recommendations', 'trends/nodes', 'trends/guests', 'outcomes', 'status']) {
-        api.answer('GET', `/${path}`, {});
-    }
-    site = await serve(api);
-    browser = await launch();
+    ({ engine, api, site, browser, close } = await stage((api) => {
+        // The engine answers each question once; the pages then wait for no analysis.
+        for (const path of ['recommendations', 'trends/nodes', 'trends/guests', 'outcomes', 'status']) {
+            api.answer('GET', `/${path}`, {});
+        }
+    }));
 });
 
-after(async () => {
-    await browser?.close();
-    await site?.close();
-    engine?.close();
-});
+after(() => close?.());
 
 beforeEach(async () => {
     await page?.close();

@@ -3,23 +3,16 @@ import assert from 'node:assert/strict';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, beforeEach, test } from 'node:test';
-import { launch, open, tab } from './browser.mjs';
-import { Api, Engine, serve } from './server.mjs';
+import { open, tab } from './browser.mjs';
+import { stage } from './stage.mjs';
 
-let engine, api, site, browser, page;
+let engine, api, site, browser, close, page;
 
 before(async () => {
-    engine = new Engine();
-    api = new Api(engine);
-    site = await serve(api);
-    browser = await launch();
+    ({ engine, api, site, browser, close } = await stage());
 });
 
-after(async () => {
-    await browser?.close();
-    await site?.close();
-    engine?.close();
-});
+after(() => close?.());
 
 beforeEach(async () => {
     await page?.close();
