@@ -1,7 +1,7 @@
 //! A regular grid over irregular points.
 
 use super::calendar::weekend_of;
-use super::{LocalTime, Point, stats};
+use super::{Buffer, LocalTime, Point, stats};
 use crate::model::{DAY, HOUR, UnixTime};
 
 /// Width of the grid's slots.
@@ -34,9 +34,9 @@ pub struct Bins {
     /// Number of the slot on the grid; neighbours differ by 1, a gap by more.
     pub key: Vec<i64>,
     /// Mean time of what is in the slot, in days from the moment of analysis.
-    pub t: Vec<f64>,
+    pub t: Buffer,
     /// Mean of what is in the slot, weighted by sample counts.
-    pub y: Vec<f64>,
+    pub y: Buffer,
     /// Slot of the local day.
     pub slot: Vec<u8>,
     /// Whether on a local Saturday or Sunday.
@@ -56,20 +56,24 @@ impl Bins {
             }
             false => points,
         };
-        let mut points = points.iter().peekable();
-        let Some(mut slot) = points.peek().map(|p| Slot::of(p.time, grid, local)) else {
+        let Some(mut slot) = points.first().map(|p| Slot::of(p.time, grid, local)) else {
             return bins;
         };
-        while let Some(first) = points.next() {
+        let days = |p: &Point| p.time.saturating_sub(now) as f64 / DAY as f64;
+        let mut rest = points;
+        while let Some((first, others)) = rest.split_first() {
             slot = slot.until(first.time, grid, local);
-            let days = |p: &Point| p.time.saturating_sub(now) as f64 / DAY as f64;
             let (mut t, mut y) = (days(first), first.value);
             let mut weight = f64::from(first.count.max(1));
-            while let Some(p) = points.next_if(|p| slot.holds(p.time, grid, local)) {
+            rest = others;
+            while let Some((p, others)) = rest.split_first()
+                && slot.holds(p.time, grid, local)
+            {
                 let w = f64::from(p.count.max(1));
                 weight += w;
                 t += w / weight * (days(p) - t);
                 y += w / weight * (p.value - y);
+                rest = others;
             }
             bins.key.push(slot.key);
             bins.t.push(t);
@@ -83,8 +87,8 @@ impl Bins {
     fn with_capacity(n: usize) -> Self {
         Self {
             key: Vec::with_capacity(n),
-            t: Vec::with_capacity(n),
-            y: Vec::with_capacity(n),
+            t: Buffer::with_capacity(n),
+            y: Buffer::with_capacity(n),
             slot: Vec::with_capacity(n),
             weekend: Vec::with_capacity(n),
         }
@@ -118,8 +122,8 @@ impl Bins {
     pub fn since(&self, start: usize) -> Self {
         Self {
             key: self.key[start..].to_vec(),
-            t: self.t[start..].to_vec(),
-            y: self.y[start..].to_vec(),
+            t: Buffer::of(&self.t[start..]),
+            y: Buffer::of(&self.y[start..]),
             slot: self.slot[start..].to_vec(),
             weekend: self.weekend[start..].to_vec(),
         }
@@ -232,7 +236,7 @@ mod tests {
         let hour = Point { time: 1_800, value: 10.0, seconds: 3_600, count: 60, p95: None };
         let points = [hour, Point::sample(2_000, 71.0), Point::sample(7_300, 5.0)];
         let bins = Bins::of(&points, Grid::Hour, 86_400, &LocalTime::utc());
-        assert_eq!(bins.y, [11.0, 5.0]);
+        assert_eq!(*bins.y, [11.0, 5.0]);
         assert_eq!(bins.key, [0, 2]);
         assert_eq!(bins.slot, [0, 2]);
         assert!((bins.t[1] - (7_300.0 - 86_400.0) / 86_400.0).abs() < 1e-12);
@@ -260,9 +264,9 @@ mod tests {
         let points = [hour(0, 10.0), hour(1, 20.0), hour(2, 20.0)];
         let bins = Bins::of(&points, Grid::Hour, 0, &LocalTime::fixed(19_800));
         assert_eq!(bins.slot, [5, 6, 7, 8]);
-        assert_eq!(bins.y, [10.0, 15.0, 20.0, 20.0]);
+        assert_eq!(*bins.y, [10.0, 15.0, 20.0, 20.0]);
         let bins = Bins::of(&points, Grid::Hour, 0, &LocalTime::fixed(7_200));
-        assert_eq!((bins.slot, bins.y), (vec![2, 3, 4], vec![10.0, 20.0, 20.0]));
+        assert_eq!((bins.slot, bins.y.to_vec()), (vec![2, 3, 4], vec![10.0, 20.0, 20.0]));
     }
 
     #[test]

@@ -190,9 +190,9 @@ impl<'a> Rows<'a> {
 struct Path {
     columns: Vec<Column>,
     /// Each column in the basis, one after the other: its products with the basis before it, its length beyond.
-    triangle: Vec<f64>,
+    triangle: Buffer,
     /// Product of the series with each column of the basis.
-    shares: Vec<f64>,
+    shares: Buffer,
     /// Products of the candidates with each column of the basis, one column after the other; the last column may lack.
     parts: Buffer,
     /// Products of the candidates with the residual, as of `parts`.
@@ -244,7 +244,7 @@ impl Path {
     /// Adds a candidate.
     fn add_candidate(&mut self, rows: &Rows<'_>, candidate: usize) {
         self.open(rows);
-        let products: Vec<f64> =
+        let products: Buffer =
             self.parts.chunks_exact(self.free.len()).map(|q| q[candidate]).collect();
         let column = match candidate.checked_sub(rows.t.len()) {
             None => Column::Step(candidate),
@@ -267,7 +267,7 @@ impl Path {
     }
 
     /// Coefficients of the columns: the triangle solved from its end.
-    fn coefficients(&self) -> Vec<f64> {
+    fn coefficients(&self) -> Buffer {
         let mut beta = self.shares.clone();
         let row = |k: usize| k * (k + 1) / 2;
         for k in (0..beta.len()).rev() {
@@ -340,8 +340,8 @@ impl<'a> Ground<'a> {
         }
         let mut level = Path {
             columns: Vec::new(),
-            triangle: Vec::new(),
-            shares: Vec::new(),
+            triangle: Buffer::default(),
+            shares: Buffer::default(),
             parts: Buffer::with_capacity((2 + rules.terms) * 2 * n),
             products: rows.products(&y),
             free,
@@ -395,7 +395,8 @@ impl<'a> Ground<'a> {
     pub fn residual(&self, found: &Found) -> Buffer {
         let mut residual = self.y.clone();
         let Rows { t, own, one, time, .. } = &self.rows;
-        for (column, b) in found.path.columns.iter().zip(found.path.coefficients()) {
+        for (column, b) in found.path.columns.iter().zip(found.path.coefficients().iter().copied())
+        {
             let line = |rest: &mut [f64], from: usize, level: f64, slope: f64| {
                 let rows = rest[from..].iter_mut().zip(&one[from..]).zip(&time[from..]);
                 rows.for_each(|((r, one), time)| *r -= level * one + slope * time);

@@ -37,12 +37,78 @@ pub fn quantile(x: &mut [f64], p: f64) -> Option<f64> {
     {
         return Some(found);
     }
-    let (_, &mut a, above) = x.select_nth_unstable_by(low, ascending);
-    if part == 0.0 {
-        return Some(a);
+    let (a, b) = by_shelves(x, low).unwrap_or_else(|| {
+        let (_, &mut a, above) = x.select_nth_unstable_by(low, ascending);
+        (a, above.iter().copied().fold(f64::INFINITY, f64::min))
+    });
+    Some(if part == 0.0 { a } else { a + part * (b - a) })
+}
+
+/// Shelves of equal width that values are put on to find one by its rank, and how many values there may be.
+const SHELVES: f64 = 64.0;
+const SHELVED: usize = 512;
+
+/// The values of rank `low` and of the next one, looked for on the one shelf that `low` is on. `None` where that is
+/// no gain: too few or too many values, or most of them on that shelf. O(n), without branches that cannot be foretold.
+fn by_shelves(x: &[f64], low: usize) -> Option<(f64, f64)> {
+    if x.len() < SORTED || x.len() > SHELVED {
+        return None;
     }
-    let b = above.iter().copied().fold(f64::INFINITY, f64::min);
-    Some(a + part * (b - a))
+    let shelves = Shelves::over(x)?;
+    let (mut of, mut count) = ([0u8; SHELVED], [0u16; 256]);
+    for (of, v) in of.iter_mut().zip(x) {
+        *of = shelves.of(*v);
+    }
+    of[..x.len()].iter().for_each(|shelf| count[usize::from(*shelf)] += 1);
+    let (mut shelf, mut before) = (0, 0);
+    while before + usize::from(count[shelf]) <= low {
+        before += usize::from(count[shelf]);
+        shelf += 1;
+    }
+    let (mut few, mut found) = ([0.0; FEW], 0);
+    for (v, of) in x.iter().zip(&of) {
+        // Always written: what cannot be foretold costs more as a branch.
+        few[found % FEW] = *v;
+        found += usize::from(usize::from(*of) == shelf);
+    }
+    let few = few.get_mut(..found)?;
+    few.sort_unstable_by(ascending);
+    let next = few.get(low - before + 1).copied().unwrap_or_else(|| {
+        let beyond = x.iter().zip(&of).filter(|(_, of)| usize::from(**of) > shelf);
+        beyond.fold(f64::INFINITY, |least, (v, _)| least.min(*v))
+    });
+    Some((few[low - before], next))
+}
+
+/// Which shelf a value is on: from the least to the greatest value, about [`SHELVES`] of them.
+struct Shelves {
+    least: f64,
+    per_unit: f64,
+}
+
+impl Shelves {
+    /// Numbers above this have no fraction, and their last byte counts whole numbers.
+    const WHOLE: f64 = (1u64 << 52) as f64;
+
+    /// `None` where all values are the same, or none can be told from the others.
+    fn over(x: &[f64]) -> Option<Self> {
+        let (mut least, mut greatest) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
+        for chunk in x.chunks(LANES) {
+            for ((least, greatest), v) in least.iter_mut().zip(&mut greatest).zip(chunk) {
+                *least = if v < least { *v } else { *least };
+                *greatest = if v > greatest { *v } else { *greatest };
+            }
+        }
+        let least = least.into_iter().fold(f64::INFINITY, f64::min);
+        let greatest = greatest.into_iter().fold(f64::NEG_INFINITY, f64::max);
+        let per_unit = SHELVES / (greatest - least);
+        (per_unit > 0.0 && per_unit.is_finite()).then_some(Self { least, per_unit })
+    }
+
+    /// Never less for a greater value.
+    fn of(&self, v: f64) -> u8 {
+        ((v - self.least) * self.per_unit + Self::WHOLE).to_bits() as u8
+    }
 }
 
 /// Ranks this close to an end are looked for among the few values beyond them.
@@ -233,16 +299,16 @@ fn middle(a: f64, b: f64, c: f64) -> f64 {
 
 /// Ranks from 0, ties get their mean rank.
 pub fn ranks(x: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..x.len()).collect();
-    order.sort_by(|a, b| x[*a].total_cmp(&x[*b]));
+    let mut order: Vec<(f64, usize)> = x.iter().copied().zip(0..).collect();
+    order.sort_unstable_by(|a, b| ascending(&a.0, &b.0));
     let mut ranks = vec![0.0; x.len()];
     let mut start = 0;
     while start < order.len() {
         let mut end = start + 1;
-        while end < order.len() && x[order[end]] == x[order[start]] {
+        while end < order.len() && order[end].0 == order[start].0 {
             end += 1;
         }
-        for &i in &order[start..end] {
+        for &(_, i) in &order[start..end] {
             ranks[i] = 0.5 * (start + end - 1) as f64;
         }
         start = end;
@@ -250,84 +316,54 @@ pub fn ranks(x: &[f64]) -> Vec<f64> {
     ranks
 }
 
-/// Values that are drawn to foretell where a quantile is, and the share of the weight by which they may err.
-const DRAWN: usize = 32;
-const ERR: f64 = 0.12;
 /// So few values are put in order.
 const SORTED: usize = 96;
 
-/// Quantile `p` of weighted values: the smallest value with at least that share of the weight at or
-/// below it; `x` is used up. `None` without weight. O(n): a few of the values say where to look, weighted
-/// selection finds the value there.
-pub fn weighted_quantile(x: &mut [(f64, f64)], p: f64) -> Option<f64> {
-    let total: f64 = x.iter().map(|v| v.1).sum();
+/// Quantile `p` of values `x` with as many weights: the smallest value with at least that share of the weight at or
+/// below it; both are used up. `None` without weight. O(n): of many values those of one shelf are left, then of these.
+pub fn weighted_quantile(x: &mut [f64], weights: &mut [f64], p: f64) -> Option<f64> {
+    let total: f64 = weights.iter().sum();
     if total <= 0.0 {
         return None;
     }
     // A hair of slack: 0.95 of 20 equal weights is the 19th value, whatever the rounding.
     let mut wanted = p * total * (1.0 - 1e-12);
-    let mut rest = x;
-    if rest.len() > 2 * DRAWN {
-        let (low, high) = likely(rest, p);
-        let (mut below, mut beyond) = (0.0, 0.0);
-        for (value, weight) in rest.iter() {
-            below += if *value < low { *weight } else { 0.0 };
-            beyond += if *value > high { *weight } else { 0.0 };
+    let (mut x, mut weights) = (x, weights);
+    while x.len() > SORTED
+        && let Some(shelves) = Shelves::over(x)
+    {
+        let mut loads = [0.0; 256];
+        for (v, weight) in x.iter().zip(&*weights) {
+            loads[usize::from(shelves.of(*v))] += weight;
         }
-        if below < wanted && wanted <= total - beyond {
-            let mut inside = 0;
-            for i in 0..rest.len() {
-                let v = rest[i];
-                rest[inside] = v;
-                inside += usize::from(low <= v.0 && v.0 <= high);
-            }
-            rest = &mut rest[..inside];
-            wanted -= below;
+        let mut below = 0.0;
+        let reached = loads.iter().position(|load| {
+            below += load;
+            below >= wanted
+        });
+        // By rounding all shelves may add up to a hair less: then it is on the last one.
+        let last = || loads.iter().rposition(|load| *load > 0.0).unwrap_or(0);
+        let shelf = reached.unwrap_or_else(last);
+        wanted -= below - loads[shelf];
+        let (mut inside, all) = (0, x.len());
+        for i in 0..all {
+            // Always written: what cannot be foretold costs more as a branch.
+            (x[inside], weights[inside]) = (x[i], weights[i]);
+            inside += usize::from(usize::from(shelves.of(x[i])) == shelf);
         }
-    }
-    while rest.len() > SORTED {
-        // Splits where the quantile is likely, so that the larger part falls away at once.
-        let weight: f64 = rest.iter().map(|v| v.1).sum();
-        let at = ((rest.len() as f64 * (wanted / weight).clamp(0.0, 1.0)) as usize)
-            .clamp(1, rest.len() - 1);
-        rest.select_nth_unstable_by(at, |a, b| ascending(&a.0, &b.0));
-        let (low, high) = rest.split_at_mut(at);
-        let below: f64 = low.iter().map(|v| v.1).sum();
-        if below >= wanted {
-            rest = low;
-        } else {
-            wanted -= below;
-            rest = high;
+        (x, weights) = (&mut x[..inside], &mut weights[..inside]);
+        if inside == all {
+            break;
         }
     }
-    rest.sort_unstable_by(|a, b| ascending(&a.0, &b.0));
+    let mut few: Vec<(f64, f64)> = x.iter().copied().zip(weights.iter().copied()).collect();
+    few.sort_unstable_by(|a, b| ascending(&a.0, &b.0));
     let mut below = 0.0;
-    let reached = rest.iter().find(|v| {
+    let reached = few.iter().find(|v| {
         below += v.1;
         below >= wanted
     });
-    reached.or(rest.last()).map(|v| v.0)
-}
-
-/// Values between which the quantile `p` of `x` is likely, by some of them.
-fn likely(x: &[(f64, f64)], p: f64) -> (f64, f64) {
-    let mut drawn = [(0.0, 0.0); DRAWN];
-    // Odd: values may come in pairs.
-    let stride = (x.len() / DRAWN - 1) | 1;
-    drawn.iter_mut().zip(x.iter().step_by(stride)).for_each(|(d, v)| *d = *v);
-    drawn.sort_unstable_by(|a, b| ascending(&a.0, &b.0));
-    let total: f64 = drawn.iter().map(|d| d.1).sum();
-    let (mut sum, mut low, mut high) = (0.0, f64::NEG_INFINITY, f64::INFINITY);
-    for (value, weight) in drawn {
-        if sum + weight <= (p - ERR) * total {
-            low = value;
-        }
-        if sum > (p + ERR) * total {
-            high = high.min(value);
-        }
-        sum += weight;
-    }
-    (low, high)
+    reached.or(few.last()).map(|v| v.0)
 }
 
 /// Sum of products, in four lanes so that the processor need not wait for each addition.
@@ -370,10 +406,10 @@ mod tests {
 
     #[test]
     fn weighted_quantile_counts_weight() {
-        let mut x = [(1.0, 1.0), (9.0, 2.0), (5.0, 1.0)];
-        assert_eq!(weighted_quantile(&mut x, 0.5), Some(5.0));
-        assert_eq!(weighted_quantile(&mut x, 0.51), Some(9.0));
-        assert_eq!(weighted_quantile(&mut [], 0.5), None);
+        let of = |p| weighted_quantile(&mut [1.0, 9.0, 5.0], &mut [1.0, 2.0, 1.0], p);
+        assert_eq!(of(0.5), Some(5.0));
+        assert_eq!(of(0.51), Some(9.0));
+        assert_eq!(weighted_quantile(&mut [], &mut [], 0.5), None);
     }
 
     proptest! {
@@ -404,13 +440,14 @@ mod tests {
         fn weighted_quantile_agrees_with_sorting(
             x in prop::collection::vec((0i32..90, 1i32..5), 1..300), p in 0.01f64..0.99,
         ) {
-            let mut x: Vec<(f64, f64)> = x.into_iter().map(|(v, w)| (v.into(), w.into())).collect();
+            let x: Vec<(f64, f64)> = x.into_iter().map(|(v, w)| (v.into(), w.into())).collect();
             let mut sorted = x.clone();
             sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
             let total: f64 = sorted.iter().map(|v| v.1).sum();
             let mut sum = 0.0;
             let expected = sorted.iter().find(|v| { sum += v.1; sum >= p * total * (1.0 - 1e-12) });
-            prop_assert_eq!(weighted_quantile(&mut x, p), expected.map(|v| v.0));
+            let (mut values, mut weights): (Vec<f64>, Vec<f64>) = x.into_iter().unzip();
+            prop_assert_eq!(weighted_quantile(&mut values, &mut weights, p), expected.map(|v| v.0));
         }
 
         #[test]

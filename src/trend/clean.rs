@@ -2,7 +2,7 @@
 
 use super::{Params, Scale};
 use crate::model::{DAY, HOUR, UnixTime};
-use crate::series::{Grid, Point, stats};
+use crate::series::{Buffer, Grid, Point, stats};
 
 /// Profiles look this far back on the hourly grid, days.
 const PROFILE_DAYS: f64 = 14.0;
@@ -147,9 +147,9 @@ fn unit(points: &[Point], scale: Scale) -> f64 {
 
 /// Median over time.
 fn level(points: &[Point]) -> f64 {
-    let mut weighted: Vec<(f64, f64)> =
-        points.iter().enumerate().map(|(i, p)| (p.value, lasts(points, i))).collect();
-    stats::weighted_quantile(&mut weighted, 0.5).unwrap_or(0.0)
+    let mut values: Buffer = points.iter().map(|p| p.value).collect();
+    let mut weights: Buffer = (0..points.len()).map(|i| lasts(points, i)).collect();
+    stats::weighted_quantile(&mut values, &mut weights, 0.5).unwrap_or(0.0)
 }
 
 /// Seconds that point `i` stands for: its own span, or for a sample the time to the next one, from a minute to an hour.

@@ -104,7 +104,7 @@ impl<'a> View<'a> {
     /// Explains the window. A rhythm that changed its size looks like a trend: where one is found that goes when the rhythm
     /// is as large all along as it is today, there is none.
     pub(super) fn explained(&self) -> Explained {
-        let is_trend = |explained: &Explained| label::direction(&self.case(explained)).is_trend();
+        let is_trend = |explained: &Explained| label::shows_trend(&self.case(explained));
         let explained = self.explain(&self.bins);
         if is_trend(&explained)
             && let Some(change) = swing::change(&explained)

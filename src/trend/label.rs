@@ -48,17 +48,21 @@ pub(super) struct Case<'a> {
 
 /// The first of trend, cyclical, volatile, stable that holds.
 pub(super) fn direction(case: &Case<'_>) -> Direction {
-    let sawtooth = is_sawtooth(case);
-    if is_trend(case) && !sawtooth {
+    if shows_trend(case) {
         return match case.slope.average > 0.0 {
             true => Direction::SustainedIncrease,
             false => Direction::SustainedDecrease,
         };
     }
-    if sawtooth || is_cyclical(case) {
+    if is_sawtooth(case) || is_cyclical(case) {
         return Direction::Cyclical;
     }
     if case.noise >= VOLATILE { Direction::Volatile } else { Direction::Stable }
+}
+
+/// Whether the direction is a trend, up or down.
+pub(super) fn shows_trend(case: &Case<'_>) -> bool {
+    is_trend(case) && !is_sawtooth(case)
 }
 
 /// Fewest values that can show a trend, and what they are.

@@ -24,7 +24,7 @@ pub(super) fn noise(structure: &Structure, bins: &Bins, window: &[Point]) -> f64
     let mut squares = structure.residual.clone();
     if switches(structure) {
         let level = |t: f64| structure.steps().filter(|s| t >= s.0).map(|s| s.1).sum::<f64>();
-        squares.iter_mut().zip(&bins.t).for_each(|(r, t)| *r += level(*t));
+        squares.iter_mut().zip(bins.t.iter()).for_each(|(r, t)| *r += level(*t));
         let mean = stats::mean(&squares);
         squares.iter_mut().for_each(|r| *r -= mean);
     }
@@ -113,16 +113,21 @@ pub(super) fn is_idle(p95: Option<f64>, scale: Scale, unit: f64) -> bool {
 pub(super) fn p95(points: &[Point], params: &Params<'_>) -> Option<f64> {
     let from = params.now.saturating_sub(7 * DAY);
     let week = &points[points.partition_point(|p| p.time < from)..];
-    let mut weighted: Vec<(f64, f64)> = Vec::with_capacity(2 * week.len());
+    let room = || Buffer::with_capacity(2 * week.len());
+    let (mut levels, mut weights) = (room(), room());
+    let mut count = |level: f64, seconds: f64| {
+        levels.push(level);
+        weights.push(seconds);
+    };
     for (i, p) in week.iter().enumerate() {
         let seconds = lasts(week, i);
         match p.p95.filter(|p95| p.seconds > 0 && *p95 > p.value) {
             Some(p95) => {
-                weighted.push((p95, 0.1 * seconds));
-                weighted.push((((p.value - 0.1 * p95) / 0.9).max(0.0), 0.9 * seconds));
+                count(p95, 0.1 * seconds);
+                count(((p.value - 0.1 * p95) / 0.9).max(0.0), 0.9 * seconds);
             }
-            None => weighted.push((p.value, seconds)),
+            None => count(p.value, seconds),
         }
     }
-    stats::weighted_quantile(&mut weighted, 0.95)
+    stats::weighted_quantile(&mut levels, &mut weights, 0.95)
 }

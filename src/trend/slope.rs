@@ -4,7 +4,7 @@ use super::curve::Clock;
 use super::structure::Structure;
 use crate::series::breaks::Term;
 use crate::series::dist::{t_quantile, t_two_sided};
-use crate::series::{Bins, Buffer, stats};
+use crate::series::{Bins, stats};
 
 /// Share of the present slope that an earlier piece must reach to belong to the same trend.
 const SAME_TREND: f64 = 0.25;
@@ -125,7 +125,8 @@ fn steepening_part(s: &Structure, start: f64, end: f64) -> (f64, Vec<f64>) {
 /// 1 - RSS / RSS without t and hinges: the levels between steps alone.
 fn r2(bins: &Bins, s: &Structure) -> f64 {
     let n = bins.len();
-    let fitted: Buffer = (0..n).map(|i| s.at(bins.t[i]) + s.clipped[i]).collect();
+    let mut fitted = s.of(&bins.t);
+    fitted.iter_mut().zip(s.clipped.iter()).for_each(|(fitted, rest)| *fitted += rest);
     let mut cuts: Vec<usize> =
         s.steps().map(|(time, ..)| bins.t.partition_point(|t| *t < time)).collect();
     cuts.extend([0, n]);

@@ -69,6 +69,17 @@ impl Structure {
             + self.terms.iter().zip(&self.fit.beta[2..]).map(|(c, b)| c.at(t) * b).sum::<f64>()
     }
 
+    /// Model values at the times `t`, ascending, column by column.
+    pub(super) fn of(&self, t: &[f64]) -> Buffer {
+        let mut values = self.clock.column(t);
+        values.iter_mut().for_each(|v| *v = self.fit.beta[0] + self.fit.beta[1] * *v);
+        for (term, b) in self.terms.iter().zip(&self.fit.beta[2..]) {
+            let from = t.partition_point(|t| *t < term.time());
+            values[from..].iter_mut().zip(&t[from..]).for_each(|(v, t)| *v += b * term.at(*t));
+        }
+        values
+    }
+
     /// Contrast of the coefficients that is the present slope.
     pub(super) fn present_slope(&self) -> Vec<f64> {
         let hinge = |term: &Term| f64::from(u8::from(matches!(term, Term::Hinge(_))));
