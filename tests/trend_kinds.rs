@@ -119,6 +119,27 @@ fn a_rhythm_that_changes_its_size_is_no_trend() {
     }
 }
 
+/// The days whose sizes are compared are those of the wall clock: where that is half a day off, a day of UTC holds half
+/// of one size and half of another.
+#[test]
+fn a_job_that_begins_at_local_midnight_is_no_trend() {
+    let east = 12 * HOUR;
+    let night = |time: i64| !(3..21).contains(&hour(time + east));
+    // Midnight by that clock, four tenths of the window ago.
+    for (days, since) in [(14, -6), (30, -12)] {
+        let from = (NOW + east).div_euclid(DAY) * DAY - east + since * DAY;
+        let job = |time: i64| f64::from(u8::from(night(time) && time >= from));
+        let claims = (0..DRAWS).filter(|seed| {
+            let points = hourly(*seed, i64::from(days), 1.0, |_, u| 12.0 + 40.0 * job(u));
+            let local = LocalTime::fixed(east as i32);
+            let share = Params::share(NOW, 100.0, &local);
+            let params = Params { lookback_hours: 24 * days, ..share };
+            analyze(&points, &params).direction.is_trend()
+        });
+        assert_eq!(claims.count(), 0, "{days} days");
+    }
+}
+
 #[test]
 fn growth_beside_a_rhythm_is_growth_also_where_the_rhythm_grows_with_it() {
     for days in WINDOWS {
@@ -296,6 +317,30 @@ fn what_has_been_before_is_no_anomaly_and_what_has_not_is_one() {
         40.0 + 12.0 * turn(u) + if t > -1.0 / 24.0 { 25.0 * now } else { 0.0 }
     });
     assert_eq!(flagged(outside), DRAWS as usize, "beyond both");
+}
+
+#[test]
+fn a_job_of_once_a_week_is_no_anomaly_and_another_load_at_its_hour_is_one() {
+    let flagged = |trends: Vec<Trend>| trends.iter().filter(|t| t.anomaly.unwrap().flag).count();
+    // It began two hours ago, and ran a week ago; the window may begin after that.
+    let runs = |time: i64| {
+        (-2 * HOUR..2 * HOUR).contains(&((time - NOW + 3 * DAY).rem_euclid(7 * DAY) - 3 * DAY))
+    };
+    let load = |more: f64| {
+        move |t: f64, u: i64| {
+            20.0 + if runs(u) { 40.0 } else { 0.0 } + if t > -1.0 / 24.0 { more } else { 0.0 }
+        }
+    };
+    for lookback in WINDOWS {
+        let look = |f: &dyn Fn(f64, i64) -> f64| -> Vec<Trend> {
+            let points = |seed| hourly(seed, i64::from(lookback.max(14)), 1.0, f);
+            (0..DRAWS).map(|seed| look_back(lookback, &points(seed))).collect()
+        };
+        assert_eq!(flagged(look(&load(0.0))), 0, "{lookback} days");
+        assert_eq!(flagged(look(&load(30.0))), DRAWS as usize, "{lookback} days");
+        let once = |t: f64, _| 20.0 + if t > -2.0 / 24.0 { 40.0 } else { 0.0 };
+        assert_eq!(flagged(look(&once)), DRAWS as usize, "{lookback} days");
+    }
 }
 
 #[test]

@@ -421,6 +421,7 @@ fn names(q: &Question, wanted: impl Fn(&NodeState) -> bool) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::explain::no_guest;
     use super::*;
     use crate::model::{Bytes, Cores, Fraction, GuestStatus, Inventory, NodeFacts};
     use crate::outcome::Experience;
@@ -526,6 +527,9 @@ mod tests {
                 (of(102).reason.as_str(), of(102).node.as_str()),
                 ("is not in the inventory", "pve2")
             );
+            let asked_for = |vmid| no_guest(q, vmid).to_string();
+            assert!(asked_for(102).contains("guest 102 runs, but is not in the inventory"));
+            assert!(asked_for(999).contains("there is no guest 999"));
         });
         with(0, |q| {
             let told = not_listed(q).expect("a warning");

@@ -63,7 +63,7 @@ impl Engine {
     }
 }
 
-fn no_guest(q: &Question, vmid: Vmid) -> Error {
+pub(super) fn no_guest(q: &Question, vmid: Vmid) -> Error {
     let message = match q.unlisted().any(|g| g.vmid == vmid) {
         true => format!(
             "guest {vmid} runs, but is not in the inventory: is it of this cluster, and of now?"

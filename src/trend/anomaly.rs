@@ -62,10 +62,11 @@ pub(super) fn last_hour(points: &[Point], now: UnixTime) -> Option<(f64, UnixTim
     Some((hour.iter().map(|p| p.value).sum::<f64>() / n, last.time + time.round() as i64))
 }
 
-/// Compares the last hour with model and season, within 0 and `whole` points; `None` without a last hour or a past.
+/// Compares the last hour with model and season, within 0 and `whole` points; `bins` are those of the window, `history`
+/// all. `None` without a last hour or a past.
 pub(super) fn now(
     points: &[Point],
-    bins: &Bins,
+    (bins, history): (&Bins, &Bins),
     season: &Season,
     s: &Structure,
     (time, local): (UnixTime, &LocalTime),
@@ -93,8 +94,11 @@ pub(super) fn now(
     let slot = (local.hour(at) * season.per_day / 24, season.per_day);
     let mut spread = spread(old, bins, slot, expected);
     let before = bins.t.partition_point(|t| *t < -TODAY);
-    if has_been(&s.residual[..before], current - expected, offset) {
-        spread = spread.max((current - expected).abs() / USUAL);
+    let deviation = current - expected;
+    if has_been(&s.residual[..before], deviation, offset)
+        || is_weekly(history, season.per_day, deviation)
+    {
+        spread = spread.max(deviation.abs() / USUAL);
     }
     Some(Now { current, expected, spread })
 }
@@ -103,6 +107,22 @@ pub(super) fn now(
 fn has_been(before: &[f64], deviation: f64, offset: f64) -> bool {
     let as_far = |r: &&f64| (**r - offset) * deviation.signum() >= AS_FAR * deviation.abs();
     before.iter().filter(as_far).count() >= OFTEN.0.max(before.len() / OFTEN.1)
+}
+
+/// Whether a week ago, an hour earlier or later at most, it stood out as much on the same side from the day before and the
+/// day after: a job of once a week is in no profile before it has run often.
+fn is_weekly(history: &Bins, per_day: usize, deviation: f64) -> bool {
+    let Some(last) = history.key.last() else { return false };
+    let value = |key: i64| history.key.binary_search(&key).ok().map(|i| history.y[i]);
+    let day = per_day as i64;
+    let stands_out = |key: i64| {
+        let sides = [value(key - day), value(key + day)];
+        value(key).zip(sides[0].zip(sides[1])).is_some_and(|(then, (before, after))| {
+            let out = |beside: f64| (then - beside) * deviation.signum();
+            out(before).min(out(after)) >= AS_FAR * deviation.abs()
+        })
+    };
+    (-1..=1).any(|late| stands_out(last - 7 * day + late))
 }
 
 /// Robust scale of the past residuals, widened where they have heavy tails and where this hour is

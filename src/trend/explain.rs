@@ -75,6 +75,11 @@ impl<'a> View<'a> {
         &self.points[self.start.0..]
     }
 
+    /// All bins, also those before the window.
+    pub(super) fn history(&self) -> &Bins {
+        &self.bins
+    }
+
     /// Width of the slots.
     pub(super) fn grid(&self) -> Grid {
         self.grid

@@ -118,7 +118,8 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         Scale::Share { .. } => 100.0,
         Scale::Relative { .. } => f64::INFINITY,
     };
-    let now = anomaly::now(&points, window, season, structure, (params.now, params.local), whole);
+    let bins = (window, view.history());
+    let now = anomaly::now(&points, bins, season, structure, (params.now, params.local), whole);
     let p95 = rhythm::p95(&points, params);
     let level = if explained.saturated { 100.0 } else { structure.at(0.0) };
     let peak_hours = rhythm::peak_hours(season, window);
