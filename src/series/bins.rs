@@ -47,7 +47,6 @@ impl Bins {
     /// Bins `points` (ascending in time). The slots of a day follow the local wall clock, so a
     /// profile over them is not smeared by summer time. O(n).
     pub fn of(points: &[Point], grid: Grid, now: UnixTime, local: &LocalTime) -> Self {
-        let mut bins = Self::with_capacity(points.len());
         let shared;
         let points = match grid == Grid::Hour && !local.has_whole_hours() {
             true => {
@@ -57,10 +56,21 @@ impl Bins {
             false => points,
         };
         let Some(mut slot) = points.first().map(|p| Slot::of(p.time, grid, local)) else {
-            return bins;
+            return Self::default();
         };
+        // Columns as long as they can get, written by place: five columns that grow cost more than what they hold.
+        let n = points.len();
+        let mut bins = Self {
+            key: vec![0; n],
+            t: Buffer::filled(n, 0.0),
+            y: Buffer::filled(n, 0.0),
+            slot: vec![0; n],
+            weekend: vec![false; n],
+        };
+        let (keys, times, values) = (&mut bins.key[..n], &mut bins.t[..n], &mut bins.y[..n]);
+        let (slots, weekends) = (&mut bins.slot[..n], &mut bins.weekend[..n]);
         let days = |p: &Point| p.time.saturating_sub(now) as f64 / DAY as f64;
-        let mut rest = points;
+        let (mut rest, mut filled) = (points, 0);
         while let Some((first, others)) = rest.split_first() {
             slot = slot.until(first.time, grid, local);
             let (mut t, mut y) = (days(first), first.value);
@@ -75,23 +85,12 @@ impl Bins {
                 y += w / weight * (p.value - y);
                 rest = others;
             }
-            bins.key.push(slot.key);
-            bins.t.push(t);
-            bins.y.push(y);
-            bins.slot.push(slot.of_day);
-            bins.weekend.push(slot.weekend);
+            (keys[filled], times[filled], values[filled]) = (slot.key, t, y);
+            (slots[filled], weekends[filled]) = (slot.of_day, slot.weekend);
+            filled += 1;
         }
+        bins.truncate(filled);
         bins
-    }
-
-    fn with_capacity(n: usize) -> Self {
-        Self {
-            key: Vec::with_capacity(n),
-            t: Buffer::with_capacity(n),
-            y: Buffer::with_capacity(n),
-            slot: Vec::with_capacity(n),
-            weekend: Vec::with_capacity(n),
-        }
     }
 
     /// Number of filled slots.

@@ -328,14 +328,19 @@ impl<'a> Ground<'a> {
         let last = t.last().copied().unwrap_or(0.0);
         let (from, to) = (t.first().map_or(0.0, |t| t + rules.apart), last - rules.apart);
         let (rows, y) = Rows::of(t, x, keys, phi);
+        // Steps lie between two rows, and these places ascend as the rows do.
+        let place = |end: f64, within: bool| {
+            let between = |w: &[f64]| 0.5 * (w[0] + w[1]);
+            let before = |m: f64| if within { m <= end } else { m < end };
+            1 + t.windows(2).take_while(|w| before(between(w))).count()
+        };
         let bendable = t.partition_point(|t| *t <= rules.last_hinge);
         let mut free = Buffer::filled(2 * n, f64::INFINITY);
-        for i in 1..n {
-            if (from..=to).contains(&(0.5 * (t[i - 1] + t[i]))) {
-                free[i] = rows.length(i);
-                if i < bendable {
-                    free[n + i] = rows.length(n + i);
-                }
+        let open = place(from, false)..place(to, true);
+        for i in open {
+            free[i] = rows.step_length(i);
+            if i < bendable {
+                free[n + i] = rows.hinges(i, t[i]);
             }
         }
         let mut level = Path {

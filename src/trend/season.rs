@@ -1,6 +1,6 @@
 //! Step 2: what the hour of the day, and of weekdays or weekends, does to a series.
 
-use crate::series::{Bins, Buffer, Grid, profile};
+use crate::series::{Bins, Buffer, Grid, profile, stats};
 
 /// Least span of a daily profile, days.
 const DAILY_SPAN: f64 = 1.9;
@@ -138,14 +138,14 @@ fn gain_of_weekends(bins: &Bins, per_day: usize, daily: &profile::Profile) -> Op
 /// Whether a profile of all days misses weekends by much more than weekdays, as it must where weekends of two days in
 /// seven differ by as much as the rest varies.
 fn weekends_stray(bins: &Bins, daily: &profile::Profile) -> bool {
-    let rest =
-        |i: usize| bins.y[i] - daily.effect[usize::from(bins.slot[i])] - daily.slope * bins.t[i];
-    let n = bins.len();
-    let mean = (0..n).map(rest).sum::<f64>() / n.max(1) as f64;
+    let effects = bins.slot.iter().map(|slot| daily.effect[usize::from(*slot)]);
+    let columns = bins.y.iter().zip(bins.t.iter()).zip(effects);
+    let rest: Buffer = columns.map(|((y, t), effect)| y - effect - daily.slope * t).collect();
+    let mean = stats::mean(&rest);
     let (mut sums, mut counts) = ([0.0; 2], [0.0; 2]);
-    for i in 0..n {
-        let side = usize::from(bins.weekend[i]);
-        sums[side] += (rest(i) - mean).powi(2);
+    for (rest, weekend) in rest.iter().zip(&bins.weekend) {
+        let side = usize::from(*weekend);
+        sums[side] += (rest - mean).powi(2);
         counts[side] += 1.0;
     }
     sums[1] * counts[0] > STRAY * sums[0] * counts[1]
