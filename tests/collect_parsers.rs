@@ -48,6 +48,14 @@ fn cores_of_a_vm() {
         assert_eq!(qemu(text).maxcpu, Some(Cores(want)), "{text}");
     }
     assert_eq!(qemu("sockets: 4000000000\ncores: 4000000000").maxcpu, None, "no overflow");
+    for (text, want) in [
+        ("sockets: 2\ncores: 4\nvcpus: 3", Some(8.0)),
+        ("cores: 4\nvcpus: 4", None),
+        ("cores: 4", None),
+        ("sockets: 4000000000\ncores: 4000000000\nvcpus: 2", None),
+    ] {
+        assert_eq!(qemu(text).start_cores, want.map(Cores), "{text}");
+    }
 }
 
 #[test]

@@ -319,15 +319,20 @@ fn a_guest_that_goes_there_and_back_moved_twice() {
     assert!(results[2][2].is_judged());
 }
 
-#[test]
-fn many_moves_that_nobody_noted_are_noted_over_several_runs() {
+/// So many moves of one guest, to and fro, twenty minutes apart.
+fn moves_apart(count: u32) -> Scenario {
     let mut scenario = scenario();
-    for i in 1..10 {
+    for i in 1..count {
         let day = DAY_OF_MOVE + f64::from(i) * 20.0 / 1440.0;
         let to = if i % 2 == 0 { "pve2" } else { "pve1" };
         scenario.migrations.push(Move { day, vmid: MOVED, to: to.into() });
     }
-    let mut cluster = Cluster::before_the_move(&scenario);
+    scenario
+}
+
+#[test]
+fn many_moves_that_nobody_noted_are_noted_over_several_runs() {
+    let mut cluster = Cluster::before_the_move(&moves_apart(10));
     let moved = cluster.moved;
     cluster.collect_at(moved + 4 * HOUR);
     assert_eq!(cluster.kept().len(), 8, "each costs analyses of the whole cluster");
@@ -337,6 +342,25 @@ fn many_moves_that_nobody_noted_are_noted_over_several_runs() {
     assert_eq!(kept.len(), 10);
     assert!(kept.windows(2).all(|two| two[0].target == two[1].source), "none twice, none left out");
     assert!(kept.iter().all(|o| o.advice.is_some()));
+}
+
+#[test]
+fn moves_older_than_all_of_a_full_ledger_are_not_searched_for_again_and_again() {
+    let mut cluster = Cluster::before_the_move(&moves_apart(10));
+    let moved = cluster.moved;
+    cluster.append_until(moved + 4 * HOUR);
+    // As after hundreds of moves within an hour: the newest fill the ledger.
+    let mut full = ledger_from(moved + 4 * HOUR, MAX_OUTCOME_ENTRIES);
+    full.searched = Some(moved);
+    let writer = Writer::open(&cluster.state).unwrap();
+    full.save(&cluster.state, &writer).unwrap();
+    drop(writer);
+    cluster.collect();
+    let kept = cluster.kept();
+    assert_eq!(kept.len(), MAX_OUTCOME_ENTRIES);
+    assert!(kept.iter().all(|o| o.time >= moved + 4 * HOUR));
+    let header = Ledger::header(&cluster.state).unwrap().unwrap();
+    assert_eq!(header.searched, cluster.time(), "nothing is left to note");
 }
 
 #[test]
@@ -453,9 +477,13 @@ fn a_newer_file_is_left_as_it_is_and_costs_no_tick() {
 }
 
 fn ledger(count: usize) -> Ledger {
+    ledger_from(1_750_000_000, count)
+}
+
+fn ledger_from(first: UnixTime, count: usize) -> Ledger {
     let outcome = |i: usize| {
         let migration = Migration {
-            time: 1_750_000_000 + i as i64,
+            time: first + i as i64,
             vmid: i as Vmid + 1,
             from: "a\u{2603}\"\n".into(),
             to: "b".into(),

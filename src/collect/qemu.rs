@@ -38,7 +38,7 @@ pub fn parse(bytes: &[u8]) -> Parsed<GuestFacts> {
     let mut facts = has.give_to(config.common("name"));
     facts.kind = GuestKind::Qemu;
     facts.created = created_in(&config);
-    facts.maxcpu = cores(&config, &mut notes);
+    (facts.maxcpu, facts.start_cores) = cores(&config, &mut notes);
     facts.cpu_model = config.get("cpu").and_then(model).unwrap_or_default();
     let memory = memory(&config, &mut notes);
     facts.maxmem = Some(mib(memory));
@@ -63,14 +63,14 @@ fn is_disk(key: &str) -> bool {
     matches!(key, "cdrom" | "vmstate") || DISKS.iter().any(|prefix| numbered(key, prefix))
 }
 
-/// Hot-plugged cores, or sockets times cores.
-fn cores(config: &Config<'_>, notes: &mut Notes) -> Option<Cores> {
+/// Hot-plugged cores, or sockets times cores; and the latter, where they are more: qemu-server starts no VM that could get
+/// more than its node has.
+fn cores(config: &Config<'_>, notes: &mut Notes) -> (Option<Cores>, Option<Cores>) {
     let mut setting = |key| config.number(key, notes).filter(|n| *n > 0);
-    let all = match setting("vcpus") {
-        Some(vcpus) => vcpus,
-        None => setting("sockets").unwrap_or(1).checked_mul(setting("cores").unwrap_or(1))?,
-    };
-    Some(Cores(f64::from(all)))
+    let plugged = setting("vcpus");
+    let all = setting("sockets").unwrap_or(1).checked_mul(setting("cores").unwrap_or(1));
+    let cores = |n: u32| Cores(f64::from(n));
+    (plugged.or(all).map(cores), all.filter(|all| plugged.is_some_and(|n| n < *all)).map(cores))
 }
 
 /// `memory: 4096` or `memory: current=4096`, in MiB.

@@ -11,8 +11,8 @@ use crate::collect::inventory;
 use crate::error::{Kind, Result};
 use crate::model::{DAY, GuestMetric, HOUR, Inventory, Migration, NodeMetric, UnixTime, Vmid};
 use crate::outcome::{
-    Advice, Experience, GuestRecord, Ledger, Limits, NodeRecord, Outcome, Scene, Span, Tally,
-    Verdict, calculate_outcome_accuracy, calibration, judge,
+    Advice, Experience, GuestRecord, Ledger, Limits, MAX_OUTCOME_ENTRIES, NodeRecord, Outcome,
+    Scene, Span, Tally, Verdict, calculate_outcome_accuracy, calibration, judge,
 };
 use crate::series::{LocalTime, Point};
 use crate::settings::{Knob, Loaded, PenaltyConfig, Stored, Table, get_effective_penalty_config};
@@ -191,11 +191,13 @@ fn entry(outcome: Outcome) -> OutcomeEntry {
     OutcomeEntry { result, summary, outcome }
 }
 
-/// Counts of each guest; `outcomes` are oldest first.
+/// Counts of each guest; `outcomes` are oldest first. A guest that took the number of a destroyed one has its own alone.
 fn by_guest(outcomes: &[Outcome]) -> Vec<GuestOutcomes> {
     let mut guests: BTreeMap<Vmid, Vec<&Outcome>> = BTreeMap::new();
     for outcome in outcomes {
-        guests.entry(outcome.vmid).or_default().push(outcome);
+        let of_guest = guests.entry(outcome.vmid).or_default();
+        of_guest.retain(|before| before.since == outcome.since);
+        of_guest.push(outcome);
     }
     let told = |(vmid, all): (Vmid, Vec<&Outcome>)| {
         let tally = Tally::of(all.iter().copied());
@@ -301,12 +303,18 @@ impl<'a> Study<'a> {
     /// guests together. Up to when all moves are noted now.
     fn take_note(&self, ledger: &mut Ledger, most: usize) -> Result<UnixTime> {
         let from = ledger.searched.map_or(UnixTime::MIN, |s| s.min(self.now) - OVERLAP);
+        // What is older than all that a full ledger keeps was dropped, or would be: it stays forgotten.
+        let full = ledger.outcomes.len() >= MAX_OUTCOME_ENTRIES;
+        let oldest = ledger.outcomes.iter().map(|o| (o.time, o.vmid)).min().filter(|_| full);
         let mut guests = 0;
         for moves in self.moves.chunk_by(|a, b| a.time == b.time) {
             let Some(Migration { time, .. }) = moves.first().filter(|m| m.time >= from) else {
                 continue;
             };
-            let is_new = |m: &&Migration| !self.is_known(&ledger.outcomes, m);
+            let is_new = |m: &&Migration| {
+                oldest.is_none_or(|oldest| oldest < (m.time, m.vmid))
+                    && !self.is_known(&ledger.outcomes, m)
+            };
             let new: Vec<&Migration> = moves.iter().filter(is_new).collect();
             if new.is_empty() {
                 continue;

@@ -94,6 +94,8 @@ pub struct GuestFacts {
     pub created: Option<UnixTime>,
     /// Cores it has.
     pub maxcpu: Option<Cores>,
+    /// Cores that a node must have to start it, where they are more: those of a VM of which not all are plugged in.
+    pub start_cores: Option<Cores>,
     /// Configured memory.
     pub maxmem: Option<Bytes>,
     /// Least memory the balloon driver may leave it.

@@ -84,6 +84,11 @@ impl Blocker {
         Self::new(BlockerCode::ConfigUnknown, "is not in the inventory")
     }
 
+    /// Of a guest that runs, but that no stored sample has: what it needs is not known.
+    pub(super) fn not_recorded() -> Self {
+        Self::new(BlockerCode::ConfigUnknown, "runs, but nothing is recorded of it yet")
+    }
+
     /// A blocker with its sentence.
     pub fn new(code: BlockerCode, text: impl Into<String>) -> Self {
         Self { code, text: text.into() }
@@ -192,7 +197,9 @@ impl<'a> Constraints<'a> {
             let text = format!("{} is in maintenance", target.name);
             found.push(Blocker::new(C::NodeMaintenance, text));
         }
-        if let (Some(needs), Some(has)) = (guest.maxcpu, target.maxcpu)
+        // A container takes what cores there are (pve-manager, `rebalance_lxc_containers`); a VM would not start.
+        if let (Some(needs), Some(has)) = (guest.start_cores.or(guest.maxcpu), target.maxcpu)
+            && guest.kind == GuestKind::Qemu
             && needs > has
         {
             let text = format!("has {:.0} cores, {} only {:.0}", needs.0, target.name, has.0);
@@ -217,7 +224,6 @@ impl<'a> Constraints<'a> {
             if told.contains(&storage.as_str()) {
                 continue;
             }
-            told.push(storage);
             let trouble = match storages.get(storage) {
                 None => "is not defined".to_string(),
                 Some(s) if s.disabled => "is disabled".to_string(),
@@ -232,6 +238,7 @@ impl<'a> Constraints<'a> {
                 }
                 Some(_) => continue,
             };
+            told.push(storage);
             let text = format!("storage '{storage}' ({}) {trouble}", disk.key);
             found.push(Blocker::new(BlockerCode::Storage, text));
         }
@@ -240,7 +247,7 @@ impl<'a> Constraints<'a> {
     fn devices(&self, guest: &GuestFacts, target: &NodeFacts, found: &mut Vec<Blocker>) {
         for device in &guest.devices {
             let Some(mapping) = &device.mapping else { continue };
-            if !device.live && guest.status == GuestStatus::Running {
+            if !device.live && runs(guest) {
                 let text = format!("cannot keep its device {} while it runs", device.key);
                 found.push(Blocker::new(BlockerCode::Passthrough, text));
             }
@@ -265,15 +272,15 @@ impl<'a> Constraints<'a> {
         let mut found = self.of_pair(guest, target, placement);
         found.retain(|b| !matches!(b.code, C::HaNodeAffinity | C::Together));
         self.node_rules(guest, "", target, &mut found);
-        let elsewhere = |v: &&Vmid| {
-            !with.contains(v) && placement.get(v).is_some_and(|node| *node != target.name)
-        };
         let along = |v: &&Vmid| **v != guest.vmid && with.contains(v);
         for group in self.groups_of(guest.vmid) {
             let (label, members) = (&group.label, &group.members);
             if group.together {
-                if let Some(other) = members.iter().find(elsewhere) {
-                    let text = format!("{label} keeps it with {other}, which is not there");
+                let others = || members.iter().copied().filter(|v| !with.contains(v));
+                if let Some((node, others)) =
+                    self.others_elsewhere(others(), &target.name, placement)
+                {
+                    let text = format!("{label} keeps it with {} on {node}", list(&others));
                     found.push(Blocker::new(C::Together, text));
                 }
             } else if let Some(other) = members.iter().find(along) {
@@ -397,22 +404,19 @@ impl<'a> Constraints<'a> {
         chosen.map(|n| n.name.as_str()).collect()
     }
 
-    /// The node where most of the others of a group run, if `target` is not one with as many: HA
+    /// The node where most of the `others` of a group run, if `target` is not one with as many: HA
     /// takes the guest there. Who does not run holds nobody.
     fn others_elsewhere<'p>(
         &self,
-        group: &Group,
-        vmid: Vmid,
+        others: impl Iterator<Item = Vmid>,
         target: &str,
         placement: &'p Placement,
     ) -> Option<(&'p str, Vec<Vmid>)> {
         let mut there: BTreeMap<&str, Vec<Vmid>> = BTreeMap::new();
-        for other in group.members.iter().filter(|v| **v != vmid) {
-            let running = self.inventory.guest(*other).is_some_and(runs);
-            let node = placement.get(other).filter(|_| running);
+        for other in others.filter(|v| self.is_running(*v)) {
             let online = |name: &&String| self.inventory.node(name).is_some_and(serves);
-            if let Some(node) = node.filter(online) {
-                there.entry(node).or_default().push(*other);
+            if let Some(node) = placement.get(&other).filter(online) {
+                there.entry(node).or_default().push(other);
             }
         }
         let most = there.values().map(Vec::len).max()?;
@@ -420,6 +424,10 @@ impl<'a> Constraints<'a> {
             return None;
         }
         there.into_iter().find(|(_, others)| others.len() == most)
+    }
+
+    fn is_running(&self, vmid: Vmid) -> bool {
+        self.inventory.guest(vmid).is_some_and(runs)
     }
 
     fn affinities(
@@ -438,22 +446,20 @@ impl<'a> Constraints<'a> {
         }
         self.node_rules(guest, source, target, found);
         for group in self.groups_of(guest.vmid) {
-            let on = |node: &str| -> Vec<String> {
-                let others = group.members.iter().filter(|v| **v != guest.vmid);
-                let there = others.filter(|v| placement.get(v).is_some_and(|n| n == node));
-                there.map(ToString::to_string).collect()
+            let others = || group.members.iter().copied().filter(|v| *v != guest.vmid);
+            let on = |node: &str| -> Vec<Vmid> {
+                others().filter(|v| placement.get(v).is_some_and(|n| n == node)).collect()
             };
             if group.together {
-                let label = &group.label;
-                let here = on(source);
-                let elsewhere =
-                    || self.others_elsewhere(group, guest.vmid, &target.name, placement);
-                if !here.is_empty() {
-                    let text = format!("{label} keeps it with {} on {source}", here.join(", "));
-                    found.push(Blocker::new(C::Together, text));
-                } else if let Some((node, others)) = elsewhere() {
-                    let others: Vec<String> = others.iter().map(ToString::to_string).collect();
-                    let text = format!("{label} keeps it with {} on {node}", others.join(", "));
+                let mut here = on(source);
+                here.retain(|v| self.is_running(*v));
+                let held = match here.is_empty() {
+                    false => Some((source, here)),
+                    true => self.others_elsewhere(others(), &target.name, placement),
+                };
+                if let Some((node, others)) = held {
+                    let label = &group.label;
+                    let text = format!("{label} keeps it with {} on {node}", list(&others));
                     found.push(Blocker::new(C::Together, text));
                 }
             } else if let Some(other) = on(&target.name).first() {
@@ -491,6 +497,10 @@ fn groups(inventory: &Inventory) -> Vec<Group> {
     all
 }
 
+fn list(guests: &[Vmid]) -> String {
+    guests.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 /// Whether HA takes a guest back to the nodes that it prefers. A guest that is no resource, as in an
 /// inventory that tells the rules alone, counts as one.
 fn fails_back(guest: &GuestFacts) -> bool {
@@ -502,7 +512,7 @@ fn serves(node: &NodeFacts) -> bool {
     node.online != Some(false) && !node.maintenance
 }
 
-fn runs(guest: &GuestFacts) -> bool {
+pub(super) fn runs(guest: &GuestFacts) -> bool {
     matches!(guest.status, GuestStatus::Running | GuestStatus::Paused)
 }
 
@@ -646,7 +656,7 @@ mod tests {
     fn each_obstacle_is_named_and_its_removal_frees_the_way() {
         use BlockerCode as C;
         type Change = fn(&mut Inventory);
-        let cases: [(BlockerCode, Change); 18] = [
+        let cases: [(BlockerCode, Change); 21] = [
             (C::Template, |i| i.guests[0].template = true),
             (C::NotRunning, |i| i.guests[0].status = GuestStatus::Stopped),
             (C::Locked, |i| i.guests[0].lock = Some("backup".into())),
@@ -668,6 +678,26 @@ mod tests {
             (C::NodeOffline, |i| i.nodes[1].online = Some(false)),
             (C::NodeMaintenance, |i| i.nodes[1].maintenance = true),
             (C::TooManyCores, |i| i.guests[0].maxcpu = Some(Cores(9.0))),
+            (C::TooManyCores, |i| i.guests[0].start_cores = Some(Cores(9.0))),
+            (C::Passthrough, |i| {
+                let mapping = Some("pci:gpu".into());
+                i.guests[0].devices.push(Device { key: "hostpci0".into(), mapping, live: false });
+                i.mappings.insert("pci:gpu".into(), vec!["b".into()]);
+                i.guests[0].status = GuestStatus::Paused;
+            }),
+            (C::Storage, |i| {
+                // The CD comes after a disk of the same storage, which can be copied.
+                let local = StorageFacts { kind: "dir".into(), ..StorageFacts::default() };
+                i.storages.as_mut().unwrap().insert("local".into(), local);
+                let of = |key: &str, volume: &str, cdrom| Disk {
+                    key: key.into(),
+                    source: DiskSource::Volume { storage: "local".into(), volume: volume.into() },
+                    cdrom,
+                    ..Disk::default()
+                };
+                i.guests[0].disks.push(of("efidisk0", "1/vm-1-disk-0.raw", false));
+                i.guests[0].disks.push(of("ide2", "iso/x.iso", true));
+            }),
             (C::Storage, |i| {
                 let storages = i.storages.as_mut().unwrap();
                 storages.get_mut("ceph").unwrap().nodes = vec!["a".into(), "c".into()];
@@ -704,7 +734,11 @@ mod tests {
     #[test]
     fn what_is_harmless_does_not_block() {
         let mut inventory = cluster();
-        inventory.guests[0].tags = vec!["prod".into(), "exclude_x".into(), "pin_B".into()];
+        inventory.guests[0].tags =
+            vec!["prod".into(), "exclude_x".into(), "pin_B".into(), "affinity_shop".into()];
+        // A guest that does not run holds nobody.
+        inventory.guests[2].tags = vec!["affinity_shop".into()];
+        inventory.guests[2].status = GuestStatus::Stopped;
         inventory.guests[0].devices.push(Device {
             key: "usb0".into(),
             mapping: Some("usb:k".into()),
@@ -713,6 +747,10 @@ mod tests {
         inventory.mappings.insert("usb:k".into(), vec!["b".into()]);
         let path = "/mnt/nas".into();
         inventory.guests[0].disks[0].source = DiskSource::HostPath { path, shared: true };
+        assert_eq!(codes(&inventory), []);
+        // A container runs with the cores that there are.
+        inventory.guests[0].kind = GuestKind::Lxc;
+        inventory.guests[0].maxcpu = Some(Cores(64.0));
         assert_eq!(codes(&inventory), []);
     }
 

@@ -10,10 +10,10 @@
 #[cfg(test)]
 mod tests;
 
-use super::constraint::{Blocker, BlockerCode, local_disks, restarts, size_of};
+use super::constraint::{Blocker, BlockerCode, local_disks, restarts, runs, size_of};
 use super::overload::Limits;
 use super::plan::{Cost, Peaks, Planner, Question};
-use crate::model::{GuestFacts, GuestStatus, HOUR, Vmid};
+use crate::model::{GuestFacts, HOUR, Vmid};
 use crate::outlook::Resource;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -168,14 +168,13 @@ fn units<'a>(q: &'a Question, node: usize) -> Vec<Unit<'a>> {
     units
 }
 
-fn runs(guest: &GuestFacts) -> bool {
-    matches!(guest.status, GuestStatus::Running | GuestStatus::Paused)
-}
-
 /// What keeps a guest on the node wherever it would go. That it does not run is no reason to stay.
 fn own(q: &Question, node: usize, guest: &GuestFacts) -> Vec<(Option<usize>, Blocker)> {
     let mut found = q.constraints.of_guest(guest);
     found.retain(|b| b.code != BlockerCode::NotRunning);
+    if runs(guest) && !q.outlook.guests.iter().any(|g| g.vmid == guest.vmid) {
+        found.push(Blocker::not_recorded());
+    }
     if !q.outlook.nodes[node].online {
         let text =
             format!("{} is offline: nothing can be moved off it", q.outlook.nodes[node].name);
@@ -213,10 +212,9 @@ fn obstacles(planner: &Planner, unit: &Unit, guest: &GuestFacts, target: usize) 
     let q = planner.q;
     let node = &q.outlook.nodes[target];
     let mut found = Vec::new();
-    if let Some(facts) = q.inventory.node(&node.name) {
-        let with: Vec<Vmid> = unit.guests.iter().map(|g| g.vmid).collect();
-        found.extend(q.constraints.of_leaving(guest, facts, &planner.placement, &with));
-    }
+    let with: Vec<Vmid> = unit.guests.iter().map(|g| g.vmid).collect();
+    let facts = &planner.node_facts[target];
+    found.extend(q.constraints.of_leaving(guest, facts, &planner.placement, &with));
     if !node.online && found.iter().all(|b| b.code != BlockerCode::NodeOffline) {
         found.push(Blocker::new(BlockerCode::NodeOffline, format!("{} is offline", node.name)));
     }

@@ -1,6 +1,6 @@
 //! Why, and why not: a guest against every node, each with its score or its obstacles.
 
-use super::constraint::{Blocker, BlockerCode};
+use super::constraint::{Blocker, BlockerCode, runs};
 use super::overload::{Limits, need, overload};
 use super::plan::{Planner, Question, Step};
 use super::state::{Finding, IO_WAIT, State};
@@ -79,9 +79,12 @@ fn running(planner: &Planner, guest: usize, node: usize, own: &[Blocker]) -> Tar
 }
 
 fn stopped(planner: &Planner, guest: &GuestFacts, node: usize) -> Target {
-    let facts = planner.q.inventory.node(&planner.q.outlook.nodes[node].name);
-    let of_pair = |target| planner.q.constraints.of_pair(guest, target, &planner.placement);
-    Target { node, blockers: facts.map(of_pair).unwrap_or_default(), step: None, reason: None }
+    let facts = &planner.node_facts[node];
+    let mut blockers = planner.q.constraints.of_pair(guest, facts, &planner.placement);
+    if runs(guest) {
+        blockers.push(Blocker::not_recorded());
+    }
+    Target { node, blockers, step: None, reason: None }
 }
 
 /// Why nobody looks for moves off a node: it is hardly expected above its thresholds. `None`: it is.

@@ -1,6 +1,6 @@
 //! Laws of plan, drain and explain on small random clusters.
 
-use super::constraint::Placement;
+use super::constraint::{Placement, runs};
 use super::plan::Planner;
 use super::*;
 use crate::model::{
@@ -525,8 +525,20 @@ proptest! {
                 }
                 for rule in inventory.ha_rules.iter().filter(|r| r.guests.contains(&step.vmid)) {
                     if rule.kind == (HaRuleKind::ResourceAffinity { together: true }) {
+                        // Who does not run, or is on a node that does not serve, holds nobody; nor does a
+                        // group that is on several nodes already.
                         let here = &placement[&step.vmid];
-                        assert!(rule.guests.iter().all(|v| placement[v] == *here), "together");
+                        let (with, others): (Vec<Vmid>, Vec<Vmid>) =
+                            rule.guests.iter().partition(|v| own.contains(v));
+                        assert!(with.iter().all(|v| placement[v] == *here), "leave together");
+                        let holds = |v: &&Vmid| {
+                            let facts = inventory.guest(**v).filter(|g| runs(g));
+                            let node = facts.and_then(|g| inventory.node(&g.node));
+                            node.is_some_and(|n| n.online != Some(false) && !n.maintenance)
+                        };
+                        let nodes: std::collections::BTreeSet<&String> =
+                            others.iter().filter(holds).map(|v| &placement[v]).collect();
+                        assert!(nodes.len() != 1 || nodes.contains(here), "to the others");
                     }
                 }
             }

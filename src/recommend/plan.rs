@@ -21,11 +21,12 @@ use super::state::{NodeState, State, lasting_rise};
 use super::window::Window;
 use crate::model::{Bytes, GuestFacts, Inventory, NodeFacts, Points, Vmid};
 use crate::outcome::Experience;
-use crate::outlook::{GuestOutlook, Levels, Load, Outlook, Resource};
+use crate::outlook::{GuestOutlook, Levels, Load, NodeOutlook, Outlook, Resource};
 use crate::score::Contribution;
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a move costs.
@@ -199,6 +200,11 @@ pub fn plan(q: &Question) -> Plan {
         }
         steps.into_iter().for_each(|step| planner.apply(step));
     }
+    for (source, guests) in std::mem::take(&mut planner.stuck) {
+        let there = |guest: &usize| planner.hosts[*guest] == source;
+        let guests: Vec<usize> = guests.into_iter().filter(there).collect();
+        guests.into_iter().for_each(|guest| planner.tell_why_nowhere(source, guest));
+    }
     let after = planner.total_overload();
     let considered = planner.considered.into_values().collect();
     let skipped =
@@ -211,7 +217,9 @@ pub fn plan(q: &Question) -> Plan {
 pub(super) struct Planner<'a> {
     pub(super) q: &'a Question<'a>,
     facts: BTreeMap<Vmid, &'a GuestFacts>,
-    node_facts: Vec<Option<&'a NodeFacts>>,
+    /// Of the nodes of the outlook. Of one that the inventory lacks, as when it joined later, the name and the cores
+    /// that are recorded: rules that name nodes hold there, too.
+    pub(super) node_facts: Vec<Cow<'a, NodeFacts>>,
     /// Expected loads with the steps so far.
     ledger: Ledger<'a>,
     /// Host of every guest with the steps so far, by index in the outlook.
@@ -237,6 +245,10 @@ pub(super) struct Planner<'a> {
     considered: BTreeMap<Vmid, Considered>,
     skipped: BTreeMap<Vmid, Vec<Blocker>>,
     slight: BTreeMap<Vmid, f64>,
+    /// Guests that could relieve a node on which none is worth a move or can make one.
+    stuck: BTreeMap<usize, Vec<usize>>,
+    /// Host cores and bytes that the steps so far add to a node now.
+    added: Vec<(f64, f64)>,
     balancer: Balancer,
     /// What PVE's balancer sees with the steps so far.
     scales: Scales,
@@ -272,7 +284,7 @@ impl<'a> Planner<'a> {
         Self {
             q,
             facts: q.inventory.guests.iter().map(|g| (g.vmid, g)).collect(),
-            node_facts: outlook.nodes.iter().map(|n| q.inventory.node(&n.name)).collect(),
+            node_facts: outlook.nodes.iter().map(|n| facts_of(q.inventory, n)).collect(),
             ledger: Ledger::new(outlook, Limits::thresholds(q.config)),
             memory: memory_of_guests(outlook),
             growth: growth_of_nodes(outlook, &hosts),
@@ -288,6 +300,8 @@ impl<'a> Planner<'a> {
             considered: BTreeMap::new(),
             skipped: BTreeMap::new(),
             slight: BTreeMap::new(),
+            stuck: BTreeMap::new(),
+            added: vec![(0.0, 0.0); outlook.nodes.len()],
             balancer: balancer(outlook, q.inventory),
             scales: Scales::new(outlook, q.inventory),
             reserve: None,
@@ -428,12 +442,14 @@ impl<'a> Planner<'a> {
             }
         }
         if drafts.is_empty() && self.steps.iter().all(|step| step.source != source) {
-            relieving.into_iter().for_each(|guest| self.tell_why_nowhere(source, guest));
+            self.stuck.insert(source, relieving);
+        } else {
+            self.stuck.remove(&source);
         }
         drafts
     }
 
-    /// Remembers what keeps a guest that could relieve `source` from all other nodes, or that it
+    /// Remembers what keeps a guest that could relieve `source` from all other nodes after all steps, or that it
     /// could go, but that this saves too little.
     fn tell_why_nowhere(&mut self, source: usize, guest: usize) {
         let vmid = self.q.outlook.guests[guest].vmid;
@@ -529,6 +545,11 @@ impl<'a> Planner<'a> {
         let guest = &self.q.outlook.guests[index];
         let source = self.hosts[index];
         self.ledger.apply(index, source, target);
+        let memory = guest.load.memory.first().copied().unwrap_or(0.0);
+        for (node, sign) in [(source, -1.0), (target, 1.0)] {
+            self.added[node].0 += sign * guest.cpu_now.0;
+            self.added[node].1 += sign * memory;
+        }
         self.committed[source] -= guest.maxmem.0;
         self.committed[target] += guest.maxmem.0;
         self.scales.apply(index, source, target);
@@ -547,6 +568,16 @@ impl<'a> Planner<'a> {
         }
         self.placement.insert(vmid, self.q.outlook.nodes[target].name.clone());
     }
+}
+
+fn facts_of<'a>(inventory: &'a Inventory, node: &NodeOutlook) -> Cow<'a, NodeFacts> {
+    let unlisted = || NodeFacts {
+        name: node.name.clone(),
+        maxcpu: Some(node.cores),
+        maintenance: node.maintenance,
+        ..NodeFacts::default()
+    };
+    inventory.node(&node.name).map_or_else(|| Cow::Owned(unlisted()), Cow::Borrowed)
 }
 
 /// Growth of CPU in host cores and of memory in bytes, per day, of the guests on each node.

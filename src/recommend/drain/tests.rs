@@ -2,7 +2,9 @@
 
 use super::super::tests::Case;
 use super::*;
-use crate::model::{Bytes, Disk, DiskSource, GIB, HaRule, HaRuleKind, Inventory, StorageFacts};
+use crate::model::{
+    Bytes, Disk, DiskSource, GIB, GuestStatus, HaRule, HaRuleKind, Inventory, StorageFacts,
+};
 use crate::recommend::tests::Curve;
 
 /// Three nodes: the first has two guests, the others one each, the last is the emptiest.
@@ -131,4 +133,45 @@ fn a_guest_that_the_inventory_lacks_stays_and_is_told() {
     assert_eq!(drained.stays.len(), 1);
     let stays = &drained.stays[0];
     assert_eq!((stays.vmid, stays.blockers[0].1.text.as_str()), (101, "is not in the inventory"));
+}
+
+#[test]
+fn rules_hold_on_a_node_that_the_inventory_lacks() {
+    let mut case = three();
+    case.change = |_, inventory| {
+        inventory.nodes.retain(|n| n.name != "pve2");
+        inventory.guests[0].tags = vec!["pin_pve1".into()];
+    };
+    assert_eq!(targets(&case), [(100, 1), (101, 2)], "the emptiest, but for who is pinned");
+}
+
+#[test]
+fn a_group_on_several_nodes_and_members_that_do_not_run_keep_nobody_on_the_node() {
+    let mut case = three();
+    // One of its members on each node: none of them is a better place than the other.
+    case.change = |_, inventory| together(inventory, &[100, 102, 103]);
+    assert_eq!(targets(&case)[0], (100, 2));
+    case.change = |_, inventory| {
+        together(inventory, &[100, 102]);
+        inventory.guests[2].status = GuestStatus::Stopped;
+    };
+    assert_eq!(targets(&case)[0], (100, 2));
+    case.change = |_, inventory| together(inventory, &[100, 102]);
+    assert_eq!(targets(&case)[0], (100, 1), "where the other one runs");
+}
+
+#[test]
+fn a_running_guest_without_a_sample_stays() {
+    let mut case = three();
+    case.change = |outlook, _| outlook.guests.retain(|g| g.vmid != 101);
+    let drained = case.asked(|q| drain(q, 0));
+    assert_eq!(drained.steps.iter().map(|s| s.vmid).collect::<Vec<_>>(), [100]);
+    let stays = &drained.stays[0];
+    let text = stays.blockers[0].1.text.as_str();
+    assert_eq!((stays.vmid, text), (101, "runs, but nothing is recorded of it yet"));
+}
+
+fn together(inventory: &mut Inventory, guests: &[Vmid]) {
+    let kind = HaRuleKind::ResourceAffinity { together: true };
+    inventory.ha_rules.push(HaRule { name: "r".into(), guests: guests.to_vec(), kind });
 }

@@ -124,7 +124,7 @@ impl Planner<'_> {
         let outlook = &self.q.outlook.nodes[node];
         let mut load = self.ledger.load(node).clone();
         let (mut cpu_growth, mut memory_growth) = self.growth[node];
-        let (mut cpu_added, mut memory_added) = self.planned(node);
+        let (mut cpu_added, mut memory_added) = self.added[node];
         let mut committed = self.committed[node];
         if let Some(guest) = arrives {
             load.add(&guest.load, 1.0);
@@ -145,18 +145,6 @@ impl Planner<'_> {
             committed,
         };
         penalties(&candidate, self.q.config)
-    }
-
-    /// What the steps so far add to a node now: host cores and bytes.
-    fn planned(&self, node: usize) -> (f64, f64) {
-        let mut sum = (0.0, 0.0);
-        for step in &self.steps {
-            let sign = f64::from(i8::from(step.target == node) - i8::from(step.source == node));
-            let guest = &self.q.outlook.guests[step.guest];
-            sum.0 += sign * guest.cpu_now.0;
-            sum.1 += sign * guest.load.memory.first().copied().unwrap_or(0.0);
-        }
-        sum
     }
 
     pub(in crate::recommend) fn peaks(

@@ -63,8 +63,8 @@ impl<'a> Planner<'a> {
         let outlook = &self.q.outlook.guests[guest];
         let node = &self.q.outlook.nodes[target];
         let mut found = Vec::new();
-        if let (Some(facts), Some(node)) = (self.facts.get(&outlook.vmid), self.node_facts[target])
-        {
+        if let Some(facts) = self.facts.get(&outlook.vmid) {
+            let node = &self.node_facts[target];
             found.extend(self.q.constraints.of_pair(facts, node, &self.placement));
         }
         if !node.online && found.iter().all(|b| b.code != BlockerCode::NodeOffline) {
@@ -124,7 +124,7 @@ impl<'a> Planner<'a> {
 
     /// What is left of a storage of a node after the steps so far, where that is known.
     pub(super) fn left(&self, node: usize, storage: &'a str) -> Option<Bytes> {
-        let free = self.node_facts[node]?.storage_free.get(storage)?;
+        let free = self.node_facts[node].storage_free.get(storage)?;
         let copied = self.copied.get(&(node, storage)).copied().unwrap_or(0.0);
         Some(Bytes((free.0 - copied).max(0.0)))
     }
