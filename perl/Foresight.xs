@@ -171,11 +171,11 @@ open(class, request)
     PERL_UNUSED_VAR(class);
     bytes = SvPVbyte(request, len);
     result = foresight_open(bytes, len, &engine, &text);
-    RETVAL = newSV(0);
-    sv_2mortal(SvREFCNT_inc(RETVAL)); /* so that the death of `take` frees it */
+    RETVAL = sv_newmortal(); /* so that the death of `take` frees it */
     if (engine != NULL)
         sv_setref_pv(RETVAL, ENGINE, engine);
     take(aTHX_ result, &text);
+    SvREFCNT_inc_simple_void(RETVAL); /* what is put out is made mortal once more */
   OUTPUT:
     RETVAL
 

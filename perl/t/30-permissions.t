@@ -178,4 +178,15 @@ subtest 'what an engine of tomorrow adds stays in until it is known to be harmle
     is_deeply($parts, { node => 'pve1', growth => { guests => [{ vmid => 100 }] } });
 };
 
+subtest 'nothing is computed for whom nothing is shown' => sub {
+    no warnings qw(redefine once);
+    my $asked = 0;
+    my $ask = \&PVE::Foresight::ask;
+    local *PVE::Foresight::ask = sub { $asked++; $ask->(@_) };
+    is_deeply(as('none@pve', 'GET', 'trends/guests'), [], 'an empty list');
+    is($asked, 0, 'without a question to the engine');
+    is_deeply([map { $_->{vmid} } as('one@pve', 'GET', 'trends/guests')->@*], [100], 'one who may see a guest');
+    is($asked, 1, 'is answered by it');
+};
+
 done_testing();

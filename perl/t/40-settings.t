@@ -129,7 +129,8 @@ subtest 'a file that cannot be used gives the defaults, a warning, and stays as 
     unlink($FILE);
     mkdir($FILE);
     like(get()->{refused}, qr/foresight\.cfg/, 'unreadable: says which file');
-    like(call('GET', 'recommendations')->{warnings}->[0], qr/foresight\.cfg/, 'unreadable: so does the advice');
+    like(call('GET', $_)->{warnings}->[0], qr/foresight\.cfg/, "unreadable: so does /$_")
+        for qw(recommendations outcomes);
     like(error_of(sub { put('trend-weight' => 10) }), qr/foresight\.cfg/, 'unreadable: a change is refused');
     rmdir($FILE);
 };

@@ -5,12 +5,13 @@ use crate::error::{Error, Result};
 use crate::settings::{
     FILE_NAME, Loaded, MAX_BYTES, PenaltyConfig, Stored, get_effective_penalty_config, load,
 };
-use crate::store::{Retention, Tier, Writer};
+use crate::store::{AsItself, Retention, Tier, Writer};
 use std::io::Read;
 use std::path::Path;
 
 /// The settings file of the tree, as far as it can be used.
 pub(super) fn settings(root: &Path) -> Result<Loaded> {
+    let _reads = AsItself::again();
     let path = root.join(FILE_NAME);
     let file = match std::fs::File::open(&path) {
         Ok(file) => file,

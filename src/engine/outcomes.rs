@@ -16,7 +16,7 @@ use crate::outcome::{
 };
 use crate::series::{LocalTime, Point};
 use crate::settings::{Knob, Loaded, PenaltyConfig, Stored, Table, get_effective_penalty_config};
-use crate::store::{Appended, Detail, Fleet, GuestTrack, Reader, Resolution, Writer};
+use crate::store::{Appended, AsItself, Detail, Fleet, GuestTrack, Reader, Resolution, Writer};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -166,7 +166,11 @@ impl Engine {
         let reopened: usize = ledger.outcomes.iter_mut().map(|o| o.reopen(now)).sum();
         let searched = study.take_note(&mut ledger, BATCH.guests)?;
         if ledger.outcomes.len() > known {
-            let mut adviser = Adviser::new(self, inventory(root, now)?, config, &stored);
+            let inventory = {
+                let _reads = AsItself::again();
+                inventory(root, now)?
+            };
+            let mut adviser = Adviser::new(self, inventory, config, &stored);
             for outcome in &mut ledger.outcomes[known..] {
                 outcome.advice = adviser.before(&outcome.migration());
             }

@@ -54,7 +54,7 @@ pub enum BlockerCode {
     LocalDisk,
     /// A mapped device it needs is not offered there.
     MappedDevice,
-    /// It has more cores than the node.
+    /// A VM that could have more cores than the node does not start there.
     TooManyCores,
     /// An HA rule keeps it on other nodes.
     HaNodeAffinity,

@@ -44,6 +44,7 @@ pub(crate) use file::{plain, replace};
 pub use fleet::{Capacity, Fleet, GuestTrack, NodeTrack, Placement};
 pub use history::{History, HistoryRow, State};
 pub use inspect::{Finding, FindingKind, Overview, Stats, TierStats, Verification};
+pub(crate) use owner::AsItself;
 pub use quality::{DataQuality, Entity};
 pub use reader::Reader;
 pub use select::Resolution;

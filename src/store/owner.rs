@@ -41,6 +41,38 @@ impl Drop for AsOwner {
     }
 }
 
+/// While this lives within an [`AsOwner`], the thread's file access is root's again: what is read outside of the store,
+/// as below /etc/pve, may be closed to the store's owner.
+pub(crate) struct AsItself {
+    before: Option<(libc::uid_t, libc::gid_t)>,
+    stays: PhantomData<*const ()>,
+}
+
+impl AsItself {
+    /// Becomes root again, if this is root's process.
+    pub(crate) fn again() -> Self {
+        // Numbers that are none change nothing and tell what holds.
+        let none = libc::uid_t::MAX;
+        // SAFETY: all take numbers at most and return numbers.
+        let (root, uid, gid) =
+            unsafe { (libc::geteuid() == 0, libc::setfsuid(none), libc::setfsgid(none)) };
+        let before = (uid as libc::uid_t, gid as libc::gid_t);
+        let before = (root && before.0 != 0).then_some(before);
+        if before.is_some() {
+            set_identity(0, 0);
+        }
+        Self { before, stays: PhantomData }
+    }
+}
+
+impl Drop for AsItself {
+    fn drop(&mut self) {
+        if let Some((uid, gid)) = self.before {
+            set_identity(uid, gid);
+        }
+    }
+}
+
 /// The identity of this thread's file access; nothing else of the process changes.
 fn set_identity(uid: libc::uid_t, gid: libc::gid_t) {
     // SAFETY: both take numbers and return numbers.
@@ -71,7 +103,14 @@ mod tests {
             let _owner = AsOwner::of(&dir);
             fs::write(dir.join("file"), "").unwrap();
             assert!(fs::write(&root, "").is_err(), "writes where the owner may not");
+            {
+                let _itself = AsItself::again();
+                fs::write(&root, "").unwrap();
+            }
+            fs::write(dir.join("other"), "").unwrap();
+            assert_eq!(fs::metadata(dir.join("other")).unwrap().gid(), 4322);
         }
+        assert!(AsItself::again().before.is_none(), "root is root");
         let file = fs::metadata(dir.join("file")).unwrap();
         assert_eq!((file.uid(), file.gid()), (4321, 4322));
         fs::write(&root, "").unwrap();

@@ -16,6 +16,7 @@ use crate::model::{Inventory, Tick, UnixTime};
 use crate::store::{Reader, Retention, Tier, Writer};
 use roster::Roster;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use taken::Taken;
 
 /// What to import.
@@ -126,7 +127,8 @@ impl Import<'_> {
     /// Stores ticks, oldest first, completed from the roster.
     fn store(&mut self, ticks: impl Iterator<Item = Tick>) -> Result<()> {
         let (roster, reply) = (&mut self.roster, &mut self.reply);
-        let done = self.engine.append(ticks.filter_map(|tick| {
+        let mut writer = writer(&self.engine.state, reply.ticks > 0)?;
+        let done = writer.append_all(ticks.filter_map(|tick| {
             let tick = roster.complete(tick)?;
             reply.from.get_or_insert(tick.ts);
             reply.until = Some(tick.ts);
@@ -140,12 +142,28 @@ impl Import<'_> {
     /// Rolls what was imported, and says how many there were.
     fn finish(mut self, now: UnixTime) -> Result<ImportReply> {
         if self.reply.ticks > 0 {
-            let mut writer = Writer::open(&self.engine.state)?;
-            let done = writer.compress(now)?;
+            let done = writer(&self.engine.state, true)?.compress(now)?;
             self.reply.warnings.extend(done.warnings.iter().map(ToString::to_string));
         }
         (self.reply.nodes, self.reply.guests) = self.roster.seen();
         self.reply.notes.extend(self.roster.strangers());
         Ok(self.reply)
     }
+}
+
+/// How often, and after how long, the lock is asked for again once something is stored: the collector has it for a moment
+/// once a minute.
+const ATTEMPTS: u32 = 60;
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// The store to write to. Where an import is under way, whoever has it is waited for: to begin anew would find all that
+/// was stored known already, and count nothing of it.
+fn writer(state: &Path, under_way: bool) -> Result<Writer> {
+    for _ in 1..ATTEMPTS {
+        match Writer::open(state) {
+            Err(e) if under_way && e.kind == Kind::Busy => std::thread::sleep(PAUSE),
+            opened => return opened,
+        }
+    }
+    Writer::open(state)
 }

@@ -45,9 +45,12 @@ my sub replace($file, $text) {
     die $error;
 }
 
+# What each move claimed and brought is for the command line's table of confidence, and most of a reply's bytes.
 sub put($reply, $days) {
+    delete $_->{judged} for $reply->{outcomes}->@*;
     my $text = encode_json({ format => $FORMAT, version => $VERSION, made => time(), days => int($days), reply => $reply });
-    die "the result is too large to be kept: " . length($text) . " bytes\n" if length($text) > $MAX_BYTES;
+    die "the result is too large to be kept (" . length($text) . " bytes, $MAX_BYTES at most): judge fewer days\n"
+        if length($text) > $MAX_BYTES;
     replace(file(), $text);
     return;
 }

@@ -27,12 +27,23 @@ sub guest($self, $vmid) {
         $self->{rpcenv}->check($self->{user}, "/vms/$vmid", ['VM.Audit'], 1) ? 1 : 0;
 }
 
-# Numbers of the cluster's guests that may not be seen. Sentences about the whole cluster may name any of them; who
-# there is is pmxcfs' to say, and when it does not say, that is not known.
-sub hidden_guests($self) {
+# Numbers of the cluster's guests. Who there is is pmxcfs' to say, and when it does not say, that is not known.
+my sub guests() {
     my $list = eval { decode_json(file_get_contents("$PVE::Foresight::CLUSTER_DIR/.vmlist", 8 << 20)) };
     return undef if ref($list) ne 'HASH';
-    return [grep { !$self->guest($_) } keys(($list->{ids} // {})->%*)];
+    return [keys(($list->{ids} // {})->%*)];
+}
+
+# Those that may not be seen. Sentences about the whole cluster may name any of them.
+sub hidden_guests($self) {
+    my $guests = guests() // return undef;
+    return [grep { !$self->guest($_) } @$guests];
+}
+
+# Whether any may be seen, as far as that is known.
+sub any_guest($self) {
+    my $guests = guests() // return 1;
+    return scalar(grep { $self->guest($_) } @$guests) ? 1 : 0;
 }
 
 # Takes out of lists, at any depth, whatever is about a guest that the caller may not see. Returns how

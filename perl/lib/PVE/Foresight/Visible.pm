@@ -124,10 +124,8 @@ sub advice($reply, $rights) {
     return $visible;
 }
 
-# A replay has no sentences about single guests but its warnings; figures are those of all moves. What each move
-# claimed and brought is for the command line's table of confidence.
+# A replay has no sentences about single guests but its warnings; figures are those of all moves.
 sub backtest($reply, $rights) {
-    delete $_->{judged} for $reply->{outcomes}->@*;
     my $withheld = $rights->prune($reply);
     my $hidden = $rights->hidden_guests();
     my $limited = $withheld || !$hidden || @$hidden;

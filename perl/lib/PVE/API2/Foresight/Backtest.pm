@@ -63,6 +63,7 @@ sub run($days) {
             days => int($days),
         });
     } // die "$@"; # as text: the task's status
+    unshift $reply->{warnings}->@*, PVE::Foresight::Settings::unreadable();
     PVE::Foresight::Kept::put($reply, $days);
     tell($reply);
     return;

@@ -33,6 +33,7 @@ __PACKAGE__->register_method({
         my $rights = PVE::Foresight::Rights->of_caller();
         return PVE::Foresight::Error::translate(sub {
             my $reply = PVE::Foresight::ask(outcomes => PVE::Foresight::Settings::request());
+            unshift $reply->{warnings}->@*, PVE::Foresight::Settings::unreadable();
             return PVE::Foresight::Visible::outcomes($reply, $rights);
         });
     },

@@ -142,6 +142,7 @@ __PACKAGE__->register_method({
     },
     code => sub ($param) {
         my $rights = PVE::Foresight::Rights->of_caller();
+        return [] if !$rights->any_guest(); # whom nothing is shown, nothing is computed for
         return PVE::Foresight::Error::translate(sub {
             my $guests = trends($param, only => 'guests')->{guests};
             $rights->prune($guests);
