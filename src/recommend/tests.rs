@@ -641,3 +641,26 @@ fn a_step_after_those_that_relieved_its_source_can_wait() {
     assert_eq!(state.urgency_of_step(1.0, false), Urgency::High);
     assert_eq!(state.urgency_of_step(0.5, true), Urgency::High, "it is to be emptied");
 }
+
+/// So that who moves second in a group is weighed with who went before.
+#[test]
+fn a_node_scores_with_a_guest_that_has_come_as_it_was_weighed_with_it() {
+    let case = Case::new(2)
+        .guest(0, |_| 9.0, 30.0)
+        .guest(0, |_| 5.0, 12.0)
+        .guest(0, |_| 3.0, 6.0)
+        .guest(1, |_| 8.0, 30.0);
+    case.asked(|q| {
+        let mut planner = plan::Planner::new(q);
+        for guest in [1, 2] {
+            let weighed = planner.score(1, Some(&q.outlook.guests[guest]));
+            planner.shift(guest, 1);
+            let there = planner.score(1, None);
+            assert!(there.len() == weighed.len() && there.len() > 2, "{there:?}");
+            for (there, weighed) in there.iter().zip(&weighed) {
+                assert_eq!(there.term, weighed.term);
+                assert!((there.points.0 - weighed.points.0).abs() < 1e-6, "{there:?} {weighed:?}");
+            }
+        }
+    });
+}
