@@ -200,4 +200,16 @@ subtest 'before the first sample' => sub {
     is(error_of(sub { call('GET', 'backtest') })->{code}, 404, 'nothing is kept');
 };
 
+subtest 'settings that cannot be read are told' => sub {
+    cluster();
+    my $file = "$PVE::Foresight::CLUSTER_DIR/foresight.cfg";
+    unlink($file);
+    mkdir($file) or die "$file: $!\n";
+    my ($status, $log) = log_of($run);
+    is($status, 0, 'a replay with the defaults') or diag($log);
+    like(call('GET', 'backtest')->{warnings}->[0], qr/foresight\.cfg/, 'says so');
+    ok(!(grep { exists($_->{judged}) } call('GET', 'backtest')->{outcomes}->@*), 'what nobody reads is not kept');
+    rmdir($file);
+};
+
 done_testing();

@@ -98,7 +98,7 @@ fn attempt(q: &Question, node: usize, choice: Choice) -> Drain {
     let mut drain = Drain::default();
     for unit in units(q, node) {
         let blockers: Vec<Vec<(Option<usize>, Blocker)>> =
-            unit.guests.iter().map(|g| own(q, node, g)).collect();
+            unit.guests.iter().map(|g| own(&planner, node, g)).collect();
         let places = match blockers.iter().all(Vec::is_empty) {
             true => places(&planner, &unit, node),
             false => Places { free: Vec::new(), blocked: BTreeMap::new() },
@@ -169,10 +169,11 @@ fn units<'a>(q: &'a Question, node: usize) -> Vec<Unit<'a>> {
 }
 
 /// What keeps a guest on the node wherever it would go. That it does not run is no reason to stay.
-fn own(q: &Question, node: usize, guest: &GuestFacts) -> Vec<(Option<usize>, Blocker)> {
+fn own(planner: &Planner, node: usize, guest: &GuestFacts) -> Vec<(Option<usize>, Blocker)> {
+    let q = planner.q;
     let mut found = q.constraints.of_guest(guest);
     found.retain(|b| b.code != BlockerCode::NotRunning);
-    if runs(guest) && !q.outlook.guests.iter().any(|g| g.vmid == guest.vmid) {
+    if runs(guest) && planner.index_of(guest.vmid).is_none() {
         found.push(Blocker::not_recorded());
     }
     if !q.outlook.nodes[node].online {

@@ -167,3 +167,29 @@ fn writer(state: &Path, under_way: bool) -> Result<Writer> {
     }
     Writer::open(state)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::channel;
+
+    #[test]
+    fn whoever_has_the_store_is_waited_for_once_an_import_is_under_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let ((locked, is_locked), (release, is_released)) = (channel(), channel());
+        std::thread::scope(|scope| {
+            let state = folder.path();
+            scope.spawn(move || {
+                let _writer = Writer::open(state).unwrap();
+                locked.send(()).unwrap();
+                is_released.recv().unwrap();
+                // Long enough for the one who waits to be refused once.
+                std::thread::sleep(PAUSE / 2);
+            });
+            is_locked.recv().unwrap();
+            assert_eq!(writer(state, false).err().map(|e| e.kind), Some(Kind::Busy));
+            release.send(()).unwrap();
+            assert!(writer(state, true).is_ok());
+        });
+    }
+}

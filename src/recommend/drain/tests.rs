@@ -128,11 +128,7 @@ fn a_way_that_keeps_all_below_their_thresholds_is_found() {
 fn a_guest_that_the_inventory_lacks_stays_and_is_told() {
     let mut case = three();
     case.change = |_, inventory| inventory.guests.retain(|g| g.vmid != 101);
-    let drained = case.asked(|q| drain(q, 0));
-    assert_eq!(drained.steps.iter().map(|s| s.vmid).collect::<Vec<_>>(), [100]);
-    assert_eq!(drained.stays.len(), 1);
-    let stays = &drained.stays[0];
-    assert_eq!((stays.vmid, stays.blockers[0].1.text.as_str()), (101, "is not in the inventory"));
+    alone_stays(&case, "is not in the inventory");
 }
 
 #[test]
@@ -164,14 +160,19 @@ fn a_group_on_several_nodes_and_members_that_do_not_run_keep_nobody_on_the_node(
 fn a_running_guest_without_a_sample_stays() {
     let mut case = three();
     case.change = |outlook, _| outlook.guests.retain(|g| g.vmid != 101);
-    let drained = case.asked(|q| drain(q, 0));
-    assert_eq!(drained.steps.iter().map(|s| s.vmid).collect::<Vec<_>>(), [100]);
-    let stays = &drained.stays[0];
-    let text = stays.blockers[0].1.text.as_str();
-    assert_eq!((stays.vmid, text), (101, "runs, but nothing is recorded of it yet"));
+    alone_stays(&case, "runs, but nothing is recorded of it yet");
 }
 
 fn together(inventory: &mut Inventory, guests: &[Vmid]) {
     let kind = HaRuleKind::ResourceAffinity { together: true };
     inventory.ha_rules.push(HaRule { name: "r".into(), guests: guests.to_vec(), kind });
+}
+
+/// That 100 leaves and 101 alone stays, for that reason.
+fn alone_stays(case: &Case, why: &str) {
+    let drained = case.asked(|q| drain(q, 0));
+    assert_eq!(drained.steps.iter().map(|s| s.vmid).collect::<Vec<_>>(), [100]);
+    assert_eq!(drained.stays.len(), 1);
+    let stays = &drained.stays[0];
+    assert_eq!((stays.vmid, stays.blockers[0].1.text.as_str()), (101, why));
 }
