@@ -3,7 +3,7 @@
 
 use pve_foresight::api::BacktestReply;
 use pve_foresight::backtest::{Outcome, Policy};
-use pve_foresight::engine::{BacktestRequest, Engine, TrendsRequest};
+use pve_foresight::engine::{BacktestRequest, Engine, RecommendRequest, TrendsRequest};
 use pve_foresight::model::{DAY, Fraction, HOUR, Inventory, Migration, Tick, UnixTime};
 use pve_foresight::settings::{Sensitivity, Stored, get_effective_penalty_config};
 use pve_foresight::simulate::{
@@ -275,4 +275,81 @@ fn a_guest_that_came_later_counts_from_then_on() {
         let early = outcome.migrations.iter().find(|m| m.vmid > 127 && m.time < born);
         assert_eq!(early, None, "{}", outcome.policy.name());
     }
+}
+
+/// Forty days of one node with eight guests that have 95 % of 8 GiB each, and two empty ones; the
+/// node measures `memory` GiB of its 64.
+fn full_of_memory(memory: f64) -> Vec<Tick> {
+    const GIB: f64 = 1024.0 * 1024.0 * 1024.0;
+    let node = |name: &str, cpu: f64, gib: f64| serde_json::json!({"name": name, "online": true, "maxcpu": 16, "cpu": cpu, "maxmem": 64.0 * GIB, "mem": gib * GIB});
+    let guest = |vmid: u32| {
+        serde_json::json!({"vmid": vmid, "type": "qemu", "name": format!("vm{vmid}"), "node": "pve1", "status": "running",
+            "maxcpu": 4, "maxmem": 8.0 * GIB, "cpu": 0.1, "mem": 7.6 * GIB})
+    };
+    let nodes = [node("pve1", 0.25, memory), node("pve2", 0.03, 2.0), node("pve3", 0.03, 2.0)];
+    let guests: Vec<_> = (100..108).map(guest).collect();
+    let times = (END - 30 * DAY..END).step_by(1_800).map(|t| t + 300);
+    let tick = |ts| {
+        serde_json::from_value(serde_json::json!({"ts": ts, "nodes": nodes, "guests": guests}))
+    };
+    times.map(tick).collect::<Result<_, _>>().unwrap()
+}
+
+#[test]
+fn guests_that_share_memory_take_what_their_node_measured() {
+    let (_state, engine) = store(&full_of_memory(50.0));
+    let reply = engine.backtest(&request(20)).unwrap();
+    for outcome in &reply.report.outcomes {
+        assert_eq!((outcome.node_hours, outcome.gib_hours), (0.0, 0.0), "{:?}", outcome.policy);
+    }
+    assert_eq!(of(&reply, Policy::Ours).moves, 0);
+    let config = get_effective_penalty_config(&Stored::default()).config;
+    let request = RecommendRequest { now: Some(END), inventory: None, config };
+    let advice = engine.recommend(&request).unwrap();
+    assert_eq!(advice.recommendations.len(), 0, "{}", advice.summary);
+    let state = &advice.nodes.iter().find(|n| n.name == "pve1").unwrap().state;
+    assert_eq!(format!("{state:?}"), "Healthy");
+}
+
+#[test]
+fn overload_of_memory_is_told_in_its_unit() {
+    let (_state, engine) = store(&full_of_memory(62.8));
+    let reply = engine.backtest(&request(20)).unwrap();
+    let (was, ours) = (of(&reply, Policy::AsItWas), of(&reply, Policy::Ours));
+    assert!(
+        was.gib_hours > 3_000.0 && was.core_hours == 0.0,
+        "{} {}",
+        was.gib_hours,
+        was.core_hours
+    );
+    let deep = format!(
+        "hours, {:.0} instead of {:.0} GiB-hours of memory deep, with",
+        ours.gib_hours, was.gib_hours
+    );
+    assert!(reply.summary.contains(&deep), "{}", reply.summary);
+    assert!(!reply.summary.contains("core-hours"), "{}", reply.summary);
+}
+
+#[test]
+fn nobody_sees_what_the_mean_of_six_hours_tells_of_the_last_of_them() {
+    let known = ticks(&Scenario { days: 30.0, ..scenario() });
+    // In the middle of six hours of which the store keeps only the mean.
+    let cut = END - 15 * DAY + 2 * HOUR;
+    let mut altered = known.clone();
+    for tick in altered.iter_mut().filter(|t| (cut..cut + 4 * HOUR).contains(&t.ts)) {
+        for guest in &mut tick.guests {
+            guest.cpu = Some(Fraction(if guest.node == "pve1" { 1.0 } else { 0.0 }));
+        }
+    }
+    let (one, other) = (replay(&known, 16), replay(&altered, 16));
+    assert!(one.report.coarse_hours >= 24, "{}", one.report.coarse_hours);
+    let mut later = 0;
+    for (a, b) in one.report.outcomes.iter().zip(&other.report.outcomes) {
+        let made = |o: &Outcome, until: UnixTime| -> Vec<_> {
+            o.migrations.iter().filter(|m| m.time <= until).cloned().collect()
+        };
+        assert_eq!(made(a, cut), made(b, cut), "{}", a.policy.name());
+        later += usize::from(made(a, cut + 5 * HOUR) != made(b, cut + 5 * HOUR));
+    }
+    assert!(later > 0, "what is seen of it afterwards is acted upon");
 }

@@ -17,7 +17,8 @@ pub struct Claim {
     pub confidence: f64,
     /// Parts of it, each 0 to 1.
     pub parts: BTreeMap<&'static str, f64>,
-    /// Core-hours of overload that it is expected to take away.
+    /// Core-hours of overload that it is expected to take away. Here and below overload of memory
+    /// counts as that of the same share of the node's cores.
     pub core_hours: f64,
     /// Hours ahead that it speaks of.
     pub horizon_hours: usize,
@@ -46,11 +47,24 @@ impl Judged {
         self.without - self.with
     }
 
+    /// Whether five days came after it, or all that the claim speaks of.
+    pub fn is_told(&self) -> bool {
+        self.hours >= ENOUGH_HOURS.min(self.claim.horizon_hours)
+    }
+
+    /// Core-hours that it was expected to save in the hours that were looked at.
+    pub fn expected(&self) -> f64 {
+        self.claim.core_hours * self.hours as f64 / self.claim.horizon_hours.max(1) as f64
+    }
+
     /// Whether it saved enough to be noticed.
     pub fn helped(&self) -> bool {
         self.saved() >= NOTICED
     }
 }
+
+/// Hours after a move that are enough to judge it.
+const ENOUGH_HOURS: usize = 120;
 
 /// Core-hours from which on a move made a difference.
 pub const NOTICED: f64 = 1.0;

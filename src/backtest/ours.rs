@@ -234,7 +234,7 @@ fn last<T>(all: &[T], hours: usize, count: usize) -> &[T] {
     &all[hours.saturating_sub(count)..hours]
 }
 
-/// Use as a share of what there is, as it is measured: never above all of it.
+/// Use as a share of what there is, as it is measured: never above all of it, nor below nothing.
 fn shares(hours: &[Option<f64>], whole: f64) -> Vec<Option<f64>> {
-    hours.iter().map(|x| x.map(|x| (x / whole.max(1e-9)).min(1.0))).collect()
+    hours.iter().map(|x| x.map(|x| (x / whole.max(1e-9)).clamp(0.0, 1.0))).collect()
 }

@@ -109,6 +109,12 @@ impl Recording {
         self.nodes[node].own.cpu_hours.get(hour).is_some_and(Option::is_some)
     }
 
+    /// Whether all that was recorded before the hour is over by then: the mean of six hours tells
+    /// of the last of them.
+    pub(super) fn is_over_before(&self, hour: usize) -> bool {
+        hour >= self.coarse_hours || hour.is_multiple_of(COARSE)
+    }
+
     /// Points of a guest's CPU and memory as shares of what it has, for trend analysis.
     pub(super) fn points(&self, guest: &Tenant) -> (Vec<Point>, Vec<Point>) {
         let demand = &guest.demand;

@@ -115,7 +115,7 @@ pub struct Report {
     pub warm_up_hours: usize,
     /// Hours judged.
     pub judged_hours: usize,
-    /// Mean demand of all guests in the judged hours, as a share of all cores.
+    /// Mean demand of guests and nodes in the judged hours, as a share of the cores that were on.
     pub mean_demand: f64,
     /// Overload that no placement could avoid: what all nodes together had too little.
     pub unavoidable_core_hours: f64,
@@ -146,13 +146,12 @@ pub fn replay(
     }
     let bounds = Bounds { judged: hours - bounds.warm_up, ..bounds };
     let course = Course { recording, rules: Rules::of(recording), bounds, limits, local };
-    let cores = recording.nodes.iter().map(|n| n.cores).sum();
-    let (mean, unavoidable) = whole(recording, bounds, cores, limits.cpu_threshold.0);
+    let (mean, unavoidable) = whole(recording, bounds, limits.cpu_threshold.0);
     let time = |hours: usize| recording.start + hours as i64 * HOUR;
     Ok(Report {
         nodes: recording.nodes.len(),
         guests: recording.guests.len(),
-        cores,
+        cores: recording.nodes.iter().map(|n| n.cores).sum(),
         threshold: limits.cpu_threshold.0,
         memory_threshold: limits.mem_threshold.0,
         judged_from: time(bounds.warm_up),
@@ -167,19 +166,22 @@ pub fn replay(
     })
 }
 
-/// Mean demand as a share of all `cores`, and core-hours of it above the threshold.
-fn whole(recording: &Recording, bounds: Bounds, cores: f64, threshold: f64) -> (f64, f64) {
+/// Mean demand as a share of the cores of all nodes that were on, and core-hours of it above the
+/// threshold.
+fn whole(recording: &Recording, bounds: Bounds, threshold: f64) -> (f64, f64) {
     let per_hour = recording.per_hour();
     let steps = bounds.warm_up * per_hour..(bounds.warm_up + bounds.judged) * per_hour;
-    let (mut sum, mut above, count) = (0.0, 0.0, steps.len() as f64);
+    let (mut sum, mut there, mut above) = (0.0, 0.0, 0.0);
     for step in steps {
         let all = recording.guests.iter().map(|g| &g.demand);
         let all = all.chain(recording.nodes.iter().map(|n| &n.own));
         let used: f64 = all.filter_map(|d| d.cpu[step]).map(f64::from).sum();
-        sum += used;
+        let on = recording.nodes.iter().filter(|n| n.own.cpu[step].is_some());
+        let cores: f64 = on.map(|n| n.cores).sum();
+        (sum, there) = (sum + used, there + cores);
         above += (used - threshold * cores).max(0.0);
     }
-    (sum / count / cores, above / per_hour as f64)
+    (sum / f64::max(there, f64::MIN_POSITIVE), above / per_hour as f64)
 }
 
 /// What all contestants have in common.
@@ -204,6 +206,7 @@ impl Course<'_> {
         let day = |d| Day { start: begun + d as i64 * DAY, ..Day::default() };
         let mut days: Vec<Day> = (0..bounds.judged.div_ceil(24)).map(day).collect();
         let (mut gib_moved, mut earlier, mut claimed) = (0.0, 0, Vec::new());
+        let mut due = false;
         for hour in 0..bounds.warm_up + bounds.judged {
             let past = recorded.partition_point(|(from, _)| *from <= hour);
             let happened: Vec<Relocation> = recorded[..past].iter().map(|(_, m)| *m).collect();
@@ -215,10 +218,14 @@ impl Course<'_> {
                 lived.pass(recording);
                 continue;
             };
+            due |= judged.is_multiple_of(bounds.every);
             let view = View::new(recording, &self.rules, &lived);
             let decided = match policy {
                 Policy::AsItWas => happened.into_iter().map(|m| (m, None)).collect(),
-                _ if judged % bounds.every == 0 => decider.decide(&view),
+                _ if due && recording.is_over_before(hour) => {
+                    due = false;
+                    decider.decide(&view)
+                }
                 _ => Vec::new(),
             };
             let moves = valid(decided.iter().map(|(m, _)| *m), &lived);

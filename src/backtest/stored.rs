@@ -1,8 +1,9 @@
 //! The store's own history as a recording.
 //!
 //! A guest's demand is what it used, wherever it was, in host cores and bytes. What a node used
-//! besides the guests it had then is its own. Means of hours are replayed, and of six hours where
-//! the store has no more: peaks within an hour are not seen.
+//! besides the guests it had then is its own: less than nothing where they share pages, or ran for a
+//! part of the hour only, so that what was is what was measured. Means of hours are replayed, and of
+//! six hours where the store has no more: peaks within an hour are not seen.
 
 use super::lived::Relocation;
 use super::recording::{Demand, Machine, Recording, Tenant};
@@ -51,9 +52,7 @@ impl Recording {
         moves.sort_by_key(|(hour, m): &(usize, Relocation)| (*hour, m.guest));
         for machine in &mut machines {
             let (cpu, memory) = (&mut machine.own.cpu, &mut machine.own.memory);
-            cpu.iter_mut().chain(memory).flatten().for_each(|x| *x = x.max(0.0));
-            machine.own =
-                Demand::of(std::mem::take(cpu), std::mem::take(&mut machine.own.memory), 1);
+            machine.own = Demand::of(std::mem::take(cpu), std::mem::take(memory), 1);
         }
         inventory.guests.iter_mut().for_each(|g| g.lock = None);
         for node in &mut inventory.nodes {

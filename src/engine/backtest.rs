@@ -77,7 +77,8 @@ impl Engine {
                 (report.coarse_hours as f64 / 24.0).ceil()
             ));
         }
-        Ok(BacktestReply { now, summary: summary(&report), report, warnings })
+        let own = request.settings.settings().migration_sensitivity;
+        Ok(BacktestReply { now, summary: summary(&report, own), report, warnings })
     }
 }
 
@@ -126,28 +127,42 @@ fn contestants(request: &BacktestRequest) -> Vec<Contestant> {
     all
 }
 
-/// One sentence: what was, and what following the advice would have made of it.
-fn summary(report: &Report) -> String {
-    let find = |policy| report.outcomes.iter().find(|o: &&Outcome| o.policy == policy);
-    let days = report.judged_hours as f64 / 24.0;
+/// One sentence: what was, and what following the advice would have made of it; with several
+/// sensitivities that of `own`, the settings', or of the first.
+fn summary(report: &Report, own: Sensitivity) -> String {
+    let find = |policy| report.outcomes.iter().filter(move |o: &&Outcome| o.policy == policy);
+    let days = match (report.judged_hours as f64 / 24.0).round() {
+        days if days > 1.0 => format!("{days:.0} days"),
+        _ => "day".to_string(),
+    };
     let moves = |n: usize| format!("{n} move{}", if n == 1 { "" } else { "s" });
-    let (Some(was), Some(ours)) = (find(Policy::AsItWas), find(Policy::Ours)) else {
-        return format!("{days:.0} days replayed.");
+    let ours = find(Policy::Ours).find(|o| o.sensitivity == Some(own.name()));
+    let ours = ours.or_else(|| find(Policy::Ours).next());
+    let (Some(was), Some(ours)) = (find(Policy::AsItWas).next(), ours) else {
+        return format!("The last {days} replayed.");
+    };
+    let with = match ours.sensitivity {
+        Some(name) => format!(" (sensitivity {name})"),
+        None => String::new(),
     };
     if was.node_hours == 0.0 && ours.node_hours == 0.0 {
         let made = match ours.moves {
             0 => "and the advice would have been to leave everything where it was".to_string(),
             n => format!("with {} of ours as without", moves(n)),
         };
-        return format!("No node was above a threshold in the last {days:.0} days, {made}.");
+        return format!("No node was above a threshold in the last {days}, {made}.");
     }
+    let depth = |of: fn(&Outcome) -> f64, unit: &str| {
+        let told = of(ours).max(of(was)) >= 0.5;
+        told.then(|| format!(", {:.0} instead of {:.0} {unit} deep", of(ours), of(was)))
+    };
     format!(
-        "Had you followed the advice for the last {days:.0} days: nodes above a threshold for {:.0} \
-         instead of {:.0} hours, {:.0} instead of {:.0} core-hours deep, with {} (there {} {}).",
+        "Had you followed the advice{with} for the last {days}: nodes above a threshold for {:.0} \
+         instead of {:.0} hours{}{}, with {} (there {} {}).",
         ours.node_hours,
         was.node_hours,
-        ours.core_hours,
-        was.core_hours,
+        depth(|o| o.core_hours, "core-hours").unwrap_or_default(),
+        depth(|o| o.gib_hours, "GiB-hours of memory").unwrap_or_default(),
         moves(ours.moves),
         if was.moves == 1 { "was" } else { "were" },
         was.moves

@@ -120,12 +120,12 @@ pub fn build(
 ) -> Expected {
     let recorded = guests.first().map(|(_, g)| g.cpu.len()).or(nodes.first().map(|n| n.cpu.len()));
     let window = WINDOW.min(recorded.unwrap_or(0));
-    let cases = |past: &[Option<f64>], now: f64, growth: f64| {
-        cases(past, now, growth * weights.growth, window)
+    let of_guest = |past: &[Option<f64>], now: f64, growth: f64| {
+        cases(past, now, growth * weights.growth, window, 0.0)
     };
     let guest_loads = guests.iter().map(|(_, g)| Load {
-        cpu: cases(&g.cpu, g.cpu_now, g.growth.0),
-        memory: cases(&g.memory, g.memory_now, g.growth.1),
+        cpu: of_guest(&g.cpu, g.cpu_now, g.growth.0),
+        memory: of_guest(&g.memory, g.memory_now, g.growth.1),
     });
     let mut expected = Expected {
         guests: guest_loads.collect(),
@@ -141,8 +141,12 @@ pub fn build(
         let here: Vec<&GuestHistory> =
             guests.iter().filter(|(host, _)| *host == index).map(|(_, g)| g).collect();
         let own = |rest: Vec<Option<f64>>, now: Option<f64>, series: Series, of_now: Current| {
-            let now = now.unwrap_or(0.0) - here.iter().map(|g| of_now(g)).sum::<f64>();
-            (cases(&rest, now.max(0.0), 0.0), with_guests(rest, &here, series))
+            let now = now.map_or(0.0, |now| now - here.iter().map(|g| of_now(g)).sum::<f64>());
+            // Guests that share pages add up to more than their node uses: that is a saving of the
+            // node's own, as large as it is now.
+            let least = now.min(0.0);
+            let rest: Vec<_> = rest.into_iter().map(|x| x.map(|x| x.max(least))).collect();
+            (cases(&rest, now, 0.0, window, least), with_guests(rest, &here, series))
         };
         let cpu = own(cpu_rest, node.cpu_now, |g| &g.cpu, |g| g.cpu_now);
         let memory = own(memory_rest, node.memory_now, |g| &g.memory, |g| g.memory_now);
@@ -188,13 +192,13 @@ fn besides_guests<'a>(
             }
         }
     }
-    rests.iter_mut().flatten().flatten().for_each(|x| *x = x.max(0.0));
     rests
 }
 
 /// The present, then the last `window` recorded hours with the growth added as a ramp: the oldest
-/// stands for the nearest coming hour. Hours without a record look like the mean of the others.
-fn cases(past: &[Option<f64>], now: f64, growth: f64, window: usize) -> Vec<f64> {
+/// stands for the nearest coming hour. Hours without a record look like the mean of the others;
+/// none is below `least`.
+fn cases(past: &[Option<f64>], now: f64, growth: f64, window: usize, least: f64) -> Vec<f64> {
     let recent = &past[past.len() - window.min(past.len())..];
     let known: Vec<f64> = recent.iter().flatten().copied().collect();
     let mean = match known.len() {
@@ -202,7 +206,7 @@ fn cases(past: &[Option<f64>], now: f64, growth: f64, window: usize) -> Vec<f64>
         n => known.iter().sum::<f64>() / n as f64,
     };
     let ramp = |i: usize| growth * (i + 1) as f64 / window.max(1) as f64;
-    let hours = recent.iter().enumerate().map(|(i, x)| (x.unwrap_or(mean) + ramp(i)).max(0.0));
+    let hours = recent.iter().enumerate().map(|(i, x)| (x.unwrap_or(mean) + ramp(i)).max(least));
     std::iter::once(now).chain(hours).collect()
 }
 
@@ -274,7 +278,7 @@ mod tests {
     #[test]
     fn cases_are_the_present_and_the_recorded_hours() {
         let past: Vec<Option<f64>> = (0..336).map(|h| Some(f64::from(h))).collect();
-        let load = cases(&past, 99.0, 0.0, 168);
+        let load = cases(&past, 99.0, 0.0, 168, 0.0);
         assert_eq!(load[0], 99.0);
         assert_eq!(load[1..], (168..336).map(f64::from).collect::<Vec<_>>());
     }
@@ -312,15 +316,15 @@ mod tests {
 
     #[test]
     fn growth_is_a_ramp_to_the_horizon() {
-        let load = cases(&[Some(10.0); 24], 10.0, 24.0, 24);
+        let load = cases(&[Some(10.0); 24], 10.0, 24.0, 24, 0.0);
         assert_eq!((load[0], load[1], load[24]), (10.0, 11.0, 34.0));
     }
 
     #[test]
     fn hours_without_a_record_look_like_the_others() {
-        assert_eq!(cases(&[None, Some(4.0), None], 1.0, 0.0, 3), [1.0, 4.0, 4.0, 4.0]);
-        assert_eq!(cases(&[None, None], 1.0, 0.0, 2), [1.0, 1.0, 1.0]);
-        assert_eq!(cases(&[], 1.0, 0.0, 0), [1.0]);
+        assert_eq!(cases(&[None, Some(4.0), None], 1.0, 0.0, 3, 0.0), [1.0, 4.0, 4.0, 4.0]);
+        assert_eq!(cases(&[None, None], 1.0, 0.0, 2, 0.0), [1.0, 1.0, 1.0]);
+        assert_eq!(cases(&[], 1.0, 0.0, 0, 0.0), [1.0]);
     }
 
     #[test]
@@ -365,6 +369,39 @@ mod tests {
         let expected = build(&[], &[removed], &[node], 168, ALL_WEEK);
         assert!(expected.bases[0].cpu.iter().all(|x| (x - 2.0).abs() < 1e-9));
         assert!(expected.placed[0].cpu.iter().flatten().all(|x| (x - 2.0).abs() < 1e-9));
+    }
+
+    #[test]
+    fn guests_that_share_memory_fill_their_node_as_far_as_it_is_measured() {
+        // Eight guests of 8 GiB on a node that uses 50 of its 64 GiB: the kernel merges pages.
+        let guest = |_| {
+            (
+                0,
+                GuestHistory {
+                    memory: vec![Some(8.0); 168],
+                    memory_now: 8.0,
+                    ..steady(0, 168, 1.0).1
+                },
+            )
+        };
+        let guests: Vec<_> = (0..8).map(guest).collect();
+        let node = |memory: f64| NodeHistory {
+            cpu: vec![Some(9.0); 168],
+            memory: vec![Some(memory); 168],
+            cpu_now: Some(9.0),
+            memory_now: Some(memory),
+        };
+        let expected = build(&guests, &[], &[node(50.0)], 168, ALL_WEEK);
+        assert!(expected.bases[0].memory.iter().all(|x| *x == -14.0));
+        assert!(expected.placed[0].memory.iter().flatten().all(|x| *x == 50.0));
+        // Where the others have left, nothing is saved any more by what was shared with them.
+        let mut gone = guests[0].1.clone();
+        gone.memory[144..].fill(None);
+        let mut alone = node(50.0);
+        alone.memory[144..].fill(Some(10.0));
+        alone.memory_now = Some(10.0);
+        let expected = build(&guests[..1], &vec![gone; 7], &[alone], 168, ALL_WEEK);
+        assert!(expected.bases[0].memory.iter().all(|x| *x >= 0.0));
     }
 
     #[test]

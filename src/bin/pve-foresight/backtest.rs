@@ -15,8 +15,6 @@ use std::str::FromStr;
 
 /// Days judged of the store unless told otherwise.
 const DAYS: u16 = 30;
-/// Hours after a move that must be recorded to judge what was claimed of it.
-const JUDGED_HOURS: usize = 120;
 
 pub(crate) fn run(args: &Args, command: &Backtest, out: &mut Out) -> Result<bool> {
     let inventory = inventory(args, command.inventory.as_deref());
@@ -50,7 +48,7 @@ pub(crate) fn run(args: &Args, command: &Backtest, out: &mut Out) -> Result<bool
         all(&runs, out)?;
     }
     let outcomes: Vec<&Outcome> = runs.iter().flat_map(|run| &run.report.outcomes).collect();
-    claims(&outcomes, out)?;
+    claims(&outcomes, "", out)?;
     Ok(true)
 }
 
@@ -61,7 +59,10 @@ fn stored(reply: &BacktestReply, out: &mut Out) -> Result<()> {
     }
     reply.warnings.iter().for_each(warn);
     show(&reply.report, "", out)?;
-    claims(&reply.report.outcomes.iter().collect::<Vec<_>>(), out)?;
+    for outcome in &reply.report.outcomes {
+        let with = outcome.sensitivity.map(|name| format!(", sensitivity {name}"));
+        claims(&[outcome], &with.unwrap_or_default(), out)?;
+    }
     out.prose("", styled(HEAD, &reply.summary))
 }
 
@@ -167,19 +168,22 @@ fn plot(days: &[Day], most: f64) -> String {
     days.iter().map(bar).collect()
 }
 
-/// Stated confidence of our moves against what came of each, by itself.
-fn claims(outcomes: &[&Outcome], out: &mut Out) -> Result<()> {
-    let enough = |j: &&Judged| j.hours >= JUDGED_HOURS;
-    let judged: Vec<&Judged> = outcomes.iter().flat_map(|o| &o.judged).filter(enough).collect();
+/// Stated confidence of our moves against what came of each, by itself; `with` names their settings.
+fn claims(outcomes: &[&Outcome], with: &str, out: &mut Out) -> Result<()> {
+    let made = outcomes.iter().flat_map(|o| &o.judged);
+    let judged: Vec<&Judged> = made.filter(|j| j.is_told()).collect();
     let Some(all) = Reliability::of(&judged) else { return Ok(()) };
-    out.line(styled(HEAD, "Each of our moves by itself, where five days and more came after it"))?;
+    let head = format!(
+        "Each of our moves by itself, where five days or all it speaks of came after it{with}"
+    );
+    out.line(styled(HEAD, head))?;
     let mut rows = table(&[
         "confidence",
         "moves",
         "helped",
         "made no difference",
         "did harm",
-        "core-hours expected to be saved",
+        "core-hours of overload expected to be saved",
         "saved",
     ]);
     for low in [0.0, 60.0, 70.0, 75.0, 80.0, 85.0, 90.0, 95.0] {
@@ -208,7 +212,7 @@ fn claims(outcomes: &[&Outcome], out: &mut Out) -> Result<()> {
             share(|saved| saved >= NOTICED),
             share(|saved| saved.abs() < NOTICED),
             share(|saved| saved <= -NOTICED),
-            mean(&|j| j.claim.core_hours),
+            mean(&Judged::expected),
             mean(&Judged::saved),
         ]);
     }
