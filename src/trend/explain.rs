@@ -13,6 +13,14 @@ const LEAST: (usize, i64) = (6, 3);
 /// A window that moves less than this many points has no structure worth a search.
 pub(super) const FLAT: f64 = 1.0;
 
+/// Days in which a rhythm may change its size.
+const RHYTHM_DAYS: f64 = 14.0;
+/// Share of what could not be foretold that an evened rhythm must leave at most to be believed.
+const CALMER: f64 = 0.7;
+
+/// Steps from which a daily rhythm is asked whether it is needed beside them.
+const SAWTOOTH: usize = 2;
+
 /// What the analysis looks at: cleaned points, their bins, and which of them are in the window.
 pub(super) struct View<'a> {
     params: &'a Params<'a>,
@@ -106,20 +114,28 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Explains the window. A rhythm that changed its size looks like a trend: where one is found that goes when the rhythm
-    /// is as large all along as it is today, there is none.
+    /// Explains the window. A rhythm that changed its size looks like a trend, or like what nobody foretells: where
+    /// that goes when the rhythm is as large all along as it is today, it is so explained.
     pub(super) fn explained(&self) -> Explained {
         let is_trend = |explained: &Explained| label::shows_trend(&self.case(explained));
         let explained = self.explain(&self.bins);
-        if is_trend(&explained)
-            && let Some(change) = swing::change(&explained)
+        let trend = is_trend(&explained);
+        if (trend || explained.noise >= label::VOLATILE)
+            && let Some(change) = swing::change(&explained.season, &self.lately())
         {
             let evened = self.explain(&change.evened(&self.bins));
-            if !is_trend(&evened) {
+            let better = trend || evened.noise <= CALMER * explained.noise;
+            if better && !is_trend(&evened) {
                 return Explained { resized: Some(change), ..evened };
             }
         }
         explained
+    }
+
+    /// The window, and what is kept of two weeks where it is shorter.
+    fn lately(&self) -> Bins {
+        let days = self.params.lookback_days().max(RHYTHM_DAYS);
+        self.bins.since(self.bins.t.partition_point(|t| *t < -days))
     }
 
     /// Season, then structure; where steps were found, both once more with the steps taken out of the
@@ -150,6 +166,14 @@ impl<'a> View<'a> {
             if steady.is_some() || season.is_some() {
                 season = steady;
                 (seasonal, adjusted, structure) = given(&season);
+            }
+        }
+        if season.is_some() && structure.steps().count() >= SAWTOOTH {
+            // What fills and is emptied again and again rises all day long: that is no rhythm.
+            let plain = given(&Season::none(grid));
+            if stats::variance(&plain.2.clipped) <= stats::variance(&structure.clipped) {
+                season = Season::none(grid);
+                (seasonal, adjusted, structure) = plain;
             }
         }
         let slope = slope::slope(&window, &structure, seasonal);

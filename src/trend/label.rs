@@ -20,6 +20,8 @@ const ALPHA_PER_TERM: f64 = 20.0;
 /// Growth of this many points, of this many standard deviations of what is left, and of this many standard errors is
 /// plain: what few straight pieces leave of a curve looks like noise with a long memory.
 const PLAIN: (f64, f64, f64) = (15.0, 10.0, 5.0);
+/// Least that a window must move to creep: in points, and in standard deviations of what is left.
+const CREEP: (f64, f64) = (0.5, 3.0);
 /// Share of the window that a trend has lasted; what is younger than a longer window is judged like one of a week.
 const LONG: f64 = 0.28;
 const WEEK: f64 = 7.0;
@@ -28,7 +30,7 @@ pub(super) const LEAST_SPAN: f64 = 46.0 / 24.0;
 /// So many level shifts may be those of a cycle.
 const MANY: usize = 3;
 /// Unpredictable spread in points from which a series is volatile.
-const VOLATILE: f64 = 7.5;
+pub(super) const VOLATILE: f64 = 7.5;
 
 /// What the label is decided on.
 pub(super) struct Case<'a> {
@@ -108,6 +110,20 @@ fn is_trend(case: &Case<'_>) -> bool {
     let curved = structure.clock != Clock::EVEN;
     let long = slope.segment >= 0.9 && (curved || slope.segment >= LONG * case.lookback.min(known));
     is_enough(case) && long && significant && moved >= MATERIAL && moved >= 0.75 * structure.scale
+}
+
+/// Whether what fills creeps on by less than a trend must move, but plainly beyond its noise.
+pub(super) fn creeps(case: &Case<'_>) -> bool {
+    let (slope, structure) = (case.slope, case.structure);
+    let moved = slope.average.abs() * slope.segment;
+    let plain = moved >= CREEP.0 && moved >= CREEP.1 * case.noise.max(structure.scale);
+    is_enough(case)
+        && !shows_trend(case)
+        && !is_sawtooth(case)
+        && plain
+        && slope.p < ALPHA
+        && structure.terms.is_empty()
+        && structure.clock == Clock::EVEN
 }
 
 /// Growth that is taken back again and again: two or more steps of 5 points or more against the slope,

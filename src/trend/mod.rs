@@ -75,7 +75,7 @@ fn tell_hours(trend: &mut Trend, points: &[Point], params: &Params<'_>) {
         trend.peak_hours = near.peak_hours;
         trend.peak_multiplier = near.peak_multiplier;
         if let (Some(far), Some(near)) = (&mut trend.outlook, near.outlook) {
-            far.season = near.season;
+            (far.season, far.pace) = (near.season, near.pace);
         }
         if near.direction == Direction::Cyclical && !trend.direction.is_trend() {
             trend.direction = near.direction;
@@ -125,8 +125,9 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     let peak_hours = rhythm::peak_hours(season, window);
     let idle = rhythm::is_idle(p95, params.scale, unit);
     let behaviour = rhythm::behaviour(direction, *noise, structure, &explained.adjusted, idle);
-    let fills = params.nature == Nature::Fill && direction.is_trend();
-    let outlook = Outlook::of(&explained, level, fills, unit, params);
+    let fills = params.nature == Nature::Fill;
+    let goes_on = (fills && direction.is_trend(), fills && label::creeps(&case));
+    let outlook = Outlook::of(&explained, level, goes_on, unit, params);
     Trend {
         direction,
         not_enough: label::not_enough(&case),

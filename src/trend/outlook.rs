@@ -5,6 +5,7 @@ use super::explain::{Explained, FLAT};
 use super::finding::Trend;
 use super::season::Season;
 use super::structure::Structure;
+use super::swing::{self, Pace};
 use super::{Params, Scale};
 use crate::model::HOUR;
 use crate::series::dist::t_quantile;
@@ -43,10 +44,14 @@ pub(super) struct Outlook {
     pub(super) quantile_80: f64,
     /// Window in hours.
     pub(super) lookback_hours: f64,
+    /// Whether the slope is to be believed for as long as the window, although it is too little for a trend.
+    pub(super) creeps: bool,
     /// Local wall-clock seconds at the moment of analysis.
     pub(super) wall: i64,
     /// Daily or weekly profile; its effects are in the unit of the input.
     pub(super) season: Season,
+    /// How the profile's size goes on, where it grows or shrinks.
+    pub(super) pace: Option<Pace>,
     /// Adjusted mean of the latest day.
     pub(super) day: f64,
     /// Adjusted mean since the last step.
@@ -100,7 +105,7 @@ impl Outlook {
     pub(super) fn of(
         explained: &Explained,
         level: f64,
-        fills: bool,
+        (fills, creeps): (bool, bool),
         unit: f64,
         params: &Params<'_>,
     ) -> Self {
@@ -130,8 +135,10 @@ impl Outlook {
             rate,
             quantile_80: WIDER * t_quantile(0.9, slope.dof),
             lookback_hours: params.lookback_days() * 24.0,
+            creeps,
             wall: params.local.wall(params.now),
             season,
+            pace: swing::pace(explained),
             day: recent.day * unit,
             window: if fills { recent.day } else { recent.window } * unit,
             deviation: recent.deviation * unit,
@@ -147,7 +154,8 @@ impl Outlook {
             return 0.0;
         }
         let wall = self.wall.saturating_add((hours * HOUR as f64) as i64);
-        self.season.at_hour(calendar::hour_of(wall), calendar::weekend_of(wall))
+        let size = self.pace.map_or(1.0, |pace| pace.size(hours / 24.0));
+        size * self.season.at_hour(calendar::hour_of(wall), calendar::weekend_of(wall))
     }
 
     /// 80 % interval of the slope per hour, mirrored by `side`.

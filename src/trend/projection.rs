@@ -65,11 +65,11 @@ impl Trend {
         };
         let line = Line { outlook, side, threshold: side * threshold };
         let rising = self.direction == toward;
-        let level = line.level_crossing(rising);
+        let level = line.level_crossing(line.believed(rising));
         if self.not_enough.is_some() && level != Crossing::Already {
             return None;
         }
-        let peak = line.peak_crossing(rising, self.direction == Direction::Cyclical);
+        let peak = line.peak_crossing(line.believed(rising), self.direction == Direction::Cyclical);
         Some(Projection { threshold, level, peak })
     }
 }
@@ -90,6 +90,15 @@ impl Line<'_> {
         self.side * self.outlook.level
     }
 
+    /// Hours for which the slope is believed: what only creeps toward the threshold, for another window.
+    fn believed(&self, rising: bool) -> Option<f64> {
+        let creeps = self.outlook.creeps && self.slope() > 0.0;
+        match rising {
+            true => Some(self.horizon()),
+            false => creeps.then_some(self.outlook.lookback_hours),
+        }
+    }
+
     /// Slope per hour, upwards.
     fn slope(&self) -> f64 {
         self.side * self.outlook.slope / 24.0
@@ -100,14 +109,14 @@ impl Line<'_> {
         24.0 * self.outlook.clock.when(hours / 24.0)
     }
 
-    fn level_crossing(&self, rising: bool) -> Crossing {
+    fn level_crossing(&self, believed: Option<f64>) -> Crossing {
         let distance = self.threshold - self.level();
         if distance <= 0.0 {
             return Crossing::Already;
         }
-        let horizon = self.horizon();
+        let horizon = believed.unwrap_or_else(|| self.horizon());
         let hours = self.when(distance / self.slope().max(1e-12));
-        if !rising || hours > horizon {
+        if believed.is_none() || hours > horizon {
             return Crossing::Never { horizon };
         }
         let (earliest, latest) = match self.outlook.clock == Clock::EVEN {
@@ -153,17 +162,16 @@ impl Line<'_> {
     }
 
     /// First hour in which level + slope + season reaches the threshold; a level without trend
-    /// repeats its week.
-    fn peak_crossing(&self, rising: bool, cyclical: bool) -> Crossing {
-        let horizon = self.horizon();
-        let slope = if rising { self.slope() } else { 0.0 };
-        let swings = rising || cyclical || self.outlook.season.is_some();
-        let last = if rising {
-            horizon
-        } else if swings {
-            168.0f64.min(horizon.max(24.0))
-        } else {
-            0.0
+    /// repeats its week, or goes on for another window where its rhythm grows.
+    fn peak_crossing(&self, believed: Option<f64>, cyclical: bool) -> Crossing {
+        let horizon = believed.unwrap_or_else(|| self.horizon());
+        let slope = if believed.is_some() { self.slope() } else { 0.0 };
+        let swings = cyclical || self.outlook.season.is_some();
+        let week = if swings { 168.0f64.min(horizon.max(24.0)) } else { 0.0 };
+        let last = match (believed, self.outlook.pace) {
+            (Some(believed), _) => believed,
+            (None, Some(_)) => week.max(self.outlook.lookback_hours),
+            (None, None) => week,
         };
         let reaches = |level: f64, slope: f64| {
             (0..=last as u32).map(f64::from).find(|h| {
@@ -177,8 +185,8 @@ impl Line<'_> {
             Some(hours) => {
                 let (low, high) = self.outlook.slope_80(self.side);
                 let sd = self.outlook.quantile_80 * self.outlook.var_level.sqrt();
-                let early = if rising { high } else { 0.0 };
-                let late = if rising { low } else { 0.0 };
+                let [early, late] =
+                    [high, low].map(|end| if believed.is_some() { end } else { 0.0 });
                 Crossing::In {
                     hours,
                     earliest: reaches(level + sd, early).unwrap_or(hours).min(hours),

@@ -5,6 +5,7 @@
 //! a series of one value a day; a change of size is a step in it.
 
 use super::explain::{Explained, range};
+use super::season::Season;
 use crate::series::Bins;
 use crate::series::dist::t_two_sided;
 
@@ -44,6 +45,45 @@ impl Change {
         }
         evened
     }
+}
+
+/// How the size of a rhythm grows or shrinks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Pace {
+    /// Its size now, in parts of the season's.
+    now: f64,
+    /// What is added each day.
+    per_day: f64,
+}
+
+impl Pace {
+    /// The size in so many days, in parts of the season's.
+    pub(super) fn size(self, days: f64) -> f64 {
+        (self.now + self.per_day * days).max(0.0)
+    }
+}
+
+/// The straight line through the sizes of the window's days, where it says most of how they differ.
+pub(super) fn pace(explained: &Explained) -> Option<Pace> {
+    let Explained { window, season, structure, resized, .. } = explained;
+    if !season.is_some() || resized.is_some() {
+        return None;
+    }
+    let x: Vec<f64> = (0..window.len()).map(|i| window.y[i] - structure.at(window.t[i])).collect();
+    let rhythm = MeanDay { effect: season.effect.clone(), per_day: season.per_day };
+    let days = days(window, &x, &rhythm);
+    if days.len() < 2 * LEAST_DAYS + 1 {
+        return None;
+    }
+    let (all, line) = (Side::of(&days), Line::of(&days));
+    let error = (line.rss / (days.len() - 2) as f64 / line.spread).sqrt().max(1e-9);
+    let moved = line.slope * (days[days.len() - 1].first - days[0].first);
+    let plain = t_two_sided(line.slope / error, (days.len() - 2) as f64) < ALPHA
+        && line.rss <= BEATS_LINE * all.rss
+        && (moved * rhythm.swing()).abs() >= SMALLEST;
+    // A day's size is that of its middle.
+    let now = all.mean - line.slope * (line.middle + 0.5);
+    plain.then_some(Pace { now, per_day: line.slope })
 }
 
 /// Mean of each slot of the day, or of weekdays and weekend days, less the mean of all; nothing is clipped, since a
@@ -90,17 +130,16 @@ struct Day {
     weight: f64,
 }
 
-/// The change of size that the window shows, if any: of all days alike, or of weekdays and weekends as they are. O(n + days²).
-pub(super) fn change(explained: &Explained) -> Option<Change> {
-    let Explained { window, season, structure, .. } = explained;
-    let x: Vec<f64> = (0..window.len()).map(|i| window.y[i] - structure.at(window.t[i])).collect();
-    let by = |weekly: bool| change_of(window, &x, MeanDay::of(window, &x, season.per_day, weekly));
-    let weekly = window.span() >= WEEKLY || season.effect.len() > season.per_day;
+/// The change of size that the days of `bins` show, if any: of all alike, or of weekdays and weekends as they are. Nothing
+/// is taken off before: what found no rhythm may have told a few days of it as level shifts. O(n + days²).
+pub(super) fn change(season: &Season, bins: &Bins) -> Option<Change> {
+    let by = |weekly: bool| change_of(bins, MeanDay::of(bins, &bins.y, season.per_day, weekly));
+    let weekly = bins.span() >= WEEKLY || season.effect.len() > season.per_day;
     by(false).or_else(|| weekly.then(|| by(true)).flatten())
 }
 
-fn change_of(window: &Bins, x: &[f64], mean_day: MeanDay) -> Option<Change> {
-    let days = days(window, x, &mean_day);
+fn change_of(bins: &Bins, mean_day: MeanDay) -> Option<Change> {
+    let days = days(bins, &bins.y, &mean_day);
     if days.len() < 2 * LEAST_DAYS + 1 {
         return None;
     }
@@ -116,7 +155,7 @@ fn change_of(window: &Bins, x: &[f64], mean_day: MeanDay) -> Option<Change> {
     let free = (days.len() - 3) as f64;
     let error = (rss / free * (1.0 / before.weight + 1.0 / since.weight)).sqrt().max(1e-6);
     let plain = t_two_sided(growth / error, free) < ALPHA / tried
-        && rss <= BEATS_LINE * rss_of_line(&days)
+        && rss <= BEATS_LINE * Line::of(&days).rss
         && (growth * mean_day.swing()).abs() >= SMALLEST;
     plain.then_some(Change { time: at, growth, mean_day })
 }
@@ -167,15 +206,24 @@ impl Side {
     }
 }
 
-/// Weighted sum of squares around the straight line through the days' sizes.
-fn rss_of_line(days: &[Day]) -> f64 {
-    let Side { mean, weight, rss } = Side::of(days);
-    let time = |d: &Day| d.first;
-    let middle = days.iter().map(|d| d.weight * time(d)).sum::<f64>() / weight;
-    let (mut product, mut spread) = (0.0, 0.0);
-    for d in days {
-        product += d.weight * (time(d) - middle) * (d.size - mean);
-        spread += d.weight * (time(d) - middle).powi(2);
+/// The straight line through the days' sizes.
+struct Line {
+    middle: f64,
+    slope: f64,
+    spread: f64,
+    /// Weighted sum of squares around it.
+    rss: f64,
+}
+
+impl Line {
+    fn of(days: &[Day]) -> Self {
+        let Side { mean, weight, rss } = Side::of(days);
+        let middle = days.iter().map(|d| d.weight * d.first).sum::<f64>() / weight;
+        let (mut product, mut spread) = (0.0, 0.0);
+        for d in days {
+            product += d.weight * (d.first - middle) * (d.size - mean);
+            spread += d.weight * (d.first - middle).powi(2);
+        }
+        Self { middle, slope: product / spread, spread, rss: rss - product * product / spread }
     }
-    rss - product * product / spread
 }
