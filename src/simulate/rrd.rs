@@ -125,9 +125,11 @@ impl RrdText {
 
     fn running(&mut self, guest: &GuestSample, ts: UnixTime, seconds: f64) -> Line {
         let same = |l: &Life| l.node == guest.node && l.created == guest.created;
+        let mut passed = seconds;
         if !self.guests.get(&guest.vmid).is_some_and(same) {
-            // It started some time after the last tick; at the first tick, some days before.
+            // It started some time after the last tick; at the first tick, some days before, and has worked since.
             let age = if seconds > 0.0 { seconds as i64 / 2 } else { 10 * crate::model::DAY };
+            passed = age as f64;
             let counters = Counters::new(ts - age);
             let life = Life { node: guest.node.clone(), created: guest.created, counters };
             self.guests.insert(guest.vmid, life);
@@ -138,7 +140,7 @@ impl RrdText {
         };
         let rates =
             [guest.net_in_bps, guest.net_out_bps, guest.disk_read_bps, guest.disk_write_bps];
-        counters.add(rates, seconds.min((ts - counters.since) as f64));
+        counters.add(rates, passed);
         let mut line = Line::new((ts - counters.since).max(1));
         line.text(&guest.name);
         line.text(if guest.status == GuestStatus::Paused { "paused" } else { "running" });
