@@ -9,9 +9,10 @@ use super::live::{Live, LiveGuest, LiveNode};
 use super::rrd::Stamp;
 use crate::error::Warning;
 use crate::model::{
-    BytesPerSecond, GuestSample, GuestStatus, NodeSample, StorageSample, Tick, UnixTime,
+    BytesPerSecond, GuestKind, GuestSample, GuestStatus, NodeSample, StorageSample, Tick, UnixTime,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 /// Age in seconds up to which an entry counts as current: a node reports every 10 s, and the twelve
 /// reports missed then are no accident.
@@ -23,6 +24,10 @@ pub const MAX_GAP: i64 = 300;
 const START_SLACK: i128 = 10;
 /// Most storages of a node that a tick takes.
 const MAX_STORAGES: usize = 4_096;
+/// Where a guest's disk counters stand among its counters.
+const DISK: Range<usize> = 2..4;
+/// Uptime in seconds from which on a VM has read something of its disks, if it has any.
+const BOOTED: u64 = 60;
 /// Largest rate taken, in bytes per second; above it a counter was not a counter.
 const MAX_RATE: f64 = 1e13;
 
@@ -171,8 +176,13 @@ fn guest_sample(
     let place = &guest.place;
     let before = previous.guests.get(&guest.vmid);
     let same = before.filter(|b| b.node == place.node && b.kind == place.kind);
-    let reading = fresh.map(|entry| Reading::new(&entry.stamp, entry.counters));
     let from = same.and_then(|b| b.reading);
+    let reading = fresh.map(|entry| Reading::new(&entry.stamp, entry.counters)).map(|mut to| {
+        if unanswered(place.kind, from.as_ref(), &to) {
+            to.values[DISK].fill(None);
+        }
+        to
+    });
     let [net_in_bps, net_out_bps, disk_read_bps, disk_write_bps] =
         reading.map_or([None; 4], |to| speeds(from.as_ref(), &to));
     let name = match &guest.entry {
@@ -203,6 +213,20 @@ fn guest_sample(
     }
 }
 
+/// Whether the zeros of the disk counters stand for no answer: PVE gives them when QEMU does not answer in time
+/// (`vmstatus` of qemu-server before 9.0.23) or a container's cgroup is not found. Taken for counters, they would make a
+/// rate of all that was ever read out of the next report. The network counters come from the kernel and have no such
+/// stand-in.
+fn unanswered(kind: GuestKind, from: Option<&Reading<4>>, to: &Reading<4>) -> bool {
+    let zeros = |reading: &Reading<4>| reading.values[DISK] == [Some(0); 2];
+    zeros(to)
+        && match from.filter(|from| continues(from, to)) {
+            Some(from) => !zeros(from),
+            // A container on ZFS stays at 0 for good.
+            None => kind == GuestKind::Qemu && to.uptime > BOOTED,
+        }
+}
+
 /// The rates between two readings; absent where the counters did not simply count on.
 fn speeds<const N: usize>(
     from: Option<&Reading<N>>,
@@ -228,7 +252,6 @@ mod tests {
     use super::super::cluster::Place;
     use super::super::rrd::{GuestEntry, NodeEntry};
     use super::*;
-    use crate::model::GuestKind;
 
     const NOW: UnixTime = 1_700_000_000;
 
@@ -287,6 +310,42 @@ mod tests {
         ] {
             assert_eq!(second(&first, &then, NOW), want, "{what}");
         }
+    }
+
+    /// The guest's rates of disk reads over runs a minute apart, each with its counters of what was read and written.
+    fn disk_rates(kind: GuestKind, uptime: i64, runs: &[[u64; 2]]) -> Vec<Option<f64>> {
+        let mut counters = Counters::default();
+        let run = |(minute, &[read, written]): (i64, &[u64; 2])| {
+            let now = NOW + 60 * minute;
+            let mut live = live("a", now, (uptime + 60 * minute) as f64, 0.0);
+            live.guests[0].place.kind = kind;
+            if let Some(entry) = &mut live.guests[0].entry {
+                entry.counters[2..].copy_from_slice(&[Some(read as f64), Some(written as f64)]);
+            }
+            let (tick, next, _) = rates(&counters, &live, now);
+            counters = next;
+            tick.guests[0].disk_read_bps.map(|rate| rate.0)
+        };
+        (0..).zip(runs).map(run).collect()
+    }
+
+    #[test]
+    fn disk_counters_that_pve_could_not_ask_for_are_unknown() {
+        const BOOTED: i64 = 1_000;
+        let both = |values: &[u64]| values.iter().map(|x| [*x; 2]).collect::<Vec<_>>();
+        for kind in [GuestKind::Qemu, GuestKind::Lxc] {
+            let rates = |runs: &[[u64; 2]]| disk_rates(kind, BOOTED, runs);
+            assert_eq!(rates(&both(&[5_000, 0, 11_000])), [None; 3], "missed once");
+            assert_eq!(rates(&both(&[5_000, 0, 0, 11_000])), [None; 4], "missed twice");
+            let after = rates(&both(&[5_000, 0, 11_000, 17_000]));
+            assert_eq!(after[3], Some(100.0), "and then they count on");
+            let read_alone = rates(&[[5_000, 0], [11_000, 0]]);
+            assert_eq!(read_alone, [None, Some(100.0)], "who only reads has written 0");
+        }
+        let first = |kind, uptime| disk_rates(kind, uptime, &both(&[0, 6_000]))[1];
+        assert_eq!(first(GuestKind::Qemu, BOOTED), None, "a VM that is up has read something");
+        assert_eq!(first(GuestKind::Qemu, 30), Some(100.0), "one that just started may not have");
+        assert_eq!(first(GuestKind::Lxc, BOOTED), Some(100.0), "on ZFS no container has");
     }
 
     #[test]
