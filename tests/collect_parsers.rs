@@ -276,7 +276,8 @@ fn storages() {
     assert!(odd["local"].nodes.is_empty(), "PVE ignores restrictions of 'local'");
     let replaced = parse::storage(b"nfs: local\n\tserver x\n\n").value;
     assert_eq!((replaced["local"].kind.as_str(), replaced["local"].shared), ("dir", false));
-    for kind in ["nfs", "cifs", "rbd", "cephfs", "iscsi", "iscsidirect", "zfs", "pbs", "drbd"] {
+    let shared = ["nfs", "cifs", "rbd", "cephfs", "iscsi", "iscsidirect", "zfs", "pbs", "drbd"];
+    for kind in shared.iter().chain(&["glusterfs"]) {
         let text = format!("{kind}: s\n\tshared 0\n");
         assert!(parse::storage(text.as_bytes()).value["s"].shared, "{kind} is shared by nature");
     }

@@ -5,10 +5,21 @@ use super::text::{Notes, Parsed, clean_name, decode, list};
 use crate::model::StorageFacts;
 use std::collections::BTreeMap;
 
-/// Types that are shared whatever their section says (pve-storage, `@SHARED_STORAGE`), and ESXi
-/// hosts, which are the same from everywhere.
-const SHARED: [&str; 10] =
-    ["iscsi", "nfs", "cifs", "rbd", "cephfs", "iscsidirect", "zfs", "drbd", "pbs", "esxi"];
+/// Types that are shared whatever their section says (pve-storage, `@SHARED_STORAGE`; GlusterFS up to
+/// PVE 8), and ESXi hosts, which are the same from everywhere.
+const SHARED: [&str; 11] = [
+    "iscsi",
+    "nfs",
+    "cifs",
+    "rbd",
+    "cephfs",
+    "iscsidirect",
+    "glusterfs",
+    "zfs",
+    "drbd",
+    "pbs",
+    "esxi",
+];
 
 /// Reads `storage.cfg`. As in PVE there is always a `local`, on every node.
 pub fn parse(bytes: &[u8]) -> Parsed<BTreeMap<String, StorageFacts>> {
