@@ -366,3 +366,38 @@ fn a_new_guest_under_an_old_number_is_told_apart() {
     fs::write(&conf, "meta: ctime=1763900000\n").unwrap();
     assert_eq!(look(&counters).0, Some(1_763_900_000), "and looked for again");
 }
+
+/// How often `path` is opened while `work` is done.
+fn openings(path: &Path, work: impl FnOnce()) -> usize {
+    use std::io::Read;
+    use std::os::fd::FromRawFd;
+    let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+    // SAFETY: the descriptor is checked and then owned by `events`; `name` ends in a NUL and lives through the call.
+    let mut events = unsafe {
+        let watch = libc::inotify_init1(libc::IN_CLOEXEC | libc::IN_NONBLOCK);
+        assert!(watch >= 0);
+        // With closings in between, two openings are never merged into one event.
+        let mask = libc::IN_OPEN | libc::IN_CLOSE_NOWRITE;
+        assert!(libc::inotify_add_watch(watch, name.as_ptr(), mask) >= 0);
+        File::from_raw_fd(watch)
+    };
+    work();
+    let mut bytes = [0; 4_096];
+    let length = events.read(&mut bytes).unwrap_or(0);
+    // Of a watched file an event has no name: four numbers of which the second is what happened.
+    let mask = |event: &[u8]| u32::from_ne_bytes(event[4..8].try_into().unwrap());
+    bytes[..length].chunks_exact(16).filter(|event| mask(event) & libc::IN_OPEN != 0).count()
+}
+
+#[test]
+fn virtual_files_are_read_until_two_readings_agree() {
+    let tree = copy("pve9");
+    let root = tree.path();
+    for name in [".rrd", ".vmlist", ".members"] {
+        let file = root.join(name);
+        let settled = 2; // nothing changes here
+        assert_eq!(openings(&file, || drop(live(root).unwrap())), settled, "live, {name}");
+        let openings = openings(&file, || drop(inventory(root, NOW).unwrap()));
+        assert_eq!(openings, settled, "inventory, {name}");
+    }
+}

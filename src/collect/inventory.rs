@@ -10,7 +10,7 @@ use super::live::{folder, guest_file, roster, unusable};
 use super::mapping::{self, Mapping};
 use super::rrd::{self, Rrd};
 use super::text::{Parsed, is_node_name};
-use super::tree::{MAX_CONFIG, MAX_LIVE, Tree};
+use super::tree::{MAX_CONFIG, Tree};
 use super::{datacenter, lxc, qemu, storage};
 use crate::error::{Error, Kind, Result, Warning};
 use crate::model::{
@@ -31,14 +31,14 @@ pub fn inventory(root: &Path, now: UnixTime) -> Result<Inventory> {
     let tree = Tree::open(root)?;
     let mut reader = Reader { tree: &tree, warnings: Vec::new() };
     let (members, places) = roster(&tree, &mut reader.warnings);
-    let rrd = reader.optional(".rrd", MAX_LIVE, rrd::parse).found().unwrap_or_default();
+    let rrd = reader.parsed(".rrd", tree.read_live(".rrd"), rrd::parse).found().unwrap_or_default();
     let names = reader.node_names(members.as_ref(), &places);
     if names.is_empty() {
         let message = "no cluster here: neither .members nor a folder of a node is readable \
                        (is pve-cluster running?)";
         return Err(Error::new(Kind::NotFound, message).at(root.display()));
     }
-    let crs = reader.optional("datacenter.cfg", MAX_CONFIG, datacenter::parse);
+    let crs = reader.optional("datacenter.cfg", datacenter::parse);
     let ha = Ha::read(&mut reader, matches!(crs, Outcome::Unreadable));
     let mappings = Mappings::read(&mut reader);
     let storages = reader.storages();
@@ -92,9 +92,19 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// A file that need not be there.
-    fn optional<T>(&mut self, name: &str, limit: u64, parse: fn(&[u8]) -> Parsed<T>) -> Outcome<T> {
-        match self.tree.read(name, limit) {
+    /// A file of the configuration that need not be there.
+    fn optional<T>(&mut self, name: &str, parse: fn(&[u8]) -> Parsed<T>) -> Outcome<T> {
+        self.parsed(name, self.tree.read(name, MAX_CONFIG), parse)
+    }
+
+    /// What was read of a file.
+    fn parsed<T>(
+        &mut self,
+        name: &str,
+        read: Result<Option<Vec<u8>>>,
+        parse: fn(&[u8]) -> Parsed<T>,
+    ) -> Outcome<T> {
+        match read {
             Ok(None) => Outcome::Absent,
             Ok(Some(bytes)) => {
                 let parsed = parse(&bytes);
@@ -136,7 +146,7 @@ impl Reader<'_> {
             GuestKind::Qemu => qemu::parse,
             GuestKind::Lxc => lxc::parse,
         };
-        let outcome = self.optional(&name, MAX_CONFIG, parse);
+        let outcome = self.optional(&name, parse);
         if matches!(outcome, Outcome::Absent) {
             self.warn(&name, "missing although the guest is listed, so it must stay");
         }
@@ -155,7 +165,7 @@ impl Reader<'_> {
 
     /// `storage.cfg`. Without one PVE knows `local` alone, and so do we; `None`: not readable.
     fn storages(&mut self) -> Option<BTreeMap<String, StorageFacts>> {
-        let outcome = self.optional("storage.cfg", MAX_CONFIG, storage::parse);
+        let outcome = self.optional("storage.cfg", storage::parse);
         if matches!(outcome, Outcome::Absent) {
             self.warn("storage.cfg", "missing, so no storage but 'local' is known");
             return Some(storage::parse(b"").value);
@@ -202,7 +212,7 @@ impl Mappings {
     fn read(reader: &mut Reader<'_>) -> Self {
         let mut all = BTreeMap::new();
         for (kind, file) in MAPPINGS {
-            let found = reader.optional(file, MAX_CONFIG, mapping::parse).found();
+            let found = reader.optional(file, mapping::parse).found();
             let found = found.into_iter().flatten();
             all.extend(found.map(|(name, mapping)| (format!("{kind}:{name}"), mapping)));
         }
@@ -237,15 +247,15 @@ struct Ha {
 
 impl Ha {
     fn read(reader: &mut Reader<'_>, scheduler_unknown: bool) -> Self {
-        let mut resources = match reader.optional("ha/resources.cfg", MAX_CONFIG, ha::resources) {
+        let mut resources = match reader.optional("ha/resources.cfg", ha::resources) {
             Outcome::Found(resources) => Some(resources),
             Outcome::Absent => Some(BTreeMap::new()),
             Outcome::Unreadable => None,
         };
-        let found = reader.optional("ha/rules.cfg", MAX_CONFIG, ha::rules);
+        let found = reader.optional("ha/rules.cfg", ha::rules);
         let mut rules_unknown = scheduler_unknown || matches!(found, Outcome::Unreadable);
         let mut rules = found.found().unwrap_or_default();
-        let groups = reader.optional("ha/groups.cfg", MAX_CONFIG, ha::groups);
+        let groups = reader.optional("ha/groups.cfg", ha::groups);
         rules_unknown |= matches!(groups, Outcome::Unreadable);
         let groups = groups.found().unwrap_or_default();
         let mut members: BTreeMap<&str, Vec<Vmid>> = BTreeMap::new();

@@ -5,14 +5,11 @@ use super::counters::Counters;
 use super::qemu;
 use super::rrd::{self, GuestEntry, NodeEntry, Rrd, StorageEntry};
 use super::text::{is_node_name, number};
-use super::tree::{MAX_CONFIG, MAX_LIVE, Tree};
+use super::tree::{MAX_CONFIG, Tree};
 use crate::error::{Error, Kind, Result, Warning};
 use crate::model::{GuestKind, UnixTime, Vmid};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// Most readings of a file that changes all the time.
-const MAX_READINGS: usize = 3;
 
 /// Nodes and guests of the cluster with their last entries in `.rrd`.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -67,7 +64,7 @@ pub fn live(root: &Path) -> Result<Live> {
     let tree = Tree::open(root)?;
     let mut warnings = Vec::new();
     let path = tree.path(".rrd");
-    let Some(bytes) = settled(|| tree.read(".rrd", MAX_LIVE))? else {
+    let Some(bytes) = tree.read_live(".rrd")? else {
         let message = "missing: the cluster file system is not mounted here (is pve-cluster \
                        running?), or this is no copy of it";
         return Err(Error::new(Kind::NotFound, message).at(path.display()));
@@ -81,20 +78,6 @@ pub fn live(root: &Path) -> Result<Live> {
     }
     let live = join(rrd.value, members, guests, warnings);
     Ok(Live { root: root.to_path_buf(), ..live })
-}
-
-/// What two readings in a row agree on, or the last of a few: pmxcfs may replace a virtual file
-/// between two pieces of one reading, and the pieces then do not fit at their seam.
-fn settled<T: PartialEq>(mut read: impl FnMut() -> Result<T>) -> Result<T> {
-    let mut last = read()?;
-    for _ in 0..MAX_READINGS {
-        let again = read()?;
-        if again == last {
-            break;
-        }
-        last = again;
-    }
-    Ok(last)
 }
 
 /// Nodes and guests of the cluster. Without `.members` the nodes are not known; without `.vmlist`
@@ -118,7 +101,7 @@ fn known<T>(
     let file = tree.path(name);
     let missing = || Error::new(Kind::NotFound, "missing");
     let parsed = tree
-        .read(name, MAX_LIVE)
+        .read_live(name)
         .and_then(|bytes| bytes.ok_or_else(missing))
         .and_then(|bytes| parse(&bytes));
     match parsed {
@@ -240,27 +223,5 @@ pub fn identify(root: &Path, live: &mut Live, previous: &Counters) {
                 bytes.and_then(|bytes| qemu::created(&bytes))
             }
         };
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// What is read of a file that changes as given, and how often it was read.
-    fn read(changes: &[u8]) -> (u8, usize) {
-        let mut readings = 0;
-        let value = settled(|| {
-            readings += 1;
-            Ok(changes[(readings - 1).min(changes.len() - 1)])
-        });
-        (value.unwrap(), readings)
-    }
-
-    #[test]
-    fn a_file_is_read_until_it_holds_still() {
-        assert_eq!(read(&[1]), (1, 2));
-        assert_eq!(read(&[1, 2]), (2, 3));
-        assert_eq!(read(&[1, 2, 3, 4, 5, 6]), (4, 4), "but not for ever");
     }
 }

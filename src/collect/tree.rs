@@ -13,6 +13,8 @@ pub(super) const MAX_CONFIG: u64 = 1 << 20;
 /// Largest file read at all. Of 10,000 guests on 64 nodes `.rrd` has about 3 MiB, the counters kept
 /// have 2 MiB; an RRD file has 1.5 MiB.
 pub(super) const MAX_LIVE: u64 = 16 << 20;
+/// Most readings of a file that changes all the time.
+const MAX_READINGS: usize = 3;
 /// Most entries read of one directory.
 const MAX_ENTRIES: usize = 100_000;
 
@@ -43,6 +45,12 @@ impl Tree {
         let path = self.path(name);
         let parents = path.parent().map_or(Ok(()), |folder| self.check(folder));
         present(parents.and_then(|()| read(&path, limit)))
+    }
+
+    /// A file that the cluster file system makes anew as things change, `.rrd` or another with a dot: the whole of it, or
+    /// `None` when there is none.
+    pub(super) fn read_live(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        settled(|| self.read(name, MAX_LIVE))
     }
 
     /// Names in a directory, sorted, those that are not UTF-8 left out; `None` when there is none.
@@ -82,6 +90,20 @@ impl Tree {
     }
 }
 
+/// What two readings in a row agree on, or the last of a few: pmxcfs may replace a virtual file
+/// between two pieces of one reading, and the pieces then do not fit at their seam.
+fn settled<T: PartialEq>(mut read: impl FnMut() -> Result<T>) -> Result<T> {
+    let mut last = read()?;
+    for _ in 0..MAX_READINGS {
+        let again = read()?;
+        if again == last {
+            break;
+        }
+        last = again;
+    }
+    Ok(last)
+}
+
 /// Absence as a value.
 fn present<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
@@ -109,4 +131,26 @@ pub(super) fn read(path: &Path, limit: u64) -> Result<Vec<u8>> {
         return Err(Error::new(Kind::Corrupt, message).at(path.display()));
     }
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is read of a file that changes as given, and how often it was read.
+    fn read(changes: &[u8]) -> (u8, usize) {
+        let mut readings = 0;
+        let value = settled(|| {
+            readings += 1;
+            Ok(changes[(readings - 1).min(changes.len() - 1)])
+        });
+        (value.unwrap(), readings)
+    }
+
+    #[test]
+    fn a_file_is_read_until_it_holds_still() {
+        assert_eq!(read(&[1]), (1, 2));
+        assert_eq!(read(&[1, 2]), (2, 3));
+        assert_eq!(read(&[1, 2, 3, 4, 5, 6]), (4, 4), "but not for ever");
+    }
 }
