@@ -221,18 +221,19 @@ struct JsonRow {
     figures: JsonFigures,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct JsonFigures {
-    cpu: Option<Value>,
-    memory: Option<Value>,
-    iowait: Option<Value>,
-    load_avg: Option<Value>,
-    guest_count: Option<Value>,
-    storage_usage_pct: Option<Value>,
-    disk_read_bps: Option<Value>,
-    disk_write_bps: Option<Value>,
-    net_in_bps: Option<Value>,
-    net_out_bps: Option<Value>,
+    cpu: Figure,
+    memory: Figure,
+    iowait: Figure,
+    load_avg: Figure,
+    guest_count: Figure,
+    storage_usage_pct: Figure,
+    disk_read_bps: Figure,
+    disk_write_bps: Figure,
+    net_in_bps: Figure,
+    net_out_bps: Figure,
 }
 
 impl JsonFigures {
@@ -255,7 +256,18 @@ impl JsonFigures {
                 self.storage_usage_pct,
             ],
         };
-        all.map(|value| value.as_ref().and_then(figure))
+        all.map(|figure| figure.0)
+    }
+}
+
+/// A figure, of whose JSON nothing else is kept: a file has millions.
+#[derive(Default, Deserialize)]
+#[serde(from = "Value")]
+struct Figure(Option<f64>);
+
+impl From<Value> for Figure {
+    fn from(value: Value) -> Self {
+        Self(figure(&value))
     }
 }
 
@@ -297,7 +309,13 @@ fn json(
 }
 
 fn read_json(path: &Path) -> Result<JsonFile> {
-    let file = File::open(path).map_err(|e| Error::io(path, &e))?;
+    let io = |e: std::io::Error| Error::io(path, &e);
+    let file = File::open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.len() > MAX_JSON {
+        let limit = MAX_JSON >> 20;
+        let message = format!("larger than {limit} MiB: this is not the file it should be");
+        return Err(Error::new(Kind::Corrupt, message).at(path.display()));
+    }
     let input = BufReader::with_capacity(1 << 20, file.take(MAX_JSON));
     serde_json::from_reader(input).map_err(|e| {
         Error::new(Kind::Corrupt, format!("not ProxBalance's JSON: {e}")).at(path.display())
@@ -314,4 +332,21 @@ fn sibling(path: &Path) -> Option<PathBuf> {
         _ => return None,
     };
     Some(path.with_file_name(format!("{other}{rest}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_that_is_too_large_is_said_to_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(JSON[0]);
+        std::fs::write(&path, "{").unwrap();
+        // Takes no room: it has a hole behind its first byte.
+        File::options().write(true).open(&path).unwrap().set_len(MAX_JSON + 1).unwrap();
+        let error = proxbalance_history(&path, 0..1, &mut |_| Ok(())).unwrap_err();
+        assert!(error.to_string().contains("larger than 1024 MiB"), "{error}");
+        assert!(error.to_string().contains(JSON[0]), "{error}");
+    }
 }
