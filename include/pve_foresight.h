@@ -142,7 +142,8 @@ void foresight_text_free(foresight_text *text);
  * Reads the cluster's live state once and stores it.
  *
  * Request: {"root": pmxcfs tree, "run_dir": where counters are kept between runs, "now"?: unix
- * seconds}. Answer: what was seen, with warnings. BUSY while another process writes.
+ * seconds}. Answer: what was seen, with warnings. Another process that writes is waited for, up to
+ * 20 s; then BUSY.
  *
  * # Safety
  * `engine` comes from foresight_open(); `input` holds `len` bytes; `text` is writable, what it held

@@ -16,6 +16,7 @@ mod prepare;
 mod report;
 mod status;
 mod thin;
+mod waiting;
 
 use crate::api::{
     AppendReply, CollectReply, CompressReply, HistoryReply, LineError, Only, QualityEntry,
@@ -113,7 +114,8 @@ impl Engine {
 
     /// One run of the collector: the tree's live state becomes a stored tick.
     ///
-    /// `run_dir` keeps the counters of the previous run, from which rates are made.
+    /// `run_dir` keeps the counters of the previous run, from which rates are made. Another writer is waited for, up to
+    /// 20 seconds.
     pub fn collect(
         &self,
         root: &Path,
@@ -127,7 +129,7 @@ impl Engine {
         let (previous, odd) = Counters::load(&file);
         identify(root, &mut live, &previous);
         let (tick, counters, warnings) = rates(&previous, &live, now);
-        let mut writer = Writer::open(&self.state)?;
+        let mut writer = waiting::writer(&self.state, waiting::COLLECTOR)?;
         let kept = keep::keep(&mut writer, root)?;
         let done = writer.append_all([&tick])?;
         counters.save(&file)?;

@@ -9,11 +9,11 @@ mod roster;
 mod rrd;
 mod taken;
 
-use super::{Engine, clock, inventory_at};
+use super::{Engine, clock, inventory_at, waiting};
 use crate::api::ImportReply;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Inventory, Tick, UnixTime};
-use crate::store::{Reader, Retention, Tier, Writer};
+use crate::store::{Reader, Retention, Tier};
 use roster::Roster;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -127,7 +127,10 @@ impl Import<'_> {
     /// Stores ticks, oldest first, completed from the roster.
     fn store(&mut self, ticks: impl Iterator<Item = Tick>) -> Result<()> {
         let (roster, reply) = (&mut self.roster, &mut self.reply);
-        let mut writer = writer(&self.engine.state, reply.ticks > 0)?;
+        // Once something is stored, whoever has the store is waited for: to begin anew would find all that was stored
+        // known already, and count nothing of it.
+        let patience = if reply.ticks > 0 { waiting::IMPORT } else { Duration::ZERO };
+        let mut writer = waiting::writer(&self.engine.state, patience)?;
         let done = writer.append_all(ticks.filter_map(|tick| {
             let tick = roster.complete(tick)?;
             reply.from.get_or_insert(tick.ts);
@@ -142,54 +145,11 @@ impl Import<'_> {
     /// Rolls what was imported, and says how many there were.
     fn finish(mut self, now: UnixTime) -> Result<ImportReply> {
         if self.reply.ticks > 0 {
-            let done = writer(&self.engine.state, true)?.compress(now)?;
+            let done = waiting::writer(&self.engine.state, waiting::IMPORT)?.compress(now)?;
             self.reply.warnings.extend(done.warnings.iter().map(ToString::to_string));
         }
         (self.reply.nodes, self.reply.guests) = self.roster.seen();
         self.reply.notes.extend(self.roster.strangers());
         Ok(self.reply)
-    }
-}
-
-/// How often, and after how long, the lock is asked for again once something is stored: the collector has it for a moment
-/// once a minute.
-const ATTEMPTS: u32 = 60;
-const PAUSE: Duration = Duration::from_millis(500);
-
-/// The store to write to. Where an import is under way, whoever has it is waited for: to begin anew would find all that
-/// was stored known already, and count nothing of it.
-fn writer(state: &Path, under_way: bool) -> Result<Writer> {
-    for _ in 1..ATTEMPTS {
-        match Writer::open(state) {
-            Err(e) if under_way && e.kind == Kind::Busy => std::thread::sleep(PAUSE),
-            opened => return opened,
-        }
-    }
-    Writer::open(state)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::mpsc::channel;
-
-    #[test]
-    fn whoever_has_the_store_is_waited_for_once_an_import_is_under_way() {
-        let folder = tempfile::tempdir().unwrap();
-        let ((locked, is_locked), (release, is_released)) = (channel(), channel());
-        std::thread::scope(|scope| {
-            let state = folder.path();
-            scope.spawn(move || {
-                let _writer = Writer::open(state).unwrap();
-                locked.send(()).unwrap();
-                is_released.recv().unwrap();
-                // Long enough for the one who waits to be refused once.
-                std::thread::sleep(PAUSE / 2);
-            });
-            is_locked.recv().unwrap();
-            assert_eq!(writer(state, false).err().map(|e| e.kind), Some(Kind::Busy));
-            release.send(()).unwrap();
-            assert!(writer(state, true).is_ok());
-        });
     }
 }
