@@ -1,10 +1,13 @@
-//! A run of the collector with something in its way: a store that another writes to.
+//! A run of the collector with something in its way: a store that another writes to, a folder of the counters that
+//! cannot be written.
 
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
 
 use pve_foresight::engine::Engine;
 use pve_foresight::model::UnixTime;
 use pve_foresight::store::Writer;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -32,4 +35,44 @@ fn whoever_has_the_store_for_a_moment_is_waited_for() {
         let run = Engine::new(state).collect(&tree(), &folder.path().join("run"), Some(NOW));
         assert!(run.unwrap().stored);
     });
+}
+
+#[test]
+fn a_tick_is_stored_and_followed_up_without_its_counters() {
+    let folder = tempfile::tempdir().unwrap();
+    let (state, file) = (folder.path().join("state"), folder.path().join("file"));
+    fs::write(&file, "").unwrap();
+    let reply = Engine::new(&state).collect(&tree(), &file.join("run"), Some(NOW)).unwrap();
+    assert!(reply.stored);
+    let told = |warning: &String| warning.starts_with("rates will be missing from the next run: ");
+    assert_eq!(reply.warnings.iter().filter(|w| told(w)).count(), 1, "{:?}", reply.warnings);
+    assert!(state.join("outcomes.json").exists(), "moves are searched for all the same");
+}
+
+#[test]
+fn a_run_folder_that_root_makes_is_of_the_stores_owner() {
+    // SAFETY: takes and changes nothing.
+    if unsafe { libc::geteuid() } != 0 {
+        println!("skipped: only root can become somebody else");
+        return;
+    }
+    let top = tempfile::tempdir().unwrap();
+    fs::set_permissions(top.path(), Permissions::from_mode(0o755)).unwrap();
+    let (state, run) = (top.path().join("state"), top.path().join("new/run"));
+    fs::create_dir(&state).unwrap();
+    chown(&state, Some(4321), Some(4322)).unwrap();
+    let collect = |now| Engine::new(&state).collect(&tree(), &run, Some(now)).unwrap();
+    let first = collect(NOW);
+    let told = |w: &String| w.contains("rates will be missing");
+    assert!(first.stored && !first.warnings.iter().any(told), "{:?}", first.warnings);
+    let owner = |path: &Path| fs::metadata(path).map(|found| (found.uid(), found.gid())).unwrap();
+    assert_eq!(owner(&run), (4321, 4322));
+    assert_eq!(owner(&run.join("counters")), (4321, 4322));
+    assert_eq!(owner(&top.path().join("new")), (0, 0), "what leads there is nobody else's");
+    // A folder that is there stays whose it is.
+    fs::remove_file(run.join("counters")).unwrap();
+    chown(&run, Some(0), Some(0)).unwrap();
+    let second = collect(NOW + 60);
+    assert!(second.stored && second.warnings.iter().any(told), "{:?}", second.warnings);
+    assert_eq!(owner(&run), (0, 0));
 }

@@ -45,6 +45,7 @@ use prepare::{DECISIVE, History};
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::io::BufRead;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Refusals that are reported one by one; beyond them only their number is.
@@ -114,8 +115,8 @@ impl Engine {
 
     /// One run of the collector: the tree's live state becomes a stored tick.
     ///
-    /// `run_dir` keeps the counters of the previous run, from which rates are made. Another writer is waited for, up to
-    /// 20 seconds.
+    /// `run_dir` keeps the counters of the previous run, from which rates are made; where it cannot, the tick is stored
+    /// all the same. Another writer is waited for, up to 20 seconds.
     pub fn collect(
         &self,
         root: &Path,
@@ -124,7 +125,7 @@ impl Engine {
     ) -> Result<CollectReply> {
         let now = now.unwrap_or_else(clock);
         let mut live = live(root)?;
-        std::fs::create_dir_all(run_dir).map_err(|e| Error::io(run_dir, &e))?;
+        self.make_run_dir(run_dir);
         let file = run_dir.join(COUNTERS);
         let (previous, odd) = Counters::load(&file);
         identify(root, &mut live, &previous);
@@ -132,17 +133,29 @@ impl Engine {
         let mut writer = waiting::writer(&self.state, waiting::COLLECTOR)?;
         let kept = keep::keep(&mut writer, root)?;
         let done = writer.append_all([&tick])?;
-        counters.save(&file)?;
+        let saved = counters.save(&file);
         let odd_outcomes = self.follow_up(&writer, root, &done, now);
         let mut all: Vec<String> = odd.iter().map(ToString::to_string).collect();
         all.extend(live.warnings.iter().chain(&warnings).map(ToString::to_string));
         all.extend(done.warnings.iter().map(ToString::to_string));
         all.extend(kept);
+        all.extend(saved.err().map(|e| format!("rates will be missing from the next run: {e}")));
         all.extend(odd_outcomes);
         if let Some(time) = done.duplicates.first() {
             all.push(format!("a tick at {time} is stored already; this one was left out"));
         }
         Ok(CollectReply::of(&tick, done.stored > 0, all))
+    }
+
+    /// Makes the folder of the counters, if need be for the owner of the store, as whom root saves them. What does not
+    /// work is told when they are saved.
+    fn make_run_dir(&self, run_dir: &Path) {
+        if run_dir.exists() || std::fs::create_dir_all(run_dir).is_err() {
+            return;
+        }
+        if let Ok(state) = std::fs::metadata(&self.state) {
+            let _ = std::os::unix::fs::lchown(run_dir, Some(state.uid()), Some(state.gid()));
+        }
     }
 
     /// Stores ticks, each whole or not at all.
