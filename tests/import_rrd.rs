@@ -5,6 +5,7 @@
 
 mod rrd_support;
 
+use pve_foresight::engine::{Engine, ImportRequest, ImportSource};
 use pve_foresight::model::{GIB, GuestMetric, NodeMetric};
 use pve_foresight::store::{Reader, Resolution, Retention, Writer};
 use rrd_support::{BESIDE, DAY, HOUR, NOW, make, rrdtool};
@@ -289,6 +290,26 @@ fn an_import_that_was_broken_off_goes_on_with_the_same_ticks() {
         );
         assert!(there.len() + BESIDE >= whole.len(), "{} of {}", there.len(), whole.len());
     }
+}
+
+/// The package is purged while a task of the API imports: what root would make then, nobody would remove.
+#[test]
+fn a_state_directory_that_is_removed_meanwhile_is_not_made_again() {
+    let Some(cluster) = cluster(12) else { return };
+    let Cluster { root, inventory, state, .. } = &cluster;
+    fs::create_dir(state).unwrap();
+    let request = ImportRequest {
+        now: Some(NOW),
+        inventory: Some(inventory.clone()),
+        source: ImportSource::Rrd(root.clone()),
+    };
+    let purge = &mut |_| {
+        let _ = fs::remove_dir_all(state);
+        Ok(())
+    };
+    let error = Engine::new(state).import(&request, purge).unwrap_err().to_string();
+    assert!(error.contains("removed while the import ran"), "{error}");
+    assert!(!state.exists());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use super::{Engine, clock, inventory_at, waiting};
 use crate::api::ImportReply;
 use crate::error::{Error, Kind, Result};
 use crate::model::{Inventory, Tick, UnixTime};
-use crate::store::{Reader, Retention, Tier};
+use crate::store::{Reader, Retention, Tier, Writer};
 use roster::Roster;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -57,6 +57,8 @@ pub type Report<'a> = dyn FnMut(Progress) -> Result<()> + 'a;
 /// What both sources work with.
 struct Import<'a> {
     engine: &'a Engine,
+    /// Whether there was a state directory when this began. One that then goes was removed, and is not made again.
+    existed: bool,
     /// First second that is kept, and the first that is yet to come.
     from: UnixTime,
     until: UnixTime,
@@ -76,6 +78,7 @@ impl Engine {
         progress: &mut Report<'_>,
     ) -> Result<ImportReply> {
         let now = request.now.unwrap_or_else(clock);
+        let existed = self.state.is_dir();
         let reader = match Reader::open(&self.state) {
             Ok(reader) => Some(reader),
             Err(e) if e.kind == Kind::NotFound => None,
@@ -91,7 +94,8 @@ impl Engine {
             None => Taken::default(),
         };
         let reply = ImportReply { estimated: true, ..ImportReply::default() };
-        let mut import = Import { engine: self, from, until, taken, roster, reply, progress };
+        let mut import =
+            Import { engine: self, existed, from, until, taken, roster, reply, progress };
         match &request.source {
             ImportSource::Rrd(root) => import.rrd(root)?,
             ImportSource::ProxBalance(file) => import.proxbalance(file)?,
@@ -126,11 +130,8 @@ impl Import<'_> {
 
     /// Stores ticks, oldest first, completed from the roster.
     fn store(&mut self, ticks: impl Iterator<Item = Tick>) -> Result<()> {
+        let mut writer = self.writer()?;
         let (roster, reply) = (&mut self.roster, &mut self.reply);
-        // Once something is stored, whoever has the store is waited for: to begin anew would find all that was stored
-        // known already, and count nothing of it.
-        let patience = if reply.ticks > 0 { waiting::IMPORT } else { Duration::ZERO };
-        let mut writer = waiting::writer(&self.engine.state, patience)?;
         let done = writer.append_all(ticks.filter_map(|tick| {
             let tick = roster.complete(tick)?;
             reply.from.get_or_insert(tick.ts);
@@ -142,10 +143,22 @@ impl Import<'_> {
         Ok(())
     }
 
+    /// The store to write to; made by the first block at the latest.
+    fn writer(&self) -> Result<Writer> {
+        let (state, under_way) = (&self.engine.state, self.reply.ticks > 0);
+        if (self.existed || under_way) && !state.is_dir() {
+            let message = "the state directory was removed while the import ran";
+            return Err(Error::new(Kind::NotFound, message).at(state.display()));
+        }
+        // Once something is stored, whoever has the store is waited for: to begin anew would find all that was stored
+        // known already, and count nothing of it.
+        waiting::writer(state, if under_way { waiting::IMPORT } else { Duration::ZERO })
+    }
+
     /// Rolls what was imported, and says how many there were.
     fn finish(mut self, now: UnixTime) -> Result<ImportReply> {
         if self.reply.ticks > 0 {
-            let done = waiting::writer(&self.engine.state, waiting::IMPORT)?.compress(now)?;
+            let done = self.writer()?.compress(now)?;
             self.reply.warnings.extend(done.warnings.iter().map(ToString::to_string));
         }
         (self.reply.nodes, self.reply.guests) = self.roster.seen();
