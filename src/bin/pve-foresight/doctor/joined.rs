@@ -4,7 +4,8 @@ use super::{Check, Site};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const REINSTALL: &str = "apt install --reinstall pve-foresight";
+// The package comes from a file, not from a repository.
+const REINSTALL: &str = "apt install --reinstall ./pve-foresight_*.deb";
 const TIMER: &str = "pve-foresight-collect.timer";
 const SERVICE: &str = "pve-foresight-collect.service";
 
