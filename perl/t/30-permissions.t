@@ -28,6 +28,7 @@ my %MATRIX = (
     'mixed@pve' => { read => 1, change => 0, guests => [100], nodes => ['pve1', 'pve2', 'pve3'] },
     'hidden@pve' => { read => 1, change => 0, guests => [grep { $_ != 103 } @$ALL], nodes => ['pve1', 'pve3'] },
     'one@pve' => { read => 0, change => 0, guests => [100], nodes => [] },
+    'two@pve' => { read => 0, change => 0, guests => [104, 105], nodes => [] },
     'none@pve' => { read => 0, change => 0, guests => [], nodes => [] },
 );
 
@@ -180,13 +181,43 @@ subtest 'what an engine of tomorrow adds stays in until it is known to be harmle
 
 subtest 'nothing is computed for whom nothing is shown' => sub {
     no warnings qw(redefine once);
+    my @asked;
+    my $ask = \&PVE::Foresight::ask;
+    local *PVE::Foresight::ask = sub ($verb, $request) { push @asked, $request; $ask->($verb, $request) };
+    my sub whose() { return [map { my $request = $_; [map { $request->{$_} // () } qw(only guest)] } splice(@asked)] }
+    is_deeply(as('none@pve', 'GET', 'trends/guests'), [], 'an empty list of guests');
+    is_deeply(as('one@pve', 'GET', 'trends/nodes'), [], 'and of nodes');
+    is_deeply(whose(), [], 'without a question to the engine');
+    is_deeply([map { $_->{vmid} } as('two@pve', 'GET', 'trends/guests')->@*], [104, 105], 'who may see two guests');
+    is_deeply(whose(), [[104], [105]], 'has them asked about alone');
+    as('hidden@pve', 'GET', 'trends/nodes');
+    is_deeply(whose(), [['nodes']], 'one who may see a node has all asked about');
+    my $all = as('auditor@pve', 'GET', 'trends/guests');
+    is_deeply(whose(), [['guests']], 'and so has he who may see all guests');
+    # What is asked about alone looks no different.
+    my ($alone) = grep { $_->{vmid} == 105 } as('two@pve', 'GET', 'trends/guests')->@*;
+    my ($among) = grep { $_->{vmid} == 105 } @$all;
+    is_deeply([sort keys %$alone], [sort keys %$among], 'fields');
+    is_deeply($alone->{migrations}, $among->{migrations}, 'and moves');
+    is(scalar($alone->{migrations}->@*), 1, 'of which there is one');
+    local $PVE::Foresight::CLUSTER_DIR = '/nonexistent';
+    is_deeply(as('none@pve', 'GET', "trends/$_"), [], "nobody's list of $_ while it is not known who there is")
+        for 'nodes', 'guests';
+};
+
+subtest 'a node that stands alone' => sub {
+    no warnings qw(redefine once);
+    my $members = "$PVE::Foresight::CLUSTER_DIR/.members";
+    my $whole = PVE::Tools::file_get_contents($members);
+    write_file($members, '{"nodename":"pve2","version":1}');
     my $asked = 0;
     my $ask = \&PVE::Foresight::ask;
     local *PVE::Foresight::ask = sub { $asked++; $ask->(@_) };
-    is_deeply(as('none@pve', 'GET', 'trends/guests'), [], 'an empty list');
-    is($asked, 0, 'without a question to the engine');
-    is_deeply([map { $_->{vmid} } as('one@pve', 'GET', 'trends/guests')->@*], [100], 'one who may see a guest');
-    is($asked, 1, 'is answered by it');
+    is_deeply(as('one@pve', 'GET', 'trends/nodes'), [], 'has no list');
+    is($asked, 0, 'and is known all the same');
+    as('hidden@pve', 'GET', 'trends/nodes');
+    is($asked, 0, 'also to be the one that may not be seen');
+    write_file($members, $whole);
 };
 
 done_testing();

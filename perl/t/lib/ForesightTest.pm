@@ -112,6 +112,7 @@ user:auditor@pve:1:0:::::
 user:mixed@pve:1:0:::::
 user:hidden@pve:1:0:::::
 user:one@pve:1:0:::::
+user:two@pve:1:0:::::
 user:none@pve:1:0:::::
 token:auditor@pve!mon:0:1::
 token:auditor@pve!full:0:0::
@@ -127,6 +128,8 @@ acl:1:/:hidden@pve:PVEAuditor:
 acl:1:/vms/103:hidden@pve:NoAccess:
 acl:1:/nodes/pve2:hidden@pve:NoAccess:
 acl:1:/vms/100:one@pve:GuestAudit:
+acl:1:/vms/104:two@pve:GuestAudit:
+acl:1:/vms/105:two@pve:GuestAudit:
 USERS
 
 # A cluster with eight days of history up to now. Returns the time of its newest tick.

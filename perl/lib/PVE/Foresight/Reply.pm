@@ -198,7 +198,7 @@ sub guest_trends(%more) {
         metrics => list("By metric; what the guest does not give is absent.", trend()),
         behavior => maybe(word("How it behaves, from the CPU.", qw(growing bursty cyclical stable idle))),
         peak_hours => list("Busy hours of the day, local time.", integer("Hour, 0 to 23.")),
-        migrations => moves("Its moves within retention; in a list of all guests those of the time that was analysed."),
+        migrations => moves("Its moves within retention; a list of guests may lack those of more than 14 days ago."),
         effects => maybe(list("What the moves of the last 14 days did to it; of one guest only.", object(
             "A move.",
             time => time_of("When it moved"),

@@ -27,11 +27,23 @@ sub guest($self, $vmid) {
         $self->{rpcenv}->check($self->{user}, "/vms/$vmid", ['VM.Audit'], 1) ? 1 : 0;
 }
 
-# Numbers of the cluster's guests. Who there is is pmxcfs' to say, and when it does not say, that is not known.
+# Who there is is pmxcfs' to say, and when it does not say, that is not known.
+my sub told($file) {
+    my $told = eval { decode_json(file_get_contents("$PVE::Foresight::CLUSTER_DIR/$file", 8 << 20)) };
+    return ref($told) eq 'HASH' ? $told : undef;
+}
+
+# Numbers of the cluster's guests.
 my sub guests() {
-    my $list = eval { decode_json(file_get_contents("$PVE::Foresight::CLUSTER_DIR/.vmlist", 8 << 20)) };
-    return undef if ref($list) ne 'HASH';
+    my $list = told('.vmlist') // return undef;
     return [keys(($list->{ids} // {})->%*)];
+}
+
+# Names of its nodes; one that stands alone has no list.
+my sub nodes() {
+    my $members = told('.members') // return undef;
+    return [keys($members->{nodelist}->%*)] if ref($members->{nodelist}) eq 'HASH';
+    return defined($members->{nodename}) ? [$members->{nodename}] : undef;
 }
 
 # Those that may not be seen. Sentences about the whole cluster may name any of them.
@@ -40,10 +52,17 @@ sub hidden_guests($self) {
     return [grep { !$self->guest($_) } @$guests];
 }
 
-# Whether any may be seen, as far as that is known.
-sub any_guest($self) {
-    my $guests = guests() // return 1;
-    return scalar(grep { $self->guest($_) } @$guests) ? 1 : 0;
+# Those that may be seen, where they are a few out of more; undef where they are all or many, or that is not known.
+sub few_guests($self, $most) {
+    my $guests = guests() // return undef;
+    my @visible = sort { $a <=> $b } grep { $self->guest($_) } @$guests;
+    return @visible <= $most && @visible < @$guests ? \@visible : undef;
+}
+
+# Whether any node may be seen, as far as that is known.
+sub any_node($self) {
+    my $nodes = nodes() // return 1;
+    return scalar(grep { $self->node($_) } @$nodes) ? 1 : 0;
 }
 
 # Takes out of lists, at any depth, whatever is about a guest that the caller may not see. Returns how

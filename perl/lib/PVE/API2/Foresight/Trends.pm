@@ -48,6 +48,23 @@ my sub trends($param, %whose) {
     });
 }
 
+# So few guests are asked about one by one. Each costs what is loaded of all: with 2,000 guests a tenth of an analysis
+# of all, with 60 a quarter.
+my $FEW = 4;
+
+# Trends of some guests, as a list of all has them.
+my sub trends_of($param, @vmids) {
+    my @found;
+    for my $vmid (@vmids) {
+        my $reply = eval { trends($param, guest => int($vmid)) };
+        die $@ if $@ && !PVE::Foresight::Error::is($@, 'NOT_FOUND'); # no sample of it yet
+        my $guest = $reply->{guests}->[0] // next;
+        delete $guest->{effects};
+        push @found, $guest;
+    }
+    return \@found;
+}
+
 # One node or guest with its history. `$which` is `nodes` or `guests`, `%whose` names it.
 my sub detail($param, $which, %whose) {
     my $reply = trends($param, %whose);
@@ -90,6 +107,7 @@ __PACKAGE__->register_method({
     },
     code => sub ($param) {
         my $rights = PVE::Foresight::Rights->of_caller();
+        return [] if !$rights->any_node(); # whom nothing is shown, nothing is computed for
         return PVE::Foresight::Error::translate(sub {
             my @nodes = grep { $rights->node($_->{node}) } trends($param, only => 'nodes')->{nodes}->@*;
             $rights->prune(\@nodes);
@@ -142,8 +160,10 @@ __PACKAGE__->register_method({
     },
     code => sub ($param) {
         my $rights = PVE::Foresight::Rights->of_caller();
-        return [] if !$rights->any_guest(); # whom nothing is shown, nothing is computed for
         return PVE::Foresight::Error::translate(sub {
+            # Whom nothing is shown, nothing is computed for, and not everything for whom little is.
+            my $few = $rights->few_guests($FEW);
+            return trends_of($param, @$few) if $few;
             my $guests = trends($param, only => 'guests')->{guests};
             $rights->prune($guests);
             return $guests;
