@@ -982,6 +982,36 @@ test('no column is cut off in the little room that the workspace leaves at 1280x
         api.engine = moved;
         await show({}, { width: 1205, height: 500 });
         const tabs = {
+test('an arrow key that passes many rows asks about the last one alone', async () => {
+    await overview();
+    await tab(page, 'Trends');
+    await page.locator('svg.foresight-chart').waitFor();
+    const list = page.locator('.x-grid:visible', { hasText: 'Top movers' });
+    await list.locator('.x-grid-row').first().click();
+    const of = (row) => list.locator('.x-grid-row').nth(row).locator('td').first().innerText();
+    const names = [await of(0), await of(5)].map((name) => name.trim());
+    const isTold = (name) =>
+        page.waitForFunction(
+            (name) =>
+                !document.querySelector('.x-mask-msg')?.offsetParent &&
+                document.querySelector('.foresight-sentence').textContent.startsWith(name),
+            name,
+        );
+    await isTold(names[0]);
+    api.calls = [];
+    // All at once, however slow the machine is.
+    await page.evaluate(() => {
+        for (let i = 0; i < 5; i++) {
+            const key = { key: 'ArrowDown', keyCode: 40, bubbles: true, cancelable: true };
+            document.activeElement.dispatchEvent(new KeyboardEvent('keydown', key));
+        }
+    });
+    await isTold(names[1]);
+    const asked = api.calls.map((c) => c.path).filter((path) => /^\/trends\/\w+\//.test(path));
+    assert.deepEqual(asked, [`/trends/guests/${names[1].match(/^\d+/)[0]}`]);
+    calm();
+});
+
             Overview: '.foresight-card',
             Trends: '.foresight-chart',
             Outcomes: '.foresight-tile',

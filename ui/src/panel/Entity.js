@@ -13,6 +13,10 @@ Ext.define('PVE.foresight.panel.Entity', {
     metric: 'cpu',
     hours: 168,
 
+    // How long another one must stay chosen before it is asked about, in milliseconds: an arrow key
+    // that is held down passes hundreds of rows.
+    settleTime: 250,
+
     statics: {
         // The chart's legend: class of the key, label, whether the chart has it.
         legend: (chart) => [
@@ -126,19 +130,29 @@ Ext.define('PVE.foresight.panel.Entity', {
     },
 
     setEntity: function (entity) {
-        if (this.node === entity.node && this.vmid === entity.vmid) {
+        let me = this;
+        if (me.node === entity.node && me.vmid === entity.vmid) {
             return;
         }
-        Ext.apply(this, { node: entity.node, vmid: entity.vmid, states: entity.states ?? {} });
-        this.sleep();
-        this.wake();
-        this.awaitReply();
+        Ext.apply(me, { node: entity.node, vmid: entity.vmid, states: entity.states ?? {} });
+        if (me.isAwake) {
+            me.dropReplies();
+            me.task.delay(me.settleTime);
+            me.awaitReply();
+        } else {
+            me.wake();
+        }
     },
 
     // What is on the screen is no answer to what was asked for last.
     awaitReply: function () {
-        if (this.isLoaded && this.isAwake) {
+        if (!this.isAwake) {
+            return;
+        }
+        if (this.isLoaded) {
             this.setLoading(true, true);
+        } else {
+            this.notice(this.loadingNotice());
         }
     },
 

@@ -81,13 +81,19 @@ Ext.define('PVE.foresight.panel.View', {
         return this.sources;
     },
 
+    // What is on its way is of no use any more.
+    dropReplies: function () {
+        this.round = (this.round ?? 0) + 1;
+    },
+
     // Loads all sources; the answer of an earlier round that comes late is dropped.
     reload: function () {
         let me = this;
         let sources = me.getSources();
         let asked = Ext.encode(sources);
         let names = Object.keys(sources);
-        let round = (me.round = (me.round ?? 0) + 1);
+        me.dropReplies();
+        let { round } = me;
         let data = {};
         let waiting = names.length;
         let failed = null;
