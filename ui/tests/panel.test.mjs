@@ -137,12 +137,69 @@ test('a node far below its usual load is not called as usual', async () => {
     calm();
 });
 
-test('cards that are made anew keep the keyboard and stay open', async () => {
+test('a card whose figures change stays: open, with its plots, its selection and the keyboard', async () => {
     let round = 0;
     api.change = (path, reply) => {
         if (path === '/recommendations') {
             round += 1;
-            reply.recommendations.forEach((move) => (move.confidence = 70 + round));
+            for (const move of reply.recommendations) {
+                move.confidence = 70 + round;
+                move.decision_explanation += ` Round ${round}.`;
+                move.trend_evidence.data_quality.confidence_note = `as of round ${round}`;
+            }
+            const [move] = reply.recommendations;
+            reply.recommendations.push({ ...move, vmid: 4711, name: 'another', order: 2 });
+            if (round > 1) {
+                reply.recommendations.reverse();
+            }
+        }
+        return reply;
+    };
+    await overview();
+    const ids = async () => {
+        const cards = page.locator('.foresight-card');
+        return cards.evaluateAll((all) => all.map((card) => card.id));
+    };
+    const before = await ids();
+    const open = page.locator(`#${before[0]}`);
+    await open.getByRole('button', { name: 'Why this migration?' }).click();
+    await open.locator('.foresight-spark path').nth(3).waitFor();
+    const command = open.locator('.foresight-command code');
+    await command.click();
+    const selected = () => page.evaluate(() => getSelection().toString());
+    const text = await command.innerText();
+    assert.equal(await selected(), text);
+    await open.getByRole('button', { name: /^Migrate \d/ }).focus();
+    const label = () => page.evaluate(() => document.activeElement.getAttribute('aria-label'));
+    const button = await label();
+    assert.match(button, /^Migrate \d/);
+    api.calls = [];
+    const reload = () => Ext.ComponentQuery.query('pveForesightOverview')[0].reload();
+    for (const round of [2, 3]) {
+        await page.evaluate(reload);
+        await open.locator('p', { hasText: `Round ${round}.` }).first().waitFor();
+        await open.locator('.foresight-quality', { hasText: `of round ${round}` }).waitFor();
+        assert.deepEqual(await ids(), [before[1], before[0]], 'the same cards in their new order');
+        assert.equal(await open.locator('.foresight-spark path').count(), 4);
+        assert.equal(await page.locator('.foresight-evidence:visible').count(), 1);
+        assert.equal(await label(), button);
+        assert.equal(await selected(), text);
+    }
+    assert.deepEqual(
+        api.calls.filter((c) => c.path.startsWith('/trends/nodes/')),
+        [],
+    );
+    calm();
+});
+
+test('cards that are made anew keep the keyboard and stay open', async () => {
+    let round = 0;
+    const nodes = engine.advice.nodes.map((node) => node.name);
+    api.change = (path, reply) => {
+        if (path === '/recommendations') {
+            const move = reply.recommendations.at(-1);
+            move.target = nodes.filter((node) => node !== move.source)[round % 3];
+            round += 1;
         }
         return reply;
     };
@@ -158,8 +215,10 @@ test('cards that are made anew keep the keyboard and stay open', async () => {
         const card = await page.locator('.foresight-card').last().getAttribute('id');
         await page.evaluate(() => Ext.ComponentQuery.query('pveForesightOverview')[0].reload());
         await page.locator(`#${card}`).waitFor({ state: 'detached' });
-        await page.waitForTimeout(100);
-        assert.equal(await label(), before);
+        await page.waitForFunction(
+            (label) => document.activeElement.getAttribute('aria-label') === label,
+            before,
+        );
         assert.equal(await page.locator('.foresight-evidence:visible').count(), 1);
     }
     calm();
@@ -923,6 +982,36 @@ test('while the trends of another guest are on their way the old ones are covere
     calm();
 });
 
+test('an arrow key that passes many rows asks about the last one alone', async () => {
+    await overview();
+    await tab(page, 'Trends');
+    await page.locator('svg.foresight-chart').waitFor();
+    const list = page.locator('.x-grid:visible', { hasText: 'Top movers' });
+    await list.locator('.x-grid-row').first().click();
+    const of = (row) => list.locator('.x-grid-row').nth(row).locator('td').first().innerText();
+    const names = [await of(0), await of(5)].map((name) => name.trim());
+    const isTold = (name) =>
+        page.waitForFunction(
+            (name) =>
+                !document.querySelector('.x-mask-msg')?.offsetParent &&
+                document.querySelector('.foresight-sentence').textContent.startsWith(name),
+            name,
+        );
+    await isTold(names[0]);
+    api.calls = [];
+    // All at once, however slow the machine is.
+    await page.evaluate(() => {
+        for (let i = 0; i < 5; i++) {
+            const key = { key: 'ArrowDown', keyCode: 40, bubbles: true, cancelable: true };
+            document.activeElement.dispatchEvent(new KeyboardEvent('keydown', key));
+        }
+    });
+    await isTold(names[1]);
+    const asked = api.calls.map((c) => c.path).filter((path) => /^\/trends\/\w+\//.test(path));
+    assert.deepEqual(asked, [`/trends/guests/${names[1].match(/^\d+/)[0]}`]);
+    calm();
+});
+
 test('a threshold beyond the chart is not in its legend', async () => {
     for (const [node, told] of [
         ['pve1', true],
@@ -982,36 +1071,6 @@ test('no column is cut off in the little room that the workspace leaves at 1280x
         api.engine = moved;
         await show({}, { width: 1205, height: 500 });
         const tabs = {
-test('an arrow key that passes many rows asks about the last one alone', async () => {
-    await overview();
-    await tab(page, 'Trends');
-    await page.locator('svg.foresight-chart').waitFor();
-    const list = page.locator('.x-grid:visible', { hasText: 'Top movers' });
-    await list.locator('.x-grid-row').first().click();
-    const of = (row) => list.locator('.x-grid-row').nth(row).locator('td').first().innerText();
-    const names = [await of(0), await of(5)].map((name) => name.trim());
-    const isTold = (name) =>
-        page.waitForFunction(
-            (name) =>
-                !document.querySelector('.x-mask-msg')?.offsetParent &&
-                document.querySelector('.foresight-sentence').textContent.startsWith(name),
-            name,
-        );
-    await isTold(names[0]);
-    api.calls = [];
-    // All at once, however slow the machine is.
-    await page.evaluate(() => {
-        for (let i = 0; i < 5; i++) {
-            const key = { key: 'ArrowDown', keyCode: 40, bubbles: true, cancelable: true };
-            document.activeElement.dispatchEvent(new KeyboardEvent('keydown', key));
-        }
-    });
-    await isTold(names[1]);
-    const asked = api.calls.map((c) => c.path).filter((path) => /^\/trends\/\w+\//.test(path));
-    assert.deepEqual(asked, [`/trends/guests/${names[1].match(/^\d+/)[0]}`]);
-    calm();
-});
-
             Overview: '.foresight-card',
             Trends: '.foresight-chart',
             Outcomes: '.foresight-tile',

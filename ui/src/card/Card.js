@@ -19,7 +19,7 @@ Ext.define('PVE.foresight.card.Card', {
         // Several cards have the same buttons: those who hear them need to know whose they are.
         let named = (text) => h.encode(`${text} ${PVE.foresight.Utils.guestLabel(me.move)}`);
         me.items = [
-            { xtype: 'component', html: me.headHtml() },
+            { xtype: 'component', itemId: 'head' },
             {
                 xtype: 'container',
                 layout: { type: 'hbox', align: 'middle' },
@@ -38,9 +38,9 @@ Ext.define('PVE.foresight.card.Card', {
                     },
                     {
                         xtype: 'component',
+                        itemId: 'command',
                         flex: 1,
                         cls: 'foresight-command',
-                        html: `<code${h.tip(gettext('Command for a shell on the source node'))}>${h.encode(me.move.command)}</code>`,
                     },
                     {
                         xtype: 'button',
@@ -60,6 +60,43 @@ Ext.define('PVE.foresight.card.Card', {
             { xtype: 'component', itemId: 'evidence', id: ids.why, hidden: true },
         ];
         me.callParent();
+        me.drawMove();
+    },
+
+    // Whether it is about this move, whatever is said of it by now.
+    isOf: function (move) {
+        return ['vmid', 'type', 'name', 'source', 'target'].every(
+            (field) => this.move[field] === move[field],
+        );
+    },
+
+    // What is said of the same move now: { move, source, target, history }.
+    setMove: function (told) {
+        let me = this;
+        Ext.apply(me, told);
+        me.drawMove();
+        if (me.expanded) {
+            me.drawEvidence();
+        }
+    },
+
+    drawMove: function () {
+        let h = PVE.foresight.Html;
+        let tip = h.tip(gettext('Command for a shell on the source node'));
+        this.drawPart('head', this.headHtml());
+        this.drawPart('command', `<code${tip}>${h.encode(this.move.command)}</code>`);
+    },
+
+    // Only what is different is drawn anew: somebody may have selected the rest. Says whether it was.
+    drawPart: function (part, html) {
+        let me = this;
+        me.drawn ??= {};
+        if (me.drawn[part] !== html) {
+            me.drawn[part] = html;
+            me.down(`#${part}`).update(html);
+            return true;
+        }
+        return false;
     },
 
     headHtml: function () {
@@ -104,8 +141,9 @@ Ext.define('PVE.foresight.card.Card', {
 
     drawEvidence: function () {
         let me = this;
-        me.down('#evidence').update(PVE.foresight.card.Evidence.html(me));
-        me.updateLayout();
+        if (me.drawPart('evidence', PVE.foresight.card.Evidence.html(me))) {
+            me.updateLayout();
+        }
     },
 
     // The histories behind the sparklines are loaded when somebody asks for them.

@@ -29,40 +29,50 @@ Ext.define('PVE.foresight.panel.Overview', {
         me.drawCards(advice, outcomes);
     },
 
-    // Cards are made anew only when the advice changed: an open card must not close by itself, and
-    // the keyboard must not fall out of a card.
+    // A card stays as long as its move is advised, and takes up new figures: an open one must not
+    // close by itself, nor a command lose its selection, nor the keyboard fall out of a card.
     drawCards: function (advice, outcomes) {
         let me = this;
-        let key = Ext.encode([advice.recommendations, outcomes?.guests]);
-        if (key === me.cardsKey) {
-            return;
-        }
-        let open = me
-            .query('pveForesightCard')
-            .filter((c) => c.expanded)
-            .map((c) => c.move.vmid);
-        let focused = me.query('pveForesightCard button').find((button) => button.hasFocus);
-        let { vmid } = focused?.up('pveForesightCard').move ?? {};
-        me.cardsKey = key;
-        let nodes = Object.fromEntries(advice.nodes.map((n) => [n.name, n]));
         let box = me.down('#cards');
+        let nodes = Object.fromEntries(advice.nodes.map((n) => [n.name, n]));
+        let old = [...box.items.items];
+        let open = old.filter((card) => card.expanded).map((card) => card.move.vmid);
+        let focused = box.query('button').find((button) => button.hasFocus);
+        let { vmid } = focused?.up('pveForesightCard').move ?? {};
+        let made = [];
         Ext.suspendLayouts();
-        box.removeAll();
-        box.add(
-            advice.recommendations.map((move) => ({
-                xtype: 'pveForesightCard',
+        let cards = advice.recommendations.map((move) => {
+            let told = {
                 move,
                 source: nodes[move.source],
                 target: nodes[move.target],
                 history: me.historyOf(move.vmid, outcomes),
-            })),
-        );
+            };
+            let card = old.find((c) => c.isOf(move));
+            if (card) {
+                Ext.Array.remove(old, card);
+                card.setMove(told);
+                return card;
+            }
+            // Of the same guest's other move one node is known already.
+            let { details } = old.find((c) => c.move.vmid === move.vmid) ?? {};
+            card = Ext.widget({ xtype: 'pveForesightCard', ...told, details: { ...details } });
+            made.push(card);
+            return card;
+        });
+        old.forEach((card) => box.remove(card));
+        cards.forEach((card, i) => {
+            if (box.items.getAt(i) !== card) {
+                box.insert(i, card);
+            }
+        });
         Ext.resumeLayouts(true);
-        me.query('pveForesightCard')
-            .filter((card) => open.includes(card.move.vmid))
-            .forEach((card) => card.down('#why').toggle(true));
-        if (focused) {
-            let card = me.query('pveForesightCard').find((c) => c.move.vmid === vmid);
+        made.filter((card) => open.includes(card.move.vmid)).forEach((card) =>
+            card.down('#why').toggle(true),
+        );
+        // The page is asked: what a card lost on its way to another place, the toolkit has not heard of yet.
+        if (focused && focused.getEl()?.dom !== document.activeElement) {
+            let card = cards.find((c) => c.move.vmid === vmid);
             card?.down(`#${focused.itemId}`).focus();
         }
     },
