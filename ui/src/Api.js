@@ -39,10 +39,8 @@ Ext.define('PVE.foresight.Api', {
     // 'permission', 'missing' (nothing stored of it), 'absent' (this version has no such view), 'error'.
     kindOf: function (response) {
         let status = Number(response.result?.status ?? response.status);
-        if (status === 401 || status === 403) {
-            return 'permission';
-        }
-        return { 404: 'missing', 501: 'absent' }[status] ?? 'error';
+        // 401 is a session that has ended: whoever logs in again may see what he saw.
+        return { 403: 'permission', 404: 'missing', 501: 'absent' }[status] ?? 'error';
     },
 
     can: function (privilege) {

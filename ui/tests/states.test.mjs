@@ -93,6 +93,24 @@ test('who may no longer see it is told so', async () => {
     calm();
 });
 
+test('a session that has ended is no lack of a privilege: what is shown stays', async () => {
+    await show();
+    api.change = (path, reply) => {
+        if (path === '/recommendations') {
+            throw Object.assign(new Error('permission denied - invalid PVE ticket'), { status: 401 });
+        }
+        return reply;
+    };
+    await refresh('pveForesightOverview');
+    await stale().waitFor();
+    assert.match(await told('.foresight-stale'), /refresh it failed: .*invalid PVE ticket/);
+    assert.ok(await page.locator('.foresight-card').first().isVisible());
+    api.change = (path, reply) => reply;
+    await page.getByRole('button', { name: 'Try again' }).click();
+    await stale().waitFor({ state: 'hidden' });
+    calm();
+});
+
 test('in every tab a refresh that fails hides nothing', async () => {
     await show();
     const views = {
