@@ -111,6 +111,32 @@ test('a session that has ended is no lack of a privilege: what is shown stays', 
     calm();
 });
 
+test('a view within another one wakes when that has something to show again', async () => {
+    await show();
+    await tab(page, 'Trends');
+    await page.locator('svg.foresight-chart').waitFor();
+    const isAwake = () => Ext.ComponentQuery.query('pveForesightEntity')[0].isAwake;
+    api.change = (path, reply) => {
+        if (path === '/trends/nodes') {
+            throw Object.assign(new Error('Permission check failed'), { status: 403 });
+        }
+        return reply;
+    };
+    await refresh('pveForesightTrends');
+    await notice().waitFor();
+    assert.equal(await page.evaluate(isAwake), false);
+    await tab(page, 'Overview');
+    await tab(page, 'Trends');
+    await notice().waitFor();
+    api.change = (path, reply) => reply;
+    api.calls = [];
+    await refresh('pveForesightTrends');
+    await page.locator('svg.foresight-chart:visible').waitFor();
+    await page.waitForFunction(isAwake);
+    assert.ok(api.calls.some((c) => c.path.startsWith('/trends/nodes/')));
+    calm();
+});
+
 test('in every tab a refresh that fails hides nothing', async () => {
     await show();
     const views = {

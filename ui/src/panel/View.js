@@ -163,13 +163,15 @@ Ext.define('PVE.foresight.panel.View', {
         me.draw(data);
     },
 
-    // Heads of grids that were rendered while hidden left themselves out of the tab order.
+    // Heads of grids that were rendered while hidden left themselves out of the tab order; views
+    // within could not wake.
     showContent: function () {
         let content = this.down('#content');
         this.down('#notice').hide();
         this.down('#stale').hide();
         content.show();
         content.query('headercontainer').forEach((head) => head.activateFocusableContainer?.(true));
+        this.query('pveForesightView').forEach((inner) => inner.wake());
     },
 
     // What is shown could not be refreshed.
@@ -268,6 +270,7 @@ Ext.define('PVE.foresight.panel.View', {
         me.isLoaded = false;
         me.down('#content').hide();
         me.down('#stale').hide();
+        me.query('pveForesightView').forEach((inner) => inner.sleep());
         box.show();
         me.retryIn(box);
     },
