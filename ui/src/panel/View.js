@@ -252,7 +252,7 @@ Ext.define('PVE.foresight.panel.View', {
             icon: 'fa-hourglass-start',
             title: gettext('Collecting the first samples'),
             text: gettext(
-                'The collector writes one sample per minute. Trends need about two days of them; the history that Proxmox VE already has can be imported at once on the tab Status.',
+                'The collector writes one sample per minute, and trends need many of them; the history that Proxmox VE already has can be imported at once on the tab Status.',
             ),
         };
     },
