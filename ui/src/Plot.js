@@ -111,6 +111,7 @@ Ext.define('PVE.foresight.Plot', {
     },
 
     // Bars side by side for each row { time, values, text (its tooltip) }, in the order of `classes`.
+    // Where they have no room they scroll, also for the keyboard.
     bars: function (rows, classes, label) {
         let [left, above, height] = [46, 8, 120];
         let step = Math.max(10, Math.min(56, Math.floor(760 / rows.length)));
@@ -135,7 +136,11 @@ Ext.define('PVE.foresight.Plot', {
             let parts = values.map((v, k) => bar(v, classes[k], x + step * 0.1 + k * thick));
             return `<g><title>${Ext.htmlEncode(text)}</title><rect class="foresight-hit" x="${x}" y="${above}" width="${step}" height="${height}"/>${parts.join('')}${name}</g>`;
         });
-        return `<svg class="foresight-bars" width="${right + 2}" height="${above + height + 22}" role="img" aria-label="${Ext.htmlEncode(label)}">${grid.join('')}${columns.join('')}</svg>`;
+        let named = `aria-label="${Ext.htmlEncode(label)}"`;
+        return (
+            `<div class="foresight-scroll" tabindex="0" role="region" ${named}>` +
+            `<svg class="foresight-bars" width="${right + 2}" height="${above + height + 22}" role="img" ${named}>${grid.join('')}${columns.join('')}</svg></div>`
+        );
     },
 
     // Scales of a chart, also used to find the value below the mouse.

@@ -240,6 +240,39 @@ test('a result that cannot be read is told of, and another one replaces it', asy
     calm();
 });
 
+// The reply with other days than it has, and other overload: of each a value that is above the threshold, or 0.
+const daysOf = (count, { core_hours, gib_hours }) => (path, reply) => {
+    if (path === '/backtest' && reply?.outcomes) {
+        for (const outcome of reply.outcomes) {
+            const [day] = outcome.days;
+            const start = (i) => day.start + i * 86400;
+            outcome.days = Array.from({ length: count }, (_, i) => ({
+                ...day,
+                start: start(i),
+                core_hours,
+                gib_hours,
+            }));
+            Object.assign(outcome, { core_hours, gib_hours });
+        }
+    }
+    return reply;
+};
+
+test('the days of a year can all be seen, with the keyboard too', async () => {
+    api.keep(30);
+    api.change = daysOf(365, { core_hours: 2, gib_hours: 0 });
+    await show();
+    const box = page.getByRole('region', { name: /CPU above the threshold/ });
+    await box.waitFor();
+    const [inner, outer] = await box.evaluate((e) => [e.scrollWidth, e.clientWidth]);
+    assert.ok(inner > 3650 && outer < 1280, `${inner} in ${outer}`);
+    await box.focus();
+    await page.keyboard.press('End');
+    await page.keyboard.press('ArrowRight');
+    await page.waitForFunction(() => document.querySelector('.foresight-scroll').scrollLeft > 0);
+    calm();
+});
+
 test('in the dark theme what is said of the task can be read', async () => {
     api.keep(30);
     api.progress = () => null;
