@@ -273,6 +273,30 @@ test('the days of a year can all be seen, with the keyboard too', async () => {
     calm();
 });
 
+test('memory above the threshold has its days, and a plot of nothing is left out', async () => {
+    for (const [above, plots] of [
+        [{ core_hours: 2, gib_hours: 0.4 }, [/^CPU above the threshold, core-hours by day$/]],
+        [{ core_hours: 0, gib_hours: 3 }, [/^Memory above the threshold, GiB-hours by day$/]],
+        [{ core_hours: 2, gib_hours: 3 }, [/^CPU above/, /^Memory above/]],
+        [{ core_hours: 0, gib_hours: 0 }, []],
+    ]) {
+        api.keep(30);
+        api.change = daysOf(14, above);
+        await show();
+        await result().waitFor();
+        const heads = await page.locator('.foresight-summary:has(svg) h2').allInnerTexts();
+        assert.equal(heads.length, plots.length, heads.join());
+        plots.forEach((plot, i) => assert.match(heads[i], plot));
+        const tips = await page.locator('svg.foresight-bars title').allTextContents();
+        assert.equal(tips.length, 14 * plots.length);
+        if (above.core_hours === 0 && plots.length) {
+            assert.match(tips[0], /: 3\.0 GiB-hours as it was, 3\.0 with the advice$/);
+        }
+        calm();
+        await page.close();
+    }
+});
+
 test('in the dark theme what is said of the task can be read', async () => {
     api.keep(30);
     api.progress = () => null;

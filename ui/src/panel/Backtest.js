@@ -328,26 +328,48 @@ Ext.define('PVE.foresight.panel.Backtest', {
         );
     },
 
-    // Overload by day: as it was and with the advice.
-    daysHtml: function (reply) {
-        let u = PVE.foresight.Utils;
-        let h = PVE.foresight.Html;
-        let was = reply.outcomes.find((o) => o.policy === 'as-it-was') ?? reply.outcomes[0];
-        let ours = reply.outcomes.find((o) => o.policy === 'ours');
+    // Overload by day, as it was and with the advice: of what there was any.
+    daysHtml: function ({ outcomes }) {
+        let was = outcomes.find((o) => o.policy === 'as-it-was') ?? outcomes[0];
+        let ours = outcomes.find((o) => o.policy === 'ours');
         if (!was?.days?.length || !ours?.days?.length) {
             return '';
         }
+        let isAbove = (field) => [was, ours].some((o) => o.days.some((d) => d[field] > 0));
+        return [
+            isAbove('core_hours') &&
+                this.plotHtml(
+                    [was, ours],
+                    'core_hours',
+                    gettext('CPU above the threshold, core-hours by day'),
+                    gettext('{0}: {1} core-hours as it was, {2} with the advice'),
+                ),
+            outcomes.some((o) => o.gib_hours > 0.5) &&
+                isAbove('gib_hours') &&
+                this.plotHtml(
+                    [was, ours],
+                    'gib_hours',
+                    gettext('Memory above the threshold, GiB-hours by day'),
+                    gettext('{0}: {1} GiB-hours as it was, {2} with the advice'),
+                ),
+        ]
+            .filter((html) => html)
+            .join('');
+    },
+
+    plotHtml: function ([was, ours], field, label, sentence) {
+        let u = PVE.foresight.Utils;
+        let h = PVE.foresight.Html;
         let rows = was.days.map((day, i) => ({
             time: day.start,
-            values: [day.core_hours, ours.days[i]?.core_hours ?? 0],
+            values: [day[field], ours.days[i]?.[field] ?? 0],
             text: Ext.String.format(
-                gettext('{0}: {1} core-hours as it was, {2} with the advice'),
+                sentence,
                 u.date(day.start),
-                day.core_hours.toFixed(1),
-                ours.days[i] ? ours.days[i].core_hours.toFixed(1) : '–',
+                day[field].toFixed(1),
+                ours.days[i] ? ours.days[i][field].toFixed(1) : '–',
             ),
         }));
-        let label = gettext('CPU above the threshold, core-hours by day');
         let classes = ['foresight-bar-was', 'foresight-bar-ours'];
         let keys = [gettext('As it was'), gettext('Advice followed')].map(
             (text, i) =>
