@@ -139,6 +139,118 @@ fn of_damaged_files_it_sees_the_same_too() {
     assert!(values > 20_000 && mended > 5 && cut_short > 5, "{values} {mended} {cut_short}");
 }
 
+/// A group in the header of a segment: its number, statistics, and metrics as they are written.
+type Columns = (u8, Vec<u8>, Vec<Vec<u8>>);
+
+/// The header with which `bytes` begin, with other columns.
+fn with_columns(bytes: &[u8], change: impl Fn(&mut Columns)) -> Vec<u8> {
+    let mut left = &bytes[14..14 + head_u32(bytes, 10) as usize];
+    let mut take = |n: usize| left.split_off(..n).unwrap();
+    let mut body = take(9).to_vec();
+    let groups = take(1)[0];
+    body.push(groups);
+    for _ in 0..groups {
+        let (group, count) = (take(1)[0], take(1)[0]);
+        let statistics = take(count.into()).to_vec();
+        let metrics = (0..take(1)[0]).map(|_| {
+            let len = take(1)[0];
+            [&[len], take(usize::from(len) + 17)].concat()
+        });
+        let mut columns = (group, statistics, metrics.collect());
+        change(&mut columns);
+        let (group, statistics, metrics) = columns;
+        body.extend([group, statistics.len() as u8]);
+        body.extend(statistics);
+        body.push(metrics.len() as u8);
+        body.extend(metrics.concat());
+    }
+    let mut out = [&bytes[..10], &(body.len() as u32).to_le_bytes(), &body].concat();
+    let crc = crc32fast::hash(&out);
+    out.extend(crc.to_le_bytes());
+    out
+}
+
+/// Another version may have begun the segment, with fewer metrics than ours or in another order.
+#[test]
+fn rows_are_written_in_the_columns_of_their_file() {
+    let name = |metric: &[u8]| String::from_utf8_lossy(&metric[1..metric.len() - 17]).into_owned();
+    let shortened = |(group, _, metrics): &mut Columns| {
+        metrics.retain(|m| *group != 1 || name(m) != GuestMetric::NetOut.name());
+    };
+    let shuffled = |(group, statistics, metrics): &mut Columns| {
+        metrics.reverse();
+        if statistics.len() > 1 {
+            *statistics = vec![4, 0, 1, 9, 2, 3];
+        }
+        if *group == 1 {
+            metrics.retain(|m| name(m) != GuestMetric::NetOut.name());
+            let mut novel = metrics[0].clone();
+            novel[1] = b'X';
+            metrics.insert(1, novel);
+        }
+    };
+    // A unit of twice the size.
+    let rescaled = |columns: &mut Columns| {
+        shortened(columns);
+        for cpu in columns.2.iter_mut().filter(|m| name(m) == "cpu") {
+            let unit = cpu.len() - 16;
+            let twice = f64::from_le_bytes(cpu[unit..unit + 8].try_into().unwrap()) * 2.0;
+            cpu[unit..unit + 8].copy_from_slice(&twice.to_le_bytes());
+        }
+    };
+    let ticks = || (0..=60).map(|i| tick(START + i * 60, 300));
+    for (change, is_exact) in
+        [(&shortened as &dyn Fn(&mut Columns), true), (&shuffled, true), (&rescaled, false)]
+    {
+        let (ours, dir) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        Writer::open(ours.path()).unwrap().append_all(ticks()).unwrap();
+        drop(Writer::open(dir.path()).unwrap());
+        for file in ["raw/2023-11-16T00.seg", "hour/2023-11-16.seg"] {
+            let bytes = std::fs::read(ours.path().join(file)).unwrap();
+            std::fs::write(dir.path().join(file), with_columns(&bytes, change)).unwrap();
+        }
+        let done = Writer::open(dir.path()).unwrap().append_all(ticks()).unwrap();
+        assert_eq!((done.stored, done.warnings), (61, Vec::new()));
+        let (ours, reader) =
+            (Reader::open(ours.path()).unwrap(), Reader::open(dir.path()).unwrap());
+        assert!(reader.verify().unwrap().is_clean());
+        for vmid in [100, 399] {
+            let of = |reader: &Reader| reader.guest_history(vmid, 0..i64::MAX).unwrap();
+            for &metric in GuestMetric::ALL {
+                let (want, got) = (of(&ours).series(metric), of(&reader).series(metric));
+                if metric == GuestMetric::NetOut {
+                    assert_eq!((want.len(), got.len()), (61, 1), "since the next segment");
+                    continue;
+                }
+                assert_eq!(got.len(), want.len(), "{metric:?}");
+                assert!(got.iter().zip(&want).all(|(a, b)| close(a.avg, b.avg)), "{metric:?}");
+            }
+        }
+        let hour = |reader: &Reader| {
+            let fleet = reader.fleet(0..i64::MAX, Resolution::Hourly, Detail::Full).unwrap();
+            let of = |&metric: &GuestMetric| fleet.guest_table.bucket(299, metric, 0);
+            let cpu = fleet.node_table.bucket(0, NodeMetric::Cpu, 0).unwrap();
+            (GuestMetric::ALL.iter().map(of).collect::<Vec<_>>(), cpu)
+        };
+        let ((want, node), (got, same_node)) = (hour(&ours), hour(&reader));
+        assert!(close(same_node.avg, node.avg) && same_node.count == node.count);
+        for ((metric, want), got) in GuestMetric::ALL.iter().zip(want).zip(got) {
+            let want = want.filter(|_| *metric != GuestMetric::NetOut);
+            let all =
+                |b: pve_foresight::model::Bucket| [b.avg, b.p95, b.max, b.min, b.count.into()];
+            match (want.map(all), got.map(all)) {
+                (Some(want), Some(got)) => {
+                    assert!(want.iter().zip(got).all(|(a, b)| close(b, *a)), "{metric:?}");
+                }
+                (want, got) => assert_eq!(want, got, "{metric:?}"),
+            }
+        }
+        let Some((rows, said)) = by_the_page(dir.path()) else { continue };
+        assert_eq!(said, "");
+        assert!(!is_exact || compare(&reader, &rows) > 1_000);
+    }
+}
+
 /// Rows as `read_store.py` sees them, and what it says of damage; `None` without Python.
 fn by_the_page(dir: &Path) -> Option<(Vec<Value>, String)> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/read_store.py");

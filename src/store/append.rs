@@ -2,7 +2,7 @@
 
 use super::file::{PLAIN, failed};
 use super::frame::{FrameKind, put_frame, put_roster};
-use super::header;
+use super::header::{self, Columns};
 use super::roster::{Changes, Roster};
 use super::row::NewRow;
 use super::segment::{Access, Segment};
@@ -17,8 +17,9 @@ use std::path::{Path, PathBuf};
 
 /// The end of a segment file.
 pub(super) struct Appender {
-    pub(super) tier: Tier,
     pub(super) start: UnixTime,
+    /// What its rows consist of; another version may have begun it.
+    columns: [Columns; 3],
     path: PathBuf,
     file: File,
     /// Where the next frame goes.
@@ -81,8 +82,8 @@ impl Appender {
             return Err(io(&e));
         }
         let appender = Self {
-            tier,
             start,
+            columns: header::columns(tier),
             path,
             file,
             len: header.len() as u64,
@@ -108,8 +109,8 @@ impl Appender {
         }
         let ticks = segment.rows.iter().map(|row| (row.time, row.meta.ticks)).collect();
         let appender = Self {
-            tier: segment.header.tier,
             start: segment.header.start,
+            columns: segment.header.groups.clone(),
             path,
             file,
             len: end,
@@ -147,7 +148,7 @@ impl Appender {
             }
         };
         self.number = Some(number);
-        let (meta, blocks) = row.write(self.tier);
+        let (meta, blocks) = row.write(&self.columns);
         put_frame(FrameKind::Row, row.time, number, &meta, &blocks, &mut self.buffer);
         self.ticks.insert(row.time, row.ticks);
     }

@@ -5,6 +5,7 @@ use super::scale::{MISSING, Scale, Stored, scales};
 use super::tier::Tier;
 use crate::error::{Error, Kind, Result};
 use crate::model::{GuestMetric, NodeMetric, UnixTime};
+use std::borrow::Cow;
 
 /// First bytes of every segment file.
 pub(super) const MAGIC: [u8; 8] = *b"\xf5PVEFS\r\n";
@@ -124,6 +125,26 @@ impl Columns {
     }
 }
 
+impl Meaning {
+    /// Codes of a statistic of ours, on `scale`, as the file has them.
+    pub(super) fn theirs<'a>(
+        &self,
+        codes: &'a [u16],
+        statistic: Statistic,
+        scale: Scale,
+    ) -> Cow<'a, [u16]> {
+        let encoded = |foreign: Scale| {
+            let of = |&code: &u16| match code {
+                MISSING => MISSING,
+                code => foreign.encode(scale.decode(code)),
+            };
+            codes.iter().map(of).collect()
+        };
+        let foreign = self.foreign_scale.filter(|_| statistic != Statistic::Count);
+        foreign.map_or(Cow::Borrowed(codes), encoded)
+    }
+}
+
 impl Found {
     /// Whether the codes are ours as they are.
     pub(super) fn is_ours(&self) -> bool {
@@ -155,6 +176,19 @@ pub(super) struct Header {
     pub(super) groups: [Columns; 3],
     /// Bytes of the header; frames start there.
     pub(super) len: u64,
+}
+
+/// Columns of a new segment, by [`Group`].
+pub(super) fn columns(tier: Tier) -> [Columns; 3] {
+    let mut columns: [Columns; 3] = Default::default();
+    for &group in groups(tier) {
+        let meaning = |metric| Meaning { ours: Some(metric), foreign_scale: None };
+        columns[group as usize] = Columns {
+            statistics: statistics(tier).iter().copied().map(Some).collect(),
+            metrics: (0..group.metrics().len()).map(meaning).collect(),
+        };
+    }
+    columns
 }
 
 /// The header of a new segment.
@@ -261,10 +295,9 @@ mod tests {
             let bytes = write(tier, 3_600);
             let header = parse(&bytes).unwrap();
             assert_eq!((header.tier, header.start, header.len), (tier, 3_600, bytes.len() as u64));
+            assert_eq!(header.groups, columns(tier));
             let guests = &header.groups[Group::Guest as usize];
             assert_eq!(guests.metrics.len(), GuestMetric::ALL.len());
-            assert!(guests.metrics.iter().all(|m| m.foreign_scale.is_none()));
-            assert!(guests.metrics.iter().enumerate().all(|(i, m)| m.ours == Some(i)));
         }
     }
 

@@ -5,10 +5,10 @@
 
 use super::bytes::{Cursor, Put};
 use super::column::{self, Column};
-use super::header::{Columns, Group, Statistic, groups, statistics};
+use super::header::{Columns, Group, Statistic};
 use super::scale::MISSING;
-use super::tier::Tier;
 use crate::model::UnixTime;
+use std::borrow::Cow;
 
 /// Places in a block.
 pub(super) const BLOCK: usize = 256;
@@ -87,8 +87,8 @@ impl RowMeta {
     }
 }
 
-/// Codes of one group: `columns[metric][statistic]`, each as long as there are places or empty
-/// when nothing is known of the metric.
+/// Codes of one group: `columns[metric][statistic]` in our order and on our scales, each as long as
+/// there are places or empty when nothing is known of the metric. Samples have the first alone.
 pub(super) type Codes = Vec<Vec<Vec<u16>>>;
 
 /// A row to be written.
@@ -104,8 +104,8 @@ pub(super) struct NewRow {
 }
 
 impl NewRow {
-    /// Meta part and blocks of the row in a segment of `tier`.
-    pub(super) fn write(&self, tier: Tier) -> (Vec<u8>, Vec<u8>) {
+    /// Meta part and blocks of the row in a segment with these columns by group.
+    pub(super) fn write(&self, columns: &[Columns; 3]) -> (Vec<u8>, Vec<u8>) {
         let (mut meta, mut blocks) = (Vec::new(), Vec::new());
         meta.put_varint(u64::from(self.ticks));
         meta.put_varint(u64::from(self.expected));
@@ -117,13 +117,14 @@ impl NewRow {
             meta.put_varint(m.to as u64);
         }
         for group in Group::ALL {
-            let stored = groups(tier).contains(&group);
+            let columns = &columns[group as usize];
+            let stored = !columns.metrics.is_empty();
             let places = if stored { self.places[group as usize] } else { 0 };
             meta.put_varint(places as u64);
             for start in (0..places).step_by(BLOCK) {
                 let from = blocks.len();
                 let range = start..(start + BLOCK).min(places);
-                put_block(&self.codes[group as usize], range, group, tier, &mut blocks);
+                put_block(&self.codes[group as usize], range, group, columns, &mut blocks);
                 meta.put_varint((blocks.len() - from) as u64);
                 meta.put_u32(crc32fast::hash(&blocks[from..]));
             }
@@ -148,37 +149,45 @@ fn likeness(group: Group, metric: usize, statistic: Statistic) -> Option<(usize,
     }
 }
 
-/// Appends one block: a bitmap of the metrics that have columns, then those columns.
+/// Appends one block as its file has them: a bitmap of the metrics that have columns, then those
+/// columns. What only the file knows is not given, what only we know is left out.
 fn put_block(
     codes: &Codes,
     range: std::ops::Range<usize>,
     group: Group,
-    tier: Tier,
+    columns: &Columns,
     out: &mut Vec<u8>,
 ) {
-    fn part<'a>(column: Option<&'a Vec<u16>>, range: &std::ops::Range<usize>) -> &'a [u16] {
-        column.and_then(|c| c.get(range.clone())).unwrap_or_default()
-    }
-    let statistics = statistics(tier);
-    let known: Vec<bool> = codes
-        .iter()
-        .map(|metric| part(metric.first(), &range).iter().any(|&c| c != MISSING))
-        .collect();
+    let ours = group.metrics();
+    let part = |metric: usize, statistic: Statistic| {
+        let column = codes.get(metric).and_then(|m| m.get(statistic.index()));
+        column.and_then(|c| c.get(range.clone()))
+    };
+    let given =
+        |metric| part(metric, Statistic::Avg).is_some_and(|c| c.iter().any(|&c| c != MISSING));
+    let known: Vec<bool> = columns.metrics.iter().map(|m| m.ours.is_some_and(given)).collect();
     for byte in known.chunks(8) {
         let bits = byte.iter().enumerate().map(|(i, &known)| u8::from(known) << i);
         out.put_u8(bits.sum());
     }
-    // Positions of the columns written so far.
-    let mut written: Vec<(usize, Statistic)> = Vec::new();
-    for (metric, columns) in codes.iter().enumerate().filter(|(m, _)| known[*m]) {
-        for (&statistic, column) in statistics.iter().zip(columns) {
-            let near = likeness(group, metric, statistic).and_then(|like| {
-                let position = written.iter().position(|&w| w == like)?;
-                let codes = part(codes.get(like.0)?.get(like.1.index()), &range);
-                Some((u8::try_from(position).ok()?, codes))
+    // The columns written so far: which, and their codes.
+    let mut names: Vec<Option<(usize, Statistic)>> = Vec::new();
+    let mut written: Vec<Cow<'_, [u16]>> = Vec::new();
+    for (meaning, _) in columns.metrics.iter().zip(known).filter(|(_, known)| *known) {
+        for &statistic in &columns.statistics {
+            let what = meaning.ours.zip(statistic);
+            let theirs = what.and_then(|(metric, statistic)| {
+                Some(meaning.theirs(part(metric, statistic)?, statistic, ours.get(metric)?.1))
             });
-            column::put(part(Some(column), &range), near, out);
-            written.push((metric, statistic));
+            let codes = theirs.unwrap_or_else(|| vec![MISSING; range.len()].into());
+            let near = what.and_then(|(metric, statistic)| likeness(group, metric, statistic));
+            let near = near.and_then(|near| {
+                let position = names.iter().position(|&name| name == Some(near))?;
+                Some((u8::try_from(position).ok()?, written[position].as_ref()))
+            });
+            column::put(&codes, near, out);
+            names.push(what);
+            written.push(codes);
         }
     }
 }
@@ -269,7 +278,8 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::header;
+    use crate::store::header::{self, statistics};
+    use crate::store::tier::Tier;
 
     fn row(tier: Tier, places: [usize; 3]) -> NewRow {
         let mut row = NewRow { ticks: 60, expected: 60, time: 3_600, places, ..NewRow::default() };
@@ -291,11 +301,11 @@ mod tests {
     fn a_row_comes_back() {
         for tier in Tier::ALL {
             let row = row(tier, [3, 600, 5]);
-            let (meta, blocks) = row.write(tier);
+            let head = header::parse(&header::write(tier, 0)).unwrap();
+            let (meta, blocks) = row.write(&head.groups);
             let read = RowMeta::parse(&meta, 3_600, 1_000, blocks.len() as u64).unwrap();
             assert_eq!((read.ticks, read.expected, &read.moves), (60, 60, &row.moves));
             assert_eq!(read.blocks(Group::Guest).len(), 3);
-            let head = header::parse(&header::write(tier, 0)).unwrap();
             let meaning = &head.groups[Group::Guest as usize];
             for (b, block) in read.blocks(Group::Guest).iter().enumerate() {
                 let start = (block.offset - 1_000) as usize;
@@ -318,7 +328,7 @@ mod tests {
 
     #[test]
     fn an_empty_row_comes_back() {
-        let (meta, blocks) = row(Tier::Raw, [0; 3]).write(Tier::Raw);
+        let (meta, blocks) = row(Tier::Raw, [0; 3]).write(&header::columns(Tier::Raw));
         assert!(blocks.is_empty());
         assert!(RowMeta::parse(&meta, 0, 0, 0).is_some());
         assert_eq!(RowMeta::parse(&meta, 0, 0, 1), None, "lengths must agree");

@@ -158,7 +158,7 @@ def read_block(data, n, statistics, metrics):
         for s in statistics:
             codes = read_column(c, n, columns)
             columns.append(codes)
-            name_of = STATISTICS[s]
+            name_of = STATISTICS[s] if s < len(STATISTICS) else s
             out[name, name_of] = [
                 None if x == MISSING else x if name_of == "count" else value(x, kind, unit, steps)
                 for x in codes

@@ -1,5 +1,10 @@
 //! Ticks for the tests of the store.
-#![allow(dead_code, unused_imports, reason = "each test file uses a part of this")]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::unwrap_used,
+    reason = "each test file uses a part of this"
+)]
 
 pub(crate) mod workload;
 
@@ -77,4 +82,33 @@ pub(crate) fn tick(ts: UnixTime, guests: u32) -> Tick {
 /// Whether a stored value is what was given, within the error of its scale.
 pub(crate) fn close(stored: f64, given: f64) -> bool {
     (stored - given).abs() <= given.abs() * 2.5e-4 + 2e-6
+}
+
+/// Where the frames of a segment start.
+pub(crate) fn frames(bytes: &[u8]) -> Vec<usize> {
+    (0..bytes.len() - 4).filter(|&i| bytes[i..].starts_with(b"\xf5PF\n")).collect()
+}
+
+/// A number of a frame's head.
+pub(crate) fn head_u32(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
+}
+
+/// Makes the checksums of a frame fit what is in its head and meta part.
+pub(crate) fn seal(bytes: &mut [u8], frame: usize) {
+    let meta = frame + 36..frame + 36 + head_u32(bytes, frame + 8) as usize;
+    let crc = crc32fast::hash(&bytes[meta]);
+    bytes[frame + 28..frame + 32].copy_from_slice(&crc.to_le_bytes());
+    let crc = crc32fast::hash(&bytes[frame..frame + 32]);
+    bytes[frame + 32..frame + 36].copy_from_slice(&crc.to_le_bytes());
+}
+
+/// Makes the file one of a newer version, which nobody here can read.
+pub(crate) fn make_newer(file: &std::path::Path) {
+    let mut bytes = std::fs::read(file).unwrap();
+    bytes[8] = 9;
+    let end = 14 + head_u32(&bytes, 10) as usize;
+    let crc = crc32fast::hash(&bytes[..end]);
+    bytes[end..end + 4].copy_from_slice(&crc.to_le_bytes());
+    std::fs::write(file, &bytes).unwrap();
 }
