@@ -224,3 +224,34 @@ fn starts_stops_and_moves_cost_little() {
     let extra = writer.append(&changed).unwrap().bytes as i64 - plain as i64;
     assert!(extra < 400, "{extra} bytes more");
 }
+
+/// Ticks of guest 100 alone, or with guest 105.
+fn few(ts: UnixTime, host: &str, both: bool) -> Tick {
+    let mut tick = tick(ts, 1);
+    tick.guests[0].node = host.into();
+    tick.guests.extend(both.then(|| guest(105, "alpha", ts)));
+    tick
+}
+
+/// Samples of guest 105 in all of the store.
+fn samples_of_105(reader: &Reader) -> u32 {
+    let history = reader.guest_history(105, 0..i64::MAX).unwrap();
+    history.series(GuestMetric::Cpu).iter().map(|b| b.count).sum()
+}
+
+#[test]
+fn a_late_tick_before_a_new_hour_makes_nobody_new() {
+    let dir = tempfile::tempdir().unwrap();
+    let now = START + DAY;
+    let append = |ticks: Vec<Tick>| {
+        assert_eq!(
+            Writer::open(dir.path()).unwrap().append_all(&ticks).unwrap().stored,
+            ticks.len()
+        );
+    };
+    let minutes = |from: i64| (0..10).map(move |i| from + i * 60);
+    append(minutes(now - 2 * HOUR).map(|ts| few(ts, "alpha", false)).collect());
+    append(minutes(now + 5 * HOUR).map(|ts| few(ts, "alpha", true)).collect());
+    append(vec![few(now + HOUR / 2, "alpha", false), few(now + 6 * HOUR, "alpha", true)]);
+    assert_eq!(samples_of_105(&Reader::open(dir.path()).unwrap()), 11);
+}

@@ -272,7 +272,10 @@ impl Writer {
     /// Makes the raw segment at `start` the active one, and rolls what is over by then.
     fn switch_to(&mut self, start: UnixTime, done: &mut Appended) -> Result<()> {
         let left = self.active.take();
-        let newest = segment::list(&self.dir, Tier::Raw)?.last().copied();
+        let starts = segment::list(&self.dir, Tier::Raw)?;
+        let newest = starts.last().copied();
+        // What was left says who was there just before, unless another segment lies between.
+        let before = starts.iter().rfind(|&&s| s < start).copied();
         let opened = Appender::open(&self.dir, Tier::Raw, start, &mut self.warnings)?;
         let end = start + Tier::Raw.segment();
         if newest.is_some_and(|newest| end <= newest - self.retention.seconds(Tier::Raw)) {
@@ -281,9 +284,9 @@ impl Writer {
         let is_new = opened.segment.is_none();
         let tracker = match opened.roster {
             Some(roster) => replay(roster, opened.segment.as_ref()),
-            None => match left {
-                Some(active) if active.appender.start < start => active.tracker,
-                _ => self.neighbour(start)?,
+            None => match left.filter(|a| before == Some(a.appender.start)) {
+                Some(active) => active.tracker,
+                None => self.neighbour(start)?,
             },
         };
         let places = tracker.roster.places();
