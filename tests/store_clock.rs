@@ -129,6 +129,18 @@ fn the_store_has_a_bound() {
 }
 
 #[test]
+fn a_segment_that_expires_while_it_is_open_is_begun_anew() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = open(dir.path());
+    writer.keep(Retention { raw_hours: 7, ..Retention::default() }).unwrap();
+    writer.append_all((0..8 * 60).map(|i| tick(START + i * 60, 1))).unwrap();
+    writer.append(&tick(START + 30, 1)).unwrap();
+    assert_eq!(writer.compress(START + 9 * HOUR).unwrap().removed, 1);
+    assert_eq!(writer.append(&tick(START + 90, 1)).unwrap().stored, 1);
+    assert_eq!(samples(dir.path())[0], START + 90);
+}
+
+#[test]
 fn any_pace_works() {
     for (pace, length) in [(5, 2 * HOUR), (10, 2 * HOUR), (300, DAY), (1_800, 3 * DAY)] {
         let dir = tempfile::tempdir().unwrap();

@@ -187,6 +187,8 @@ impl Writer {
                     let path = self.dir.join(tier.file(start));
                     fs::remove_file(&path).map_err(|e| Error::io(&path, &e))?;
                     done.removed += 1;
+                    // What follows must not go to a file without a name.
+                    self.active.take_if(|a| tier == Tier::Raw && a.appender.start == start);
                 } else {
                     newer += self.covered(tier, start, spans);
                 }

@@ -31,7 +31,7 @@ pub struct Writer {
     /// The file that says how long to keep what is as it should be.
     settled: bool,
     lock: File,
-    active: Option<Active>,
+    pub(super) active: Option<Active>,
     /// Segments that a running batch has left unsynced; `None` outside of a batch.
     pub(super) batch: Option<u32>,
     /// Ticks of the present call that are older than samples are kept.
@@ -43,8 +43,8 @@ pub struct Writer {
 }
 
 /// The raw segment that ticks go to.
-struct Active {
-    appender: Appender,
+pub(super) struct Active {
+    pub(super) appender: Appender,
     tracker: Tracker,
     /// Places when the last whole roster was written: another is due when too many were added.
     places: usize,
