@@ -7,7 +7,7 @@ mod store_support;
 
 use pve_foresight::error::Kind;
 use pve_foresight::model::{BytesPerSecond, GuestMetric, Tick};
-use pve_foresight::store::{Detail, FindingKind, Reader, Resolution, Tier, Writer};
+use pve_foresight::store::{Detail, FindingKind, Reader, Resolution, Retention, Tier, Writer};
 use std::fs;
 use std::path::{Path, PathBuf};
 use store_support::*;
@@ -73,11 +73,6 @@ fn every_flipped_byte_is_found_and_costs_no_more_than_its_frame() {
         assert!(times.iter().all(|t| (0..4).any(|k| *t == START + k * 60)), "byte {i}: {times:?}");
         assert!(!roster.contains(&i) || times.len() == 4, "byte {i}: a roster is mended");
     }
-}
-
-/// Where the frames of a segment start.
-fn frames(bytes: &[u8]) -> Vec<usize> {
-    (0..bytes.len() - 4).filter(|&i| bytes[i..].starts_with(b"\xf5PF\n")).collect()
 }
 
 /// A roster that is damaged in two places is lost, with all rows up to the next whole one: nothing
@@ -211,12 +206,8 @@ fn a_newer_version_is_left_alone_and_the_rest_stays_readable() {
     open(dir.path()).append_all((0..3).map(|i| stamped(START + i * HOUR))).unwrap();
     let raw: Vec<PathBuf> =
         files(dir.path()).into_iter().filter(|f| f.parent().unwrap().ends_with("raw")).collect();
-    let mut bytes = fs::read(&raw[2]).unwrap();
-    bytes[8] = 9;
-    let end = 14 + u32::from_le_bytes(bytes[10..14].try_into().unwrap()) as usize;
-    let crc = crc32fast::hash(&bytes[..end]);
-    bytes[end..end + 4].copy_from_slice(&crc.to_le_bytes());
-    fs::write(&raw[2], &bytes).unwrap();
+    make_newer(&raw[2]);
+    let bytes = fs::read(&raw[2]).unwrap();
     assert_eq!(readable(dir.path()), [START, START + HOUR]);
     let error = open(dir.path()).append(&stamped(START + 2 * HOUR + 60)).unwrap_err();
     assert_eq!(error.kind, Kind::Unsupported);
@@ -297,6 +288,32 @@ fn a_full_disk_loses_only_the_tick_in_flight() {
     assert!(more && later.is_ok(), "{later:?}");
     assert_eq!(kept_later.last(), Some(&(START + 3 * DAY)));
     assert_eq!(kept_later[..stored.len()], stored);
+}
+
+#[test]
+fn a_writer_goes_on_after_a_batch_that_found_the_disk_full() {
+    let dir = tempfile::tempdir().unwrap();
+    let mount = |args: &[&str]| std::process::Command::new(args[0]).args(&args[1..]).status();
+    let at = dir.path().to_str().unwrap();
+    let tmpfs = mount(&["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", at]);
+    if !tmpfs.is_ok_and(|s| s.success()) {
+        println!("skipped: mounting a small tmpfs needs root");
+        return;
+    }
+    let mut writer = open(dir.path());
+    writer.keep(Retention { raw_hours: 7, ..Retention::default() }).unwrap();
+    // The end of the batch is what finds no room.
+    let large = (0..60).map(|i| tick(START + HOUR + i * 60, 300));
+    let error = writer.append_all(std::iter::once(tick(START, 1)).chain(large)).unwrap_err();
+    let more = mount(&["mount", "-o", "remount,size=40m", at]).is_ok_and(|s| s.success());
+    let mut removed = 0;
+    for i in 0..600 {
+        removed += writer.append(&tick(START + 2 * DAY + i * 60, 1)).unwrap().compressed.removed;
+    }
+    drop(writer);
+    assert!(mount(&["umount", at]).is_ok_and(|s| s.success()));
+    assert_eq!((error.kind, more), (Kind::Io, true), "{error}");
+    assert!(removed > 0, "no batch runs any more");
 }
 
 #[test]

@@ -137,8 +137,9 @@ impl Writer {
         result.map(|()| done)
     }
 
-    /// Stores many ticks with one sync at the end, each whole or not at all. Stops at the first
-    /// tick that cannot be stored; those before it are.
+    /// Stores many ticks with one sync at the end, each whole or not at all. Stops at the first tick
+    /// that cannot be stored. Those before it are, but that they are written together: where the
+    /// write itself fails, as on a full disk, up to a MiB of them goes with it.
     pub fn append_all<T: std::borrow::Borrow<Tick>>(
         &mut self,
         ticks: impl IntoIterator<Item = T>,
@@ -155,10 +156,12 @@ impl Writer {
                 break;
             }
         }
-        let flushed = self.flush(&mut done).and_then(|()| self.end_batch(&mut done));
+        let flushed = self.flush(&mut done);
+        // Whatever went wrong, the batch is over.
+        let ended = self.end_batch(&mut done);
         self.count_late(&mut done);
         done.warnings.append(&mut self.warnings);
-        result.and(flushed).map(|()| done)
+        result.and(flushed).and(ended).map(|()| done)
     }
 
     /// Stores one node's sample as a tick of its own. Other nodes and guests count as absent at
