@@ -255,3 +255,15 @@ fn a_late_tick_before_a_new_hour_makes_nobody_new() {
     append(vec![few(now + HOUR / 2, "alpha", false), few(now + 6 * HOUR, "alpha", true)]);
     assert_eq!(samples_of_105(&Reader::open(dir.path()).unwrap()), 11);
 }
+
+/// A tick is compared with the one before it in time; where that is not at hand, with none.
+#[test]
+fn a_late_tick_is_no_move() {
+    let dir = tempfile::tempdir().unwrap();
+    let moved = |minute: i64, host: &str| {
+        let tick = few(START + minute * 60, host, false);
+        Writer::open(dir.path()).unwrap().append(&tick).unwrap().moved
+    };
+    let ticks = [(0, "alpha"), (2, "beta"), (1, "alpha"), (3, "beta"), (4, "beta"), (5, "alpha")];
+    assert_eq!(ticks.map(|(minute, host)| moved(minute, host)), [0, 1, 0, 0, 0, 1]);
+}

@@ -29,8 +29,9 @@ const GONE_SECONDS: u32 = DAY as u32;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tracker {
     pub(super) roster: Roster,
-    /// Time of the last row.
+    /// Time of the last row, and the newest of any: they differ after a late one.
     last: Option<UnixTime>,
+    newest: Option<UnixTime>,
     nodes: HashMap<String, usize>,
     guests: HashMap<Vmid, usize>,
     storages: HashMap<usize, HashMap<String, usize>>,
@@ -45,8 +46,10 @@ struct Places {
 }
 
 impl Tracker {
-    pub(super) fn new(roster: Roster, last: Option<UnixTime>) -> Self {
-        let mut tracker = Self { roster, last, ..Self::default() };
+    /// After rows at these times, in the order in which they came.
+    pub(super) fn new(roster: Roster, rows: &[UnixTime]) -> Self {
+        let (last, newest) = (rows.last().copied(), rows.iter().max().copied());
+        let mut tracker = Self { roster, last, newest, ..Self::default() };
         tracker.index();
         tracker
     }
@@ -73,6 +76,7 @@ impl Tracker {
     fn pass(&mut self, time: UnixTime) {
         let seconds = self.last.map_or(0, |last| time - last);
         self.last = Some(time);
+        self.newest = self.newest.max(self.last);
         let absent = self.roster.guests.iter_mut().filter(|g| !g.present);
         absent.for_each(|guest| guest.missed.count(seconds));
     }
@@ -106,8 +110,12 @@ impl Tracker {
         self.index();
     }
 
-    /// Guests of a tick that are on another host than in the row before it.
+    /// Guests of a tick that are on another host than in the row before it; none where another was the
+    /// last to come.
     pub(super) fn moved(&self, tick: &Tick) -> usize {
+        if self.last != self.newest || self.last.is_some_and(|last| tick.ts < last) {
+            return 0;
+        }
         let moves = |sample: &&GuestSample| {
             let entry = self.guests.get(&sample.vmid).map(|&place| &self.roster.guests[place]);
             entry.is_some_and(|e| is_same(e, sample) && self.roster.host(e.node) != sample.node)

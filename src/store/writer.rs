@@ -60,7 +60,8 @@ pub struct Appended {
     /// Ticks that came too late: samples of their time are not kept any more, and the rows that stand rest on as
     /// many or more. Nothing of these ticks stays.
     pub late: usize,
-    /// Guests that were on another host than in the tick before: [`Reader::migrations`] has which.
+    /// Guests that were on another host than in the tick before, late ticks and the ones that follow
+    /// them left aside: [`Reader::migrations`] has which.
     ///
     /// [`Reader::migrations`]: super::Reader::migrations
     pub moved: usize,
@@ -371,7 +372,7 @@ fn replay(mut roster: Roster, segment: Option<&Segment>) -> Tracker {
         rows.windows(2).for_each(|pair| missed.count(pair[1].time - pair[0].time));
         guest.missed = missed;
     }
-    Tracker::new(roster, rows.last().map(|row| row.time))
+    Tracker::new(roster, &rows.iter().map(|row| row.time).collect::<Vec<_>>())
 }
 
 impl Drop for Writer {
