@@ -218,6 +218,28 @@ fn a_newer_version_is_left_alone_and_the_rest_stays_readable() {
     assert_eq!(open(dir.path()).append(&stamped(START + 4 * HOUR)).unwrap().stored, 1);
 }
 
+/// Of what cannot be rolled the samples stay, as long as its row would: but all else expires.
+#[test]
+fn a_coarse_file_of_a_newer_version_holds_its_own_samples_only() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut days = 0..;
+    let mut a_day = || {
+        let start = START + days.next().unwrap() * DAY;
+        let ticks = (start..start + DAY).step_by(600).map(|ts| tick(ts, 1));
+        open(dir.path()).append_all(ticks).unwrap();
+    };
+    let hours = |day: i64| {
+        let at = |hour: i64| format!("2023-11-{:02}T{hour:02}.seg", 16 + day);
+        (0..24).filter(|&hour| dir.path().join("raw").join(at(hour)).exists()).count()
+    };
+    a_day();
+    make_newer(&dir.path().join("hour/2023-11-16.seg"));
+    (0..4).for_each(|_| a_day());
+    assert_eq!([0, 1, 2, 3, 4].map(hours), [24, 0, 1, 24, 24]);
+    (0..12).for_each(|_| a_day());
+    assert_eq!(hours(0), 0, "hourly rows are kept for fourteen days");
+}
+
 #[test]
 fn a_flipped_bit_is_no_newer_version() {
     for bit in 0..16 {

@@ -8,7 +8,7 @@ use super::tier::Tier;
 use super::writer::{Appended, Writer};
 use crate::error::{Error, Kind, Result, Warning};
 use crate::model::UnixTime;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 
@@ -40,12 +40,13 @@ impl Writer {
         self.flush(&mut Appended::default())?;
         let spans = self.count_samples()?;
         let mut done = Compressed::default();
+        let mut held = BTreeSet::new();
         for tier in [Tier::Hourly, Tier::SixHourly] {
-            self.roll_tier(tier, now, &spans, &mut done);
+            held.append(&mut self.roll_tier(tier, now, &spans, &mut done));
         }
         // In a batch nothing is removed before what replaces it has been synced.
-        if done.warnings.is_empty() && self.batch.is_none_or(|segments| segments == 0) {
-            self.expire(now, &spans, &mut done)?;
+        if self.batch.is_none_or(|segments| segments == 0) {
+            self.expire(now, &spans, &held, &mut done)?;
         }
         done.warnings.append(&mut self.warnings);
         Ok(done)
@@ -78,14 +79,15 @@ impl Writer {
         Ok(spans)
     }
 
-    /// Rolls what is over and has more samples than its row says.
+    /// Rolls what is over and has more samples than its row says. Returns the raw segments of what
+    /// could not be rolled: they stay until it can be, or for as long as the tier itself is kept.
     fn roll_tier(
         &mut self,
         tier: Tier,
         now: UnixTime,
         spans: &BTreeMap<UnixTime, Span>,
         done: &mut Compressed,
-    ) {
+    ) -> BTreeSet<UnixTime> {
         let mut windows: BTreeMap<UnixTime, u32> = BTreeMap::new();
         for (&start, span) in spans.iter().filter(|(_, span)| span.ticks > 0) {
             *windows.entry(tier.window_of(start)).or_default() += span.ticks;
@@ -95,12 +97,19 @@ impl Writer {
         for (window, ticks) in windows {
             segments.entry(tier.segment_of(window)).or_default().push((window, ticks));
         }
+        let mut held = BTreeSet::new();
         for (start, windows) in segments {
             if let Err(e) = self.roll_segment(tier, start, &windows, spans, done) {
                 let file = self.dir.join(tier.file(start));
                 done.warnings.push(Warning { file, line: 0, message: e.message });
+                let oldest = now - self.retention.seconds(tier);
+                let kept = windows.iter().filter(|(window, _)| window + tier.step() > oldest);
+                let samples =
+                    kept.flat_map(|(window, _)| spans.range(window..&(window + tier.step())));
+                held.extend(samples.map(|(&start, _)| start));
             }
         }
+        held
     }
 
     fn roll_segment(
@@ -167,11 +176,13 @@ impl Writer {
     }
 
     /// Removes segments that are older than their tier is kept, once as much newer data is there:
-    /// neither a clock that jumped ahead nor a node that was off for weeks empties the store.
+    /// neither a clock that jumped ahead nor a node that was off for weeks empties the store. Raw ones
+    /// that are `held` stay.
     fn expire(
         &mut self,
         now: UnixTime,
         spans: &BTreeMap<UnixTime, Span>,
+        held: &BTreeSet<UnixTime>,
         done: &mut Compressed,
     ) -> Result<()> {
         for tier in Tier::ALL {
@@ -183,7 +194,8 @@ impl Writer {
             }
             let mut newer = 0;
             for start in starts.into_iter().rev() {
-                if newer >= keep && too_old(&start) {
+                let is_held = tier == Tier::Raw && held.contains(&start);
+                if newer >= keep && too_old(&start) && !is_held {
                     let path = self.dir.join(tier.file(start));
                     fs::remove_file(&path).map_err(|e| Error::io(&path, &e))?;
                     done.removed += 1;
