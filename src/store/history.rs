@@ -117,9 +117,10 @@ fn history<M: Stored>(
     }
     let windows = rows.iter().map(|(segment, row)| select::window(segment, row)).collect();
     let parts: Vec<_> = rows.chunks(rows.len().div_ceil(threads(rows.len())).max(1)).collect();
-    let codes = in_parallel(&parts, |part| codes_of_one::<M>(part, group, &place_in));
-    let codes = joined(&parts, codes);
-    History { states, warnings: loaded.warnings.clone(), table: Table::of_one(windows, codes) }
+    let read = in_parallel(&parts, |part| codes_of_one::<M>(part, group, &place_in));
+    let (codes, damage): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    let warnings = loaded.warnings.iter().cloned().chain(damage.into_iter().flatten()).collect();
+    History { states, warnings, table: Table::of_one(windows, joined(&parts, codes)) }
 }
 
 /// Codes by metric and statistic; empty where there are none.
@@ -146,13 +147,15 @@ fn joined(parts: &[&[(&Arc<Segment>, &Row)]], codes: Vec<Codes>) -> Codes {
 /// Where the columns of our metrics are in a segment, by metric and statistic.
 type Columns = Vec<[Option<Found>; 5]>;
 
-/// Codes of one entity, by metric and statistic, read without touching the others' blocks.
+/// Codes of one entity, by metric and statistic, read without touching the others' blocks; and which of
+/// its blocks cannot be used.
 fn codes_of_one<M: Stored>(
     rows: &[(&Arc<Segment>, &Row)],
     group: Group,
     place_in: impl Fn(&Roster, Option<usize>) -> Option<usize>,
-) -> Codes {
+) -> (Codes, Vec<Warning>) {
     let mut codes: Codes = vec![Default::default(); M::ALL.len()];
+    let mut warnings = Vec::new();
     let mut known: Option<(&Arc<Roster>, Option<usize>)> = None;
     let mut meanings: Option<(&Arc<Segment>, Columns)> = None;
     let mut buffer = Vec::new();
@@ -171,8 +174,14 @@ fn codes_of_one<M: Stored>(
             }
         };
         let Some(place) = place else { continue };
-        let columns = segment.columns(row, group, place / BLOCK, &mut buffer);
-        let Some((block, layout)) = columns else { continue };
+        let Some(block) = row.meta.blocks(group).get(place / BLOCK) else { continue };
+        let (block, layout) = match segment.columns(block, &mut buffer) {
+            Ok(columns) => columns,
+            Err(damage) => {
+                warnings.push(damage.warning(&segment.path));
+                continue;
+            }
+        };
         for ((&metric, found), series) in M::ALL.iter().zip(found).zip(&mut codes) {
             // Samples have one column that stands for all statistics.
             let mut read: Option<(usize, u16)> = None;
@@ -192,7 +201,7 @@ fn codes_of_one<M: Stored>(
             }
         }
     }
-    codes
+    (codes, warnings)
 }
 
 pub(super) fn of_node(loaded: &Loaded, range: &Range<UnixTime>, name: &str) -> History<NodeMetric> {

@@ -2,11 +2,12 @@
 
 use super::keep;
 use super::quality::DataQuality;
-use super::segment::{self, Access, Segment};
+use super::segment::{self, Access, Damage, Segment};
 use super::skim::Skimmed;
 use super::tier::{Retention, Tier};
 use crate::error::{Error, Kind, Result};
 use crate::model::{DAY, HOUR, UnixTime};
+use std::collections::BTreeSet;
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -226,7 +227,10 @@ impl Verification {
         }
         damage.extend(segment.damaged_spares());
         damage.sort_by_key(|d| d.offset);
-        self.frames += segment.frames.len().saturating_sub(damage.len());
+        // A frame may have many damages, and a gap is none.
+        let frame_of = |d: &Damage| segment.frames.partition_point(|(start, _)| *start <= d.offset);
+        let broken: BTreeSet<usize> = damage.iter().filter(|d| !d.is_gap()).map(frame_of).collect();
+        self.frames += segment.frames.len().saturating_sub(broken.len());
         self.findings.extend(damage.into_iter().map(|d| Finding {
             file: segment.path.clone(),
             offset: d.offset,

@@ -82,8 +82,8 @@ fn codes(
 ) -> Option<()> {
     let (mut buffer, mut out) = (Vec::new(), Vec::new());
     let ours = group.metrics();
-    for number in 0..row.meta.blocks(group).len() {
-        let (block, columns) = segment.columns(row, group, number, &mut buffer)?;
+    for (number, block) in row.meta.blocks(group).iter().enumerate() {
+        let (block, columns) = segment.columns(block, &mut buffer).ok()?;
         for (metric, (_, scale)) in ours.iter().enumerate() {
             let meaning = &segment.header.groups[group as usize];
             let found = meaning.find(metric, super::header::Statistic::Avg);

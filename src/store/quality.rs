@@ -338,7 +338,8 @@ fn guest((number, entity): (usize, &Entity)) -> Option<(Vmid, usize)> {
 /// Samples of each place of a block, as many as its best known metric has; 0 where it has none.
 fn best_counts(segment: &Segment, row: &Row, group: Group, number: usize) -> Option<Vec<u16>> {
     let mut buffer = Vec::new();
-    let (block, layout) = segment.columns(row, group, number, &mut buffer)?;
+    let block = row.meta.blocks(group).get(number)?;
+    let (block, layout) = segment.columns(block, &mut buffer).ok()?;
     let meaning = &segment.header.groups[group as usize];
     let mut best = vec![0; BLOCK];
     let mut codes = Vec::new();

@@ -207,7 +207,8 @@ impl Reader {
         })
     }
 
-    /// Reads every byte and tells what does not match its checksum, by file and offset.
+    /// Reads every byte and tells what does not match its checksum, or does and means nothing, by file
+    /// and offset.
     pub fn verify(&self) -> Result<Verification> {
         inspect::verify(&self.dir)
     }

@@ -22,12 +22,14 @@ pub(super) struct Move {
     pub(super) to: usize,
 }
 
-/// Where a block lies in its file, and its checksum.
+/// Values of up to [`BLOCK`] places of a group: where they lie in their file, and their checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Block {
     pub(super) offset: u64,
     pub(super) len: usize,
     pub(super) crc: u32,
+    pub(super) group: Group,
+    pub(super) places: u16,
 }
 
 /// What a row says beside its values.
@@ -75,11 +77,14 @@ impl RowMeta {
             });
         }
         let mut offset = blocks_at;
-        for places in &mut row.places {
-            *places = cursor.number()?;
-            for _ in 0..places.div_ceil(BLOCK) {
+        for group in Group::ALL {
+            let all: usize = cursor.number()?;
+            row.places[group as usize] = all;
+            for first in (0..all).step_by(BLOCK) {
                 let (len, crc) = (cursor.number::<u32>()?, cursor.u32()?);
-                row.blocks.push(Block { offset, len: usize::try_from(len).ok()?, crc });
+                let places = (all - first).min(BLOCK) as u16;
+                let len_here = usize::try_from(len).ok()?;
+                row.blocks.push(Block { offset, len: len_here, crc, group, places });
                 offset = offset.checked_add(u64::from(len))?;
             }
         }

@@ -4,7 +4,7 @@ use super::bytes::intact;
 use super::frame::{FrameKind, HEAD, Head};
 use super::header::{Group, Header};
 use super::roster::Roster;
-use super::row::{BLOCK, Block, Layout, RowMeta};
+use super::row::{Block, Layout, RowMeta};
 pub(super) use super::source::Access;
 use super::source::{Meta, Seen, Source};
 use super::spare;
@@ -17,6 +17,10 @@ use std::sync::Arc;
 
 /// What is said of a frame whose content does not match its checksum.
 pub(super) const CHECKSUM: &str = "wrong checksum";
+/// What is said of a block that is as it was written, and still none.
+const SENSELESS: &str = "its checksum fits, but not its content";
+/// What is said of bytes between frames.
+const NO_FRAME: &str = "no frame";
 /// What is said of a roster that was damaged and rebuilt.
 const MENDED: &str = "damaged, and rebuilt from its spare part";
 /// What is said of a roster that could not be rebuilt.
@@ -31,9 +35,9 @@ pub(super) struct Damage {
 }
 
 impl Damage {
-    /// A block whose content does not match its checksum.
-    pub(super) fn of(block: &Block) -> Self {
-        Self { offset: block.offset, bytes: block.len as u64, what: CHECKSUM }
+    /// Whether it lies between the frames.
+    pub(super) fn is_gap(&self) -> bool {
+        self.what == NO_FRAME
     }
 
     /// Whether nothing is lost by it.
@@ -120,7 +124,7 @@ impl Segment {
             self.end,
             |_| true,
             |at, seen| match seen {
-                Seen::Nothing(bytes) => self.damaged(at, bytes, "no frame"),
+                Seen::Nothing(bytes) => self.damaged(at, bytes, NO_FRAME),
                 Seen::Frame(head, meta) => {
                     self.frames.push((at, head.time));
                     let roster = self.roster.as_ref();
@@ -155,23 +159,28 @@ impl Segment {
         self.damage.push(Damage { offset, bytes, what });
     }
 
-    /// The bytes of a block, once they match their checksum.
-    pub(super) fn block<'a>(&'a self, block: &Block, buffer: &'a mut Vec<u8>) -> Option<&'a [u8]> {
-        let bytes = self.source.get(block.offset, block.len, buffer)?;
-        intact(bytes, block.crc).then_some(bytes)
-    }
-
-    /// Block `number` of a group in a row, read through `buffer`, and where its columns are.
+    /// A block, read through `buffer`, and where its columns are.
     pub(super) fn columns<'a>(
         &'a self,
-        row: &Row,
-        group: Group,
-        number: usize,
+        block: &Block,
         buffer: &'a mut Vec<u8>,
-    ) -> Option<(&'a [u8], Layout)> {
-        let block = row.meta.blocks(group).get(number)?;
-        let bytes = self.block(block, buffer)?;
-        Some((bytes, self.layout(bytes, group, row.meta.places[group as usize], number)?))
+    ) -> std::result::Result<(&'a [u8], Layout), Damage> {
+        let bytes = self.source.get(block.offset, block.len, buffer).unwrap_or_default();
+        Ok((bytes, self.layout(block, bytes)?))
+    }
+
+    /// Where the columns are in the bytes of a block; or what is wrong with them.
+    pub(super) fn layout(
+        &self,
+        block: &Block,
+        bytes: &[u8],
+    ) -> std::result::Result<Layout, Damage> {
+        let damage = |what| Damage { offset: block.offset, bytes: block.len as u64, what };
+        if !intact(bytes, block.crc) {
+            return Err(damage(CHECKSUM));
+        }
+        let meaning = &self.header.groups[block.group as usize];
+        Layout::parse(bytes, meaning, block.places.into()).ok_or_else(|| damage(SENSELESS))
     }
 
     /// The bytes of a block of a segment that was read whole, unchecked.
@@ -179,18 +188,6 @@ impl Segment {
         let Source::Memory(all) = &self.source else { return None };
         let start = usize::try_from(block.offset).ok()?;
         all.get(start..start.checked_add(block.len)?)
-    }
-
-    /// Where the columns are in the bytes of block `number` of a group with `places` places.
-    pub(super) fn layout(
-        &self,
-        bytes: &[u8],
-        group: Group,
-        places: usize,
-        number: usize,
-    ) -> Option<Layout> {
-        let len = places.saturating_sub(number * BLOCK).min(BLOCK);
-        Layout::parse(bytes, &self.header.groups[group as usize], len)
     }
 
     /// Forgets rows at the end that were written only in part, and says where they start: a power
@@ -202,7 +199,7 @@ impl Segment {
             let torn = damaged.is_some_and(|d| [CHECKSUM, ROSTER_LOST].contains(&d.what));
             if torn {
                 self.damage.pop();
-            } else if row.is_some_and(|row| !self.damaged_blocks(row).is_empty()) {
+            } else if row.is_some_and(|row| self.damaged_blocks(row).any(|d| d.what == CHECKSUM)) {
                 self.rows.pop();
             } else {
                 break;
@@ -213,11 +210,10 @@ impl Segment {
         self.end
     }
 
-    /// Blocks of a row that do not match their checksums.
-    pub(super) fn damaged_blocks(&self, row: &Row) -> Vec<Damage> {
+    /// Blocks of a row that cannot be used.
+    pub(super) fn damaged_blocks(&self, row: &Row) -> impl Iterator<Item = Damage> {
         let mut buffer = Vec::new();
-        let blocks = row.meta.all_blocks().iter();
-        blocks.filter(|b| self.block(b, &mut buffer).is_none()).map(Damage::of).collect()
+        row.meta.all_blocks().iter().filter_map(move |b| self.columns(b, &mut buffer).err())
     }
 
     /// Spare parts of rosters that are not as they were written.

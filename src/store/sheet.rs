@@ -1,6 +1,5 @@
 //! Many rows side by side: columns of files turned into series of codes when they are needed.
 
-use super::bytes::intact;
 use super::header::{Found, Group, Statistic};
 use super::row::{BLOCK, Block, Layout};
 use super::scale::{MISSING, Scale};
@@ -18,15 +17,15 @@ pub(super) struct Sheet {
     group: Group,
     /// One for each column of the output.
     rows: Vec<SheetRow>,
-    /// Blocks that did not match their checksum.
+    /// Blocks that cannot be used.
     pub(super) damage: Vec<Warning>,
 }
 
 #[derive(Debug)]
 struct SheetRow {
     segment: Arc<Segment>,
-    /// Blocks that match their checksums, and where their columns are.
-    blocks: Vec<Option<(Block, Layout)>>,
+    /// Blocks and where their columns are, or what is wrong with them.
+    blocks: Vec<Result<(Block, Layout), Damage>>,
     /// Samples behind the row, as the code of a count.
     ticks: u16,
     map: Map,
@@ -35,20 +34,17 @@ struct SheetRow {
 impl SheetRow {
     /// A row of a segment in memory, with its blocks checked.
     fn new(segment: &Arc<Segment>, row: &Row, group: Group, map: Map) -> Self {
-        let places = row.meta.places[group as usize];
-        let checked = |(number, block): (usize, &Block)| {
-            let bytes = segment.in_memory(block)?;
-            let layout = intact(bytes, block.crc)
-                .then(|| segment.layout(bytes, group, places, number))??;
-            Some((*block, layout))
+        let checked = |block: &Block| {
+            let bytes = segment.in_memory(block).unwrap_or_default();
+            Ok((*block, segment.layout(block, bytes)?))
         };
-        let blocks = row.meta.blocks(group).iter().enumerate().map(checked).collect();
+        let blocks = row.meta.blocks(group).iter().map(checked).collect();
         let ticks = u16::try_from(row.meta.ticks).unwrap_or(MISSING);
         Self { segment: Arc::clone(segment), blocks, ticks, map }
     }
 
     fn block(&self, number: usize) -> Option<(&[u8], &Layout)> {
-        let (block, layout) = self.blocks.get(number)?.as_ref()?;
+        let (block, layout) = self.blocks.get(number)?.as_ref().ok()?;
         Some((self.segment.in_memory(block)?, layout))
     }
 }
@@ -61,10 +57,9 @@ impl Sheet {
             SheetRow::new(segment, row, group, Arc::clone(map))
         };
         let sheet = Self { group, rows: in_parallel(rows, sheet_row), damage: Vec::new() };
-        let damage = rows.iter().zip(&sheet.rows).flat_map(|(((segment, row), _), read)| {
-            let blocks = row.meta.blocks(group).iter().zip(&read.blocks);
-            let lost = blocks.filter(|(_, intact)| intact.is_none());
-            lost.map(|(block, _)| Damage::of(block).warning(&segment.path))
+        let damage = sheet.rows.iter().flat_map(|row| {
+            let lost = row.blocks.iter().filter_map(|block| block.as_ref().err());
+            lost.map(|damage| damage.warning(&row.segment.path))
         });
         Self { damage: damage.collect(), ..sheet }
     }

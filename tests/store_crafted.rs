@@ -1,0 +1,127 @@
+//! What is said of files whose bytes are not as a writer of ours leaves them: every place is named by
+//! what is wrong with it, counted once, and costs no more than itself.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+
+mod store_support;
+
+use pve_foresight::store::{Detail, Reader, Resolution, Writer};
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use store_support::*;
+
+/// A store of these ticks, its reader, and the file in it.
+fn a_store(
+    ticks: impl IntoIterator<Item = pve_foresight::model::Tick>,
+    file: &str,
+) -> (tempfile::TempDir, Reader, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    Writer::open(dir.path()).unwrap().append_all(ticks).unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    let file = dir.path().join(file);
+    (dir, reader, file)
+}
+
+fn minutes(n: i64, guests: u32) -> impl Iterator<Item = pve_foresight::model::Tick> {
+    (0..n).map(move |i| tick(START + i * 60, guests))
+}
+
+fn change(file: &Path, change: impl FnOnce(&mut Vec<u8>)) {
+    let mut bytes = fs::read(file).unwrap();
+    change(&mut bytes);
+    fs::write(file, bytes).unwrap();
+}
+
+/// Where rows start.
+fn rows(bytes: &[u8]) -> Vec<usize> {
+    frames(bytes).into_iter().filter(|&frame| head_u32(bytes, frame + 4) == 3).collect()
+}
+
+/// Blocks of a row without moves: where its checksum and where itself is.
+fn blocks(bytes: &[u8], row: usize) -> Vec<(usize, Range<usize>)> {
+    let mut at = row + 36;
+    let mut start = at + head_u32(bytes, row + 8) as usize;
+    let varint = |at: &mut usize| {
+        let (mut value, mut shift) = (0, 0);
+        loop {
+            let byte = usize::from(bytes[*at]);
+            *at += 1;
+            value |= (byte & 0x7f) << shift;
+            shift += 7;
+            if byte < 0x80 {
+                return value;
+            }
+        }
+    };
+    let (_ticks, _expected, moves) = (varint(&mut at), varint(&mut at), varint(&mut at));
+    assert_eq!(moves, 0);
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..varint(&mut at).div_ceil(256) {
+            let len = varint(&mut at);
+            all.push((at, start..start + len));
+            at += 4;
+            start += len;
+        }
+    }
+    all
+}
+
+#[test]
+fn a_history_says_which_of_its_blocks_are_damaged() {
+    let (_dir, reader, file) = a_store(minutes(5, 300), "raw/2023-11-16T00.seg");
+    change(&file, |bytes| {
+        let of_row = blocks(bytes, rows(bytes)[2]);
+        assert_eq!(of_row.len(), 4, "nodes, twice guests, storages");
+        bytes[of_row[1].1.start + 3] ^= 1;
+    });
+    let said = |vmid: u32| {
+        let history = reader.guest_history(vmid, START..START + HOUR).unwrap();
+        let values = history.series(pve_foresight::model::GuestMetric::Cpu).len();
+        (values, history.warnings.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let (values, warnings) = said(100);
+    assert_eq!((values, warnings.len()), (4, 1), "{warnings:?}");
+    assert!(warnings[0].contains("wrong checksum"), "{warnings:?}");
+    assert_eq!(said(399), (5, Vec::new()), "the other block holds");
+    assert_eq!(reader.node_history("alpha", START..START + HOUR).unwrap().warnings, []);
+}
+
+#[test]
+fn a_damaged_frame_counts_once_and_a_gap_is_none() {
+    let (_dir, reader, file) = a_store(minutes(60, 600), "raw/2023-11-16T00.seg");
+    let whole = reader.verify().unwrap();
+    assert!(whole.is_clean());
+    change(&file, |bytes| {
+        let rows = rows(bytes);
+        blocks(bytes, rows[20]).into_iter().take(4).for_each(|(_, at)| bytes[at.start + 3] ^= 1);
+        bytes[rows[40]] ^= 1;
+    });
+    let found = reader.verify().unwrap();
+    assert_eq!(found.findings.len(), 5, "four blocks and bytes that are no frame any more");
+    assert_eq!(found.frames, whole.frames - 2);
+}
+
+#[test]
+fn content_that_means_nothing_is_found_though_its_checksum_fits() {
+    let (dir, reader, file) = a_store(minutes(5, 3), "raw/2023-11-16T00.seg");
+    change(&file, |bytes| {
+        let row = rows(bytes)[4];
+        let (crc, at) = blocks(bytes, row).swap_remove(1);
+        bytes[at.clone()].fill(0xff);
+        let right = crc32fast::hash(&bytes[at]);
+        bytes[crc..crc + 4].copy_from_slice(&right.to_le_bytes());
+        seal(bytes, row);
+    });
+    let what = "its checksum fits, but not its content";
+    let found = reader.verify().unwrap();
+    assert_eq!(found.findings.iter().map(|f| &*f.what).collect::<Vec<_>>(), [what]);
+    let fleet = reader.fleet(START..START + HOUR, Resolution::Raw, Detail::Typical).unwrap();
+    assert_eq!(fleet.warnings.len(), 1);
+    assert!(fleet.warnings[0].message.starts_with(what), "{}", fleet.warnings[0]);
+    // No end that a power cut tore: nothing is cut off.
+    let done = Writer::open(dir.path()).unwrap().append(&tick(START + 300, 3)).unwrap();
+    assert_eq!((done.stored, done.warnings), (1, Vec::new()));
+    assert_eq!(reader.verify().unwrap().findings, found.findings);
+}
