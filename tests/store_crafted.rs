@@ -125,3 +125,40 @@ fn content_that_means_nothing_is_found_though_its_checksum_fits() {
     assert_eq!((done.stored, done.warnings), (1, Vec::new()));
     assert_eq!(reader.verify().unwrap().findings, found.findings);
 }
+
+#[test]
+fn rows_of_another_time_than_their_file_are_refused() {
+    let ticks = || (START..START + 8 * HOUR).step_by(600).map(|ts| tick(ts, 2));
+    let now = START + 8 * HOUR;
+    for file in ["raw/2023-11-16T03.seg", "hour/2023-11-16.seg", "six/2023-11-16.seg"] {
+        for time in [i64::MAX, i64::MIN, START - HOUR, START + 8 * DAY, START + 3 * HOUR + 1] {
+            let (dir, reader, file) = a_store(ticks(), file);
+            let is_raw = file.starts_with(dir.path().join("raw"));
+            if is_raw && time == START + 3 * HOUR + 1 {
+                continue;
+            }
+            change(&file, |bytes| {
+                for frame in frames(bytes) {
+                    bytes[frame + 16..frame + 24].copy_from_slice(&time.to_le_bytes());
+                    seal(bytes, frame);
+                }
+            });
+            let what = format!("{} {time}", file.display());
+            let findings = reader.verify().unwrap().findings;
+            let refused = findings.iter().filter(|f| f.what == "no row").count();
+            let overview = reader.overview(now).unwrap();
+            assert!(refused > 0 && overview.damaged == refused, "{what}: {findings:?}");
+            let newest = overview.stats.tiers.iter().filter_map(|t| t.newest).max();
+            assert_eq!(newest, Some(START + 8 * HOUR - 600), "{what}");
+            for resolution in [Resolution::Raw, Resolution::Hourly, Resolution::SixHourly] {
+                let fleet = reader.fleet(0..i64::MAX, resolution, Detail::Full).unwrap();
+                assert!(fleet.windows().iter().all(|w| (START..now).contains(&w.start)), "{what}");
+            }
+            // What was lost by it is rolled again.
+            if !is_raw {
+                let done = Writer::open(dir.path()).unwrap().compress(now).unwrap();
+                assert!(done.rows > 0, "{what}");
+            }
+        }
+    }
+}

@@ -178,6 +178,18 @@ pub(super) struct Header {
     pub(super) len: u64,
 }
 
+impl Header {
+    /// Whether a moment is of the segment's time.
+    pub(super) fn spans(&self, time: UnixTime) -> bool {
+        (self.start..self.start.saturating_add(self.tier.segment())).contains(&time)
+    }
+
+    /// Whether it can have a row of this time.
+    pub(super) fn has(&self, time: UnixTime) -> bool {
+        self.spans(time) && self.tier.window_of(time) == time
+    }
+}
+
 /// Columns of a new segment, by [`Group`].
 pub(super) fn columns(tier: Tier) -> [Columns; 3] {
     let mut columns: [Columns; 3] = Default::default();

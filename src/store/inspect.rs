@@ -194,7 +194,9 @@ fn population(store: &Path, tiers: &[TierStats]) -> (usize, usize) {
 /// over.
 fn written(segment: &Skimmed, during: Range<UnixTime>) -> u64 {
     let step = segment.tier.step();
-    let frames = segment.frames.iter().filter(|(time, _)| during.contains(&(time + step)));
+    // A roster's frame may name any time; only rows are refused by theirs.
+    let frames = segment.frames.iter();
+    let frames = frames.filter(|(time, _)| during.contains(&time.saturating_add(step)));
     let header = if segment.start >= during.start { segment.header } else { 0 };
     frames.map(|(_, bytes)| bytes).sum::<u64>() + header
 }

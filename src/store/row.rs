@@ -5,7 +5,8 @@
 
 use super::bytes::{Cursor, Put};
 use super::column::{self, Column};
-use super::header::{Columns, Group, Statistic};
+use super::frame::{HEAD, Head};
+use super::header::{Columns, Group, Header, Statistic};
 use super::scale::MISSING;
 use crate::model::UnixTime;
 use std::borrow::Cow;
@@ -57,20 +58,20 @@ impl RowMeta {
         &self.blocks
     }
 
-    /// Reads the meta part of the row at `time`, whose blocks start at `blocks_at` in the file.
-    pub(super) fn parse(
-        meta: &[u8],
-        time: UnixTime,
-        blocks_at: u64,
-        blocks_len: u64,
-    ) -> Option<Self> {
+    /// Reads the meta part of the row whose frame begins at `at` with `head`. `None` where the bytes
+    /// are none, or of another time than the file.
+    pub(super) fn parse(header: &Header, head: &Head, at: u64, meta: &[u8]) -> Option<Self> {
+        if !header.has(head.time) {
+            return None;
+        }
+        let blocks_at = at + HEAD as u64 + u64::from(head.meta_len);
         let mut cursor = Cursor::new(meta);
         let mut row =
             Self { ticks: cursor.number()?, expected: cursor.number()?, ..Self::default() };
         for _ in 0..cursor.varint()? {
             let after: i64 = cursor.number()?;
             row.moves.push(Move {
-                time: time.checked_add(after)?,
+                time: head.time.checked_add(after).filter(|&time| header.spans(time))?,
                 guest: cursor.number()?,
                 from: cursor.number()?,
                 to: cursor.number()?,
@@ -88,7 +89,7 @@ impl RowMeta {
                 offset = offset.checked_add(u64::from(len))?;
             }
         }
-        (cursor.left() == 0 && offset == blocks_at.checked_add(blocks_len)?).then_some(row)
+        (cursor.left() == 0 && offset == blocks_at + u64::from(head.blocks_len)).then_some(row)
     }
 }
 
@@ -283,12 +284,13 @@ impl Layout {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::frame::{FrameKind, put_frame};
     use crate::store::header::{self, statistics};
     use crate::store::tier::Tier;
 
     fn row(tier: Tier, places: [usize; 3]) -> NewRow {
-        let mut row = NewRow { ticks: 60, expected: 60, time: 3_600, places, ..NewRow::default() };
-        row.moves = vec![Move { time: 3_700, guest: 2, from: 0, to: 1 }];
+        let mut row = NewRow { ticks: 60, expected: 60, places, ..NewRow::default() };
+        row.moves = vec![Move { time: 100, guest: 2, from: 0, to: 1 }];
         for group in Group::ALL {
             row.codes[group as usize] = (0..group.metrics().len())
                 .map(|m| match m % 4 {
@@ -306,14 +308,15 @@ mod tests {
     fn a_row_comes_back() {
         for tier in Tier::ALL {
             let row = row(tier, [3, 600, 5]);
-            let head = header::parse(&header::write(tier, 0)).unwrap();
-            let (meta, blocks) = row.write(&head.groups);
-            let read = RowMeta::parse(&meta, 3_600, 1_000, blocks.len() as u64).unwrap();
+            let header = header::parse(&header::write(tier, 0)).unwrap();
+            let (meta, blocks) = row.write(&header.groups);
+            let head = head(&meta, &blocks);
+            let read = RowMeta::parse(&header, &head, 1_000, &meta).unwrap();
             assert_eq!((read.ticks, read.expected, &read.moves), (60, 60, &row.moves));
             assert_eq!(read.blocks(Group::Guest).len(), 3);
-            let meaning = &head.groups[Group::Guest as usize];
+            let meaning = &header.groups[Group::Guest as usize];
             for (b, block) in read.blocks(Group::Guest).iter().enumerate() {
-                let start = (block.offset - 1_000) as usize;
+                let start = (block.offset - 1_000) as usize - HEAD - meta.len();
                 let bytes = &blocks[start..start + block.len];
                 assert_eq!(crc32fast::hash(bytes), block.crc);
                 let len = BLOCK.min(600 - b * BLOCK);
@@ -331,11 +334,35 @@ mod tests {
         }
     }
 
+    /// The head of the frame of a row at the start of its segment.
+    fn head(meta: &[u8], blocks: &[u8]) -> Head {
+        let mut frame = Vec::new();
+        put_frame(FrameKind::Row, 0, 0, meta, blocks, &mut frame);
+        Head::parse(&frame).unwrap()
+    }
+
     #[test]
     fn an_empty_row_comes_back() {
-        let (meta, blocks) = row(Tier::Raw, [0; 3]).write(&header::columns(Tier::Raw));
+        let header = header::parse(&header::write(Tier::Raw, 0)).unwrap();
+        let (meta, blocks) = row(Tier::Raw, [0; 3]).write(&header.groups);
         assert!(blocks.is_empty());
-        assert!(RowMeta::parse(&meta, 0, 0, 0).is_some());
-        assert_eq!(RowMeta::parse(&meta, 0, 0, 1), None, "lengths must agree");
+        assert!(RowMeta::parse(&header, &head(&meta, &[]), 0, &meta).is_some());
+        let longer = head(&meta, &[0]);
+        assert_eq!(RowMeta::parse(&header, &longer, 0, &meta), None, "lengths must agree");
+    }
+
+    #[test]
+    fn a_row_is_of_the_time_of_its_file() {
+        for (tier, off) in [(Tier::Hourly, 1_800), (Tier::SixHourly, 3_600), (Tier::Raw, -1)] {
+            let header = header::parse(&header::write(tier, 0)).unwrap();
+            let (meta, blocks) = row(tier, [0; 3]).write(&header.groups);
+            let at = |time| Head { time, ..head(&meta, &blocks) };
+            let is_row = |time| RowMeta::parse(&header, &at(time), 0, &meta).is_some();
+            let (first, last) = (0, tier.segment() - tier.step().max(101));
+            assert!(is_row(first) && is_row(last), "{tier:?}");
+            for time in [off, i64::MIN, -tier.segment(), tier.segment(), i64::MAX] {
+                assert!(!is_row(time), "{tier:?} {time}");
+            }
+        }
     }
 }

@@ -127,14 +127,12 @@ impl Segment {
                 Seen::Nothing(bytes) => self.damaged(at, bytes, NO_FRAME),
                 Seen::Frame(head, meta) => {
                     self.frames.push((at, head.time));
-                    let roster = self.roster.as_ref();
                     let is_row = head.kind == FrameKind::Row;
                     let content = match meta {
-                        Meta::Intact(meta) => content_of(&head, meta, at, roster, last),
+                        Meta::Intact(meta) => self.content_of(&head, meta, at, last),
                         Meta::Mended(meta) => {
                             self.damaged(at, head.frame_len(), MENDED);
-                            let roster = self.roster.as_ref();
-                            content_of(&head, meta, at, roster, last)
+                            self.content_of(&head, meta, at, last)
                         }
                         Meta::Damaged if is_row => Err(CHECKSUM),
                         Meta::Damaged | Meta::Unread => Err(ROSTER_LOST),
@@ -144,6 +142,53 @@ impl Segment {
             },
         );
         self.source = source;
+    }
+
+    /// What an undamaged frame says.
+    fn content_of(
+        &self,
+        head: &Head,
+        meta: &[u8],
+        at: u64,
+        last: &mut LastRoster,
+    ) -> std::result::Result<Content, &'static str> {
+        let current = self.roster.as_ref();
+        match head.kind {
+            FrameKind::Other => Ok(Content::Nothing),
+            FrameKind::Roster => {
+                let roster = match last {
+                    Some((bytes, roster)) if bytes == meta => Arc::clone(roster),
+                    _ => Arc::new(Roster::parse(meta).ok_or("no roster")?),
+                };
+                *last = Some((meta.to_vec(), Arc::clone(&roster)));
+                Ok(Content::Roster(head.roster, roster))
+            }
+            FrameKind::Change => {
+                let before =
+                    current.filter(|(number, _)| number.checked_add(1) == Some(head.roster));
+                let (_, before) = before.ok_or("changes a roster that is lost")?;
+                let roster = before.changed(meta).ok_or("no change of a roster")?;
+                Ok(Content::Roster(head.roster, Arc::new(roster)))
+            }
+            FrameKind::Row => {
+                let row = RowMeta::parse(&self.header, head, at, meta).ok_or("no row")?;
+                let roster = current.filter(|(number, _)| *number == head.roster);
+                let (_, roster) = roster.ok_or("refers to a roster that is lost")?;
+                let fits = Group::ALL.iter().all(|&g| row.places[g as usize] <= roster.len(g))
+                    && row.moves.iter().all(|m| {
+                        m.guest < roster.guests.len() && m.from.max(m.to) < roster.nodes.len()
+                    });
+                if !fits {
+                    return Err("does not fit its roster");
+                }
+                Ok(Content::Row(Row {
+                    time: head.time,
+                    start: at,
+                    meta: row,
+                    roster: Arc::clone(roster),
+                }))
+            }
+        }
     }
 
     fn take(&mut self, content: std::result::Result<Content, &'static str>, at: u64, len: u64) {
@@ -246,53 +291,6 @@ enum Content {
     Roster(u32, Arc<Roster>),
     Row(Row),
     Nothing,
-}
-
-/// What an undamaged frame says.
-fn content_of(
-    head: &Head,
-    meta: &[u8],
-    at: u64,
-    current: Option<&(u32, Arc<Roster>)>,
-    last: &mut LastRoster,
-) -> std::result::Result<Content, &'static str> {
-    match head.kind {
-        FrameKind::Other => Ok(Content::Nothing),
-        FrameKind::Roster => {
-            let roster = match last {
-                Some((bytes, roster)) if bytes == meta => Arc::clone(roster),
-                _ => Arc::new(Roster::parse(meta).ok_or("no roster")?),
-            };
-            *last = Some((meta.to_vec(), Arc::clone(&roster)));
-            Ok(Content::Roster(head.roster, roster))
-        }
-        FrameKind::Change => {
-            let before = current.filter(|(number, _)| number.checked_add(1) == Some(head.roster));
-            let (_, before) = before.ok_or("changes a roster that is lost")?;
-            let roster = before.changed(meta).ok_or("no change of a roster")?;
-            Ok(Content::Roster(head.roster, Arc::new(roster)))
-        }
-        FrameKind::Row => {
-            let blocks_at = at + HEAD as u64 + u64::from(head.meta_len);
-            let row = RowMeta::parse(meta, head.time, blocks_at, u64::from(head.blocks_len));
-            let row = row.ok_or("no row")?;
-            let roster = current.filter(|(number, _)| *number == head.roster);
-            let (_, roster) = roster.ok_or("refers to a roster that is lost")?;
-            let fits = Group::ALL.iter().all(|&g| row.places[g as usize] <= roster.len(g))
-                && row.moves.iter().all(|m| {
-                    m.guest < roster.guests.len() && m.from.max(m.to) < roster.nodes.len()
-                });
-            if !fits {
-                return Err("does not fit its roster");
-            }
-            Ok(Content::Row(Row {
-                time: head.time,
-                start: at,
-                meta: row,
-                roster: Arc::clone(roster),
-            }))
-        }
-    }
 }
 
 /// Starts of the segments of a tier, oldest first.

@@ -1,7 +1,7 @@
 //! A quick look at a segment: which rows there are and how many samples they stand for, without
 //! who is in them.
 
-use super::frame::{FrameKind, HEAD};
+use super::frame::FrameKind;
 use super::row::RowMeta;
 use super::segment;
 use super::source::{Access, Meta, Seen, Source};
@@ -70,10 +70,8 @@ impl Skimmed {
                 Seen::Nothing(_) => skimmed.damaged += 1,
                 Seen::Frame(head, meta) => {
                     skimmed.frames.push((head.time, head.frame_len()));
-                    let blocks_at = at + HEAD as u64 + u64::from(head.meta_len);
-                    let blocks = u64::from(head.blocks_len);
                     let row = match meta {
-                        Meta::Intact(meta) => RowMeta::parse(meta, head.time, blocks_at, blocks),
+                        Meta::Intact(meta) => RowMeta::parse(&header, &head, at, meta),
                         Meta::Unread => return,
                         Meta::Mended(_) | Meta::Damaged => None,
                     };

@@ -168,11 +168,17 @@ def read_block(data, n, statistics, metrics):
 
 def read_row(meta, blocks, time, header, roster):
     """A row; entries of a damaged block have no values."""
+    length, step = [(3600, 1), (86400, 3600), (7 * 86400, 6 * 3600)][header["tier"]]
+    within = range(header["start"], header["start"] + length)
+    if time not in within or time % step:
+        raise ValueError("not of the time of its file")
     c = Cursor(meta)
     row = {"tier": header["tier"], "time": time, "ticks": c.varint(), "expected": c.varint()}
     row["moves"] = []
     for _ in range(c.varint()):
         after, guest, from_, to = c.varint(), c.varint(), c.varint(), c.varint()
+        if time + after not in within:
+            raise ValueError("a move of another time than its file")
         row["moves"].append([time + after, roster[1][guest]["vmid"],
                              roster[0][from_]["name"], roster[0][to]["name"]])
     at, row["damaged"] = 0, False
