@@ -162,3 +162,24 @@ fn rows_of_another_time_than_their_file_are_refused() {
         }
     }
 }
+
+/// Bytes that this thread has read.
+fn bytes_read() -> Option<usize> {
+    let text = fs::read_to_string("/proc/thread-self/io").ok()?;
+    text.lines().find_map(|line| line.strip_prefix("rchar: "))?.parse().ok()
+}
+
+#[test]
+fn many_gaps_cost_no_more_reading_than_one() {
+    let (_dir, reader, file) = a_store(minutes(60, 800), "raw/2023-11-16T00.seg");
+    change(&file, |bytes| rows(bytes).iter().step_by(2).for_each(|&row| bytes[row] ^= 1));
+    let len = fs::metadata(&file).unwrap().len() as usize;
+    assert!(len > 400_000, "{len} bytes are too few to be read piece by piece");
+    let Some(before) = bytes_read() else {
+        println!("skipped: the kernel does not count what is read");
+        return;
+    };
+    assert_eq!(reader.overview(START + HOUR).unwrap().damaged, 30);
+    let read = bytes_read().unwrap() - before;
+    assert!(read < 6 * len, "{read} bytes of {len}");
+}

@@ -22,6 +22,9 @@ const SPECULATION: usize = 512;
 /// Bytes by which the next row may exceed the one before without another read.
 const GROWTH: usize = 32;
 
+/// Most bytes read at once in search of the next frame.
+const MOST_AHEAD: usize = 1 << 20;
+
 /// How much of a segment is read at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Access {
@@ -204,15 +207,47 @@ impl Source {
         spare::lost_head(self.get(at, usize::try_from(next - at).ok()?, &mut buffer)?)
     }
 
-    /// The next whole frame from `from` on, found by its head.
-    fn next_frame(&self, from: u64) -> Option<u64> {
+    /// The next whole frame from `from` on, found by its head. Reads a little and then ever more, so
+    /// that many small gaps cost no more than one large.
+    fn next_frame(&self, mut from: u64) -> Option<u64> {
         let mut buffer = Vec::new();
-        let len = usize::try_from(self.len().checked_sub(from)?).ok()?;
-        let rest = self.get(from, len, &mut buffer)?;
-        let starts = rest.windows(HEAD).enumerate().filter(|(_, w)| w.starts_with(&frame::MAGIC));
-        let fits = |(i, w): (usize, &[u8])| {
-            Head::parse(w).filter(|h| i as u64 + h.frame_len() <= len as u64).map(|_| i)
-        };
-        starts.filter_map(fits).next().map(|i| from + i as u64)
+        let mut ahead = SPECULATION;
+        loop {
+            let left = self.len().checked_sub(from)?;
+            let len = usize::try_from(left).unwrap_or(usize::MAX).min(ahead);
+            let heads = self.get(from, len, &mut buffer)?.windows(HEAD).enumerate();
+            let fits = |(i, head): (usize, &[u8])| {
+                let frame = Head::parse(head).map(|h| i as u64 + h.frame_len());
+                frame.filter(|&end| end <= left).map(|_| from + i as u64)
+            };
+            let found = heads.filter(|(_, w)| w.starts_with(&frame::MAGIC)).find_map(fits);
+            if found.is_some() || len as u64 == left {
+                return found;
+            }
+            // A head may lie across the end of what was read.
+            from += (len - (HEAD - 1)) as u64;
+            ahead = (ahead * 2).min(MOST_AHEAD);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::frame::put_frame;
+
+    #[test]
+    fn the_next_frame_is_found_wherever_it_begins() {
+        let mut frame = Vec::new();
+        put_frame(FrameKind::Row, 0, 0, b"meta", b"blocks", &mut frame);
+        for gap in (0..3 * SPECULATION).chain([5_000, 70_000]) {
+            let mut bytes = vec![0xf5; gap];
+            bytes.extend_from_slice(&frame);
+            let source = Source::Memory(bytes.clone());
+            assert_eq!(source.next_frame(0), Some(gap as u64));
+            assert_eq!(source.next_frame(gap as u64 + 1), None, "no other behind it");
+            bytes.pop();
+            assert_eq!(Source::Memory(bytes).next_frame(0), None, "its end is missing");
+        }
     }
 }
