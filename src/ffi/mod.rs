@@ -226,8 +226,8 @@ pub unsafe extern "C" fn foresight_trends(
 /// The migrations that are worth it, with evidence.
 ///
 /// Request: {"now"?: unix seconds, "inventory_path"?: pmxcfs tree or JSON file | "inventory"?: the
-/// inventory itself, "settings"?: as for foresight_trends()}. Without an inventory only the last
-/// tick is known, and the answer warns of it.
+/// inventory itself, "settings"?: as for foresight_trends(), "since"?: an earlier answer, to be told
+/// what changed}. Without an inventory only the last tick is known, and the answer warns of it.
 ///
 /// # Safety
 /// As for foresight_collect().
