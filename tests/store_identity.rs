@@ -256,6 +256,36 @@ fn a_late_tick_before_a_new_hour_makes_nobody_new() {
     assert_eq!(samples_of_105(&Reader::open(dir.path()).unwrap()), 11);
 }
 
+/// Three ticks whose clock was 72 hours ahead; meanwhile a guest appears and another moves.
+#[test]
+fn samples_of_a_clock_that_ran_ahead_end_no_guest_and_invent_no_move() {
+    let ahead = START + 72 * HOUR;
+    for astray in [20, 60 * 29 + 20, 60 * 57 + 20] {
+        let dir = tempfile::tempdir().unwrap();
+        let append = |ticks: &mut dyn Iterator<Item = Tick>| {
+            Writer::open(dir.path()).unwrap().append_all(ticks).unwrap().stored
+        };
+        append(&mut (0..60).map(|i| few(START + i * 60, "alpha", false)));
+        append(&mut (0..3).map(|i| few(ahead + astray + i * 60, "alpha", false)));
+        let moved = START + HOUR;
+        let mut of_105 = append(&mut (moved..ahead).step_by(600).map(|ts| few(ts, "beta", true)));
+        of_105 += append(&mut (ahead..ahead + HOUR).step_by(60).map(|ts| few(ts, "beta", true)));
+        let want = [Migration { time: moved, vmid: 100, from: "alpha".into(), to: "beta".into() }];
+        let reader = Reader::open(dir.path()).unwrap();
+        assert_eq!(reader.migrations(0..i64::MAX).unwrap(), want, "{astray}: as samples");
+        of_105 += append(
+            &mut (ahead + HOUR..ahead + 8 * HOUR).step_by(600).map(|ts| few(ts, "beta", true)),
+        );
+        assert_eq!(samples_of_105(&reader) as usize, of_105, "{astray}: it is one guest");
+        assert_eq!(reader.migrations(0..i64::MAX).unwrap(), want, "{astray}: rolled");
+        let fleet = reader.fleet(0..i64::MAX, Resolution::Mixed, Detail::Typical).unwrap();
+        assert_eq!(fleet.guests.len(), 2, "{astray}");
+        let recent = ahead - HOUR..i64::MAX;
+        let fleet = reader.fleet(recent, Resolution::Mixed, Detail::Typical).unwrap();
+        assert_eq!(fleet.migrations(), [], "{astray}");
+    }
+}
+
 /// A tick is compared with the one before it in time; where that is not at hand, with none.
 #[test]
 fn a_late_tick_is_no_move() {

@@ -4,6 +4,7 @@ use super::append::Appender;
 use super::roll::{self, Rolled};
 use super::roster::Roster;
 use super::segment::{self, Access, LastRoster, Segment};
+use super::select::Witness;
 use super::tier::Tier;
 use super::writer::{Appended, Writer};
 use crate::error::{Error, Kind, Result, Warning};
@@ -160,8 +161,9 @@ impl Writer {
         let before = match spans.range(..window).rfind(|(_, span)| span.ticks > 0) {
             Some((&start, _)) => {
                 let read = Segment::read(&self.dir, Tier::Raw, start, Access::Sparse, &mut last)?;
-                let newest = read.by_time().pop_last();
-                newest.map(|(time, row)| (time, Arc::clone(&row.roster)))
+                let mut witness = Witness::default();
+                let told = read.by_time().into_values().filter(|row| witness.tells(&read, row));
+                told.last().map(|row| (row.time, Arc::clone(&row.roster)))
             }
             None => None,
         };

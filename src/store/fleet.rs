@@ -2,8 +2,8 @@
 
 use super::header::Group;
 use super::roster::{GuestEntry, NodeEntry, Roster};
-use super::segment::Row;
-use super::select::{self, Loaded};
+use super::segment::{Row, Segment};
+use super::select::{self, Loaded, Witness};
 use super::sheet::{Map, Sheet};
 use super::table::{Detail, Table, Window};
 use crate::error::Warning;
@@ -130,8 +130,8 @@ impl Fleet {
     pub(super) fn new(loaded: Loaded, range: &Range<UnixTime>, detail: Detail) -> Self {
         let rows = loaded.rows(range);
         let mut cast = Cast::default();
-        for (_, row) in &rows {
-            cast.see(row);
+        for (segment, row) in &rows {
+            cast.see(segment, row);
         }
         let (node_order, guest_order) = cast.sort();
         let (mut node_maps, mut guest_maps) = (Reordered::default(), Reordered::default());
@@ -165,18 +165,24 @@ struct Cast {
     /// For each row the entities behind its places.
     maps: Vec<(Map, Map)>,
     last: Option<Arc<Roster>>,
+    /// The roster that was taken over last.
+    settled: Option<Arc<Roster>>,
+    witness: Witness,
 }
 
 impl Cast {
-    fn see(&mut self, row: &Row) {
+    fn see(&mut self, segment: &Segment, row: &Row) {
         let same = self.last.as_ref().is_some_and(|last| Arc::ptr_eq(last, &row.roster));
         let maps = match self.maps.last() {
             Some((nodes, guests)) if same => (Arc::clone(nodes), Arc::clone(guests)),
             _ => self.enter(row),
         };
         self.place_moves(row, &maps.1);
-        if !same {
+        if self.witness.tells(segment, row)
+            && self.settled.as_ref().is_none_or(|settled| !Arc::ptr_eq(settled, &row.roster))
+        {
             self.settle(row, &maps);
+            self.settled = Some(Arc::clone(&row.roster));
         }
         self.maps.push(maps);
         self.last = Some(Arc::clone(&row.roster));

@@ -8,7 +8,7 @@ use super::last;
 use super::quality::{self, DataQuality, Entity, Yardstick};
 use super::roll::moved;
 use super::segment::{self, Access, Segment};
-use super::select::{Loaded, Resolution};
+use super::select::{Loaded, Resolution, Witness};
 use super::skim;
 use super::table::Detail;
 use super::tier::{Retention, Tier};
@@ -150,7 +150,9 @@ impl Reader {
         let before = starts.iter().rfind(|&&s| s <= from).copied().unwrap_or(from);
         let raw = before..range.end;
         let raw = Loaded::read(&self.dir, &raw, Resolution::Raw, |_| Access::Sparse)?;
-        let rows = raw.rows(&(UnixTime::MIN..range.end));
+        let mut rows = raw.rows(&(UnixTime::MIN..range.end));
+        let mut witness = Witness::default();
+        rows.retain(|(segment, row)| witness.tells(segment, row));
         for pair in rows.windows(2) {
             let (before, after) = (pair[0].1, pair[1].1);
             if rolled.contains_key(&Tier::SixHourly.window_of(after.time)) {

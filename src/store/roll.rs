@@ -8,6 +8,7 @@ use super::roster::{Changes, GuestEntry, Missed, NodeEntry, Roster};
 use super::row::{Codes, Move, NewRow};
 use super::scale::{MISSING, Scale, scales};
 use super::segment::{Row, Segment};
+use super::select::Witness;
 use super::shared::Shared;
 use super::sheet::{Map, Sheet};
 use super::tier::Tier;
@@ -36,12 +37,14 @@ pub(super) fn roll(
     before: Option<(UnixTime, Arc<Roster>)>,
     samples: &[Source<'_>],
 ) -> Option<Rolled> {
-    let last = samples.last()?;
     let mut union = Union::new(base);
     let maps: Vec<[Map; 2]> = union.maps(samples);
-    union.finish(&last.1.roster);
+    let mut witness = Witness::default();
+    let told: Vec<&Row> =
+        samples.iter().filter(|(s, row)| witness.tells(s, row)).map(|(_, row)| *row).collect();
+    union.finish(&told.last()?.roster);
     let times: Vec<UnixTime> = samples.iter().map(|(_, row)| row.time).collect();
-    let moves = union.moves(before.as_ref().map(|b| &b.1), samples);
+    let moves = union.moves(before.as_ref().map(|b| &b.1), &told);
     let mut row = NewRow {
         ticks: u32::try_from(samples.len()).unwrap_or(u32::MAX),
         expected: expected(tier.step(), before.map(|b| b.0), &times),
@@ -165,6 +168,8 @@ impl Union {
 
     /// Says who is there at the end of the window, and what differs from before it.
     fn finish(&mut self, last: &Roster) {
+        // Whoever is in it was seen already; the last to be seen need not have been there last.
+        self.map(last, None);
         let nodes: HashMap<&str, &NodeEntry> =
             last.nodes.iter().map(|n| (n.name.as_str(), n)).collect();
         for node in self.roster.nodes.iter_mut() {
@@ -193,10 +198,10 @@ impl Union {
     }
 
     /// Guests that changed their host from one sample to the next.
-    fn moves(&self, before: Option<&Arc<Roster>>, samples: &[Source<'_>]) -> Vec<Move> {
+    fn moves(&self, before: Option<&Arc<Roster>>, samples: &[&Row]) -> Vec<Move> {
         let mut moves = Vec::new();
         let mut last = before;
-        for (_, row) in samples {
+        for row in samples {
             if let Some(last) = last.filter(|last| !Arc::ptr_eq(last, &row.roster)) {
                 for (vmid, since, from, to) in moved(last, &row.roster) {
                     let guest = self.guests.get(&(vmid, since));

@@ -122,6 +122,30 @@ pub(super) fn finest<R>(
     finer
 }
 
+/// Tells, of rows in order of time, which say where guests were then.
+///
+/// A sample that was written before an older one of its segment does not: its clock had run ahead, and
+/// what came when its time had come knows better.
+#[derive(Default)]
+pub(super) struct Witness {
+    /// Segment and place in it of the last one that does.
+    last: Option<(UnixTime, u64)>,
+}
+
+impl Witness {
+    pub(super) fn tells(&mut self, segment: &Segment, row: &Row) -> bool {
+        if segment.header.tier != Tier::Raw {
+            return true;
+        }
+        let here = (segment.header.start, row.start);
+        let overtaken = self.last.is_some_and(|last| last.0 == here.0 && here.1 < last.1);
+        if !overtaken {
+            self.last = Some(here);
+        }
+        !overtaken
+    }
+}
+
 /// The window of a row.
 pub(super) fn window(segment: &Segment, row: &Row) -> Window {
     Window {

@@ -35,6 +35,8 @@ pub(super) struct Tracker {
     nodes: HashMap<String, usize>,
     guests: HashMap<Vmid, usize>,
     storages: HashMap<usize, HashMap<String, usize>>,
+    /// Guests of the next row that only an older segment knows.
+    recalled: HashMap<Vmid, GuestEntry>,
 }
 
 /// Places of a tick's entries in the roster.
@@ -110,6 +112,31 @@ impl Tracker {
         self.index();
     }
 
+    fn newest(&self, vmid: Vmid) -> Option<&GuestEntry> {
+        self.roster.guests.get(*self.guests.get(&vmid)?)
+    }
+
+    /// Guests of a tick that would be new.
+    fn strangers<'a>(&'a self, tick: &'a Tick) -> impl Iterator<Item = &'a GuestSample> {
+        let is_known = |s: &&GuestSample| self.newest(s.vmid).is_some_and(|e| is_same(e, s));
+        tick.guests.iter().filter(move |sample| !is_known(sample))
+    }
+
+    pub(super) fn has_strangers(&self, tick: &Tick) -> bool {
+        self.strangers(tick).next().is_some()
+    }
+
+    /// Guests of a tick are not new whom `older`, the end of the segment before, lists and this one does
+    /// not know: a clock that had run ahead began it, before they came.
+    pub(super) fn recall(&mut self, older: &Self, tick: &Tick) {
+        let recalled = self.strangers(tick).filter_map(|sample| {
+            let entry = older.newest(sample.vmid).filter(|e| e.present && is_same(e, sample))?;
+            let is_newer = self.newest(entry.vmid).is_none_or(|known| known.since < entry.since);
+            is_newer.then(|| (entry.vmid, entry.clone()))
+        });
+        self.recalled = recalled.collect();
+    }
+
     /// Guests of a tick that are on another host than in the row before it; none where another was the
     /// last to come.
     pub(super) fn moved(&self, tick: &Tick) -> usize {
@@ -117,7 +144,7 @@ impl Tracker {
             return 0;
         }
         let moves = |sample: &&GuestSample| {
-            let entry = self.guests.get(&sample.vmid).map(|&place| &self.roster.guests[place]);
+            let entry = self.newest(sample.vmid);
             entry.is_some_and(|e| is_same(e, sample) && self.roster.host(e.node) != sample.node)
         };
         tick.guests.iter().filter(moves).count()
@@ -220,7 +247,12 @@ impl Tracker {
                 changes.note(Group::Guest, old);
             }
             let place = self.roster.guests.len();
-            self.roster.guests.push(entry_of(sample, node, time));
+            let mut entry = entry_of(sample, node, time);
+            if let Some(recalled) = self.recalled.remove(&sample.vmid) {
+                entry.since = recalled.since;
+                entry.created = entry.created.or(recalled.created);
+            }
+            self.roster.guests.push(entry);
             self.guests.insert(sample.vmid, place);
             changes.note(Group::Guest, place);
             return place;

@@ -251,6 +251,9 @@ impl Writer {
             return Ok(());
         }
         done.moved += active.tracker.moved(tick);
+        if active.tracker.has_strangers(tick) {
+            active.tracker.recall(&neighbour(&self.dir, start)?, tick);
+        }
         let row = active.push(tick);
         done.stored += 1;
         self.late.count(start);
@@ -290,7 +293,7 @@ impl Writer {
             Some(roster) => replay(roster, opened.segment.as_ref()),
             None => match left.filter(|a| before == Some(a.appender.start)) {
                 Some(active) => active.tracker,
-                None => self.neighbour(start)?,
+                None => neighbour(&self.dir, start)?,
             },
         };
         let places = tracker.roster.places();
@@ -299,23 +302,6 @@ impl Writer {
             self.tidy(start, done)?;
         }
         Ok(())
-    }
-
-    /// Who was there at the time nearest to `start`: before it if possible.
-    fn neighbour(&self, start: UnixTime) -> Result<Tracker> {
-        let mut starts = segment::list(&self.dir, Tier::Raw)?;
-        starts.retain(|&s| s != start);
-        let before = starts.partition_point(|&s| s < start);
-        let (older, newer) = starts.split_at(before);
-        for &candidate in older.iter().rev().chain(newer) {
-            let read = Segment::read(&self.dir, Tier::Raw, candidate, Access::Sparse, &mut None);
-            if let Ok(segment) = read
-                && let Some((_, roster)) = &segment.roster
-            {
-                return Ok(replay(roster.as_ref().clone(), Some(&segment)));
-            }
-        }
-        Ok(Tracker::default())
     }
 
     /// Whether the hour before `start`, if there are samples of it, has its hourly row.
@@ -358,6 +344,23 @@ impl Active {
         self.appender.push(&self.tracker.roster, &changes, &row);
         row
     }
+}
+
+/// Who was there at the time nearest to `start`: before it if possible.
+fn neighbour(store: &Path, start: UnixTime) -> Result<Tracker> {
+    let mut starts = segment::list(store, Tier::Raw)?;
+    starts.retain(|&s| s != start);
+    let before = starts.partition_point(|&s| s < start);
+    let (older, newer) = starts.split_at(before);
+    for &candidate in older.iter().rev().chain(newer) {
+        let read = Segment::read(store, Tier::Raw, candidate, Access::Sparse, &mut None);
+        if let Ok(segment) = read
+            && let Some((_, roster)) = &segment.roster
+        {
+            return Ok(replay(roster.as_ref().clone(), Some(&segment)));
+        }
+    }
+    Ok(Tracker::default())
 }
 
 /// The state at the end of a segment. A roster counts the row that follows it as missed by who
