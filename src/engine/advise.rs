@@ -11,6 +11,7 @@ use crate::recommend::{
     Blocker, BlockerCode, Considered, Finding, Limits, NodeState, Plan, Question, State, Step,
     Urgency, little_need, overload, overload_of_all, plan,
 };
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Plans and words the reply.
@@ -160,6 +161,9 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
     let told: BTreeSet<_> =
         plan.steps.iter().map(vmid).chain(plan.considered.iter().map(|c| vmid(&c.step))).collect();
     let rest = q.inventory.guests.iter().filter(|g| !told.contains(&g.vmid));
+    // All guests of a node hear the same of it.
+    let needs = vec![OnceCell::new(); q.outlook.nodes.len()];
+    let need = |node: usize| needs[node].get_or_init(|| little_need(q, node)).clone();
     let listed = rest.map(|guest| {
         let known = plan.skipped.iter().find(|s| s.vmid == guest.vmid);
         let mut blockers = known.map(|s| s.blockers.clone()).unwrap_or_default();
@@ -168,7 +172,7 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
         let reason = match (plan.slight.get(&guest.vmid), blockers.first()) {
             (Some(saved), _) => slight_reason(q, *saved),
             (None, Some(first)) => first.text.clone(),
-            (None, None) => idle_reason(q, plan, guest),
+            (None, None) => idle_reason(q, plan, guest, &need),
         };
         SkippedGuest {
             vmid: guest.vmid,
@@ -204,7 +208,12 @@ fn slight_reason(q: &Question, saved: f64) -> String {
 }
 
 /// Why nobody even asked whether this guest could move.
-fn idle_reason(q: &Question, plan: &Plan, guest: &GuestFacts) -> String {
+fn idle_reason(
+    q: &Question,
+    plan: &Plan,
+    guest: &GuestFacts,
+    need: &dyn Fn(usize) -> Option<String>,
+) -> String {
     if guest.template {
         return "is a template".into();
     }
@@ -222,7 +231,7 @@ fn idle_reason(q: &Question, plan: &Plan, guest: &GuestFacts) -> String {
         _ if plan.steps.iter().any(|step| step.source == node) => {
             format!("other moves relieve {} better", guest.node)
         }
-        _ => little_need(q, node).unwrap_or_else(|| match others(q, node) {
+        _ => need(node).unwrap_or_else(|| match others(q, node) {
             0 => "there is no other node that could take it".into(),
             _ => format!("its move would take too little away from {}", guest.node),
         }),
