@@ -265,13 +265,16 @@ fn one_writer_at_a_time() {
     open(dir.path());
 }
 
+/// Whether a command that mounts or unmounts succeeds.
+fn mount(args: &[&str]) -> bool {
+    std::process::Command::new(args[0]).args(&args[1..]).status().is_ok_and(|s| s.success())
+}
+
 #[test]
 fn a_full_disk_loses_only_the_tick_in_flight() {
     let dir = tempfile::tempdir().unwrap();
-    let mount = |args: &[&str]| std::process::Command::new(args[0]).args(&args[1..]).status();
     let at = dir.path().to_str().unwrap();
-    let tmpfs = mount(&["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", at]);
-    if !tmpfs.is_ok_and(|s| s.success()) {
+    if !mount(&["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", at]) {
         println!("skipped: mounting a small tmpfs needs root");
         return;
     }
@@ -299,11 +302,11 @@ fn a_full_disk_loses_only_the_tick_in_flight() {
     let kept = times(&reader);
     let clean = reader.verify().unwrap().is_clean();
     // Room again: the writer goes on, also with what it could not roll.
-    let more = mount(&["mount", "-o", "remount,size=4m", at]).is_ok_and(|s| s.success());
+    let more = mount(&["mount", "-o", "remount,size=4m", at]);
     let later = writer.append(&tick(START + 3 * DAY, 40));
     let kept_later = times(&reader);
     drop(writer);
-    assert!(mount(&["umount", at]).is_ok_and(|s| s.success()));
+    assert!(mount(&["umount", at]));
     assert_eq!(full, 3, "the disk did get full");
     assert_eq!(kept, stored);
     assert!(clean);
@@ -315,10 +318,8 @@ fn a_full_disk_loses_only_the_tick_in_flight() {
 #[test]
 fn a_writer_goes_on_after_a_batch_that_found_the_disk_full() {
     let dir = tempfile::tempdir().unwrap();
-    let mount = |args: &[&str]| std::process::Command::new(args[0]).args(&args[1..]).status();
     let at = dir.path().to_str().unwrap();
-    let tmpfs = mount(&["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", at]);
-    if !tmpfs.is_ok_and(|s| s.success()) {
+    if !mount(&["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", at]) {
         println!("skipped: mounting a small tmpfs needs root");
         return;
     }
@@ -327,13 +328,13 @@ fn a_writer_goes_on_after_a_batch_that_found_the_disk_full() {
     // The end of the batch is what finds no room.
     let large = (0..60).map(|i| tick(START + HOUR + i * 60, 300));
     let error = writer.append_all(std::iter::once(tick(START, 1)).chain(large)).unwrap_err();
-    let more = mount(&["mount", "-o", "remount,size=40m", at]).is_ok_and(|s| s.success());
+    let more = mount(&["mount", "-o", "remount,size=40m", at]);
     let mut removed = 0;
     for i in 0..600 {
         removed += writer.append(&tick(START + 2 * DAY + i * 60, 1)).unwrap().compressed.removed;
     }
     drop(writer);
-    assert!(mount(&["umount", at]).is_ok_and(|s| s.success()));
+    assert!(mount(&["umount", at]));
     assert_eq!((error.kind, more), (Kind::Io, true), "{error}");
     assert!(removed > 0, "no batch runs any more");
 }

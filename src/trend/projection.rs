@@ -164,14 +164,17 @@ impl Line<'_> {
     /// First hour in which level + slope + season reaches the threshold; a level without trend
     /// repeats its week, or goes on for another window where its rhythm grows.
     fn peak_crossing(&self, believed: Option<f64>, cyclical: bool) -> Crossing {
-        let horizon = believed.unwrap_or_else(|| self.horizon());
         let slope = if believed.is_some() { self.slope() } else { 0.0 };
         let swings = cyclical || self.outlook.season.is_some();
-        let week = if swings { 168.0f64.min(horizon.max(24.0)) } else { 0.0 };
-        let last = match (believed, self.outlook.pace) {
-            (Some(believed), _) => believed,
-            (None, Some(_)) => week.max(self.outlook.lookback_hours),
-            (None, None) => week,
+        let week = if swings { 168.0f64.min(self.horizon().max(24.0)) } else { 0.0 };
+        // The last hour that is looked at, and how far ahead that says something.
+        let (last, horizon) = match (believed, self.outlook.pace) {
+            (Some(believed), _) => (believed, believed),
+            (None, Some(_)) => {
+                let window = week.max(self.outlook.lookback_hours);
+                (window, window)
+            }
+            (None, None) => (week, self.horizon()),
         };
         let reaches = |level: f64, slope: f64| {
             (0..=last as u32).map(f64::from).find(|h| {

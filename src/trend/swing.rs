@@ -1,8 +1,8 @@
 //! Step 4b: a daily rhythm that changes its size, as when a nightly job begins, ends or doubles.
 //!
 //! One profile for the whole window leaves a part of the rhythm before the change and another after it, which looks
-//! like growth, or finds no profile at all. How large the rhythm is on each day, in parts of the window's mean day, is
-//! a series of one value a day; a change of size is a step in it.
+//! like growth or like noise, or finds no profile at all. How large the rhythm is on each day, in parts of a mean day, is
+//! a series of one value a day; a change of size is a step in it, and a size that grows is a straight line.
 
 use super::explain::{Explained, range};
 use super::season::Season;
