@@ -8,7 +8,7 @@ LIBDIR ?= $(PREFIX)/lib/$(MULTIARCH)/pve-foresight
 RELEASE := $(abspath $(or $(CARGO_TARGET_DIR),target)/release)
 TESTED := $(abspath $(or $(CARGO_TARGET_DIR),target)/debug/deps)
 
-.PHONY: help build gate scripts check lint fmt test perl perl-check header trend-score bench growth demo valgrind sanitize fuzz campaign faults soak dependencies ui test-ui screenshots \
+.PHONY: help build gate scripts check lint fmt test perl perl-check header laws trend-score bench growth demo valgrind sanitize fuzz campaign faults soak dependencies ui test-ui screenshots \
 	install deb package-test copyright clean
 
 help: ## list the verbs
@@ -38,6 +38,12 @@ fmt: ## format the sources
 test: ## all tests
 	$(CARGO) test --no-fail-fast
 	$(MAKE) perl-check
+
+LAWS ?= 10000
+
+laws: ## each property test with LAWS cases, drawn anew
+	PROPTEST_CASES=$(LAWS) $(CARGO) test --no-fail-fast --lib \
+		$(patsubst tests/%.rs,--test %,$(shell grep -l 'proptest!' tests/*.rs))
 
 perl: build ## the Perl bridge for the running Perl
 	$(MAKE) -C perl LIBRARY=$(RELEASE)/libpve_foresight.so

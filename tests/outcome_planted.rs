@@ -313,8 +313,6 @@ fn series() -> impl Strategy<Value = Vec<Point>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
-
     #[test]
     fn whatever_was_recorded_there_is_a_verdict_with_finite_figures(
         all in prop::collection::vec(series(), 8), sizes in prop::collection::vec(absurd(), 6)

@@ -459,8 +459,6 @@ fn a_fleet_is_as_full_and_uneven_as_promised() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
     #[test]
     fn demand_is_a_measurement_at_any_time(seed: u64, id: u64, t in -5_000_000_000i64..9_000_000_000) {
         let workload = Workload::draw(seed, id, &Wishes::default());

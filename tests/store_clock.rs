@@ -236,8 +236,6 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
-
     #[test]
     fn the_store_is_a_list_of_ticks(steps in prop::collection::vec(step(), 1..12)) {
         let dir = tempfile::tempdir().unwrap();

@@ -48,8 +48,6 @@ fn same_but(a: &Trend, b: &Trend, factor: f64) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
-
     #[test]
     fn whole_weeks_later_nothing_differs(points in series(), weeks in 1i64..200) {
         let local = LocalTime::utc();

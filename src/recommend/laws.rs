@@ -379,8 +379,6 @@ fn what_takes_risk_away_and_adds_overload_is_not_recommended() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
-
     #[test]
     fn every_step_is_possible_when_its_turn_comes(cluster in cluster()) {
         steps_are_possible(&cluster);

@@ -150,8 +150,8 @@ fn is_cyclical(case: &Case<'_>) -> bool {
 }
 
 /// Chance that the direction is right. For a trend: that its slope is beyond half of what is material,
-/// by the slope's own uncertainty. For the rest: how far the test is from a trend, times how far the
-/// spread and the profile are from the borders between the labels (calibrated, docs/trend.md).
+/// by the slope's own uncertainty. For the rest: the chance that it is below what is material, times how
+/// far the spread and the profile are from the borders between the labels (calibrated, docs/trend.md).
 pub(super) fn confidence(case: &Case<'_>, direction: Direction) -> f64 {
     let slope = case.slope;
     let expected = case.lookback * case.grid.per_day() as f64;
@@ -160,7 +160,9 @@ pub(super) fn confidence(case: &Case<'_>, direction: Direction) -> f64 {
         let half = 0.5 * MATERIAL / slope.segment.max(0.05);
         return t_cdf((slope.average.abs() - half) / slope.error, slope.dof) * coverage;
     }
-    let no_trend = 0.88 + 0.1 * (slope.p / 0.1).min(1.0).sqrt();
+    // Not by the test's p-value: fewer data raise that, and make nothing surer.
+    let room = MATERIAL / slope.segment.max(0.05) - slope.average.abs();
+    let no_trend = 0.88 + 0.1 * t_cdf(room / slope.error.max(1e-9), slope.dof).sqrt();
     let border = |value: f64, limit: f64, width: f64| {
         1.0 - 0.5 * (-(value.max(1e-3) / limit).ln().abs() / width).exp()
     };
