@@ -528,8 +528,8 @@ fn who_is_not_known_is_an_error_and_not_an_empty_answer() {
         ("trend --guest 4242", ""),
         ("explain --guest 4242", "`quality` lists who is there"),
         ("explain --guest 101 --target pve1", "name another node"),
-        ("explain --guest 101 --target nowhere", "nodes are pve1, pve2"),
-        ("drain --node nowhere", "nodes are pve1, pve2"),
+        ("explain --guest 101 --target nowhere", "nodes are pve1 and pve2"),
+        ("drain --node nowhere", "nodes are pve1 and pve2"),
     ] {
         let output = ask(&state, NOW, question);
         assert_eq!(output.status.code(), Some(1), "{question}: {}", stdout(&output));

@@ -106,6 +106,7 @@ fn node(ticks: &[Tick], name: &str) -> NodeRecord {
         memory: samples[0].1.maxmem.unwrap().0,
         cpu: points(&samples, NodeMetric::Cpu),
         mem: points(&samples, NodeMetric::Memory),
+        pressure: Vec::new(),
         shifts: Vec::new(),
     }
 }
@@ -195,6 +196,29 @@ const REST: [Vmid; 5] = [200, 201, 202, 203, 204];
 #[test]
 fn helpful_moves_read_improved() {
     nine_of_ten(Verdict::Improved, helpful);
+}
+
+/// All wait for a third of their time from the move on: a storage that all share has become slow.
+fn all_wait(scene: &mut Scene, controls: bool) {
+    let time = scene.migration.time;
+    let waits = |points: &[Point]| -> Vec<Point> {
+        let at = |p: &Point| Point { value: if p.time < time { 0.03 } else { 0.3 }, ..*p };
+        points.iter().map(at).collect()
+    };
+    scene.guest.pressure = waits(&scene.guest.cpu);
+    for node in scene.controls.iter_mut().filter(|_| controls) {
+        node.pressure = waits(&node.cpu);
+    }
+}
+
+#[test]
+fn a_guest_that_waits_because_all_do_was_not_harmed_by_its_move() {
+    let day = |change| judged(&helpful(1), 1, change)[2].clone();
+    assert_eq!(day(|scene| all_wait(scene, false)).result, Verdict::Worse, "it alone waits");
+    let with_all = day(|scene| all_wait(scene, true));
+    assert_eq!(with_all.result, Verdict::Improved, "{}", with_all.reason);
+    let waits = with_all.guest.pressure.unwrap();
+    assert!(waits.difference.abs() < 0.1, "{waits:?}");
 }
 
 /// An idle guest leaves a source whose load has been falling for a day and goes on falling.
@@ -319,7 +343,7 @@ proptest! {
     ) {
         let node = |name: &str, i: usize| NodeRecord {
             name: name.into(), cores: sizes[i], memory: sizes[i + 1],
-            cpu: all[i].clone(), mem: all[i + 1].clone(), shifts: Vec::new(),
+            cpu: all[i].clone(), mem: all[i + 1].clone(), pressure: Vec::new(), shifts: Vec::new(),
         };
         let time = 1_750_000_000;
         let scene = Scene {

@@ -181,6 +181,7 @@ fn node(name: &str, online: Option<bool>, rrd: &Rrd, ha: &Ha) -> NodeFacts {
     let own = || rrd.storages.iter().filter(|((node, _), _)| node == name);
     let storage: Vec<String> = own().map(|((_, id), _)| id.clone()).collect();
     let free = own().filter_map(|((_, id), entry)| Some((id.clone(), entry.sample.free()?)));
+    let size = own().filter_map(|((_, id), entry)| Some((id.clone(), entry.sample.size()?)));
     NodeFacts {
         name: name.to_string(),
         // A node about to be fenced is lost, whatever corosync still thinks of it.
@@ -190,6 +191,7 @@ fn node(name: &str, online: Option<bool>, rrd: &Rrd, ha: &Ha) -> NodeFacts {
         maxmem: entry.and_then(|e| e.maxmem),
         storage: (!storage.is_empty()).then_some(storage),
         storage_free: free.collect(),
+        storage_size: size.collect(),
     }
 }
 

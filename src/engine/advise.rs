@@ -5,11 +5,11 @@ use crate::api::{
     ConsideredMove, NodeReply, RecommendReply, Recommendation, SkippedGuest, Weighing,
 };
 use crate::evidence::{TrendEvidence, explanation};
-use crate::model::{GuestFacts, GuestStatus, UnixTime, counted};
+use crate::model::{GuestFacts, GuestStatus, UnixTime, counted, joined};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{
-    Blocker, BlockerCode, Considered, Finding, Limits, NodeState, Plan, Question, State, Step,
-    Urgency, little_need, overload, overload_of_all, plan,
+    Blocker, BlockerCode, Considered, Finding, Limits, NodeState, Peaks, Plan, Question, State,
+    Step, Urgency, little_need, overload, overload_of_all, plan,
 };
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -261,10 +261,17 @@ fn summary(q: &Question, plan: &Plan) -> String {
                 left_behind(q, plan),
             );
         }
-        let goes = if after.core_hours < before.core_hours { "falls" } else { "goes" };
+        let goes = if after.node_hours < before.node_hours { "falls" } else { "goes" };
+        let memory = |p: &Peaks| p.memory_before.max(p.memory_after) > q.config.mem_threshold.0;
+        let is_memory =
+            |s: &Step| memory(&s.details.source_peaks) || memory(&s.details.target_peaks);
+        let counted_as = match plan.steps.iter().any(is_memory) {
+            true => ", memory counted as cores",
+            false => "",
+        };
         return format!(
             "{} recommended: expected overload in the next {hours} hours {goes} \
-             from {:.0} to {} ({:.digits$} to {:.digits$} core-hours above the thresholds).{}{}",
+             from {:.0} to {} ({:.digits$} to {:.digits$} core-hours above the thresholds{counted_as}).{}{}",
             counted(moves, "migration"),
             before.node_hours,
             counted(after.node_hours.round(), "node-hour"),
@@ -350,7 +357,7 @@ fn left_behind(q: &Question, plan: &Plan) -> String {
             let verb = if stay == 1 { "stays" } else { "stay" };
             format!(
                 " {name} is in maintenance, but {} {verb} there: `pve-foresight drain --node {name}` \
-                 tells why.",
+                 finds their places, or tells why there are none.",
                 counted(stay, "running guest"),
                 name = node.name
             )
@@ -419,7 +426,7 @@ pub(super) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 4;
     match names.len() {
         n if n > SHOWN => format!("{} and {} more", names[..SHOWN].join(", "), n - SHOWN),
-        _ => names.join(", "),
+        _ => joined(names),
     }
 }
 
@@ -491,7 +498,8 @@ mod tests {
         let told = |nodes: &[(&str, usize)]| asked(nodes, |q| left_behind(q, &Plan::default()));
         assert_eq!(
             told(&[("pve1", 2), ("pve2", 1)]),
-            " pve1 is in maintenance, but 2 running guests stay there: `pve-foresight drain --node pve1` tells why."
+            " pve1 is in maintenance, but 2 running guests stay there: `pve-foresight drain --node pve1` \
+             finds their places, or tells why there are none."
         );
         assert!(told(&[("pve1", 1)]).contains("1 running guest stays there"));
         assert_eq!(told(&[("pve1", 0), ("pve2", 1)]), "");
@@ -543,7 +551,7 @@ mod tests {
         with(0, |q| {
             let told = not_listed(q).expect("a warning");
             assert!(
-                told.starts_with("3 running guests are not in the inventory (100, 101, 102)"),
+                told.starts_with("3 running guests are not in the inventory (100, 101 and 102)"),
                 "{told}"
             );
             assert_eq!(

@@ -12,8 +12,8 @@ use crate::error::{Error, Kind, Result};
 use crate::evidence::{guest_label, label_of};
 use crate::model::{GuestFacts, Inventory, UnixTime, Vmid, counted};
 use crate::recommend::{
-    Drain, Explained, Leaving, Limits, Plan, Question, Staying, Step, Target, balancer, drain,
-    explain, plan,
+    BlockerCode, Drain, Explained, Leaving, Limits, Plan, Question, Staying, Step, Target,
+    balancer, drain, explain, plan,
 };
 use crate::score::total;
 
@@ -210,8 +210,15 @@ fn verdict(
     }
     let possible: Vec<&ExplainTarget> = targets.iter().filter(|t| t.feasible).collect();
     let Some(best) = possible.first() else {
-        let text = format!("{label} stays on {}: no other node can take it.", guest.node);
-        return (Standing::Stays, text);
+        // What belongs together may go together.
+        let bound = |t: &&ExplainTarget| {
+            !t.blockers.is_empty() && t.blockers.iter().all(|b| b.code == BlockerCode::Together)
+        };
+        let why = match targets.iter().find(bound).and_then(|t| t.blockers.first()) {
+            Some(together) => format!("{}, and could leave with them alone", together.text),
+            None => "no other node can take it".into(),
+        };
+        return (Standing::Stays, format!("{label} stays on {}: {why}.", guest.node));
     };
     let instead: Vec<String> = plan
         .steps
@@ -336,7 +343,7 @@ fn drain_notes(q: &Question, node: usize, drain: &Drain) -> Vec<String> {
     let managed = |s: &&Leaving| q.inventory.guest(s.vmid).is_some_and(|g| g.ha_moves() && runs(g));
     let ha = drain.steps.iter().filter(managed).count();
     let mut notes = Vec::new();
-    if outlook.maintenance {
+    if outlook.maintenance && ha > 0 {
         let text = "is in maintenance: the HA manager moves its HA guests by itself";
         notes.push(format!("{} {text}", outlook.name));
     } else if ha > 0 {

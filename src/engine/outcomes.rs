@@ -417,9 +417,11 @@ impl<'a> Study<'a> {
         fleets: &[Fleet],
     ) -> Scene {
         let end = migration.time + span.seconds();
+        // A forecast goes by the last day most of all: a move in it makes another node of that one, too.
+        let since_day_before = migration.time.saturating_sub(DAY)..=end;
         let others = |name: &str| -> Vec<UnixTime> {
             let meanwhile = |m: &&Migration| {
-                (migration.time..=end).contains(&m.time)
+                since_day_before.contains(&m.time)
                     && *m != migration
                     && (m.from == name || m.to == name)
             };
@@ -460,6 +462,9 @@ fn node(name: &str, history: &History, fleets: &[Fleet]) -> NodeRecord {
         memory,
         cpu: points(NodeMetric::Cpu),
         mem: points(NodeMetric::Memory),
+        pressure: worst(
+            [NodeMetric::PsiCpuSome, NodeMetric::PsiIoSome, NodeMetric::PsiMemorySome].map(points),
+        ),
         shifts: Vec::new(),
     }
 }

@@ -136,7 +136,7 @@ fn earlier_at(node: usize, earlier: &[Step]) -> Option<String> {
     }
 }
 
-/// What is wrong with the source, and how much of it is left without the guest. What is
+/// What is wrong with the source, and how much of it is left without the guest: the begin of a sentence. What is
 /// measured tells of the source only where it leaves `first`, before other steps.
 fn trouble(q: &Question, step: &Step, resource: Resource, guest: &str, first: bool) -> String {
     let node = &q.outlook.nodes[step.source];
@@ -159,6 +159,11 @@ fn trouble(q: &Question, step: &Step, resource: Resource, guest: &str, first: bo
         let load = &step.details.source_load;
         overload_of(resource, q.outlook, step.source, load, change, limits).node_hours.round()
     };
+    if hours(None) == 0.0 && !first {
+        // A guest that goes because another does.
+        let limit = limits.of(resource) * 100.0;
+        return format!("{label} is not expected above {limit:.0} % any more; without {guest}");
+    }
     let left = match hours(leaves) {
         0.0 => "none".to_string(),
         left => format!("{left:.0}"),

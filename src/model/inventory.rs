@@ -54,6 +54,8 @@ pub struct NodeFacts {
     pub storage: Option<Vec<String>>,
     /// Free bytes of these storages, where known.
     pub storage_free: BTreeMap<String, Bytes>,
+    /// Their sizes, where known.
+    pub storage_size: BTreeMap<String, Bytes>,
 }
 
 /// A storage of `storage.cfg`.

@@ -14,7 +14,7 @@ pub use inventory::*;
 pub use metric::{GuestMetric, Metric, NodeMetric, Worse};
 pub(crate) use tick::is_name;
 pub use tick::{GuestKind, GuestSample, GuestStatus, NodeSample, StorageSample, Tick};
-pub use units::{Bytes, BytesPerSecond, Cores, Fraction, Points, Unit, counted};
+pub use units::{Bytes, BytesPerSecond, Cores, Fraction, Points, Unit, counted, joined};
 
 /// Moment in unix seconds, UTC.
 pub type UnixTime = i64;

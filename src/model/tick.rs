@@ -99,7 +99,12 @@ pub struct StorageSample {
 impl StorageSample {
     /// What is left of it; `None` where its size is not known.
     pub fn free(&self) -> Option<Bytes> {
-        (self.total.0 > 0.0).then(|| Bytes((self.total.0 - self.used.0).max(0.0)))
+        self.size().map(|size| Bytes((size.0 - self.used.0).max(0.0)))
+    }
+
+    /// How large it is, where known.
+    pub fn size(&self) -> Option<Bytes> {
+        (self.total.0 > 0.0).then_some(self.total)
     }
 }
 

@@ -174,6 +174,15 @@ pub fn counted<N: PartialEq + From<u8> + fmt::Display>(count: N, what: &str) -> 
     format!("{count} {what}{s}")
 }
 
+/// `a`, `a and b`, or `a, b and c`.
+pub fn joined(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [one] => one.clone(),
+        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,7 +15,7 @@ pub struct Accuracy {
     pub bias: Option<f64>,
     /// Mean of the difference without its sign.
     pub mean_abs_error: Option<f64>,
-    /// Share of moves that turned out as predicted: improved, no effect or worse.
+    /// Share of moves whose relief was of the kind that was predicted: it helps, does not matter, or harms.
     pub hit_rate: Option<f64>,
 }
 
@@ -44,20 +44,22 @@ pub fn calculate_outcome_accuracy<'a>(
 
 /// Accuracy in one window.
 pub fn accuracy_of<'a>(outcomes: impl Iterator<Item = &'a Outcome>, span: Span) -> Accuracy {
-    let both: Vec<(f64, f64, Verdict)> = outcomes
+    let both: Vec<(f64, f64)> = outcomes
         .filter_map(|o| {
             let window = o.window(span).filter(|w| w.result.is_judged())?;
-            Some((window.predicted?, window.actual?, window.result))
+            Some((window.predicted?, window.actual?))
         })
         .collect();
-    let mean = |of: &dyn Fn(&(f64, f64, Verdict)) -> f64| {
+    let mean = |of: &dyn Fn(&(f64, f64)) -> f64| {
         (!both.is_empty()).then(|| both.iter().map(of).sum::<f64>() / both.len() as f64)
     };
     Accuracy {
         moves: both.len(),
-        bias: mean(&|(predicted, actual, _)| actual - predicted),
-        mean_abs_error: mean(&|(predicted, actual, _)| (actual - predicted).abs()),
-        hit_rate: mean(&|(predicted, _, came)| f64::from(u8::from(class(*predicted) == *came))),
+        bias: mean(&|(predicted, actual)| actual - predicted),
+        mean_abs_error: mean(&|(predicted, actual)| (actual - predicted).abs()),
+        hit_rate: mean(&|(predicted, actual)| {
+            f64::from(u8::from(class(*predicted) == class(*actual)))
+        }),
     }
 }
 

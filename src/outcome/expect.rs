@@ -10,9 +10,8 @@
 //! standard errors something happened that no forecast could know: then the guest's load counts.
 
 use super::record::{Basis, Effect};
-use super::scene::{NodeRecord, before};
+use super::scene::before;
 use crate::model::{HOUR, UnixTime};
-use crate::outlook::Resource;
 use crate::series::{LocalTime, Point, stats};
 use crate::trend::{Params, analyze};
 use std::ops::Range;
@@ -79,17 +78,23 @@ pub(super) struct Swing {
     pub(super) sigma: f64,
 }
 
-/// The common swing of `controls` in one resource.
-pub(super) fn swing(frame: &Frame, controls: &[NodeRecord], resource: Resource) -> Swing {
-    let deviation = |node: &NodeRecord| {
-        let points = node.of(resource);
+impl Swing {
+    /// The median as it is, for what may only take from an effect.
+    pub(super) fn whole(&self) -> f64 {
+        self.value * (self.nodes as f64 + 1.0) / (self.nodes as f64).max(1.0)
+    }
+}
+
+/// The common swing of unaffected nodes, of whom `controls` are one series each.
+pub(super) fn swing<'a>(frame: &Frame, controls: impl Iterator<Item = &'a [Point]>) -> Swing {
+    let deviation = |points: &[Point]| {
         let forecast = frame.forecast(points)?;
         let measured = super::scene::means(points, frame.slots);
         let apart: Vec<f64> =
             measured.iter().zip(&forecast).filter_map(|(m, f)| Some((*m)? - f.value)).collect();
         (!apart.is_empty()).then(|| stats::mean(&apart))
     };
-    let mut all: Vec<f64> = controls.iter().filter_map(deviation).collect();
+    let mut all: Vec<f64> = controls.filter_map(deviation).collect();
     let nodes = all.len();
     if nodes == 0 {
         return Swing::default();

@@ -92,12 +92,16 @@ impl Experience {
     pub fn of<'a>(outcomes: impl Iterator<Item = &'a Outcome>) -> Self {
         let mut all = Self::default();
         for outcome in outcomes {
-            let verdict = outcome.settled();
+            let needless = outcome.was_needless();
+            // Advice that nobody needed was wrong; others may have had their own reasons.
+            let verdict = outcome.settled().filter(|_| !needless || outcome.is_recommended());
             if outcome.is_recommended() {
                 all.advised.count(verdict);
             }
             all.guests.entry(outcome.vmid).or_default().count(verdict);
-            if let Some(verdict @ (Verdict::NoEffect | Verdict::Worse)) = verdict {
+            if let Some(verdict @ (Verdict::NoEffect | Verdict::Worse)) = verdict
+                && !needless
+            {
                 all.failures.push(Failure {
                     vmid: outcome.vmid,
                     source: outcome.source.clone(),
@@ -206,5 +210,17 @@ mod tests {
         assert!(!blocked(7, "a", "b", 9.0), "the time is over");
         assert!(!blocked(7, "a", "b", 0.0), "0 blocks nothing");
         assert!(!blocked(9, "a", "b", 24.0));
+    }
+
+    #[test]
+    fn what_was_moved_off_a_calm_node_teaches_nothing_of_the_guest() {
+        let mut moved = outcome(7, 0, Verdict::NoEffect);
+        moved.windows.iter_mut().for_each(|w| w.needed = Some(false));
+        let learnt = Experience::of([&moved].into_iter());
+        assert_eq!(learnt.failed(7, "a", "c", HOUR, 24.0), None);
+        assert_eq!((learnt.guest(7).previous_migrations, learnt.guest(7).judged), (1, 0));
+        assert_eq!(Tally::of([&moved].into_iter()).no_effect, 1, "told all the same");
+        moved.windows.iter_mut().for_each(|w| w.needed = Some(true));
+        assert!(Experience::of([&moved].into_iter()).failed(7, "a", "c", HOUR, 24.0).is_some());
     }
 }

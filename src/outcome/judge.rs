@@ -70,13 +70,14 @@ pub fn judge(
     let frame = Frame { time, slots: &slots, local };
     let deciding = deciding(scene, limits);
     let pairs = Resource::ALL.map(|resource| {
-        let swing = swing(&frame, &scene.controls, resource);
+        let swing = swing(&frame, scene.controls.iter().map(|node| node.of(resource)));
         Pair::new(scene, &frame, resource, swing)
     });
     let [cpu, memory] = &pairs;
     outcome.source = NodeEffects { cpu: cpu.source.effect(), memory: memory.source.effect() };
     outcome.target = NodeEffects { cpu: cpu.target.effect(), memory: memory.target.effect() };
-    outcome.guest = guest_effects(scene, &frame);
+    let common = swing(&frame, scene.controls.iter().map(|node| node.pressure.as_slice()));
+    outcome.guest = guest_effects(scene, &frame, common);
     let decided = if deciding == Resource::Cpu { cpu } else { memory };
     outcome.resource = Some(deciding);
     outcome.controls = decided.swing.nodes;
@@ -86,6 +87,7 @@ pub fn judge(
     let relief = if deciding == Resource::Cpu { reliefs[0] } else { reliefs[1] };
     outcome.actual = relief.map(|r| r.value);
     outcome.uncertainty = relief.map(|r| Z90 * r.sigma);
+    outcome.needed = relief.map(|r| r.is_near());
     let works = cpu.source.load.iter().flatten().copied().collect::<Vec<_>>();
     let is_busy = !works.is_empty() && stats::mean(&works) >= MATERIAL;
     (outcome.result, outcome.reason) = verdict(scene, &outcome, relief, reliefs, is_busy);
@@ -192,6 +194,11 @@ impl Relief {
         self.value.abs() >= MATERIAL && self.value.abs() > SURE * self.sigma
     }
 
+    /// Whether a node is near its threshold, with the move or without.
+    fn is_near(&self) -> bool {
+        self.without.max(self.with) >= self.limit - NEAR
+    }
+
     /// Whether a node is now overloaded that would not be, or more so.
     fn is_harm(&self) -> bool {
         self.value < 0.0 && self.is_sure() && self.with >= self.limit
@@ -291,13 +298,33 @@ pub(super) fn class(relief: f64) -> Verdict {
     }
 }
 
-fn guest_effects(scene: &Scene, frame: &Frame) -> GuestEffects {
-    let effect = |points: &[Point]| {
+/// What the guest does, beside what was forecast. `waiting` is what tasks of unaffected nodes wait beyond their forecasts:
+/// as far as the guest's waiting changed the same way, the move has nothing to do with it.
+fn guest_effects(scene: &Scene, frame: &Frame, waiting: Swing) -> GuestEffects {
+    let effect = |points: &[Point], swing: Swing| {
         let forecast = frame.forecast(points)?;
-        let expected: Vec<Option<Estimate>> = forecast.into_iter().map(Some).collect();
-        Effect::of(&means(points, frame.slots), &expected)
+        let measured = means(points, frame.slots);
+        let of = |shift: f64| {
+            let shifted = |e: &Estimate| Estimate {
+                value: e.value + shift,
+                sigma: e.sigma.hypot(swing.sigma),
+                ..*e
+            };
+            let expected: Vec<_> = forecast.iter().map(|e| Some(shifted(e))).collect();
+            Effect::of(&measured, &expected)
+        };
+        let apart = of(0.0)?.difference;
+        let whole = swing.whole();
+        of(match apart * whole > 0.0 {
+            true => whole.signum() * whole.abs().min(apart.abs()),
+            false => 0.0,
+        })
     };
-    GuestEffects { cpu: effect(&scene.guest.cpu), pressure: effect(&scene.guest.pressure) }
+    let guest = &scene.guest;
+    GuestEffects {
+        cpu: effect(&guest.cpu, Swing::default()),
+        pressure: effect(&guest.pressure, waiting),
+    }
 }
 
 /// Puts pair and guest together: harm first, then help.
@@ -345,7 +372,7 @@ fn verdict(
     if let Some(p) = waiting.filter(|_| guest_is_busy) {
         return (Verdict::Improved, waits(&p));
     }
-    if relief.without < relief.limit - NEAR && relief.with < relief.limit - NEAR {
+    if !relief.is_near() {
         let text = format!(
             "neither node would have been busy without the move: {:.0} % {}",
             relief.without * 100.0,

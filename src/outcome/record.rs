@@ -117,6 +117,9 @@ pub struct WindowOutcome {
     pub reason: String,
     /// Resource in which the source was nearest to its threshold before the move.
     pub resource: Option<Resource>,
+    /// Whether a node would have been near its threshold in it without the move, or is with it; absent where not known.
+    #[serde(default)]
+    pub needed: Option<bool>,
     /// Relief of the fuller node in its busy quarter, as forecast before the move; a share.
     pub predicted: Option<f64>,
     /// The same as it came.
@@ -146,6 +149,7 @@ impl WindowOutcome {
             result: Verdict::Pending,
             reason: format!("{} is not over", window.label()),
             resource: None,
+            needed: None,
             predicted: None,
             actual: None,
             uncertainty: None,
@@ -255,10 +259,6 @@ impl Outcome {
         self.windows.iter().find(|w| w.window == span)
     }
 
-    fn verdict(&self, span: Span) -> Verdict {
-        self.window(span).map_or(Verdict::Unknown, |w| w.result)
-    }
-
     /// What it is to be called by now: the verdict of the longest window that has one; else whatever
     /// state the longest window that is over is in.
     pub fn result(&self) -> Verdict {
@@ -276,13 +276,24 @@ impl Outcome {
     /// The final verdict: that of the first day; of the first hour where the day was interrupted or
     /// has no data. `None` before that.
     pub fn settled(&self) -> Option<Verdict> {
-        match self.verdict(Span::Day) {
-            day if day.is_judged() => Some(day),
+        self.settling().map(|w| w.result)
+    }
+
+    fn settling(&self) -> Option<&WindowOutcome> {
+        let day = self.window(Span::Day)?;
+        match day.result {
+            Verdict::Pending => None,
             Verdict::Interrupted | Verdict::Unknown => {
-                Some(self.verdict(Span::Hour)).filter(|v| v.is_judged())
+                self.window(Span::Hour).filter(|w| w.result.is_judged())
             }
-            _ => None,
+            _ => Some(day),
         }
+    }
+
+    /// Whether it was made where nothing was near a threshold, as an evacuation is: then that it had no effect says
+    /// nothing of the guest.
+    pub fn was_needless(&self) -> bool {
+        self.settling().is_some_and(|w| w.needed == Some(false))
     }
 
     /// Whether we had recommended it.

@@ -17,7 +17,9 @@ pub struct NodeRecord {
     pub cpu: Vec<Point>,
     /// Memory in use, likewise.
     pub mem: Vec<Point>,
-    /// Times at which another guest came to this node or left it since the move.
+    /// Share of time in which some task waited for CPU, memory or disks (the worst of the three), where it is known.
+    pub pressure: Vec<Point>,
+    /// Times at which another guest came to this node or left it since the move, or in the day before it.
     pub shifts: Vec<UnixTime>,
 }
 
@@ -48,7 +50,7 @@ pub struct Scene {
     pub target: NodeRecord,
     /// The guest.
     pub guest: GuestRecord,
-    /// Nodes that no guest came to or left since the move: they show the common swing.
+    /// Nodes that no guest came to or left since the day before the move: they show the common swing.
     pub controls: Vec<NodeRecord>,
     /// Next move of the guest, if any.
     pub next_move: Option<Migration>,

@@ -101,6 +101,8 @@ struct Group {
     /// `HA rule 'db'` or `tag 'exclude_db'`.
     label: String,
     together: bool,
+    /// A rule of HA, which looks at what runs alone.
+    of_ha: bool,
     members: Vec<Vmid>,
 }
 
@@ -169,12 +171,26 @@ impl<'a> Constraints<'a> {
             }
         }
         for volume in local_volumes(guest, self.inventory) {
-            if let Some(why) = volume.not_copied(guest) {
+            if let Some(why) = volume.not_copied(guest).or_else(|| self.cloned(guest, &volume)) {
                 let (key, storage) = (&volume.disk.key, volume.storage);
                 add(C::LocalDisk, format!("{key} on '{storage}', which is not shared, {why}"));
             }
         }
         found
+    }
+
+    /// That a template's volume has linked clones, with which PVE does not copy it (qemu-server, `scan_local_volumes`).
+    fn cloned(&self, guest: &GuestFacts, volume: &LocalVolume) -> Option<String> {
+        let name = volume.volume.rsplit('/').next();
+        let clone = |disk: &Disk| match &disk.source {
+            DiskSource::Volume { storage, volume: of } => {
+                storage == volume.storage && base_of(of).is_some() && base_of(of) == name
+            }
+            _ => false,
+        };
+        let mut others = self.inventory.guests.iter().filter(|_| guest.template);
+        let other = others.find(|other| other.disks.iter().any(clone))?.vmid;
+        Some(format!("is what {other} is a linked clone of, and PVE does not copy it"))
     }
 
     /// Why `guest` cannot go to `target`, with all guests where `placement` has them.
@@ -322,13 +338,10 @@ impl<'a> Constraints<'a> {
         target: &NodeFacts,
         found: &mut Vec<Blocker>,
     ) {
-        for rule in &self.inventory.ha_rules {
-            let HaRuleKind::NodeAffinity { nodes, strict } = &rule.kind else { continue };
-            if !rule.guests.contains(&guest.vmid) {
-                continue;
-            }
+        for (rule, nodes, strict) in self.node_rules_of(guest) {
             let listed = nodes.contains_key(&target.name);
-            let what = if !listed && (*strict || nodes.contains_key(source)) {
+            let held = strict || (nodes.contains_key(source) && fails_back(guest));
+            let what = if !listed && held {
                 format!("keeps it off {}", target.name)
             } else if source.is_empty() {
                 continue;
@@ -340,7 +353,7 @@ impl<'a> Constraints<'a> {
                 let back = if taken.contains(&source) { "brings it back" } else { "takes it" };
                 format!("{back} to {} by itself", taken.join(" or "))
             };
-            let text = format!("HA rule '{}' {what}", rule.name);
+            let text = format!("HA rule '{rule}' {what}");
             found.push(Blocker::new(BlockerCode::HaNodeAffinity, text));
         }
     }
@@ -361,7 +374,7 @@ impl<'a> Constraints<'a> {
 
     /// Where HA takes a guest on by itself that has left the node `away` for `target`, in one clause.
     pub(super) fn taken_on(&self, guest: &GuestFacts, target: &str, away: &str) -> Option<String> {
-        self.node_rules_of(guest).find_map(|(rule, nodes)| {
+        self.node_rules_of(guest).find_map(|(rule, nodes, _)| {
             let on = self.taken(guest, nodes, target, away);
             let to = || on.join(" or ");
             (!on.is_empty()).then(|| format!("HA rule '{rule}' takes it on to {} by itself", to()))
@@ -376,24 +389,23 @@ impl<'a> Constraints<'a> {
         away: &str,
     ) -> Option<String> {
         let back = |nodes| self.taken(guest, nodes, target, "").contains(&away);
-        let (rule, _) = self.node_rules_of(guest).find(|(_, nodes)| back(nodes))?;
+        let (rule, ..) = self.node_rules_of(guest).find(|(_, nodes, _)| back(nodes))?;
         Some(format!(
             "HA rule '{rule}' brings it back to {away} by itself unless that is in maintenance"
         ))
     }
 
-    /// The node affinity rules of a guest: name and nodes with their priorities.
+    /// The node affinity rules that hold for a guest: name, nodes with their priorities, and whether it must stay on them.
     fn node_rules_of(
         &self,
         guest: &GuestFacts,
-    ) -> impl Iterator<Item = (&str, &BTreeMap<String, i64>)> {
-        let vmid = guest.vmid;
-        self.inventory.ha_rules.iter().filter(move |r| r.guests.contains(&vmid)).filter_map(
-            |rule| match &rule.kind {
-                HaRuleKind::NodeAffinity { nodes, .. } => Some((rule.name.as_str(), nodes)),
-                HaRuleKind::ResourceAffinity { .. } => None,
-            },
-        )
+    ) -> impl Iterator<Item = (&str, &BTreeMap<String, i64>, bool)> {
+        let (vmid, bound) = (guest.vmid, is_bound(guest));
+        let rules = self.inventory.ha_rules.iter();
+        rules.filter(move |r| bound && r.guests.contains(&vmid)).filter_map(|r| match &r.kind {
+            HaRuleKind::NodeAffinity { nodes, strict } => Some((r.name.as_str(), nodes, *strict)),
+            HaRuleKind::ResourceAffinity { .. } => None,
+        })
     }
 
     /// Of the nodes of a rule, without `away`, those that serve and have the highest priority.
@@ -462,7 +474,9 @@ impl<'a> Constraints<'a> {
                     let text = format!("{label} keeps it with {} on {node}", list(&others));
                     found.push(Blocker::new(C::Together, text));
                 }
-            } else if let Some(other) = on(&target.name).first() {
+            } else if let Some(other) =
+                on(&target.name).into_iter().find(|v| !group.of_ha || self.is_running(*v))
+            {
                 let text = format!("{} keeps it apart from {other} there", group.label);
                 found.push(Blocker::new(C::Apart, text));
             }
@@ -476,7 +490,9 @@ fn groups(inventory: &Inventory) -> Vec<Group> {
     for rule in &inventory.ha_rules {
         if let HaRuleKind::ResourceAffinity { together } = rule.kind {
             let label = format!("HA rule '{}'", rule.name);
-            all.push(Group { label, together, members: rule.guests.clone() });
+            let bound = |v: &&Vmid| inventory.guest(**v).is_none_or(is_bound);
+            let members = rule.guests.iter().filter(bound).copied().collect();
+            all.push(Group { label, together, of_ha: true, members });
         }
     }
     let mut tagged: BTreeMap<&str, Vec<Vmid>> = BTreeMap::new();
@@ -491,6 +507,7 @@ fn groups(inventory: &Inventory) -> Vec<Group> {
         |(tag, members)| Group {
             label: format!("tag '{tag}'"),
             together: tag.starts_with(AFFINITY_PREFIX),
+            of_ha: false,
             members,
         },
     ));
@@ -501,10 +518,15 @@ fn list(guests: &[Vmid]) -> String {
     guests.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-/// Whether HA takes a guest back to the nodes that it prefers. A guest that is no resource, as in an
+/// Whether HA's rules bind a guest: not while it is told to ignore it. A guest that is no resource, as in an
 /// inventory that tells the rules alone, counts as one.
+fn is_bound(guest: &GuestFacts) -> bool {
+    guest.ha.is_none() || guest.ha_moves()
+}
+
+/// Whether HA takes a guest back to the nodes that it prefers.
 fn fails_back(guest: &GuestFacts) -> bool {
-    guest.ha.as_ref().is_none_or(|ha| guest.ha_moves() && !ha.no_failback)
+    guest.ha.as_ref().is_none_or(|ha| !ha.no_failback)
 }
 
 /// Whether HA sees a node as one to use.
@@ -729,6 +751,37 @@ mod tests {
             obstacle(&mut inventory);
             assert_eq!(codes(&inventory), [want]);
         }
+    }
+
+    #[test]
+    fn ha_rules_bind_where_ha_applies_them() {
+        let rule = |i: &mut Inventory, kind: HaRuleKind, guests: &[Vmid]| {
+            i.ha_rules.push(HaRule { name: "r".into(), guests: guests.to_vec(), kind });
+            for vmid in guests {
+                let index = i.guests.iter().position(|g| g.vmid == *vmid).unwrap();
+                i.guests[index].ha = Some(HaResource::default());
+            }
+        };
+        let nodes = |strict| HaRuleKind::NodeAffinity { nodes: [("a".into(), 1)].into(), strict };
+        let apart = || HaRuleKind::ResourceAffinity { together: false };
+        let mut inventory = cluster();
+        rule(&mut inventory, nodes(true), &[1]);
+        inventory.guests[0].ha.as_mut().unwrap().state = "ignored".into();
+        assert_eq!(codes(&inventory), [], "HA is told to ignore it");
+        let mut inventory = cluster();
+        rule(&mut inventory, nodes(false), &[1]);
+        assert_eq!(codes(&inventory), [BlockerCode::HaNodeAffinity], "HA would take it back");
+        inventory.guests[0].ha.as_mut().unwrap().no_failback = true;
+        assert_eq!(codes(&inventory), [], "HA leaves it there");
+        let mut inventory = cluster();
+        rule(&mut inventory, apart(), &[1, 2]);
+        assert_eq!(codes(&inventory), [BlockerCode::Apart]);
+        inventory.guests[1].status = GuestStatus::Stopped;
+        assert_eq!(codes(&inventory), [], "who does not run is nowhere for HA");
+        let mut inventory = cluster();
+        rule(&mut inventory, apart(), &[1, 2]);
+        inventory.guests[1].ha.as_mut().unwrap().state = "ignored".into();
+        assert_eq!(codes(&inventory), []);
     }
 
     #[test]

@@ -157,8 +157,12 @@ fn units<'a>(q: &'a Question, node: usize) -> Vec<Unit<'a>> {
             continue;
         }
         let members = q.constraints.together(guest.vmid);
-        let facts = |v: &Vmid| q.inventory.guest(*v).filter(|g| g.node == *name);
-        let guests: Vec<&GuestFacts> = members.iter().filter_map(facts).collect();
+        let facts = |v: &Vmid| q.inventory.guest(*v).filter(|g| g.node == *name && runs(g));
+        // Who does not run goes alone, and holds nobody.
+        let guests: Vec<&GuestFacts> = match runs(guest) {
+            true => members.iter().filter_map(facts).collect(),
+            false => vec![guest],
+        };
         told.extend(guests.iter().map(|g| g.vmid));
         let memory = guests.iter().filter(|g| runs(g)).filter_map(|g| g.maxmem).map(|m| m.0).sum();
         units.push(Unit { guests, memory });
@@ -168,11 +172,11 @@ fn units<'a>(q: &'a Question, node: usize) -> Vec<Unit<'a>> {
     units
 }
 
-/// What keeps a guest on the node wherever it would go. That it does not run is no reason to stay.
+/// What keeps a guest on the node wherever it would go. That it does not run, or is a template, is no reason to stay.
 fn own(planner: &Planner, node: usize, guest: &GuestFacts) -> Vec<(Option<usize>, Blocker)> {
     let q = planner.q;
     let mut found = q.constraints.of_guest(guest);
-    found.retain(|b| b.code != BlockerCode::NotRunning);
+    found.retain(|b| !matches!(b.code, BlockerCode::NotRunning | BlockerCode::Template));
     if runs(guest) && planner.index_of(guest.vmid).is_none() {
         found.push(Blocker::not_recorded());
     }

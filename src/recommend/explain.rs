@@ -104,8 +104,9 @@ pub fn little_need(q: &Question, node: usize) -> Option<String> {
         }
         false => format!("{name} needs no relief"),
         true => format!(
-            "{name} is expected too little above its thresholds for a move: {above:.1} core-hours in \
+            "{name} is expected too little above its thresholds for a move: {} core-hours in \
              {:.0} hours; min_benefit asks for {:.0}",
+            if above < 0.05 { "less than 0.1".into() } else { format!("{above:.1}") },
             q.outlook.horizon(),
             q.config.min_benefit.0
         ),

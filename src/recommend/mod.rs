@@ -4,6 +4,7 @@ mod balancer;
 mod confidence;
 mod constraint;
 mod drain;
+mod evacuation;
 mod explain;
 #[cfg(test)]
 mod laws;

@@ -14,6 +14,7 @@ mod unit;
 use super::balancer::{Balancer, Scales, balancer};
 use super::confidence::Confidence;
 use super::constraint::{Blocker, BlockerCode, Constraints, Placement};
+use super::evacuation::Evacuations;
 use super::ledger::Ledger;
 use super::overload::{Limits, Overload, levels, need, overload, risk};
 use super::reserve::{Reserve, memory_of_guests};
@@ -254,6 +255,7 @@ pub(super) struct Planner<'a> {
     scales: Scales,
     /// Which failures of a node the others could bear, with the steps so far.
     reserve: Option<Reserve>,
+    evacuations: Evacuations,
 }
 
 /// A move before its details are worked out.
@@ -305,6 +307,7 @@ impl<'a> Planner<'a> {
             balancer: balancer(outlook, q.inventory),
             scales: Scales::new(outlook, q.inventory),
             reserve: None,
+            evacuations: Evacuations::of(outlook),
         }
     }
 

@@ -1,6 +1,6 @@
 //! When to make a move: the next stretch of hours in which nobody concerned is in a daily peak.
 
-use crate::model::{HOUR, UnixTime};
+use crate::model::{HOUR, UnixTime, joined};
 use crate::series::LocalTime;
 use serde::Serialize;
 use std::ops::Range;
@@ -89,15 +89,6 @@ fn spans(hours: &[u8]) -> String {
         .collect();
     named.sort();
     named.join(", ")
-}
-
-/// `a, b and c`.
-fn joined(names: &[String]) -> String {
-    match names {
-        [] => String::new(),
-        [one] => one.clone(),
-        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
-    }
 }
 
 #[cfg(test)]

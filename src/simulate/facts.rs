@@ -31,8 +31,9 @@ impl Simulation {
     fn node_facts(&self, i: usize) -> NodeFacts {
         let node = &self.nodes[i];
         let storage = self.storages.iter().filter(|s| s.is_on(&node.name));
-        let samples = self.storage_samples(&node.name).into_iter();
-        let free = samples.filter_map(|s| s.free().map(|free| (s.id, free)));
+        let samples = self.storage_samples(&node.name);
+        let free = samples.iter().filter_map(|s| Some((s.id.clone(), s.free()?)));
+        let size = samples.iter().filter_map(|s| Some((s.id.clone(), s.size()?)));
         NodeFacts {
             name: node.name.clone(),
             online: Some(self.is_online(i)),
@@ -41,6 +42,7 @@ impl Simulation {
             maxmem: Some(node.capacity.memory),
             storage: Some(storage.map(|s| s.id.clone()).collect()),
             storage_free: free.collect(),
+            storage_size: size.collect(),
         }
     }
 

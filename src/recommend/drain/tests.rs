@@ -125,6 +125,41 @@ fn a_way_that_keeps_all_below_their_thresholds_is_found() {
 }
 
 #[test]
+fn templates_leave_unless_clones_hang_on_them_and_who_does_not_run_goes_alone() {
+    let mut case = three();
+    fn template(inventory: &mut Inventory) {
+        local_disks_and(inventory, [Some(500.0), Some(500.0)]);
+        inventory.guests[0].disks.clear();
+        let base = &mut inventory.guests[1];
+        (base.template, base.status) = (true, GuestStatus::Stopped);
+        let volume = "base-101-disk-0".to_string();
+        base.disks[0].source = DiskSource::Volume { storage: "tank".into(), volume };
+        for guest in &mut inventory.guests[..2] {
+            guest.tags.push("affinity_shop".into());
+        }
+    }
+    case.change = |outlook, inventory| {
+        template(inventory);
+        outlook.guests.remove(1);
+    };
+    let drained = case.asked(|q| drain(q, 0));
+    assert_eq!(drained.stays.len(), 0, "{:?}", drained.stays);
+    case.change = |outlook, inventory| {
+        template(inventory);
+        outlook.guests.remove(1);
+        let volume = "base-101-disk-0/vm-102-disk-0".to_string();
+        let source = DiskSource::Volume { storage: "tank".into(), volume };
+        inventory.guests[2].disks.push(Disk { key: "scsi0".into(), source, ..Disk::default() });
+    };
+    let drained = case.asked(|q| drain(q, 0));
+    assert_eq!(drained.steps.iter().map(|s| s.vmid).collect::<Vec<_>>(), [100]);
+    assert_eq!(
+        drained.stays[0].blockers[0].1.text,
+        "scsi0 on 'tank', which is not shared, is what 102 is a linked clone of, and PVE does not copy it"
+    );
+}
+
+#[test]
 fn a_guest_that_the_inventory_lacks_stays_and_is_told() {
     let mut case = three();
     case.change = |_, inventory| inventory.guests.retain(|g| g.vmid != 101);

@@ -2,7 +2,7 @@
 //! or a wrong hour make it not worth it.
 
 use super::{Planner, Step};
-use crate::model::{Bytes, DAY, HOUR, Vmid};
+use crate::model::{Bytes, DAY, Fraction, HOUR, Vmid};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::balancer;
 use crate::recommend::confidence::stated;
@@ -37,7 +37,9 @@ impl<'a> Planner<'a> {
             return vec![Blocker::not_listed()];
         };
         let mut found = self.q.constraints.of_guest(facts);
-        found.extend(self.cooldown(outlook));
+        if !self.q.outlook.nodes[self.hosts[guest]].maintenance {
+            found.extend(self.cooldown(outlook));
+        }
         if self.balancer.will_act && balancer::manages(self.q.inventory, facts) {
             let text = format!("is HA's to move: {}", self.balancer.text);
             found.push(Blocker::new(BlockerCode::CrsBalanced, text));
@@ -87,9 +89,13 @@ impl<'a> Planner<'a> {
         found
     }
 
+    /// A guest does not return soon to the node that it left, unless all had to leave that.
     fn ping_pong(&self, guest: &GuestOutlook, target: &NodeOutlook) -> Option<Blocker> {
         let window = self.q.config.ping_pong_days.seconds();
         let left = guest.moves.iter().rev().find(|m| m.from == target.name)?;
+        if self.evacuations.include(left) {
+            return None;
+        }
         let age = self.q.outlook.now - left.time;
         (age < window).then(|| {
             let days = age as f64 / DAY as f64;
@@ -129,7 +135,8 @@ impl<'a> Planner<'a> {
         Some(Bytes((free.0 - copied).max(0.0)))
     }
 
-    /// Disks that are copied, those of all the guests that go together, need room.
+    /// Disks that are copied, those of all the guests that go together, need room on the storage of the same name,
+    /// which must stay below the threshold. Where its use is not known, the fullest one of the node speaks for it.
     pub(in crate::recommend) fn full_storage(
         &self,
         guests: impl Iterator<Item = Vmid>,
@@ -140,20 +147,29 @@ impl<'a> Planner<'a> {
             *wanted.entry(disk.storage).or_default() += disk.size.unwrap_or_default().0;
         }
         let node = &self.q.outlook.nodes[target];
-        let used = node.storage_usage.filter(|x| *x >= self.q.config.storage_threshold);
-        let text =
-            wanted.iter().find_map(|(storage, size)| match (self.left(target, storage), used) {
-                (Some(left), _) if *size > left.0 => Some(format!(
-                    "{} of local disks would be copied to '{storage}' of {}, where {left} is left",
-                    Bytes(*size),
-                    node.name
-                )),
-                (_, Some(used)) => Some(format!(
+        let most = self.q.config.storage_threshold;
+        let full = |storage: &str, size: f64| {
+            let Some(left) = self.left(target, storage) else {
+                let used = node.storage_usage.filter(|x| *x >= most)?;
+                return Some(format!(
                     "its local disks would be copied, but a storage of {} is {used:.0} full",
                     node.name
-                )),
-                _ => None,
-            })?;
+                ));
+            };
+            let copied = format!("of local disks would be copied to '{storage}' of {}", node.name);
+            if size > left.0 {
+                return Some(format!("{} {copied}, where {left} is left", Bytes(size)));
+            }
+            let whole = self.node_facts[target].storage_size.get(storage)?;
+            let after = Fraction(1.0 - (left.0 - size) / whole.0);
+            (after >= most && size > 0.0).then(|| {
+                format!(
+                    "{} {copied}, which would be {after:.0} full (threshold {most:.0})",
+                    Bytes(size)
+                )
+            })
+        };
+        let text = wanted.iter().find_map(|(storage, size)| full(storage, *size))?;
         Some(Blocker::new(BlockerCode::Storage, text))
     }
 
@@ -258,7 +274,9 @@ impl<'a> Planner<'a> {
     /// A move must not wake PVE's own balancer, which would move HA guests back.
     fn unbalances(&self, guest: usize, target: usize) -> Option<Blocker> {
         let known = &self.balancer;
-        if !known.auto_rebalance || known.ha_guests == 0 {
+        // Nothing goes back to a node in maintenance.
+        let empties = self.q.outlook.nodes[self.hosts[guest]].maintenance;
+        if !known.auto_rebalance || known.ha_guests == 0 || empties {
             return None;
         }
         let before = self.scales.imbalance(None)?;
@@ -278,6 +296,10 @@ impl<'a> Planner<'a> {
     /// Why a possible move is not recommended.
     pub(in crate::recommend) fn refusal<D>(&self, of: &Step<D>) -> Option<String> {
         let k = self.q.config;
+        // A node in maintenance is left whatever it saves.
+        if self.q.outlook.nodes[of.source].maintenance {
+            return self.busy_now(of.guest);
+        }
         let net = of.gain - of.cost.points;
         if net < k.min_score_improvement && !self.exhausted(of.source) {
             let (cost, asked) = (of.cost.points.0, k.min_score_improvement.0);
@@ -293,7 +315,7 @@ impl<'a> Planner<'a> {
             });
         }
         // Risk counts hours that only may come; those that are expected must not become more.
-        if of.benefit.core_hours < -1e-9 && !self.q.outlook.nodes[of.source].maintenance {
+        if of.benefit.core_hours < -1e-9 {
             let added = -of.benefit.core_hours;
             return Some(format!("would add {added:.1} core-hours above the thresholds"));
         }

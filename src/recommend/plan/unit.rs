@@ -7,6 +7,7 @@
 use super::{BlockerCode, Considered, Planner, Step};
 use crate::model::{Bytes, Points, Vmid};
 use crate::outlook::GuestOutlook;
+use crate::recommend::constraint::runs;
 use std::collections::BTreeSet;
 
 /// A group against a target, before its details are worked out.
@@ -44,7 +45,8 @@ impl Planner<'_> {
                 continue;
             }
             let mut group = self.q.constraints.together(guest.vmid);
-            group.retain(|vmid| self.facts.contains_key(vmid));
+            // Who does not run holds nobody.
+            group.retain(|vmid| self.facts.get(vmid).is_some_and(|facts| runs(facts)));
             let here = |vmid: &Vmid| {
                 self.index_of(*vmid).filter(|g| self.hosts[*g] == source && !self.moved.contains(g))
             };

@@ -463,6 +463,7 @@ my sub window_outcome() {
         result => word("The verdict.", @VERDICTS),
         reason => string("Why, in one clause."),
         resource => maybe(word("The one that was nearest to its threshold.", qw(cpu memory))),
+        needed => maybe(boolean("Whether a node is near its threshold in it, with the move or without.")),
         predicted => maybe(number("Relief of the fuller node in its busy quarter, as forecast; a share.")),
         actual => maybe(number("The same as it came.")),
         uncertainty => maybe(number("Half width of its 90 % interval.")),
