@@ -320,6 +320,26 @@ fn a_guest_that_goes_there_and_back_moved_twice() {
 }
 
 /// So many moves of one guest, to and fro, twenty minutes apart.
+#[test]
+fn moves_of_the_day_before_are_no_common_swing_and_spoil_predictions() {
+    let hour_of = |scenario: &Scenario| {
+        let mut cluster = Cluster::before_the_move(scenario);
+        cluster.append_until(cluster.moved + 2 * HOUR);
+        let told = cluster.told().outcomes;
+        let entry = told.into_iter().find(|o| o.outcome.vmid == MOVED).unwrap();
+        entry.outcome.window(Span::Hour).unwrap().clone()
+    };
+    let alone = hour_of(&scenario());
+    assert_eq!(alone.controls, 1, "pve3");
+    assert!(alone.predicted.is_some());
+    let mut with_another = scenario();
+    let day = DAY_OF_MOVE - 2.0 / 24.0;
+    with_another.migrations.insert(0, Move { day, vmid: 300, to: "pve3".into() });
+    let after_another = hour_of(&with_another);
+    assert_eq!((after_another.controls, after_another.predicted), (0, None));
+    assert!(after_another.actual.is_some(), "{}", after_another.reason);
+}
+
 fn moves_apart(count: u32) -> Scenario {
     let mut scenario = scenario();
     for i in 1..count {

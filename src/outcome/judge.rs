@@ -82,7 +82,9 @@ pub fn judge(
     outcome.resource = Some(deciding);
     outcome.controls = decided.swing.nodes;
     outcome.common_swing = (decided.swing.nodes > 0).then_some(decided.swing.value);
-    outcome.predicted = decided.predicted(limits);
+    // With other moves beside it, what came is not what was predicted of this one.
+    let alone = scene.source.shifts.is_empty() && scene.target.shifts.is_empty();
+    outcome.predicted = decided.predicted(limits).filter(|_| alone);
     let reliefs = [cpu.relief(limits), memory.relief(limits)];
     let relief = if deciding == Resource::Cpu { reliefs[0] } else { reliefs[1] };
     outcome.actual = relief.map(|r| r.value);

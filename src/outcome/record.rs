@@ -120,7 +120,8 @@ pub struct WindowOutcome {
     /// Whether a node would have been near its threshold in it without the move, or is with it; absent where not known.
     #[serde(default)]
     pub needed: Option<bool>,
-    /// Relief of the fuller node in its busy quarter, as forecast before the move; a share.
+    /// Relief of the fuller node in its busy quarter, as forecast before the move; a share. Absent where other guests
+    /// moved at either node, too.
     pub predicted: Option<f64>,
     /// The same as it came.
     pub actual: Option<f64>,
