@@ -55,6 +55,30 @@ fn work_that_has_begun_again_yesterday_is_no_growth() {
 }
 
 #[test]
+fn what_comes_back_to_its_level_after_a_restart_is_no_trend_until_it_has_passed_that() {
+    for (since, days) in [(-1.5, 1.5), (-2.5, 2.0), (-3.5, 2.5)] {
+        let back = |size: f64| {
+            against(7, Nature::Fill, 85.0, 1.5, move |t, _| {
+                let left = if t < since { 0.0 } else { (-(t - since) / days).exp() };
+                55.0 + size * left
+            })
+        };
+        for size in [-18.0, 18.0] {
+            let trends = back(size);
+            let claims = trends.iter().filter(|t| t.direction.is_trend()).count();
+            assert!(claims <= 2, "{claims}: {size} since {since}, {days} days");
+        }
+    }
+    let leak = |since: f64| {
+        against(7, Nature::Fill, 85.0, 1.5, move |t, _| {
+            55.0 + if t < since { 0.0 } else { 5.0 * (t - since) - 15.0 }
+        })
+    };
+    assert!(count(&leak(-5.0), Direction::SustainedIncrease) >= 11, "10 points above it");
+    assert_eq!(count(&leak(-2.0), Direction::SustainedIncrease), 0, "5 points below it");
+}
+
+#[test]
 fn what_creeps_up_to_its_threshold_says_when() {
     for per_day in [0.2, 0.3, 0.42] {
         let trends = against(7, Nature::Fill, 85.0, 0.02, |t, _| 84.5 + per_day * t);

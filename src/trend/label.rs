@@ -27,6 +27,8 @@ const LONG: f64 = 0.28;
 const WEEK: f64 = 7.0;
 /// Least span of a window that can show a trend, days.
 pub(super) const LEAST_SPAN: f64 = 46.0 / 24.0;
+/// What begins so near to a step began with it, days.
+const NEAR: f64 = 0.5;
 /// So many level shifts may be those of a cycle.
 const MANY: usize = 3;
 /// Unpredictable spread in points from which a series is volatile.
@@ -64,7 +66,7 @@ pub(super) fn direction(case: &Case<'_>) -> Direction {
 
 /// Whether the direction is a trend, up or down.
 pub(super) fn shows_trend(case: &Case<'_>) -> bool {
-    is_trend(case) && !is_sawtooth(case)
+    is_trend(case) && !is_sawtooth(case) && !is_recovery(case)
 }
 
 /// Fewest values that can show a trend, and what they are.
@@ -139,6 +141,16 @@ fn is_sawtooth(case: &Case<'_>) -> bool {
     let against = back.iter().filter(|size| **size > 0.0).count();
     let net: f64 = back.iter().sum();
     against >= 2 && net >= 0.5 * (slope.average * slope.segment).abs() && slope.p < ALPHA
+}
+
+/// The way back from a step: what began to rise where it had dropped, as after a restart, and has not passed the level of
+/// before, says nothing of what comes then. Where a guest is known to have left, the rest goes its own way.
+fn is_recovery(case: &Case<'_>) -> bool {
+    let slope = case.slope;
+    let (from, moved) = (-slope.segment, slope.average * slope.segment);
+    case.structure.steps().any(|(at, size, known)| {
+        !known && (at - from).abs() <= NEAR && size * moved < 0.0 && moved.abs() <= size.abs()
+    })
 }
 
 /// A daily or weekly profile that rules the variance, or a cycle of another period.
