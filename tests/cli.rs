@@ -697,3 +697,46 @@ fn report_is_one_file_that_stands_alone() {
     assert_eq!(nowhere.status.code(), Some(1));
     assert!(stderr(&nowhere).contains("/no/such/folder/report.html"));
 }
+
+#[test]
+fn report_spares_links_and_pipes_and_leaves_nothing_beside() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let (dir, state) = state(3, |_| 2.0);
+    let folder = dir.path().join("pages");
+    std::fs::create_dir_all(folder.join("deep")).unwrap();
+    let at = |name: &str| folder.join(name);
+    let report = |to: &Path| ask_with(&state, NOW, "report", &["--output", text(to)]);
+    let names = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries.map(|e| e.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    std::fs::write(at("deep/page.html"), "old").unwrap();
+    std::fs::set_permissions(at("deep/page.html"), PermissionsExt::from_mode(0o600)).unwrap();
+    std::fs::write(at("link.html.new"), "of somebody else").unwrap();
+    symlink("deep/page.html", at("link.html")).unwrap();
+    symlink("deep/new.html", at("ahead.html")).unwrap();
+    for (link, target) in [("link.html", "deep/page.html"), ("ahead.html", "deep/new.html")] {
+        let output = report(&at(link));
+        assert!(output.status.success(), "{link}: {}", stderr(&output));
+        assert!(at(link).is_symlink(), "{link}");
+        assert!(std::fs::read_to_string(at(target)).unwrap().starts_with("<!DOCTYPE"), "{link}");
+    }
+    let mode = at("deep/page.html").metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "who could not read the old one cannot read the new one");
+    assert_eq!(std::fs::read_to_string(at("link.html.new")).unwrap(), "of somebody else");
+    // A pipe is written into.
+    let made = Command::new("mkfifo").arg(at("pipe")).status().unwrap();
+    assert!(made.success());
+    let pipe = at("pipe");
+    let reader = std::thread::spawn(move || std::fs::read_to_string(pipe).unwrap());
+    assert!(report(&at("pipe")).status.success());
+    assert!(reader.join().unwrap().trim_end().ends_with("</html>"));
+    let refused = report(&at("deep"));
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("deep: is a directory"), "{}", stderr(&refused));
+    assert_eq!(names(&folder), ["ahead.html", "deep", "link.html", "link.html.new", "pipe"]);
+    assert_eq!(names(&at("deep")), ["new.html", "page.html"]);
+    assert!(stdout(&report(Path::new("-"))).starts_with("<!DOCTYPE"), "- is standard output");
+}

@@ -230,7 +230,7 @@ pub(crate) struct Outcomes {
 
 #[derive(Options, Debug)]
 pub(crate) struct Report {
-    /// File to write [default: standard output]
+    /// File to write; - is standard output [default: -]
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
     /// Constraints from a pmxcfs tree, or from a JSON file [default: on a node /etc/pve, with --state

@@ -9,6 +9,7 @@ mod doctor;
 mod drain;
 mod explain;
 mod export;
+mod fresh;
 mod history;
 mod import;
 mod out;

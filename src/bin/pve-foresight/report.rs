@@ -1,6 +1,7 @@
 //! `report`: the whole story as one HTML file for offline use.
 
 use crate::args::{Args, Report};
+use crate::fresh::replace;
 use crate::out::{Out, note};
 use crate::recommend::inventory;
 use crate::settings;
@@ -9,11 +10,10 @@ use pve_foresight::engine::{
     BacktestRequest, Engine, EntityRequest, OutcomesRequest, RecommendRequest, TrendsRequest,
     local_time,
 };
-use pve_foresight::error::{Error, Result};
+use pve_foresight::error::Result;
 use pve_foresight::model::UnixTime;
 use pve_foresight::report::{NodeStory, Story, html};
 use pve_foresight::settings::PenaltyConfig;
-use std::io::Write;
 use std::path::Path;
 
 /// Days that are replayed, and hours between the decisions in them.
@@ -59,9 +59,9 @@ pub(crate) fn run(args: &Args, command: &Report, out: &mut Out) -> Result<bool> 
         quality: &quality,
         local: &local_time(advice.now),
     });
-    match &command.output {
+    match command.output.as_deref().filter(|path| *path != Path::new("-")) {
         Some(path) => {
-            write(path, &page)?;
+            replace(path, page.as_bytes())?;
             note(format!("{} written, {} KiB", path.display(), page.len() / 1024));
             Ok(true)
         }
@@ -89,15 +89,4 @@ fn node(
     let entity = EntityRequest { now: Some(now), node: Some(name.to_string()), guest: None };
     let history = engine.history_thinned(&entity, lookback, POINTS)?;
     Ok(NodeStory { trends: reply.nodes.swap_remove(0), history })
-}
-
-/// Writes beside the file and renames: a reader sees the old report or the new one.
-fn write(path: &Path, page: &str) -> Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
-    let beside = Path::new(&beside);
-    let written = std::fs::File::create(beside)
-        .and_then(|mut file| file.write_all(page.as_bytes()))
-        .and_then(|()| std::fs::rename(beside, path));
-    written.map_err(|e| Error::io(path, &e))
 }
