@@ -740,3 +740,18 @@ fn report_spares_links_and_pipes_and_leaves_nothing_beside() {
     assert_eq!(names(&at("deep")), ["new.html", "page.html"]);
     assert!(stdout(&report(Path::new("-"))).starts_with("<!DOCTYPE"), "- is standard output");
 }
+
+#[test]
+fn who_reads_only_the_first_lines_breaks_nothing() {
+    let (_dir, state) = state(1, |_| 2.0);
+    let simulate = ["simulate", "--nodes", "2", "--guests", "50"];
+    let export = ["export", "--format", "csv", "--state", text(&state), "--now", "1790000000"];
+    for args in [&simulate[..], &export] {
+        let mut child =
+            foresight(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", stderr(&output));
+        assert_eq!(stderr(&output), "", "{args:?}");
+    }
+}

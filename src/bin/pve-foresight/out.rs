@@ -6,7 +6,7 @@ use pve_foresight::error::{Error, Kind, Result};
 pub(crate) use pve_foresight::model::counted;
 use serde::Serialize;
 use std::fmt::Display;
-use std::io::{ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 
 /// Message of the error that says the reader went away.
 pub(crate) const CLOSED: &str = "output closed";
@@ -77,6 +77,47 @@ fn closed(e: std::io::Error) -> Error {
     match e.kind() {
         ErrorKind::BrokenPipe => Error::new(Kind::Io, CLOSED),
         _ => Error::new(Kind::Io, format!("standard output: {e}")),
+    }
+}
+
+/// What `write` makes of standard output, which is not looked at as text: many lines, fast.
+///
+/// That the reader went away is [`CLOSED`], in whatever words `write` tells of it.
+pub(crate) fn piped<T>(write: impl FnOnce(&mut dyn Write) -> Result<T>) -> Result<T> {
+    let out = BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    let mut pipe = Pipe { out, is_closed: false };
+    let done = write(&mut pipe);
+    let flushed = pipe.flush();
+    if pipe.is_closed {
+        return Err(Error::new(Kind::Io, CLOSED));
+    }
+    let done = done?;
+    flushed.map_err(closed)?;
+    Ok(done)
+}
+
+/// Standard output that remembers whether its reader went away.
+struct Pipe<W> {
+    out: W,
+    is_closed: bool,
+}
+
+impl<W: Write> Write for Pipe<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let result = self.out.write(bytes);
+        self.noted(result)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let result = self.out.flush();
+        self.noted(result)
+    }
+}
+
+impl<W> Pipe<W> {
+    fn noted<T>(&mut self, result: std::io::Result<T>) -> std::io::Result<T> {
+        self.is_closed |= result.as_ref().is_err_and(|e| e.kind() == ErrorKind::BrokenPipe);
+        result
     }
 }
 

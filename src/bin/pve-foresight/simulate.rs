@@ -1,14 +1,13 @@
 //! `simulate`: ticks of a cluster that never was.
 
 use crate::args::{Args, Simulate};
-use crate::out::{Out, note};
+use crate::out::{Out, note, piped};
 use crate::settings::read;
 use crate::usage;
-use pve_foresight::error::{Error, Kind, Result};
+use pve_foresight::error::{Error, Result};
 use pve_foresight::simulate::{
     Gaps, GuestGroup, PveVersion, Scenario, Simulation, TraceSpec, TreeWriter, write_jsonl,
 };
-use std::io::{BufWriter, ErrorKind};
 use std::path::Path;
 
 /// Largest scenario file that is read.
@@ -24,22 +23,12 @@ pub(crate) fn run(args: &Args, command: &Simulate, out: &mut Out) -> Result<bool
     match &command.trees {
         Some(dir) => write_trees(dir, command.pve, &mut simulation)?,
         None => {
-            let count = write_jsonl(BufWriter::new(std::io::stdout().lock()), simulation)
-                .or_else(closed_is_fine)?;
+            let count = piped(|out| write_jsonl(out, simulation))?;
             let s = if count == 1 { "" } else { "s" };
             note(format!("{count} tick{s} written"));
         }
     }
     Ok(true)
-}
-
-/// `simulate | head` is no failure.
-fn closed_is_fine(e: Error) -> Result<u64> {
-    let broken = std::io::Error::from(ErrorKind::BrokenPipe).to_string();
-    match e.kind == Kind::Io && e.message.contains(&broken) {
-        true => Ok(0),
-        false => Err(e),
-    }
 }
 
 /// Nodes and guests of a simulated cluster when only one of them is said.
