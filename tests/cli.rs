@@ -755,3 +755,32 @@ fn who_reads_only_the_first_lines_breaks_nothing() {
         assert_eq!(stderr(&output), "", "{args:?}");
     }
 }
+
+/// A recording of `guests`, numbered from 100, for two days.
+fn traces(dir: &Path, guests: u32) -> PathBuf {
+    let mut rows = String::from(
+        "vm,t,cores,cpu,maxmem_mb,mem_mb,disk_read_bps,disk_write_bps,net_in_bps,net_out_bps\n",
+    );
+    for vm in 100..100 + guests {
+        for i in 0..96 {
+            rows += &format!("{vm},{},4,0.5,8192,4096,0,0,0,0\n", i * 1_800);
+        }
+    }
+    let file = dir.join("traces.csv");
+    std::fs::write(&file, rows).unwrap();
+    file
+}
+
+#[test]
+fn simulate_takes_as_many_recorded_guests_as_are_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = traces(dir.path(), 3);
+    for guests in [2, 5] {
+        let now = NOW.to_string();
+        let of = ["simulate", "--traces", text(&file), "--days", "0.01", "--now", &now];
+        let output = run(&[&of[..], &["--guests", &guests.to_string()]].concat());
+        assert!(output.status.success(), "{guests}: {}", stderr(&output));
+        let tick: Value = serde_json::from_str(stdout(&output).lines().next().unwrap()).unwrap();
+        assert_eq!(tick["guests"].as_array().unwrap().len(), guests, "{tick}");
+    }
+}

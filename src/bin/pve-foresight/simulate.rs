@@ -40,10 +40,12 @@ fn scenario(args: &Args, c: &Simulate) -> Result<Scenario> {
         scenario.end = end;
     }
     if let Some(path) = &c.traces {
-        if c.guests.is_none() && c.scenario.is_none() {
+        let mut known = scenario.traces.take().unwrap_or_default();
+        if c.scenario.is_none() {
+            // The recorded guests instead of synthetic ones, not beside them.
             scenario.guests.clear();
+            known.guests = c.guests;
         }
-        let known = scenario.traces.take().unwrap_or_default();
         let gaps = if c.scenario.is_some() { known.gaps } else { Gaps::Held };
         scenario.traces = Some(TraceSpec { path: path.clone(), repeat: true, gaps, ..known });
     }
