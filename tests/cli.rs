@@ -784,3 +784,11 @@ fn simulate_takes_as_many_recorded_guests_as_are_asked_for() {
         assert_eq!(tick["guests"].as_array().unwrap().len(), guests, "{tick}");
     }
 }
+
+#[test]
+fn import_takes_nothing_of_this_machine_for_the_metrics_of_another() {
+    let (_dir, state) = state(1, |_| 2.0);
+    let output = run(&["import", "rrd", "--state", text(&state)]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("--root: with another --state"), "{}", stderr(&output));
+}

@@ -269,11 +269,12 @@ pub(crate) enum ImportFrom {
 
 #[derive(Options, Debug)]
 pub(crate) struct ImportRrd {
-    /// Folder with pve-node-9.0, pve2-node and so on, or a copy of it
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/rrdcached/db")]
-    pub(crate) root: PathBuf,
-    /// Nodes, guests and where they are, from a pmxcfs tree or a JSON file [default: /etc/pve,
-    /// elsewhere the newest stored tick]
+    /// Folder with pve-node-9.0, pve2-node and so on, or a copy of it [default:
+    /// /var/lib/rrdcached/db; with --state it has to be named]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// Nodes, guests and where they are, from a pmxcfs tree or a JSON file [default: on a node
+    /// /etc/pve, with --state the newest tick]
     #[arg(long, value_name = "DIR|FILE")]
     pub(crate) inventory: Option<PathBuf>,
 }
@@ -283,8 +284,8 @@ pub(crate) struct ImportProxbalance {
     /// Database or JSON file
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
-    /// Nodes, guests and their memory, from a pmxcfs tree or a JSON file [default: /etc/pve,
-    /// elsewhere the newest stored tick]
+    /// Nodes, guests and their memory, from a pmxcfs tree or a JSON file [default: on a node
+    /// /etc/pve, with --state the newest tick]
     #[arg(long, value_name = "DIR|FILE")]
     pub(crate) inventory: Option<PathBuf>,
 }

@@ -3,20 +3,24 @@
 use crate::args::{Args, Import, ImportFrom};
 use crate::out::{DIM, Out, counted, styled, warn};
 use crate::trend::when;
-use crate::{PMXCFS, is_mounted};
+use crate::{is_own, own_tree, usage};
 use pve_foresight::api::ImportReply;
 use pve_foresight::engine::{Engine, ImportRequest, ImportSource, Progress};
 use pve_foresight::error::Result;
 use std::io::{IsTerminal, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where PVE keeps the RRD files of a node.
+const RRD: &str = "/var/lib/rrdcached/db";
 
 pub(crate) fn run(args: &Args, command: &Import, out: &mut Out) -> Result<bool> {
     let (source, inventory) = match &command.from {
-        ImportFrom::Rrd(c) => (ImportSource::Rrd(c.root.clone()), &c.inventory),
+        ImportFrom::Rrd(c) => {
+            (ImportSource::Rrd(rrd_files(args, c.root.as_deref())?), &c.inventory)
+        }
         ImportFrom::Proxbalance(c) => (ImportSource::ProxBalance(c.file.clone()), &c.inventory),
     };
-    let here = Path::new(PMXCFS);
-    let inventory = inventory.clone().or_else(|| is_mounted(here).then(|| here.to_path_buf()));
+    let inventory = inventory.clone().or_else(|| own_tree(args).map(Path::to_path_buf));
     let request = ImportRequest { now: args.now, inventory, source };
     let mut line = ProgressLine::new();
     let reply = Engine::new(&args.state).import(&request, &mut |progress| {
@@ -31,6 +35,19 @@ pub(crate) fn run(args: &Args, command: &Import, out: &mut Out) -> Result<bool> 
     }
     reply.warnings.iter().for_each(warn);
     Ok(reply.refused == 0)
+}
+
+/// The folder of the RRD files; those of this node are not the history of another's metrics.
+fn rrd_files(args: &Args, asked: Option<&Path>) -> Result<PathBuf> {
+    match asked {
+        Some(root) => Ok(root.to_path_buf()),
+        None if is_own(args) => Ok(PathBuf::from(RRD)),
+        None => {
+            let message =
+                "with another --state, name the folder of the RRD files that belong to it";
+            Err(usage("--root", message))
+        }
+    }
 }
 
 fn text(reply: &ImportReply, out: &mut Out) -> Result<()> {

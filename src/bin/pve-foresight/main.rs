@@ -120,8 +120,12 @@ fn usage(option: &str, message: impl Into<String>) -> Error {
 
 /// The cluster's own tree, where the metrics asked for are those of this node.
 fn own_tree(args: &Args) -> Option<&'static Path> {
-    let own = args.state == Path::new(args::STATE);
-    Some(Path::new(PMXCFS)).filter(|tree| own && is_mounted(tree))
+    Some(Path::new(PMXCFS)).filter(|tree| is_own(args) && is_mounted(tree))
+}
+
+/// Whether the metrics asked for are those of this node: only then anything else of it is read.
+fn is_own(args: &Args) -> bool {
+    args.state == Path::new(args::STATE)
 }
 
 /// Whether the cluster file system is mounted at `tree`, or this is a copy of one.
