@@ -505,6 +505,13 @@ fn a_wrong_option_exits_with_2_and_names_what_is_allowed() {
         (&["backtest", "--days", "731"], "1..=730"),
         (&["trend", "--lookback", "17521"], "1..=17520"),
         (&["demo", "--keep"], "--state"),
+        (&["demo", "--now", "100"], "--now: 100 is not in"),
+        (&["simulate", "--now", "5"], "--now: 5 is not in"),
+        (&["simulate", "--placement", "skewed=-1"], "--placement: -1 is not in"),
+        (
+            &["backtest", "--policy", "none", "--sensitivity", "aggressive"],
+            "--sensitivity: only our",
+        ),
     ] {
         let output = run(&[args, &["--state", text(&state)]].concat());
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));

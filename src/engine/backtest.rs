@@ -35,6 +35,17 @@ pub struct BacktestRequest {
     pub settings: Effective,
 }
 
+impl BacktestRequest {
+    /// Refuses what would be asked in vain: only our advice has a sensitivity.
+    pub fn check(&self) -> Result<()> {
+        if self.sensitivities.is_empty() || self.policies.contains(&Policy::Ours) {
+            return Ok(());
+        }
+        let message = "only our advice has one: ask for the policy 'ours' as well";
+        Err(Error::invalid(message).at("sensitivities"))
+    }
+}
+
 impl Engine {
     /// What the nodes' load would have been under other moves than those that were made.
     pub fn backtest(&self, request: &BacktestRequest) -> Result<BacktestReply> {
@@ -50,6 +61,7 @@ impl Engine {
         request: &BacktestRequest,
         inventory: Inventory,
     ) -> Result<BacktestReply> {
+        request.check()?;
         let reader = Reader::open(&self.state)?;
         let (now, tick) = self.moment(&reader, request.now)?;
         let inventory = current(inventory, &tick);

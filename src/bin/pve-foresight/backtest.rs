@@ -3,8 +3,8 @@
 use crate::args::{Args, Backtest};
 use crate::out::{BAD, DIM, GOOD, HEAD, Out, note, styled, table, warn};
 use crate::recommend::inventory;
-use crate::settings;
 use crate::traces::{Run, of_traces};
+use crate::{settings, usage};
 use pve_foresight::api::BacktestReply;
 use pve_foresight::backtest::{Day, Judged, NOTICED, Outcome, Policy, Reliability, Report};
 use pve_foresight::engine::{BacktestRequest, Engine};
@@ -31,6 +31,7 @@ pub(crate) fn run(args: &Args, command: &Backtest, out: &mut Out) -> Result<bool
             inventory: inventory.map(Path::to_path_buf),
             settings: effective,
         };
+        request.check().map_err(|e| usage("--sensitivity", e.message))?;
         let mut reply = Engine::new(&args.state).backtest(&request)?;
         reply.warnings.splice(0..0, warnings);
         return stored(&reply, out).map(|()| true);
