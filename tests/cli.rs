@@ -517,6 +517,19 @@ fn a_wrong_option_exits_with_2_and_names_what_is_allowed() {
         assert_eq!(output.status.code(), Some(2), "{args:?}: {}", stderr(&output));
         assert!(stderr(&output).contains(said), "{args:?}: {}", stderr(&output));
     }
+    let traces = traces(&state, 2);
+    for (option, value) in [
+        ("--nodes", "0"),
+        ("--guests", "0"),
+        ("--growing", "5"),
+        ("--growing", "-1"),
+        ("--placement", "foo"),
+        ("--placement", "skewed=-1"),
+    ] {
+        let output = run(&["backtest", "--traces", text(&traces), &format!("{option}={value}")]);
+        assert_eq!(output.status.code(), Some(2), "{option} {value}: {}", stderr(&output));
+        assert!(stderr(&output).contains(&format!("{option}: ")), "{}", stderr(&output));
+    }
     let file = state.join("a-file");
     std::fs::write(&file, "").unwrap();
     for command in ["status", "recommend", "verify"] {

@@ -3,6 +3,7 @@
 use crate::args::{Args, Demo, STATE};
 use crate::out::{DIM, HEAD, Out, note, styled};
 use crate::recommend::{Detail, show};
+use crate::simulate::of_option;
 use crate::usage;
 use pve_foresight::engine::{Engine, RecommendRequest};
 use pve_foresight::error::{Error, Kind, Result};
@@ -39,7 +40,8 @@ pub(crate) fn run(args: &Args, command: &Demo, out: &mut Out) -> Result<bool> {
     if command.keep {
         unused(args, &engine)?;
     }
-    let mut simulation = Simulation::new(&scenario)?;
+    let is_given = |option: &str| option == "--now" && args.now.is_some();
+    let mut simulation = Simulation::new(&scenario).map_err(|e| of_option(e, is_given))?;
     if !out.is_json() {
         tell(&scenario, &simulation, out)?;
     }

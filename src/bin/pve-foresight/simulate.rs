@@ -19,7 +19,8 @@ pub(crate) fn run(args: &Args, command: &Simulate, out: &mut Out) -> Result<bool
         out.value(&scenario)?;
         return Ok(true);
     }
-    let mut simulation = Simulation::new(&scenario)?;
+    let mut simulation = Simulation::new(&scenario)
+        .map_err(|e| of_option(e, |option| is_given(option, args, command)))?;
     match &command.trees {
         Some(dir) => write_trees(dir, command.pve, &mut simulation)?,
         None => {
@@ -55,21 +56,43 @@ fn scenario(args: &Args, c: &Simulate) -> Result<Scenario> {
     scenario.days = c.days.unwrap_or(scenario.days);
     scenario.interval = c.interval.unwrap_or(scenario.interval);
     scenario.seed = c.seed.unwrap_or(scenario.seed);
-    scenario.check().map_err(|e| of_option(e, c))?;
+    scenario.check().map_err(|e| of_option(e, |option| is_given(option, args, c)))?;
     Ok(scenario)
 }
 
-/// What an option gave is refused as that option.
-fn of_option(error: Error, c: &Simulate) -> Error {
-    let given = match error.place.as_str() {
-        "days" => c.days.is_some() || c.interval.is_some(),
-        "interval" => c.interval.is_some(),
-        "nodes" => c.nodes.is_some(),
-        "guests" => c.guests.is_some(),
+/// Whether the command line has this option.
+fn is_given(option: &str, args: &Args, c: &Simulate) -> bool {
+    match option {
+        "--days" => c.days.is_some() || c.interval.is_some(),
+        "--interval" => c.interval.is_some(),
+        "--nodes" => c.nodes.is_some(),
+        "--guests" => c.guests.is_some(),
+        "--placement" => c.placement.is_some(),
+        "--now" => args.now.is_some(),
         _ => false,
-    };
-    let place = if given { format!("--{}", error.place) } else { error.place };
-    Error { place, ..error }
+    }
+}
+
+/// What an option gave to a scenario is refused as that option.
+pub(crate) fn of_option(error: Error, is_given: impl Fn(&str) -> bool) -> Error {
+    match option_of(&error.place) {
+        Some(option) if is_given(option) => Error { place: option.into(), ..error },
+        _ => error,
+    }
+}
+
+/// The option that gives what stands at `place` of a scenario.
+fn option_of(place: &str) -> Option<&'static str> {
+    Some(match place {
+        "days" => "--days",
+        "interval" => "--interval",
+        "end" => "--now",
+        "nodes" => "--nodes",
+        "guests" | "traces.guests" => "--guests",
+        "placement" | "placement.skewed" => "--placement",
+        "growth[0]: share" => "--growing",
+        _ => return None,
+    })
 }
 
 /// The scenario file with its sizes overridden; without one a fleet of the asked size.

@@ -1,6 +1,7 @@
 //! Recorded traces on a simulated cluster, replayed.
 
 use crate::args::Backtest;
+use crate::simulate::of_option;
 use pve_foresight::backtest::{Bounds, Contestant, Policy, Recording, Report, replay};
 use pve_foresight::error::Result;
 use pve_foresight::model::{DAY, UnixTime};
@@ -50,8 +51,10 @@ pub(crate) fn of_traces(
     let mut runs = Vec::new();
     for &nodes in &command.cluster.nodes {
         for &seed in &command.cluster.seed {
-            let scenario = scenario(file, command, &trace, nodes, seed, days)?;
-            let cluster = Simulation::with_trace(&scenario, trace.clone())?;
+            let cluster = scenario(file, command, &trace, nodes, seed, days)
+                .and_then(|scenario| Simulation::with_trace(&scenario, trace.clone()))
+                // All that is particular to the scenario comes from options.
+                .map_err(|e| of_option(e, |_| true))?;
             let recording = Recording::of_simulation(cluster, START, days, STEP)?;
             let contestants = Contestant::all(policies, config);
             let report = replay(&recording, &contestants, bounds, config, &LocalTime::utc())?;
@@ -99,7 +102,7 @@ fn scenario(
             ..TraceSpec::default()
         }),
         placement: command.cluster.placement.parse()?,
-        growth: if command.cluster.growing > 0.0 { vec![growth] } else { Vec::new() },
+        growth: if command.cluster.growing != 0.0 { vec![growth] } else { Vec::new() },
         ..Scenario::default()
     })
 }
