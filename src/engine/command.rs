@@ -32,8 +32,9 @@ fn line(inventory: &Inventory, kind: GuestKind, vmid: Vmid, target: &str) -> Str
 }
 
 /// A word of a command as a shell takes it: names come from files of others, too.
-fn shell_word(word: &str) -> Cow<'_, str> {
-    match word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')) {
+pub fn shell_word(word: &str) -> Cow<'_, str> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '/');
+    match !word.is_empty() && word.chars().all(plain) {
         true => word.into(),
         false => format!("'{}'", word.replace('\'', "'\\''")).into(),
     }

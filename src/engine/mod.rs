@@ -37,6 +37,7 @@ use crate::store::{Appended, Entity, Reader, Writer};
 use crate::trend::cases::answer_numbered;
 pub use backtest::BacktestRequest;
 pub use changes::changes;
+pub use command::shell_word;
 pub use export::{ExportFormat, ExportRequest};
 pub use import::{ImportRequest, ImportSource, Progress, Report};
 use lines::{Line, Lines, MAX_LINE};

@@ -1,14 +1,16 @@
 //! `demo`: the whole way on a simulated cluster, from ticks to advice.
 
-use crate::args::{Args, Demo, STATE};
+use crate::args::{Args, Demo};
+use crate::fresh::fresh;
 use crate::out::{DIM, HEAD, Out, note, styled};
 use crate::recommend::{Detail, show};
 use crate::simulate::of_option;
-use crate::usage;
-use pve_foresight::engine::{Engine, RecommendRequest};
-use pve_foresight::error::{Error, Kind, Result};
+use crate::{is_own, usage};
+use pve_foresight::engine::{Engine, RecommendRequest, shell_word};
+use pve_foresight::error::Result;
 use pve_foresight::settings::PenaltyConfig;
 use pve_foresight::simulate::{Scenario, Simulation};
+use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 
 /// Default end of the demo: a Thursday, 15:00 UTC. A fixed date makes every run alike.
@@ -16,6 +18,56 @@ const END: i64 = 1_792_681_200;
 
 /// Directory for the demo's metrics, removed when it is dropped.
 struct Scratch(PathBuf);
+
+impl Scratch {
+    /// A new one, which is removed as well when somebody ends the demo.
+    fn new() -> Result<Self> {
+        let signals = held_back([libc::SIGINT, libc::SIGTERM]);
+        let make = |path: &Path| std::fs::create_dir(path);
+        let (folder, ()) = fresh(&std::env::temp_dir(), "pve-foresight-demo", make)?;
+        let scratch = Self(folder.clone());
+        std::thread::spawn(move || remove_at(&signals, &folder));
+        Ok(scratch)
+    }
+}
+
+/// Keeps `signals` from ending this thread and those that it starts.
+fn held_back(signals: [libc::c_int; 2]) -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: sigemptyset initialises the set that it is given; what follows only uses that set.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        let mut set = set.assume_init();
+        for signal in signals {
+            libc::sigaddset(&mut set, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
+        set
+    }
+}
+
+/// Waits for one of `signals`, removes `folder`, and ends as the signal would have. A handler must
+/// not do that: hardly anything is allowed in one (signal-safety(7)).
+fn remove_at(signals: &libc::sigset_t, folder: &Path) {
+    let mut signal = 0;
+    // SAFETY: the set is initialised, and both outlive the call.
+    if unsafe { libc::sigwait(signals, &mut signal) } != 0 {
+        return;
+    }
+    // The demo goes on until the end and may write a file in between.
+    for _ in 0..10 {
+        if std::fs::remove_dir_all(folder).is_ok() {
+            break;
+        }
+    }
+    // SAFETY: the set is initialised; the signal is one that was just received.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, signals, std::ptr::null_mut());
+        libc::raise(signal);
+    }
+    // Whoever started us had it ignored; without the folder there is nothing to go on with.
+    std::process::exit(128 + signal);
+}
 
 impl Drop for Scratch {
     fn drop(&mut self) {
@@ -33,7 +85,7 @@ pub(crate) fn run(args: &Args, command: &Demo, out: &mut Out) -> Result<bool> {
     scenario.seed = command.seed;
     let scratch = match command.keep {
         true => None,
-        false => Some(Scratch(scratch_dir()?)),
+        false => Some(Scratch::new()?),
     };
     let state: &Path = scratch.as_ref().map_or(&args.state, |s| &s.0);
     let engine = Engine::new(state);
@@ -61,7 +113,7 @@ pub(crate) fn run(args: &Args, command: &Demo, out: &mut Out) -> Result<bool> {
 
 /// Invented metrics must not get among real ones.
 fn unused(args: &Args, engine: &Engine) -> Result<()> {
-    if args.state != Path::new(STATE) && !engine.status(None)?.store {
+    if !is_own(args) && !engine.status(None)?.store {
         return Ok(());
     }
     let dir = args.state.display();
@@ -86,8 +138,10 @@ fn next(args: &Args, command: &Demo, out: &mut Out) -> Result<()> {
             "  pve-foresight demo --keep --state /tmp/foresight-demo    keep these metrics, then",
         )?;
     }
-    let state =
-        if command.keep { args.state.display().to_string() } else { "/tmp/foresight-demo".into() };
+    let state = match command.keep {
+        true => shell_word(&args.state.to_string_lossy()).into_owned(),
+        false => "/tmp/foresight-demo".into(),
+    };
     for (what, why) in [
         ("trend --node pve1", "how one node develops, metric by metric"),
         ("history --node pve1", "what is stored of it, with a plot"),
@@ -97,18 +151,4 @@ fn next(args: &Args, command: &Demo, out: &mut Out) -> Result<()> {
         out.line(format!("  pve-foresight --state {state} {what:<34} {}", styled(DIM, why)))?;
     }
     Ok(())
-}
-
-/// A directory of our own below the system's temporary directory.
-fn scratch_dir() -> Result<PathBuf> {
-    let base = std::env::temp_dir();
-    for attempt in 0..100u32 {
-        let dir = base.join(format!("pve-foresight-demo-{}-{attempt}", std::process::id()));
-        match std::fs::create_dir(&dir) {
-            Ok(()) => return Ok(dir),
-            Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(Error::io(&dir, &e)),
-        }
-    }
-    Err(Error::new(Kind::Io, "no free name for a temporary directory").at(base.display()))
 }
