@@ -158,7 +158,29 @@ fn the_completion_is_current() {
         clap_complete::generate(shell, &mut command(), "pve-foresight", text);
         Ok(())
     });
+    // The generator takes the program's name as it is where it looks for a verb, and as that of a
+    // verb where it lists what the verb knows: the two never meet when the name has a hyphen.
+    let script = script.replace("pve__subcmd__foresight", "pve__foresight");
     agrees("share/completions/pve-foresight.bash", &script);
+}
+
+/// What bash offers behind `words`.
+fn completed(words: &[&str]) -> Vec<String> {
+    let script = r#"source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1))
+        _pve__foresight "$1" "${@: -1}" "${@: -2:1}"; printf '%s\n' "${COMPREPLY[@]}""#;
+    let file = root().join("share/completions/pve-foresight.bash");
+    let mut bash = std::process::Command::new("bash");
+    let output = bash.args(["-c", script, "bash"]).arg(file).args(words).output().unwrap();
+    String::from_utf8(output.stdout).unwrap().lines().map(String::from).collect()
+}
+
+#[test]
+fn bash_completes_what_stands_behind_a_verb() {
+    let offered = |words: &[&str]| completed(&[&["pve-foresight"], words].concat());
+    assert_eq!(offered(&["recommend", "--inv"]), ["--inventory"]);
+    assert_eq!(offered(&["export", "--format", ""]), ["csv", "jsonl", "openmetrics"]);
+    assert_eq!(offered(&["import", "rr"]), ["rrd"]);
+    assert!(offered(&["recom"]).contains(&"recommend".to_string()));
 }
 
 /// The version is declared in Cargo.toml; the Debian changelog has to repeat it.
