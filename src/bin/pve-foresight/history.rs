@@ -7,12 +7,16 @@ use crate::usage;
 use pve_foresight::api::{HistoryReply, QualityEntry};
 use pve_foresight::engine::{Engine, EntityRequest};
 use pve_foresight::error::Result;
+use pve_foresight::model::{Bucket, HOUR, UnixTime};
 use pve_foresight::store::Tier;
+use std::ops::Range;
 
 /// Width and height of the plot in characters.
 const PLOT: (usize, usize) = (66, 10);
 /// Stands on the bottom row where nothing is stored: an empty column would be 0.
 const GAP: char = '·';
+/// More seconds than so many usual distances between two samples are a gap.
+const USUAL: i64 = 3;
 
 pub(crate) fn history(args: &Args, command: &History, out: &mut Out) -> Result<bool> {
     let request = EntityRequest {
@@ -57,16 +61,7 @@ fn plot(
     out: &mut Out,
 ) -> Result<()> {
     let (width, height) = PLOT;
-    let span = (last - first).max(1) as f64;
-    let mut columns = vec![(0.0, 0u32); width];
-    for bucket in &series.buckets {
-        let at = ((bucket.middle() - first) as f64 / span * width as f64) as usize;
-        let column = &mut columns[at.min(width - 1)];
-        column.0 += bucket.avg * f64::from(bucket.count);
-        column.1 += bucket.count;
-    }
-    let means: Vec<Option<f64>> =
-        columns.iter().map(|(sum, n)| (*n > 0).then(|| sum / f64::from(*n))).collect();
+    let means = columns(&series.buckets, first..last, width);
     let top = means.iter().flatten().copied().fold(0.0, f64::max).max(1e-9);
     for row in (0..height).rev() {
         let label = match row {
@@ -85,8 +80,59 @@ fn plot(
     out.line(format!("{:>12} └{}", "", "─".repeat(width)))
 }
 
+/// Mean of what is known in each of `width` columns that share the time `of` out.
+fn columns(buckets: &[Bucket], of: Range<UnixTime>, width: usize) -> Vec<Option<f64>> {
+    let span = (of.end - of.start).max(1) as f64;
+    let column = |time: UnixTime| {
+        let at = (time - of.start) as f64 / span * width as f64;
+        (at as usize).min(width - 1)
+    };
+    let mut sums = vec![(0.0, 0.0); width];
+    for (bucket, end) in buckets.iter().zip(ends(buckets)) {
+        // What begins when the time is over is in the next column.
+        let touched = column(bucket.start)..=column(bucket.start.max(end - 1));
+        let weight = f64::from(bucket.count) / touched.clone().count() as f64;
+        for (sum, weights) in &mut sums[touched] {
+            *sum += bucket.avg * weight;
+            *weights += weight;
+        }
+    }
+    sums.into_iter().map(|(sum, weights)| (weights > 0.0).then(|| sum / weights)).collect()
+}
+
+/// Until when each bucket stands: to its end, or to the next one where the samples between are as
+/// far apart as usual. A sample has no length of its own, and a merged bucket ends with its last.
+fn ends(buckets: &[Bucket]) -> Vec<UnixTime> {
+    let own = |bucket: &Bucket| bucket.start + i64::from(bucket.seconds);
+    let pause = |pair: &[Bucket]| pair[1].start - own(&pair[0]);
+    let mut pauses: Vec<i64> =
+        buckets.windows(2).map(pause).filter(|pause| (1..HOUR).contains(pause)).collect();
+    pauses.sort_unstable();
+    // No whole hour is bridged: where hours are kept, a missing one is a gap.
+    let usual = pauses.get(pauses.len() / 2).map_or(0, |p| (p * USUAL).min(HOUR - 1));
+    let bridged = buckets.windows(2).map(|pair| match pause(pair) <= usual {
+        true => pair[1].start,
+        false => own(&pair[0]),
+    });
+    bridged.chain(buckets.last().map(own)).collect()
+}
+
+/// The value that 95 of 100 samples are at or below: exact for single samples; of a bucket of many
+/// only its own 95th percentile is known, and it stands for all of them.
+fn high(buckets: &[Bucket]) -> Option<f64> {
+    let mut sorted: Vec<&Bucket> = buckets.iter().collect();
+    sorted.sort_unstable_by(|a, b| a.p95.total_cmp(&b.p95));
+    let all: u64 = sorted.iter().map(|b| u64::from(b.count)).sum();
+    let mut below = 0;
+    let reached = sorted.iter().find(|b| {
+        below += u64::from(b.count);
+        below * 100 >= all * 95
+    });
+    reached.map(|b| b.p95)
+}
+
 fn summary(reply: &HistoryReply, out: &mut Out) -> Result<()> {
-    let mut rows = table(&["metric", "min", "mean", "p95 of hours", "max", "samples"]);
+    let mut rows = table(&["metric", "min", "mean", "p95 (about)", "max", "samples"]);
     for m in &reply.metrics {
         let count: u64 = m.buckets.iter().map(|b| u64::from(b.count)).sum();
         if count == 0 {
@@ -95,9 +141,7 @@ fn summary(reply: &HistoryReply, out: &mut Out) -> Result<()> {
         let mean = m.buckets.iter().map(|b| b.avg * f64::from(b.count)).sum::<f64>() / count as f64;
         let min = m.buckets.iter().map(|b| b.min).fold(f64::INFINITY, f64::min);
         let max = m.buckets.iter().map(|b| b.max).fold(f64::NEG_INFINITY, f64::max);
-        let mut p95: Vec<f64> = m.buckets.iter().map(|b| b.p95).collect();
-        p95.sort_unstable_by(f64::total_cmp);
-        let high = p95[(p95.len() * 95).div_ceil(100).max(1) - 1];
+        let Some(high) = high(&m.buckets) else { continue };
         let text = |x: f64| m.unit.text(x);
         rows.add_row([
             m.metric.clone(),
@@ -156,4 +200,51 @@ fn row(entry: &QualityEntry) -> [String; 8] {
         share(2),
         age(q.largest_gap).trim_end_matches(" ago").to_string(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hour(at: i64, value: f64) -> Bucket {
+        Bucket { seconds: 3_600, count: 60, ..Bucket::single(at * HOUR, value) }
+    }
+
+    fn minutes(of: Range<i64>) -> Vec<Bucket> {
+        of.map(|minute| Bucket::single(minute * 60, 1.0)).collect()
+    }
+
+    fn gaps(buckets: &[Bucket]) -> usize {
+        let last = buckets[buckets.len() - 1];
+        let of = buckets[0].start..last.start + i64::from(last.seconds);
+        columns(buckets, of, 66).iter().filter(|mean| mean.is_none()).count()
+    }
+
+    #[test]
+    fn few_values_leave_no_gaps_and_missing_ones_do() {
+        let hours: Vec<Bucket> = (0..24).map(|at| hour(at, 1.0)).collect();
+        assert_eq!(gaps(&hours), 0, "hours");
+        assert_eq!(gaps(&minutes(0..30)), 0, "samples");
+        let mixed = [&hours[..10], &minutes(600..660)].concat();
+        assert_eq!(gaps(&mixed), 0, "hours, and then samples");
+        let holed: Vec<Bucket> = [&hours[..10], &hours[12..]].concat();
+        assert!((4..=6).contains(&gaps(&holed)), "{}", gaps(&holed));
+        assert!(gaps(&[minutes(0..10), minutes(20..30)].concat()) > 15);
+        // Three samples merged into one, as a plot of fewer points has them.
+        let merged: Vec<Bucket> = (0..20)
+            .map(|at| Bucket { seconds: 120, count: 3, ..Bucket::single(at * 180, 1.0) })
+            .collect();
+        assert_eq!(gaps(&merged), 0, "merged");
+    }
+
+    #[test]
+    fn the_95th_percentile_counts_hours_for_all_their_samples() {
+        // Five days of busy hours, and then two idle days of samples.
+        let busy = (0..120).map(|at| hour(at, 0.6));
+        let idle = minutes(7_200..10_080).into_iter().map(|b| Bucket { p95: 0.1, ..b });
+        assert_eq!(high(&busy.chain(idle).collect::<Vec<_>>()), Some(0.6));
+        let samples: Vec<Bucket> = (1..=100).map(|i| Bucket::single(i, i as f64)).collect();
+        assert_eq!(high(&samples), Some(95.0));
+        assert_eq!(high(&[]), None);
+    }
 }
