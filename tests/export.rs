@@ -230,6 +230,56 @@ fn verify_finds_a_flipped_byte_and_says_where() {
 }
 
 #[test]
+fn verify_tells_what_is_lost_and_what_is_not() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_dir, state) = store(8);
+    let files = |tier: &str| {
+        let entries = fs::read_dir(state.join(tier)).unwrap();
+        let mut files: Vec<PathBuf> = entries.map(|e| e.unwrap().path()).collect();
+        files.sort();
+        files
+    };
+    let told = || {
+        let json = run(&["verify", "--json"], &state);
+        let reply: Value = serde_json::from_slice(&json.stdout).unwrap();
+        let text = run(&["verify"], &state);
+        assert_eq!((json.status.code(), text.status.code()), (Some(3), Some(3)), "{reply}");
+        (reply, String::from_utf8(text.stdout).unwrap())
+    };
+    // A byte of a roster, whose spare part rebuilds it.
+    let file = files("hour")[0].clone();
+    let original = fs::read(&file).unwrap();
+    let name = original.windows(4).position(|bytes| bytes == b"pve1").unwrap();
+    let mut bytes = original.clone();
+    bytes[name] ^= 0x10;
+    fs::write(&file, bytes).unwrap();
+    let (reply, text) = told();
+    assert_eq!(reply["findings"][0]["kind"], json!("mended"), "{reply}");
+    assert!(text.contains("nothing lost by it") && !text.contains("left out"), "{text}");
+    fs::write(&file, original).unwrap();
+    // Only in the newest file a writer may be at work.
+    let raw = files("raw");
+    for (file, kind, said) in [
+        (&raw[0], "truncated", "(its end is lost"),
+        (&raw[raw.len() - 1], "unfinished", "(a writer is at work"),
+    ] {
+        let original = fs::read(file).unwrap();
+        fs::write(file, &original[..original.len() - 5]).unwrap();
+        let (reply, text) = told();
+        assert_eq!(reply["findings"][0]["kind"], json!(kind), "{reply}");
+        assert!(text.contains(said), "{text}");
+        fs::write(file, original).unwrap();
+    }
+    // For root all can be read.
+    fs::set_permissions(&raw[0], PermissionsExt::from_mode(0o000)).unwrap();
+    if fs::read(&raw[0]).is_err() {
+        let (reply, text) = told();
+        assert_eq!(reply["findings"][0]["kind"], json!("unreadable"), "{reply}");
+        assert!(text.contains("Permission denied") && !text.contains("damage"), "{text}");
+    }
+}
+
+#[test]
 fn stats_add_up_to_what_is_on_disk() {
     let (_dir, state) = store(8);
     let reply: Value = serde_json::from_str(&text(&run(&["stats", "--json"], &state))).unwrap();

@@ -82,9 +82,15 @@ pub struct Finding {
 pub enum FindingKind {
     /// Bytes differ from what was written.
     Damaged,
-    /// The file ends within a frame: a writer is at work or was interrupted; it cuts that off
-    /// when it next appends to the file.
+    /// Bytes differ from what was written, and nothing is lost: what they say is there twice.
+    Mended,
+    /// The newest file of its tier ends within a frame: a writer is at work or was interrupted; it
+    /// cuts that off when it next appends to the file.
     Unfinished,
+    /// An older file ends within a frame: its end is lost, and nobody is at work there.
+    Truncated,
+    /// The system does not let it be read, so nothing is known of its content.
+    Unreadable,
     /// Written by a newer version.
     Unsupported,
     /// A damaged file that the writer set aside.
@@ -204,11 +210,17 @@ fn written(segment: &Skimmed, during: Range<UnixTime>) -> u64 {
 pub(super) fn verify(store: &Path) -> Result<Verification> {
     let mut found = Verification::default();
     for tier in Tier::ALL {
-        for start in segment::list(store, tier)? {
+        let starts = segment::list(store, tier)?;
+        for &start in &starts {
             let path = store.join(tier.file(start));
+            // A writer is at work in the newest file at most.
+            let ending = match starts.last() == Some(&start) {
+                true => FindingKind::Unfinished,
+                false => FindingKind::Truncated,
+            };
             match Segment::read(store, tier, start, Access::Whole, &mut None) {
-                Ok(segment) => found.take(&segment),
-                Err(e) => found.unreadable(&path, &e),
+                Ok(segment) => found.take(&segment, ending),
+                Err(e) => found.unreadable_as(&path, &e, ending),
             }
         }
         found.set_aside(&store.join(tier.folder()))?;
@@ -220,7 +232,8 @@ pub(super) fn verify(store: &Path) -> Result<Verification> {
 }
 
 impl Verification {
-    fn take(&mut self, segment: &Segment) {
+    /// A segment that was read; `ending` is what its unfinished end is, if it has one.
+    fn take(&mut self, segment: &Segment, ending: FindingKind) {
         self.files += 1;
         self.bytes += segment.end + segment.unfinished();
         let mut damage = segment.damage.clone();
@@ -237,7 +250,7 @@ impl Verification {
             file: segment.path.clone(),
             offset: d.offset,
             bytes: d.bytes,
-            kind: FindingKind::Damaged,
+            kind: if d.is_mended() { FindingKind::Mended } else { FindingKind::Damaged },
             what: d.what.to_string(),
         }));
         if segment.unfinished() > 0 {
@@ -245,7 +258,7 @@ impl Verification {
                 file: segment.path.clone(),
                 offset: segment.end,
                 bytes: segment.unfinished(),
-                kind: FindingKind::Unfinished,
+                kind: ending,
                 what: "ends within a frame".into(),
             });
         }
@@ -260,11 +273,16 @@ impl Verification {
 
     /// A file cannot be read as a whole; nothing where it is absent.
     pub(crate) fn unreadable(&mut self, path: &Path, error: &Error) {
+        self.unreadable_as(path, error, FindingKind::Unfinished);
+    }
+
+    fn unreadable_as(&mut self, path: &Path, error: &Error, ending: FindingKind) {
         let Ok(file) = fs::symlink_metadata(path) else { return };
         self.read(path);
         let kind = match error.kind {
             Kind::Unsupported => FindingKind::Unsupported,
-            Kind::NotFound => FindingKind::Unfinished,
+            Kind::NotFound => ending,
+            Kind::Io => FindingKind::Unreadable,
             _ => FindingKind::Damaged,
         };
         let what = error.message.clone();

@@ -23,6 +23,8 @@ const SENSELESS: &str = "its checksum fits, but not its content";
 const NO_FRAME: &str = "no frame";
 /// What is said of a roster that was damaged and rebuilt.
 const MENDED: &str = "damaged, and rebuilt from its spare part";
+/// What is said of a spare part that could not rebuild anything.
+const SPARE: &str = "damaged spare part of a roster";
 /// What is said of a roster that could not be rebuilt.
 const ROSTER_LOST: &str = "damaged roster; what follows cannot be read up to the next whole one";
 
@@ -42,7 +44,7 @@ impl Damage {
 
     /// Whether nothing is lost by it.
     pub(super) fn is_mended(&self) -> bool {
-        self.what == MENDED
+        [MENDED, SPARE].contains(&self.what)
     }
 
     /// The same for people.
@@ -274,7 +276,7 @@ impl Segment {
                 if !self.source.spare(at, &head, &mut buffer).is_none_or(intact) {
                     let offset = at + HEAD as u64 + u64::from(head.meta_len);
                     let bytes = u64::from(head.blocks_len);
-                    damage.push(Damage { offset, bytes, what: CHECKSUM });
+                    damage.push(Damage { offset, bytes, what: SPARE });
                 }
             },
         );

@@ -19,6 +19,11 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
             // A header is at the start of every file: what is damaged there is the whole file.
             FindingKind::Damaged if finding.offset == 0 => (BAD, "left out of every answer"),
             FindingKind::Damaged => (BAD, "left out of every answer; the rest of the file is used"),
+            FindingKind::Mended => (WARN, "nothing is lost by it; the disk may be failing"),
+            FindingKind::Truncated => (BAD, "its end is lost; the rest of the file is used"),
+            FindingKind::Unreadable => {
+                (BAD, "left out of every answer; ask as root, or as the owner of the metrics")
+            }
             FindingKind::Unfinished => {
                 (WARN, "a writer is at work or was interrupted; the next one cuts it off")
             }
@@ -41,14 +46,18 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
 /// The worst of what was found, in words.
 fn verdict(found: impl Iterator<Item = FindingKind>) -> String {
     let rank = |kind: &FindingKind| match kind {
-        FindingKind::Damaged => 3,
-        FindingKind::Unsupported => 2,
+        FindingKind::Damaged | FindingKind::Truncated => 5,
+        FindingKind::Unreadable => 4,
+        FindingKind::Unsupported => 3,
+        FindingKind::Mended => 2,
         FindingKind::Unfinished => 1,
         FindingKind::SetAside => 0,
     };
     match found.max_by_key(rank) {
         None => styled(GOOD, "all as written"),
-        Some(FindingKind::Damaged) => styled(BAD, "damage found"),
+        Some(FindingKind::Damaged | FindingKind::Truncated) => styled(BAD, "damage found"),
+        Some(FindingKind::Unreadable) => styled(BAD, "not everything could be read"),
+        Some(FindingKind::Mended) => styled(WARN, "damage found, and nothing lost by it"),
         Some(FindingKind::Unsupported) => styled(BAD, "files of a newer version found"),
         Some(FindingKind::Unfinished) => styled(WARN, "as written but for an unfinished end"),
         Some(FindingKind::SetAside) => styled(WARN, "as written beside what was set aside"),
@@ -58,7 +67,7 @@ fn verdict(found: impl Iterator<Item = FindingKind>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use FindingKind::{Damaged, SetAside, Unfinished, Unsupported};
+    use FindingKind::{Damaged, Mended, SetAside, Truncated, Unfinished, Unreadable, Unsupported};
 
     #[test]
     fn only_damage_is_called_damage() {
@@ -68,5 +77,9 @@ mod tests {
         assert!(said(&[Unfinished, Unsupported]).contains("newer version"));
         assert!(said(&[SetAside, Unfinished]).contains("unfinished end"));
         assert!(said(&[SetAside]).contains("set aside"));
+        assert!(said(&[Unfinished, Truncated]).contains("damage found"));
+        assert!(said(&[Unfinished, Mended]).contains("nothing lost"));
+        let unreadable = said(&[Mended, Unreadable]);
+        assert!(unreadable.contains("could be read") && !unreadable.contains("damage"));
     }
 }
