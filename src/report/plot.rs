@@ -61,17 +61,20 @@ pub(super) fn share(
     );
     svg.push_str(&axes(&frame, local));
     if let Some(plot) = plot {
-        let usual = plot.baseline.iter().map(|e| (e.time, e.low, e.high));
-        svg.push_str(&band("usual", usual.collect(), &frame));
-        let ahead = plot.forecast.iter().map(|e| (e.time, e.low, e.high));
-        svg.push_str(&band("ahead", ahead.collect(), &frame));
+        let usual: Vec<_> = plot.baseline.iter().map(|e| (e.time, e.low, e.high)).collect();
+        svg.push_str(&band("usual", &usual, &frame));
+        let ahead: Vec<_> = plot.forecast.iter().map(|e| (e.time, e.low, e.high)).collect();
+        svg.push_str(&band("ahead", &ahead, &frame));
         let expected: Vec<_> = plot.forecast.iter().map(|e| (e.time, e.expected)).collect();
         svg.push_str(&line("forecast", &expected, i64::MAX, &frame));
     }
-    let range = history.buckets.iter().map(|b| (b.middle(), b.min, b.max));
-    svg.push_str(&band("range", range.collect(), &frame));
     let measured: Vec<_> = history.buckets.iter().map(|b| (b.middle(), b.avg)).collect();
-    svg.push_str(&line("measured", &measured, gap(&measured), &frame));
+    let gap = gap(&measured);
+    let range: Vec<_> = history.buckets.iter().map(|b| (b.middle(), b.min, b.max)).collect();
+    for piece in range.chunk_by(|a, b| b.0 - a.0 <= gap) {
+        svg.push_str(&band("range", piece, &frame));
+    }
+    svg.push_str(&line("measured", &measured, gap, &frame));
     if let Some(threshold) = threshold.filter(|t| *t <= frame.top) {
         svg.push_str(&level("limit", frame.y(threshold)));
     }
@@ -169,8 +172,8 @@ fn line(class: &str, values: &[(UnixTime, f64)], gap: i64, frame: &Frame) -> Str
     format!("<path class=\"{class}\" d=\"{path}\"/>\n")
 }
 
-/// The area between lower and upper ends.
-fn band(class: &str, rows: Vec<(UnixTime, f64, f64)>, frame: &Frame) -> String {
+/// The area between lower and upper ends; one pair of ends has none.
+fn band(class: &str, rows: &[(UnixTime, f64, f64)], frame: &Frame) -> String {
     if rows.len() < 2 {
         return String::new();
     }
@@ -183,7 +186,31 @@ fn band(class: &str, rows: Vec<(UnixTime, f64, f64)>, frame: &Frame) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::step;
+    use super::{share, step};
+    use crate::api::MetricHistory;
+    use crate::model::{Bucket, Unit};
+    use crate::series::LocalTime;
+
+    #[test]
+    fn the_range_is_painted_only_where_something_was_measured() {
+        let hour = |at: i64| Bucket { seconds: 3_600, ..Bucket::single(at * 3_600, 0.5) };
+        let painted = |is_known: fn(&i64) -> bool| {
+            let history = MetricHistory {
+                metric: "cpu".into(),
+                unit: Unit::Fraction,
+                help: String::new(),
+                buckets: (0..50).filter(is_known).map(hour).collect(),
+            };
+            let plot = share("CPU", (50 * 3_600, &LocalTime::utc()), &history, None, &[]);
+            let measured = plot.lines().find(|line| line.contains("class=\"measured\""));
+            let pieces = measured.map_or(0, |line| line.matches('M').count());
+            (plot.matches("class=\"range\"").count(), pieces)
+        };
+        assert_eq!(painted(|_| true), (1, 1));
+        assert_eq!(painted(|at| !(20..30).contains(at)), (2, 2), "as the line breaks");
+        let lonely = |at: &i64| !(20..40).contains(at) || *at == 30;
+        assert_eq!(painted(lonely), (2, 3), "a single value has no area");
+    }
 
     #[test]
     fn a_scale_has_two_to_five_round_steps() {
