@@ -3,6 +3,7 @@
 use super::date;
 use super::html::{self, escape, percent, table};
 use crate::api::{OutcomeEntry, OutcomesReply};
+use crate::model::counted;
 use crate::outcome::{Accuracy, Verdict};
 use crate::series::LocalTime;
 
@@ -24,10 +25,10 @@ pub(super) fn section(reply: &OutcomesReply, local: &LocalTime) -> String {
 fn told(window: &str, accuracy: &Accuracy) -> Option<String> {
     let hits = accuracy.hit_rate?;
     Some(format!(
-        "<p>After {}: {} of {} predictions came true, mean error {} of a node.</p>\n",
+        "<p>After {}: {} of {} came true, mean error {} of a node.</p>\n",
         escape(window),
         percent(Some(hits)),
-        accuracy.moves,
+        counted(accuracy.moves, "prediction"),
         accuracy.mean_abs_error.map_or("–".into(), |e| format!("{:.1} %", e * 100.0))
     ))
 }
@@ -54,4 +55,18 @@ fn row(entry: &OutcomeEntry, local: &LocalTime) -> Vec<String> {
         format!("<span class=\"{class}\">{}</span>", entry.result.label()),
         escape(&entry.summary),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Accuracy, told};
+
+    #[test]
+    fn one_prediction_is_no_several() {
+        let said = |moves: usize| {
+            told("24h", &Accuracy { moves, hit_rate: Some(1.0), ..Accuracy::default() })
+        };
+        assert!(said(1).unwrap_or_default().contains("of 1 prediction came true"));
+        assert!(said(2).unwrap_or_default().contains("of 2 predictions came true"));
+    }
 }
