@@ -130,6 +130,16 @@ fn errors_name_field_and_range() {
             r#"{"version":1,"expert":{"cpu_threshold_offset_1":20}}"#,
             "expert.cpu_threshold_offset_2: 20 is not above the 20 of cpu_threshold_offset_1",
         ),
+        (
+            r#"{"version":1,"expert":{"weight_24h":0,"weight_7d":0,"weight_current":0}}"#,
+            "expert.weight_7d: weight_current, weight_24h and weight_7d would all be 0: one of them \
+             must count",
+        ),
+        (
+            r#"{"version":1,"settings":{"trend-weight":0},"expert":{"weight_current":0}}"#,
+            "expert.weight_current: weight_current, weight_24h and weight_7d would all be 0: one of \
+             them must count",
+        ),
         (r#"{"version":1,"settings":7}"#, "settings: 7 is not an object"),
         (r#"{"version":1,"expert":[]}"#, "expert: a list is not an object"),
         (r#"{"settings":{}}"#, "version: is missing; this format is 1"),
@@ -140,6 +150,16 @@ fn errors_name_field_and_range() {
     for (text, message) in table {
         assert_eq!(refused(text), (Kind::Invalid, message.to_string()), "{text}");
     }
+}
+
+#[test]
+fn no_change_may_leave_a_blend_of_nothing() {
+    let current = Stored::default().with_expert(&json!({"weight_current": 0})).unwrap();
+    let error = current.with_expert(&json!({"weight_24h": 0, "weight_7d": 0})).unwrap_err();
+    assert!(error.to_string().starts_with("weight_7d: weight_current, "), "{error}");
+    let error = current.with_settings(&json!({"trend-weight": 0})).unwrap_err();
+    assert!(error.to_string().starts_with("trend-weight: weight_current, "), "{error}");
+    assert!(current.with_settings(&json!({"trend-weight": 1})).is_ok());
 }
 
 #[test]

@@ -288,6 +288,16 @@ fn offsets_stay_together_and_in_order() {
 }
 
 #[test]
+fn weights_of_which_none_counts_are_left_out() {
+    let migrated =
+        migrate(json!({"penalty_scoring": {"weight_current": 0, "weight_24h": 0, "weight_7d": 0}}));
+    let said: Vec<String> = migrated.report.iter().map(Line::to_string).collect();
+    let left_out = "would all be 0: one of them must count; all left out";
+    assert!(said.iter().any(|line| line.ends_with(left_out)), "{said:?}");
+    assert!(parse(migrated.stored().serialise().as_bytes()).is_ok());
+}
+
+#[test]
 fn unusable_values_are_reported_with_field_and_range_and_left_out() {
     let table = [
         (

@@ -93,7 +93,8 @@ const OVERCOMMIT: [f64; 3] = [1.0, 1.2, 2.0];
 const NEUTRAL_STABILITY: f64 = 60.0;
 
 impl PenaltyConfig {
-    /// Parts of the blended load; all weights 0 means the present load alone.
+    /// Parts of the blended load. Weights that are all 0, which no settings may have, leave the
+    /// present load alone.
     pub fn blend(&self) -> Blend {
         let (current, day, week) = (self.weight_current.0, self.weight_24h.0, self.weight_7d.0);
         let sum = current + day + week;

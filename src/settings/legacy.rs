@@ -8,7 +8,7 @@
 use super::keys::{Key, Knob, Settings, Table};
 use super::knobs::map_simplified_to_penalty_config;
 use super::leaves::{Fate, LEAVES, Leaf};
-use super::stored::{ORDERED, Stored, ordered};
+use super::stored::{ORDERED, Stored, WEIGHTS, ordered};
 use super::values::{Quantity, Sensitivity, Unit, clipped, shown};
 use crate::error::{Error, Result};
 use crate::model::Fraction;
@@ -98,6 +98,7 @@ pub fn migrate_legacy_config(config: &Value) -> Migrated {
     migrated.fit_trend_weight(given.get(&Knob::trend_weight).copied(), &values);
     migrated.keep_choices(&values);
     migrated.drop_disordered();
+    migrated.drop_weightless();
     migrated.report_rest(config);
     migrated
 }
@@ -301,12 +302,25 @@ impl Migrated {
             let pair =
                 self.overrides.clone().into_iter().filter(|(k, _)| *k == first || *k == second);
             if let Err(error) = ordered(&pair.collect()) {
-                self.overrides.retain(|key, _| *key != first && *key != second);
-                self.report.retain(|l| l.outcome != Outcome::Expert || !names(l, first, second));
                 let text = format!("{}; both left out", error.message);
-                self.say(&format!("{PENALTIES}.{}", second.name()), Outcome::Invalid, text);
+                self.drop_all(&[first, second], text);
             }
         }
+    }
+
+    /// Leaves out weights of which none would count.
+    fn drop_weightless(&mut self) {
+        if let Err(error) = self.stored().weighed() {
+            self.drop_all(&WEIGHTS, format!("{}; all left out", error.message));
+        }
+    }
+
+    /// Leaves out the values of `keys`, and says so of the last of them.
+    fn drop_all(&mut self, keys: &[Key], text: String) {
+        self.overrides.retain(|key, _| !keys.contains(key));
+        self.report.retain(|l| l.outcome != Outcome::Expert || !names(l, keys));
+        let last = keys.last().map_or("", |key| key.name());
+        self.say(&format!("{PENALTIES}.{last}"), Outcome::Invalid, text);
     }
 
     /// Names outside of the three blocks; their values may be secrets and are not repeated.
@@ -322,10 +336,10 @@ impl Migrated {
     }
 }
 
-/// Whether `line` is about one of two keys.
-fn names(line: &Line, first: Key, second: Key) -> bool {
+/// Whether `line` is about one of the keys.
+fn names(line: &Line, keys: &[Key]) -> bool {
     let last = line.field.rsplit('.').next();
-    last == Some(first.name()) || last == Some(second.name())
+    keys.iter().any(|key| last == Some(key.name()))
 }
 
 /// One of ProxBalance's five settings as ours; `None` when it has no such name.

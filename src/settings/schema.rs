@@ -195,7 +195,8 @@ const EXPERT: &str = "
 Penalties are heights of continuous curves at their knees: straight between knees, 0 below the start
 (one first offset below the first knee; a quarter of the threshold for I/O wait), and going on with
 the last slope beyond the last knee. Points are compared between source and target; lower is better.
-The three weights are read in proportion to their sum.
+The three weights are read in proportion to their sum, which must not be 0; of two offsets the second
+must be above the first.
 
 The values in the three middle columns hold at the default trend weight of 60 %, where the present and
 history both count in full. At 0 % everything drawn from history or projections is 0 and the blend

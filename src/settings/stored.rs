@@ -3,6 +3,7 @@
 //! Format 1, JSON: `{"version": 1, "settings": {"trend-weight": 60}, "expert":
 //! {"cpu_high_penalty": 25}}`. Only what was chosen is in it; everything else follows the table.
 
+use super::effective::get_effective_penalty_config;
 use super::json::strict;
 use super::keys::{Key, Knob, Settings, Table};
 use super::values::{clipped, shown};
@@ -27,6 +28,9 @@ pub(super) const ORDERED: [(Key, Key); 2] = [
     (Key::cpu_threshold_offset_1, Key::cpu_threshold_offset_2),
     (Key::mem_threshold_offset_1, Key::mem_threshold_offset_2),
 ];
+
+/// Keys of which one at least must be above 0: parts of the blended load.
+pub(super) const WEIGHTS: [Key; 3] = [Key::weight_current, Key::weight_24h, Key::weight_7d];
 
 /// Settings and expert values that somebody chose, by their numbers in the unit people use.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -79,7 +83,10 @@ impl Stored {
     /// names with values, and `delete` with a list (`"a,b"` or `["a", "b"]`) of what shall
     /// follow its default again. All or nothing; an error's place is the parameter.
     pub fn with_settings(&self, body: &Value) -> Result<Self> {
-        Self { settings: changed(&self.settings, body)?, ..self.clone() }.readable()
+        let new = Self { settings: changed(&self.settings, body)?, ..self.clone() };
+        // The expert values were good before: it is the new trend weight that leaves nothing.
+        new.weighed().map_err(|e| Error { place: Knob::trend_weight.name().into(), ..e })?;
+        new.readable()
     }
 
     /// The same with changes to the expert values, as a PUT on `penalty-config` asks for them; form
@@ -87,7 +94,25 @@ impl Stored {
     pub fn with_expert(&self, body: &Value) -> Result<Self> {
         let expert = changed(&self.expert, body)?;
         ordered(&expert)?;
-        Self { expert, ..self.clone() }.readable()
+        let new = Self { expert, ..self.clone() };
+        new.weighed()?;
+        new.readable()
+    }
+
+    /// Checks that something counts in the blended load, with what the five settings leave of it;
+    /// the error's place is the key.
+    pub(super) fn weighed(&self) -> Result<()> {
+        let config = get_effective_penalty_config(self).config;
+        let chosen = WEIGHTS.iter().rfind(|&key| self.expert.contains_key(key));
+        match chosen {
+            Some(chosen) if WEIGHTS.iter().all(|&key| config.get(key) <= 0.0) => {
+                let [a, b, c] = WEIGHTS.map(|key| key.name());
+                let message = format!("{a}, {b} and {c} would all be 0: one of them must count");
+                Err(Error::invalid(message).at(chosen.name()))
+            }
+            // Without an expert's the five settings share out what there is.
+            _ => Ok(()),
+        }
     }
 
     /// The same without expert values: a DELETE on `penalty-config`. Unknown ones go too.
@@ -171,8 +196,11 @@ pub fn parse(bytes: &[u8]) -> Result<Stored> {
     let (expert, odd_expert) = section(file.remove(EXPERT), EXPERT)?;
     let odd = [(String::new(), file), (SETTINGS.into(), odd_settings), (EXPERT.into(), odd_expert)];
     let unknown = odd.into_iter().filter(|(_, names)| !names.is_empty()).collect();
-    ordered(&expert).map_err(|e| Error { place: format!("{EXPERT}.{}", e.place), ..e })?;
-    Ok(Stored { settings, expert, unknown })
+    let placed = |e: Error| Error { place: format!("{EXPERT}.{}", e.place), ..e };
+    ordered(&expert).map_err(placed)?;
+    let stored = Stored { settings, expert, unknown };
+    stored.weighed().map_err(placed)?;
+    Ok(stored)
 }
 
 /// The settings file as far as it can be used: a damaged or newer one gives the defaults and a
