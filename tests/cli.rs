@@ -679,6 +679,17 @@ fn odd_settings_files_are_told() {
     let legacy = write("config.json", r#"{"penalty_scoring": {"cpu_high_penalty": -3}}"#);
     let output = run(&["settings", "--migrate", text(&legacy)]);
     assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    let legacy = write("config.json", r#"{"penalty_scoring": [1]}"#);
+    let output = run(&["settings", "--migrate", text(&legacy)]);
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).contains("penalty_scoring: a list is not an object"));
+    let other = write("config.json", r#"{"penalty": {}}"#);
+    let output = run(&["settings", "--migrate", text(&other)]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let said = "has none of penalty_scoring, recommendation_thresholds, migration_settings";
+    assert!(stderr(&output).contains(said), "{}", stderr(&output));
+    let replied = value(&run(&["settings", "--json", "--settings", text(&odd)]));
+    assert!(replied["warnings"][0].as_str().unwrap().contains("mood is not known here"));
     let tree = dir.path().join("tree");
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/pve9");
     let copied = Command::new("cp").arg("-r").arg(fixture).arg(&tree).status().unwrap();

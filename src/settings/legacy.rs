@@ -74,9 +74,12 @@ const SETTINGS: &str = "migration_settings";
 /// Unknown names that a report lists one by one; the rest it counts.
 const LISTED: usize = 40;
 
+/// Parts of a ProxBalance configuration that concern decisions.
+pub const LEGACY_BLOCKS: [&str; 3] = [PENALTIES, THRESHOLDS, SETTINGS];
+
 /// Whether `config` is a ProxBalance configuration with anything to take over.
 pub fn detect_legacy_config(config: &Value) -> bool {
-    [PENALTIES, THRESHOLDS, SETTINGS].iter().any(|block| config[*block].is_object())
+    LEGACY_BLOCKS.iter().any(|block| config[*block].is_object())
 }
 
 /// Settings that fit a ProxBalance configuration best, and the values that differ from the fit.
@@ -325,8 +328,7 @@ impl Migrated {
 
     /// Names outside of the three blocks; their values may be secrets and are not repeated.
     fn report_rest(&mut self, config: &Map<String, Value>) {
-        let known = [PENALTIES, THRESHOLDS, SETTINGS];
-        for name in config.keys().filter(|name| !known.contains(&name.as_str())) {
+        for name in config.keys().filter(|name| !LEGACY_BLOCKS.contains(&name.as_str())) {
             self.say(name, Outcome::Unknown, "does not concern decisions; left out");
         }
         if self.unlisted > 0 {

@@ -20,7 +20,9 @@ pub use effective::{Effective, Entry, Origin, get_effective_penalty_config};
 pub use json::strict;
 pub use keys::{Field, Key, Knob, PenaltyConfig, Settings, Table, Term, most_kept_hours};
 pub use knobs::{Rule, map_simplified_to_penalty_config};
-pub use legacy::{Line, Migrated, Outcome, detect_legacy_config, migrate_legacy_config};
+pub use legacy::{
+    LEGACY_BLOCKS, Line, Migrated, Outcome, detect_legacy_config, migrate_legacy_config,
+};
 pub use schema::{markdown, schema};
 pub use stored::{FILE_NAME, Loaded, MAX_BYTES, Stored, VERSION, load, parse};
 pub use values::{CoreHours, Days, Hours, Quantity, Sensitivity, Share, Sigma, Unit};

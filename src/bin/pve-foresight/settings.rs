@@ -5,8 +5,8 @@ use crate::out::{DIM, HEAD, Out, note, styled, table, warn};
 use crate::{own_tree, usage};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::settings::{
-    Effective, FILE_NAME, Key, Knob, Loaded, MAX_BYTES, Origin, Outcome, Stored, Table,
-    detect_legacy_config, get_effective_penalty_config, load, migrate_legacy_config, strict,
+    Effective, FILE_NAME, Key, Knob, LEGACY_BLOCKS, Loaded, MAX_BYTES, Origin, Outcome, Stored,
+    Table, get_effective_penalty_config, load, migrate_legacy_config, strict,
 };
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -126,9 +126,10 @@ fn show(effective: &Effective, out: &mut Out) -> Result<()> {
 fn migrate(file: &Path, out: &mut Out) -> Result<bool> {
     let config = strict(&read(file, MAX_LEGACY_BYTES)?, MAX_LEGACY_BYTES)
         .map_err(|e| e.at(file.display()))?;
-    if !detect_legacy_config(&config) && config.get("migration_settings").is_none() {
-        let message =
-            "has neither penalty_scoring nor migration_settings: not a ProxBalance config.json";
+    // A part that is there and no object is reported with the rest.
+    if LEGACY_BLOCKS.iter().all(|block| config.get(block).is_none()) {
+        let blocks = LEGACY_BLOCKS.join(", ");
+        let message = format!("has none of {blocks}: not a ProxBalance config.json");
         return Err(Error::invalid(message).at(file.display()));
     }
     let migrated = migrate_legacy_config(&config);
