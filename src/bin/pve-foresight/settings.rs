@@ -19,7 +19,6 @@ pub(crate) fn run(args: &Args, command: &Settings, out: &mut Out) -> Result<bool
         return migrate(file, out);
     }
     let (effective, warnings) = effective(args, &command.source, None)?;
-    warnings.iter().for_each(warn);
     if out.is_json() {
         let settings: Map<String, Value> = Knob::ALL
             .iter()
@@ -28,9 +27,11 @@ pub(crate) fn run(args: &Args, command: &Settings, out: &mut Out) -> Result<bool
                 (k.name().to_string(), k.field().unit.json(number))
             })
             .collect();
-        out.value(&json!({ "settings": settings, "effective": effective.entries() }))?;
+        let effective = effective.entries();
+        out.value(&json!({ "settings": settings, "effective": effective, "warnings": warnings }))?;
         return Ok(true);
     }
+    warnings.iter().for_each(warn);
     show(&effective, out)?;
     Ok(true)
 }
