@@ -434,8 +434,18 @@ fn history_and_quality_read_what_was_stored() {
     }
     let status = value(&ask(&state, NOW, "status --json"));
     assert_eq!((&status["store"], &status["last_sample"]), (&json!(true), &json!(NOW)));
-    let quality = value(&ask(&state, NOW, "quality --json"));
-    assert_eq!(quality["entities"].as_array().unwrap().len(), 5);
+    let listed = |now: i64| {
+        let quality = value(&ask(&state, now, "quality --json"));
+        let entities = quality["entities"].as_array().unwrap().iter();
+        entities.map(|e| e["entity"].as_str().unwrap().to_string()).collect::<Vec<_>>()
+    };
+    let all = ["node pve1", "node pve2", "guest 101", "guest 102", "guest 103"];
+    assert_eq!(listed(NOW), all);
+    // Who is gone is still stored.
+    let mut last: Value = serde_json::from_str(&tick(NOW + 600, 2.0)).unwrap();
+    last["guests"].as_array_mut().unwrap().remove(0);
+    feed(&["append", "--jsonl", "--state", text(&state)], last.to_string().as_bytes());
+    assert_eq!(listed(NOW + 600), all);
 }
 
 #[test]
@@ -544,7 +554,8 @@ fn who_is_not_known_is_an_error_and_not_an_empty_answer() {
     for (question, remedy) in [
         ("quality --node nowhere", "lists all"),
         ("quality --guest 4242", "lists all"),
-        ("history --node nowhere", "`quality` lists who is there"),
+        ("history --node nowhere", "`quality` lists of whom something is"),
+        ("export --format csv --node nowhere", "`quality` lists of whom something is"),
         ("trend --guest 4242", ""),
         ("explain --guest 4242", "`quality` lists who is there"),
         ("explain --guest 101 --target pve1", "name another node"),

@@ -3,6 +3,7 @@
 //! Entities, or ticks, are read and written one after the other: memory does not grow with the time.
 
 use super::Engine;
+use super::report::NOTHING;
 use crate::error::{Error, Kind, Result};
 use crate::model::{
     GuestMetric, GuestSample, HOUR, Metric, NodeMetric, NodeSample, Tick, Unit, UnixTime, Vmid,
@@ -76,9 +77,7 @@ impl ExportRequest {
             (None, Some(vmid)) => format!("guest {vmid}"),
             (None, None) => "export".into(),
         };
-        let message =
-            "nothing is stored under this name in this time; `quality` lists who is there";
-        Error::new(Kind::NotFound, message).at(place)
+        Error::new(Kind::NotFound, NOTHING).at(place)
     }
 }
 
@@ -102,7 +101,6 @@ fn csv(
     out: &mut dyn Write,
 ) -> Result<Vec<String>> {
     let mut table = Csv { out: csv::Writer::from_writer(out), rows: 0 };
-    table.head()?;
     let mut warnings = Vec::new();
     // Who is asked for by name need not be listed; who was there need not be there any more.
     let entities = match (&request.node, request.guest) {
@@ -138,7 +136,7 @@ fn csv(
     Ok(warnings)
 }
 
-/// A table on its way out.
+/// A table on its way out; one without rows has no head either.
 struct Csv<'a> {
     out: csv::Writer<&'a mut dyn Write>,
     rows: u64,
@@ -165,6 +163,9 @@ impl Csv<'_> {
             let (start, seconds) = (b.start.to_string(), b.seconds.to_string());
             let count = b.count.to_string();
             let unit = unit_name(metric.unit());
+            if self.rows == 0 {
+                self.head()?;
+            }
             self.record(&[
                 kind,
                 &id,

@@ -256,16 +256,21 @@ impl Engine {
         status::status(&self.state, now.unwrap_or_else(clock))
     }
 
-    /// How complete the stored data is: of one, or of everybody who is there.
+    /// How complete the stored data is: of one, or of all of whom anything is kept, be they gone.
     pub fn quality(&self, request: &EntityRequest) -> Result<QualityReply> {
         let reader = Reader::open(&self.state)?;
         let (now, tick) = self.moment(&reader, request.now)?;
-        let nodes = tick.nodes.iter().map(|n| Entity::Node(n.name.clone()));
-        let guests = tick.guests.iter().map(|g| Entity::Guest(g.vmid));
         let asked: Vec<Entity> = match (&request.node, request.guest) {
             (Some(node), _) => vec![Entity::Node(node.clone())],
             (None, Some(vmid)) => vec![Entity::Guest(vmid)],
-            (None, None) => nodes.chain(guests).collect(),
+            (None, None) => {
+                let nodes = tick.nodes.iter().map(|n| Entity::Node(n.name.clone()));
+                let guests = tick.guests.iter().map(|g| Entity::Guest(g.vmid));
+                // Of data that ended long ago only the newest tick may be left.
+                let mut all = reader.entities(reader.retention().range(now))?;
+                all.extend(nodes.chain(guests));
+                all.into_iter().collect()
+            }
         };
         let (qualities, damage) = reader.data_quality(&asked, now)?;
         let is_there = match (&request.node, request.guest) {

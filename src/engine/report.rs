@@ -20,6 +20,10 @@ const IDLE_BYTES_PER_SECOND: f64 = 10_000.0;
 /// Load averages and counts below this are idle.
 const IDLE_NUMBER: f64 = 0.1;
 
+/// What is said when nothing of what was asked for is there.
+pub(super) const NOTHING: &str =
+    "nothing is stored under this name in this time; `quality` lists of whom something is";
+
 /// `node pve1` or `guest 100`.
 pub(super) fn entity_label(entity: &Entity) -> String {
     match entity {
@@ -38,9 +42,7 @@ where
     store::History<M>: Buckets<M>,
 {
     if history.count() == 0 {
-        let message =
-            "nothing is stored under this name in this time; `quality` lists who is there";
-        return Err(Error::new(Kind::NotFound, message).at(entity));
+        return Err(Error::new(Kind::NotFound, NOTHING).at(entity));
     }
     let metrics = M::ALL.iter().map(|&metric| MetricHistory {
         metric: metric.name().to_string(),
