@@ -193,11 +193,16 @@ fn tame(text: &str) -> String {
         match c {
             '\n' | '\t' => tamed.push(c),
             '\u{1b}' if colour() => tamed.push(c),
-            c if c.is_control() => tamed.push('\u{fffd}'),
+            c if c.is_control() || turns(c) => tamed.push('\u{fffd}'),
             c => tamed.push(c),
         }
     }
     tamed
+}
+
+/// Whether `c` makes a terminal show what stands around it in another order (Unicode's UAX #9).
+fn turns(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Columns that a text without colours takes.
@@ -265,6 +270,12 @@ mod tests {
     fn names_cannot_steer_the_terminal() {
         let shown = tame(&format!("{} a\u{1b}]0;title\u{7}\u{1b}[2Jb", styled(BAD, "x")));
         assert_eq!(shown, format!("{} a\u{fffd}]0;title\u{fffd}\u{fffd}[2Jb", styled(BAD, "x")));
+    }
+
+    #[test]
+    fn names_cannot_turn_the_order_of_what_is_shown() {
+        assert_eq!(tame("a\u{202e}b\u{2066}c\u{200f}d"), "a\u{fffd}b\u{fffd}c\u{fffd}d");
+        assert_eq!(tame("weiß, שלום, 日本"), "weiß, שלום, 日本", "letters may run as they do");
     }
 
     #[test]
