@@ -69,6 +69,7 @@ fn page() -> String {
         man.render_options_section(text)
     });
     verbs(&command, "", &mut page);
+    writeln!(page, ".SH \"EXIT STATUS\"\n{}", args::EXIT).unwrap();
     page.push_str(&std::fs::read_to_string(root().join("share/man/end.roff")).unwrap());
     page
 }

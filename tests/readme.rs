@@ -60,6 +60,12 @@ fn the_demo_prints_what_the_readme_shows() {
 }
 
 #[test]
+fn the_readme_says_what_the_exit_status_says() {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words(&readme()).contains(&format!("Exit status: {}", args::EXIT)));
+}
+
+#[test]
 fn the_readme_lists_every_command() {
     let readme = readme();
     let (_, rest) = readme.split_once("## Commands").unwrap();

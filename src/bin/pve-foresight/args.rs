@@ -25,7 +25,7 @@ fn kept() -> i64 {
 /// Keeps 90 days of node and guest metrics, understands how they develop, and recommends the few
 /// migrations that are worth it. It advises; it never moves a guest.
 #[derive(Parser, Debug)]
-#[command(version, propagate_version = true, after_help = AFTER)]
+#[command(version, propagate_version = true, after_help = after())]
 pub(crate) struct Args {
     /// Directory that holds the metrics
     #[arg(long, global = true, value_name = "DIR", default_value = STATE, display_order = COMMON)]
@@ -43,8 +43,12 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-const AFTER: &str = "Exit status: 0 done; 1 failed; 2 wrong usage; 3 done, but some input was \
-    refused or a check failed.\nTry it without a cluster: pve-foresight demo";
+/// What the exit status says.
+pub(crate) const EXIT: &str = "0 done; 1 failed; 2 wrong usage; 3 done, but some input was refused or a check found something.";
+
+fn after() -> String {
+    format!("Exit status: {EXIT}\nTry it without a cluster: pve-foresight demo")
+}
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
