@@ -279,9 +279,9 @@ foresight_result foresight_outcomes(const foresight_engine *engine,
  *
  * Request: {"now"?: unix seconds, "days"?: 1 to 730, usually 30, "every"?: hours between decisions,
  * 1 to 24, usually 6, "policies"?: names out of none, snapshot, pve-crs, relief, ours, usually
- * none and ours, "sensitivities"?: names to compare ours with, "inventory_path"? | "inventory"?
- * and "settings"?: as for foresight_recommend()}. The first outcome is what really happened.
- * It takes seconds for a large cluster.
+ * none and ours, "sensitivities"?: names to compare ours with, which must then be among the
+ * policies, "inventory_path"? | "inventory"? and "settings"?: as for foresight_recommend()}. The
+ * first outcome is what really happened. It takes seconds for a large cluster.
  *
  * # Safety
  * As for foresight_collect().
@@ -308,8 +308,8 @@ foresight_result foresight_history(const foresight_engine *engine,
 /**
  * How complete the stored data is.
  *
- * Request: {"now"?: unix seconds, "node"?: name | "guest"?: vmid}; of everybody when nobody is
- * named.
+ * Request: {"now"?: unix seconds, "node"?: name | "guest"?: vmid}; of all of whom anything is
+ * stored when nobody is named.
  *
  * # Safety
  * As for foresight_collect().
