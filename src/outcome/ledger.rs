@@ -123,10 +123,7 @@ impl Ledger {
         let path = state.join(LEDGER_FILE);
         match Self::load(state) {
             Ok(_) => found.read(&path),
-            Err(e) if matches!(e.kind, Kind::Corrupt | Kind::Unsupported) => {
-                found.unreadable(&path, &e);
-            }
-            Err(e) => return Err(e),
+            Err(e) => found.unreadable(&path, &e),
         }
         found.set_aside(state)
     }
