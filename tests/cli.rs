@@ -836,25 +836,6 @@ fn import_takes_nothing_of_this_machine_for_the_metrics_of_another() {
 }
 
 #[test]
-fn a_demo_that_is_ended_leaves_nothing() {
-    use std::os::unix::process::ExitStatusExt;
-    for (name, number) in [("INT", 2), ("TERM", 15)] {
-        let dir = tempfile::tempdir().unwrap();
-        let is_empty = || std::fs::read_dir(dir.path()).unwrap().next().is_none();
-        let mut demo = foresight(&["demo"]);
-        demo.env("TMPDIR", dir.path()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut child = demo.spawn().unwrap();
-        while is_empty() && child.try_wait().unwrap().is_none() {
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-        let (how, whom) = (format!("-{name}"), child.id().to_string());
-        assert!(Command::new("kill").args([how, whom]).status().unwrap().success());
-        assert_eq!(child.wait().unwrap().signal(), Some(number), "ended as by the signal");
-        assert!(is_empty(), "{name}");
-    }
-}
-
-#[test]
 fn the_demo_shows_commands_that_a_shell_takes() {
     let dir = tempfile::tempdir().unwrap();
     let kept = dir.path().join("a b");

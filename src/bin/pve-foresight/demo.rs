@@ -10,7 +10,6 @@ use pve_foresight::engine::{Engine, RecommendRequest, shell_word};
 use pve_foresight::error::Result;
 use pve_foresight::settings::PenaltyConfig;
 use pve_foresight::simulate::{Scenario, Simulation};
-use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 
 /// Default end of the demo: a Thursday, 15:00 UTC. A fixed date makes every run alike.
@@ -20,53 +19,11 @@ const END: i64 = 1_792_681_200;
 struct Scratch(PathBuf);
 
 impl Scratch {
-    /// A new one, which is removed as well when somebody ends the demo.
     fn new() -> Result<Self> {
-        let signals = held_back([libc::SIGINT, libc::SIGTERM]);
         let make = |path: &Path| std::fs::create_dir(path);
         let (folder, ()) = fresh(&std::env::temp_dir(), "pve-foresight-demo", make)?;
-        let scratch = Self(folder.clone());
-        std::thread::spawn(move || remove_at(&signals, &folder));
-        Ok(scratch)
+        Ok(Self(folder))
     }
-}
-
-/// Keeps `signals` from ending this thread and those that it starts.
-fn held_back(signals: [libc::c_int; 2]) -> libc::sigset_t {
-    let mut set = MaybeUninit::uninit();
-    // SAFETY: sigemptyset initialises the set that it is given; what follows only uses that set.
-    unsafe {
-        libc::sigemptyset(set.as_mut_ptr());
-        let mut set = set.assume_init();
-        for signal in signals {
-            libc::sigaddset(&mut set, signal);
-        }
-        libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut());
-        set
-    }
-}
-
-/// Waits for one of `signals`, removes `folder`, and ends as the signal would have. A handler must
-/// not do that: hardly anything is allowed in one (signal-safety(7)).
-fn remove_at(signals: &libc::sigset_t, folder: &Path) {
-    let mut signal = 0;
-    // SAFETY: the set is initialised, and both outlive the call.
-    if unsafe { libc::sigwait(signals, &mut signal) } != 0 {
-        return;
-    }
-    // The demo goes on until the end and may write a file in between.
-    for _ in 0..10 {
-        if std::fs::remove_dir_all(folder).is_ok() {
-            break;
-        }
-    }
-    // SAFETY: the set is initialised; the signal is one that was just received.
-    unsafe {
-        libc::pthread_sigmask(libc::SIG_UNBLOCK, signals, std::ptr::null_mut());
-        libc::raise(signal);
-    }
-    // Whoever started us had it ignored; without the folder there is nothing to go on with.
-    std::process::exit(128 + signal);
 }
 
 impl Drop for Scratch {
