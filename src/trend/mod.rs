@@ -121,7 +121,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     let bins = (window, view.history());
     let now = anomaly::now(&points, bins, season, structure, (params.now, params.local), whole);
     let p95 = rhythm::p95(&points, params);
-    let level = if explained.saturated { 100.0 } else { structure.at(0.0) };
+    let level = explained.top.unwrap_or_else(|| structure.at(0.0));
     let peak_hours = rhythm::peak_hours(season, window);
     let idle = rhythm::is_idle(p95, params.scale, unit);
     let behaviour = rhythm::behaviour(direction, *noise, structure, &explained.adjusted, idle);
@@ -148,7 +148,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         }),
         projection: None,
         projection_basis: None,
-        saturated: explained.saturated,
+        saturated: explained.top.is_some(),
         stability: Some(rhythm::stability(*noise)),
         behavior: Some(behaviour),
         peak_multiplier: rhythm::peak_multiplier(season, &peak_hours, level),
