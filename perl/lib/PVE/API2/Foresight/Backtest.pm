@@ -57,13 +57,11 @@ sub run($days) {
     setpriority(0, 0, 19);
     say "replaying up to $days days of what is stored in $PVE::Foresight::STATE_DIR";
     my $reply = eval {
-        PVE::Foresight::ask(backtest => {
-            PVE::Foresight::Settings::request()->%*,
+        PVE::Foresight::Settings::ask(backtest => {
             inventory_path => $PVE::Foresight::CLUSTER_DIR,
             days => int($days),
         });
     } // die "$@"; # as text: the task's status
-    unshift $reply->{warnings}->@*, PVE::Foresight::Settings::unreadable();
     PVE::Foresight::Kept::put($reply, $days);
     tell($reply);
     return;
