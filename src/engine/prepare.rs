@@ -14,7 +14,7 @@ use crate::settings::PenaltyConfig;
 use crate::store::{
     self, Capacity, Detail, Fleet, GuestTrack, Placement, Reader, Resolution, Tier,
 };
-use crate::trend::{Nature, in_parallel};
+use crate::trend::{Nature, analyze_each};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// History that daily and weekly profiles are made from, whatever the lookback.
@@ -288,8 +288,8 @@ pub(super) fn outlook(
     };
     let placed: Vec<(&GuestTrack, usize)> =
         history.guest_tracks().into_iter().filter_map(with_host).collect();
-    let guests = in_parallel(&placed, |(track, host)| analysis.guest(track, *host, &index));
-    let nodes = in_parallel(&names, |name| analysis.node(name, inventory));
+    let guests = analyze_each(&placed, |(track, host)| analysis.guest(track, *host, &index));
+    let nodes = analyze_each(&names, |name| analysis.node(name, inventory));
     let gone: Vec<GuestHistory> = analysis.gone(&placed, &index).collect();
     lens.outlook(nodes, guests, &gone)
 }

@@ -36,7 +36,7 @@ pub use compare::{
 pub use finding::{
     Anomaly, Baseline, Behaviour, Change, Direction, NotEnough, ProjectionBasis, Side, Trend,
 };
-pub use many::{Job, analyze_many, in_parallel};
+pub use many::analyze_each;
 pub use outlook::Forecast;
 pub use params::{Nature, Params, Scale};
 pub use plot::{Expected, Plot, plot};
