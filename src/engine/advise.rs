@@ -5,7 +5,7 @@ use crate::api::{
     ConsideredMove, NodeReply, RecommendReply, Recommendation, SkippedGuest, Weighing,
 };
 use crate::evidence::{TrendEvidence, explanation};
-use crate::model::{GuestFacts, GuestStatus, UnixTime, counted, joined};
+use crate::model::{GuestFacts, UnixTime, counted, joined};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{
     Blocker, BlockerCode, Considered, Finding, Limits, NodeState, Peaks, Plan, Question, State,
@@ -223,7 +223,7 @@ fn idle_reason(
     if q.states[node].state == State::Offline {
         return format!("{} is offline", guest.node);
     }
-    if !matches!(guest.status, GuestStatus::Running | GuestStatus::Paused) {
+    if !guest.status.runs() {
         return "does not run".into();
     }
     match q.states[node].state {

@@ -3,7 +3,7 @@
 use super::Engine;
 use super::RecommendRequest;
 use super::advise::{listed, not_listed, unknown};
-use super::command::{command, runs};
+use super::command::command;
 use crate::api::{
     DrainBlocker, DrainNode, DrainReply, DrainStay, DrainStep, ExplainMove, ExplainReply,
     ExplainTarget, Place, Standing,
@@ -289,7 +289,7 @@ fn drain_step(q: &Question, index: usize, leaving: &Leaving) -> DrainStep {
         vmid: leaving.vmid,
         name: facts.map(|f| f.name.clone()).unwrap_or_default(),
         kind: facts.map(|f| f.kind).unwrap_or_default(),
-        running: facts.is_some_and(runs),
+        running: facts.is_some_and(|f| f.status.runs()),
         target: target.clone(),
         together: leaving.together.clone(),
         cost: leaving.cost,
@@ -311,7 +311,7 @@ fn drain_stay(q: &Question, staying: &Staying) -> DrainStay {
         vmid: staying.vmid,
         name: facts.map(|f| &f.name).or(seen.map(|g| &g.name)).cloned().unwrap_or_default(),
         kind: facts.map(|f| f.kind).or(seen.map(|g| g.kind)).unwrap_or_default(),
-        running: facts.map_or(seen.is_some(), runs),
+        running: facts.map_or(seen.is_some(), |f| f.status.runs()),
         blockers: staying.blockers.iter().map(blocker).collect(),
     }
 }
@@ -340,7 +340,8 @@ fn drain_summary(q: &Question, node: usize, drain: &Drain) -> String {
 
 fn drain_notes(q: &Question, node: usize, drain: &Drain) -> Vec<String> {
     let outlook = &q.outlook.nodes[node];
-    let managed = |s: &&Leaving| q.inventory.guest(s.vmid).is_some_and(|g| g.ha_moves() && runs(g));
+    let managed =
+        |s: &&Leaving| q.inventory.guest(s.vmid).is_some_and(|g| g.ha_moves() && g.status.runs());
     let ha = drain.steps.iter().filter(managed).count();
     let mut notes = Vec::new();
     if outlook.maintenance && ha > 0 {

@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::model::{
-    Bytes, Cores, DAY, Fraction, GuestMetric, GuestStatus, HOUR, Inventory, Metric, Migration,
-    NodeMetric, UnixTime, Vmid,
+    Bytes, Cores, DAY, Fraction, GuestMetric, HOUR, Inventory, Metric, Migration, NodeMetric,
+    UnixTime, Vmid,
 };
 use crate::outlook::{
     GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, hosts, in_units,
@@ -282,7 +282,7 @@ pub(super) fn outlook(
     let analysis = Analysis { history, lens, moves: &moves };
     let with_host = |track| -> Option<(&GuestTrack, usize)> {
         let track: &GuestTrack = track;
-        let running = matches!(track.status, GuestStatus::Running | GuestStatus::Paused);
+        let running = track.status.runs();
         let host = track.placements.last().and_then(|p| index.get(&*p.host).copied())?;
         (running && !track.template).then_some((track, host))
     };
@@ -413,9 +413,7 @@ impl Analysis<'_> {
             self.history.guest_tracks().into_iter().map(key).collect();
         let away = self.history.known_tracks().filter(move |g| !there.contains(&key(g)));
         away.filter_map(move |track| {
-            let stopped = !track.template
-                && present.contains(&key(track))
-                && matches!(track.status, GuestStatus::Stopped | GuestStatus::Unknown);
+            let stopped = !track.template && present.contains(&key(track)) && !track.status.runs();
             let past = self.past(track, index);
             (!stopped || past.is_over()).then_some(past)
         })

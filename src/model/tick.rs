@@ -121,6 +121,16 @@ pub enum GuestKind {
     Lxc,
 }
 
+impl GuestKind {
+    /// What PVE's HA manager puts before the number: `vm:100`.
+    pub fn ha_prefix(self) -> &'static str {
+        match self {
+            Self::Qemu => "vm",
+            Self::Lxc => "ct",
+        }
+    }
+}
+
 /// Run state of a guest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -135,6 +145,13 @@ pub enum GuestStatus {
     #[default]
     #[serde(other)]
     Unknown,
+}
+
+impl GuestStatus {
+    /// Whether it takes memory of its node: a paused guest does.
+    pub fn runs(self) -> bool {
+        matches!(self, Self::Running | Self::Paused)
+    }
 }
 
 /// A guest at one moment. Optional fields are absent where the source gives nothing.

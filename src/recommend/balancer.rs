@@ -11,7 +11,7 @@
 //! imbalance of some rounds looks like. The simulated clusters in the tests of pve-ha-manager 5.2.0
 //! still show the plain coefficient of variation, without the division.
 
-use crate::model::{Fraction, GuestFacts, GuestKind, HaRuleKind, Inventory, Vmid};
+use crate::model::{Fraction, GuestFacts, HaRuleKind, Inventory, Vmid};
 use crate::outlook::{Outlook, Resource};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -230,8 +230,7 @@ impl Balancer {
 fn bundles(outlook: &Outlook, inventory: &Inventory) -> Vec<Vec<usize>> {
     let sid = |i: &usize| {
         let guest = &outlook.guests[*i];
-        let kind = if guest.kind == GuestKind::Lxc { "ct" } else { "vm" };
-        format!("{kind}:{}", guest.vmid)
+        format!("{}:{}", guest.kind.ha_prefix(), guest.vmid)
     };
     let managed = |vmid: Vmid| inventory.guest(vmid).is_some_and(|g| manages(inventory, g));
     let mut told: BTreeSet<usize> = BTreeSet::new();

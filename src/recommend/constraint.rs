@@ -535,7 +535,7 @@ fn serves(node: &NodeFacts) -> bool {
 }
 
 pub(super) fn runs(guest: &GuestFacts) -> bool {
-    matches!(guest.status, GuestStatus::Running | GuestStatus::Paused)
+    guest.status.runs()
 }
 
 /// Whether moving the running guest interrupts it.
