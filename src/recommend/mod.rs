@@ -17,6 +17,7 @@ mod state;
 mod tests;
 mod window;
 
+pub(crate) use balancer::imbalance;
 pub use balancer::{Balancer, BalancerMove, balancer};
 pub use confidence::{Confidence, Part, stated};
 pub(crate) use constraint::local_disks;
