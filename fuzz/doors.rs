@@ -125,7 +125,7 @@ pub fn append(data: &[u8]) {
     let lines = data.split(|b| *b == b'\n').count() as u64;
     assert!(reply.appended + reply.duplicates + reply.late + reply.rejected <= lines);
     assert!(reply.appended == 0 || engine.verify().unwrap().clean, "what was stored is sound");
-    drop(engine.recommend(&RecommendRequest { now: None, inventory: None, config: plain() }));
+    drop(engine.recommend(&RecommendRequest { now: None, inventory: None, config: plain() }, None));
     drop(engine.quality(&EntityRequest { now: None, node: None, guest: None }));
 }
 
@@ -164,7 +164,7 @@ pub fn inventory(data: &[u8]) {
     let file = dir.path().join("inventory.json");
     std::fs::write(&file, data).unwrap();
     let request = RecommendRequest { now: None, inventory: Some(file), config: plain() };
-    drop(Engine::new(prepared()).recommend(&request));
+    drop(Engine::new(prepared()).recommend(&request, None));
 }
 
 /// A history of ProxBalance: a database or JSON.
@@ -231,7 +231,7 @@ pub fn outcomes(data: &[u8]) {
     std::fs::write(dir.join(LEDGER_FILE), file).unwrap();
     let engine = Engine::new(dir);
     drop(engine.outcomes(&OutcomesRequest { now: None, guest: None, config: plain() }));
-    drop(engine.recommend(&RecommendRequest { now: None, inventory: None, config: plain() }));
+    drop(engine.recommend(&RecommendRequest { now: None, inventory: None, config: plain() }, None));
     let Ok(mut ledger) = Ledger::load(dir) else { return };
     let lock = Writer::open(dir).unwrap();
     ledger.save(dir, &lock).unwrap();

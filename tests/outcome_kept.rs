@@ -255,7 +255,8 @@ fn advice_after(with_collector: bool) -> Recommendation {
     assert_eq!(cluster.state.join(LEDGER_FILE).exists(), with_collector);
     let now = Some(cluster.time());
     let request = RecommendRequest { now, inventory: None, config: PenaltyConfig::default() };
-    let advice = cluster.engine().recommend_with(&request, cluster.simulation.inventory()).unwrap();
+    let advice =
+        cluster.engine().recommend(&request, Some(cluster.simulation.inventory())).unwrap();
     let found = advice.recommendations.iter().find(|r| r.vmid == MOVED);
     found.unwrap_or_else(|| panic!("guest {MOVED} should leave pve2: {}", advice.summary)).clone()
 }
@@ -428,7 +429,8 @@ fn a_move_that_we_recommended_is_recognised_with_what_held_then() {
     // As of the second before the tick that will show the move.
     let now = Some(cluster.time() + STEP - 1);
     let request = RecommendRequest { now, inventory: None, config };
-    let advice = cluster.engine().recommend_with(&request, cluster.simulation.inventory()).unwrap();
+    let advice =
+        cluster.engine().recommend(&request, Some(cluster.simulation.inventory())).unwrap();
     let wanted = &advice.recommendations[0];
     cluster.simulation.migrate(wanted.vmid, &wanted.target).unwrap();
     assert_eq!(cluster.collect(), Vec::<String>::new());

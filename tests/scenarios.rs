@@ -67,7 +67,7 @@ fn run(folder: &Path) -> (Value, bool) {
             (drained(&reply), false)
         }
         None => {
-            let reply = engine.recommend_with(&request, inventory.clone()).unwrap();
+            let reply = engine.recommend(&request, Some(inventory.clone())).unwrap();
             check_sense(&reply);
             check_explained(&reply, |vmid| {
                 engine.explain(&request, Some(inventory.clone()), vmid, None).unwrap()

@@ -1,6 +1,6 @@
 //! What would have come of the advice: the store's own history, replayed.
 
-use super::{Engine, current, local_time};
+use super::{Engine, inventory_of, local_time};
 use crate::api::BacktestReply;
 use crate::backtest::{Bounds, Contestant, Outcome, Policy, Recording, Report, replay};
 use crate::error::{Error, Result};
@@ -47,24 +47,17 @@ impl BacktestRequest {
 }
 
 impl Engine {
-    /// What the nodes' load would have been under other moves than those that were made.
-    pub fn backtest(&self, request: &BacktestRequest) -> Result<BacktestReply> {
-        let reader = Reader::open(&self.state)?;
-        let (now, tick) = self.moment(&reader, request.now)?;
-        let inventory = super::inventory_of(request.inventory.as_deref(), &tick, now)?;
-        self.backtest_with(request, inventory)
-    }
-
-    /// The same with an inventory at hand.
-    pub fn backtest_with(
+    /// What the nodes' load would have been under other moves than those that were made. An inventory at hand goes
+    /// before the request's.
+    pub fn backtest(
         &self,
         request: &BacktestRequest,
-        inventory: Inventory,
+        inventory: Option<Inventory>,
     ) -> Result<BacktestReply> {
         request.check()?;
         let reader = Reader::open(&self.state)?;
         let (now, tick) = self.moment(&reader, request.now)?;
-        let inventory = current(inventory, &tick);
+        let inventory = inventory_of(inventory, request.inventory.as_deref(), &tick, now)?;
         let mut warnings: Vec<String> =
             inventory.warnings.iter().map(ToString::to_string).collect();
         let fleets = history(&reader, now, request.days)?;

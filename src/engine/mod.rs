@@ -333,19 +333,13 @@ impl Engine {
         report::compare(&self.trends(&all)?, nodes)
     }
 
-    /// The advice, from the store and an inventory.
-    pub fn recommend(&self, request: &RecommendRequest) -> Result<RecommendReply> {
-        self.ask(request, None, |q, until, warnings| Ok(advise::advise(q, until, warnings)))
-    }
-
-    /// The advice, with an inventory at hand.
-    pub fn recommend_with(
+    /// The advice, from the store and an inventory: the one at hand, else the request's.
+    pub fn recommend(
         &self,
         request: &RecommendRequest,
-        inventory: Inventory,
+        inventory: Option<Inventory>,
     ) -> Result<RecommendReply> {
-        let advise = |q: &Question, until, warnings| Ok(advise::advise(q, until, warnings));
-        self.ask(request, Some(inventory), advise)
+        self.ask(request, inventory, |q, until, warnings| Ok(advise::advise(q, until, warnings)))
     }
 
     /// Puts everything together that decisions read, and has it answered: the question, the time of
@@ -358,14 +352,10 @@ impl Engine {
     ) -> Result<T> {
         let reader = Reader::open(&self.state)?;
         let (now, tick) = self.moment(&reader, request.now)?;
-        let inventory = match known {
-            Some(inventory) => inventory,
-            None => inventory_of(request.inventory.as_deref(), &tick, now)?,
-        };
+        let inventory = inventory_of(known, request.inventory.as_deref(), &tick, now)?;
         let lookback = request.config.settings.analysis_lookback.hours().0 as u32;
         let history = History::load(&reader, now, lookback, &DECISIVE)?;
         let local = local_time(now);
-        let inventory = current(inventory, &tick);
         let outlook = prepare::outlook(&history, &inventory, &request.config, &local);
         let states = states(&outlook, &request.config);
         let (experience, odd) = self.experience(&reader, &history, &request.config);
@@ -445,9 +435,19 @@ fn fault(error: &serde_json::Error) -> String {
     error.to_string().replace(" at line 1 column ", " at column ")
 }
 
-/// Constraints from a pmxcfs tree or a JSON file; without either, what a tick tells.
-fn inventory_of(path: Option<&Path>, tick: &Tick, now: UnixTime) -> Result<Inventory> {
-    path.map_or_else(|| Ok(Inventory::from_tick(tick)), |path| inventory_at(path, now))
+/// Constraints that are known, else from a pmxcfs tree or a JSON file; without either, what a tick tells.
+fn inventory_of(
+    known: Option<Inventory>,
+    path: Option<&Path>,
+    tick: &Tick,
+    now: UnixTime,
+) -> Result<Inventory> {
+    let inventory = match (known, path) {
+        (Some(inventory), _) => inventory,
+        (None, Some(path)) => inventory_at(path, now)?,
+        (None, None) => Inventory::from_tick(tick),
+    };
+    Ok(current(inventory, tick))
 }
 
 /// An inventory from a pmxcfs tree, or from a JSON file.

@@ -244,7 +244,7 @@ impl<'a> Adviser<'a> {
         let (engine, inventory, config) = (self.engine, &self.inventory, self.config);
         let ask = || {
             let request = RecommendRequest { now: Some(as_of), inventory: None, config };
-            engine.recommend_with(&request, inventory.clone()).ok()
+            engine.recommend(&request, Some(inventory.clone())).ok()
         };
         self.given.entry(as_of).or_insert_with(ask).as_ref()
     }

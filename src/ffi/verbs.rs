@@ -86,10 +86,7 @@ pub(super) fn recommend(engine: &Engine, input: &[u8]) -> Result<String> {
     let asked: RecommendRequest = request(input)?;
     let about = About::of(asked.now, asked.inventory_path, asked.inventory, asked.settings)?;
     let (wanted, inventory, warnings) = about.recommend();
-    let mut reply = match inventory {
-        None => engine.recommend(&wanted)?,
-        Some(inventory) => engine.recommend_with(&wanted, inventory)?,
-    };
+    let mut reply = engine.recommend(&wanted, inventory)?;
     reply.changes = asked.since.map(|earlier| engine::changes(&earlier, &reply));
     reply.warnings.splice(0..0, warnings);
     answer(&reply)
@@ -124,10 +121,7 @@ pub(super) fn backtest(engine: &Engine, input: &[u8]) -> Result<String> {
         inventory: about.path,
         settings: about.settings,
     };
-    let mut reply = match about.inventory {
-        None => engine.backtest(&wanted)?,
-        Some(inventory) => engine.backtest_with(&wanted, inventory)?,
-    };
+    let mut reply = engine.backtest(&wanted, about.inventory)?;
     reply.warnings.splice(0..0, about.warnings);
     answer(&reply)
 }

@@ -32,7 +32,7 @@ pub(crate) fn run(args: &Args, command: &Backtest, out: &mut Out) -> Result<bool
             settings: effective,
         };
         request.check().map_err(|e| usage("--sensitivity", e.message))?;
-        let mut reply = Engine::new(&args.state).backtest(&request)?;
+        let mut reply = Engine::new(&args.state).backtest(&request, None)?;
         reply.warnings.splice(0..0, warnings);
         return stored(&reply, out).map(|()| true);
     };

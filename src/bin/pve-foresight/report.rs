@@ -28,7 +28,7 @@ pub(crate) fn run(args: &Args, command: &Report, out: &mut Out) -> Result<bool> 
     let engine = Engine::new(&args.state);
     let request =
         RecommendRequest { now: args.now, inventory: inventory.clone(), config: effective.config };
-    let mut advice = engine.recommend(&request)?;
+    let mut advice = engine.recommend(&request, None)?;
     advice.warnings.splice(0..0, warnings);
     let config = &request.config;
     let lookback = config.settings.analysis_lookback.hours().0 as u32;
@@ -49,7 +49,7 @@ pub(crate) fn run(args: &Args, command: &Report, out: &mut Out) -> Result<bool> 
         inventory,
         settings: effective,
     };
-    let backtest = engine.backtest(&asked);
+    let backtest = engine.backtest(&asked, None);
     let page = html(&Story {
         advice: &advice,
         trends: &trends,
