@@ -7,8 +7,11 @@
 mod generated_support;
 
 use generated_support::agrees;
+use pve_foresight::api::{self, Choice};
+use pve_foresight::backtest::Policy;
 use pve_foresight::settings::most_kept_hours;
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -50,6 +53,45 @@ fn windows_that_texts_name_are_those_of_the_settings() {
             "{file}: {most:?}, but {hours} h are kept"
         );
     }
+}
+
+/// The header, the API's page (which is made from the Perl modules) and the man page.
+#[test]
+fn what_texts_say_of_requests_is_what_requests_may_say() {
+    let one_line = |file: &str| {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        text.split_whitespace().filter(|word| *word != "*").collect::<Vec<_>>().join(" ")
+    };
+    fn range<T: Display>(choice: &Choice<T>) -> String {
+        format!("{} to {}", choice.range.start(), choice.range.end())
+    }
+    let (hours, days, points, every) = (api::hours(), api::days(), api::POINTS, api::EVERY);
+    let policies = api::POLICIES.map(Policy::name).join(" and ");
+    let header = one_line("include/pve_foresight.h");
+    for text in [
+        format!("\"lookback_hours\"?: {}", range(&hours)),
+        format!("\"hours\"?: {}, usually {}", range(&hours), hours.usual),
+        format!(
+            "\"points\"?: most values per metric, {}, usually {}",
+            range(&points),
+            points.usual
+        ),
+        format!("\"days\"?: {}, usually {}", range(&days), days.usual),
+        format!("hours between decisions, {}, usually {}", range(&every), every.usual),
+        format!("relief, ours, usually {policies},"),
+    ] {
+        assert!(header.contains(&text), "the header lacks {text}");
+    }
+    let page = one_line("docs/api.md");
+    for text in [
+        format!("`lookback-hours` | integer, {} |", range(&hours)),
+        format!("`points` | integer, {} | {} |", range(&points), points.usual),
+        format!("`days` | integer, {} | {} |", range(&days), days.usual),
+    ] {
+        assert!(page.contains(&text), "docs/api.md lacks {text}");
+    }
+    let manual = one_line("share/man/pve-foresight.1");
+    assert!(manual.contains(&format!("[default: {}; with", days.usual)), "the man page's --days");
 }
 
 /// Functions that the header declares.

@@ -31,6 +31,8 @@ my sub lock_node() {
     return $lock;
 }
 
+my $USUAL_DAYS = 30; # as the engine has it (tests/header.rs)
+
 my %POLICY = ('as-it-was' => 'as it was', none => 'without any migration', ours => 'advice followed');
 
 # A line of figures, each with its unit: the viewer's letters are of different widths, and so are no columns.
@@ -106,7 +108,7 @@ __PACKAGE__->register_method({
                 description => "Days that are judged, up to now; fewer where less is stored.",
                 minimum => 1,
                 maximum => PVE::Foresight::Schema::most_kept_days(),
-                default => 30,
+                default => $USUAL_DAYS,
                 optional => 1,
             },
         },
@@ -114,7 +116,7 @@ __PACKAGE__->register_method({
     returns => { type => 'string', description => "The task's UPID." },
     code => sub ($param) {
         my $rpcenv = PVE::RPCEnvironment::get();
-        my $days = $param->{days} // 30;
+        my $days = $param->{days} // $USUAL_DAYS;
         # The worker is forked with the lock open, so there is no moment in which nobody has it; here it goes with the
         # return.
         my $lock = lock_node();

@@ -73,7 +73,7 @@ my sub detail($param, $which, %whose) {
         PVE::Foresight::ask(history => {
             %whose,
             hours => $trends->{lookback_hours},
-            points => int($param->{points} // 300),
+            defined($param->{points}) ? (points => int($param->{points})) : (),
         })->{metrics};
     };
     die $@ if $@ && !PVE::Foresight::Error::is($@, 'NOT_FOUND'); # nothing within this window
