@@ -1,5 +1,7 @@
 //! RRD files made by rrdtool, in PVE's layouts, read back and compared with what rrdtool says.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // helpers of tests fail loudly
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests fail loudly
+
+mod skip_support;
 
 use pve_foresight::collect::{
     Function, Subject, guest_history, history_bytes, history_files, node_history, parse,
@@ -7,6 +9,7 @@ use pve_foresight::collect::{
 };
 use pve_foresight::error::Kind;
 use pve_foresight::model::{GuestMetric, Metric, NodeMetric};
+use skip_support::skip;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -102,7 +105,7 @@ fn tree() -> Option<&'static Path> {
     };
     let tree = TREE.get_or_init(make).as_ref().map(TempDir::path);
     if tree.is_none() {
-        println!("skipped: rrdtool is absent (apt-get install rrdtool)");
+        skip("rrdtool", "rrdtool is absent (apt-get install rrdtool)");
     }
     tree
 }

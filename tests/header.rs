@@ -5,11 +5,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod generated_support;
+mod skip_support;
 
 use generated_support::agrees;
 use pve_foresight::api::{self, Choice};
 use pve_foresight::backtest::Policy;
 use pve_foresight::settings::most_kept_hours;
+use skip_support::skip;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -120,7 +122,7 @@ fn the_library_exports_what_the_header_declares_and_nothing_else() {
     assert!(declared.contains("foresight_open"), "{declared:?}");
     let nm = Command::new("nm").args(["-D", "--defined-only"]).arg(library()).output();
     let Ok(output) = nm else {
-        println!("skipped: nm (binutils) absent");
+        skip("nm", "nm (binutils) absent");
         return;
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

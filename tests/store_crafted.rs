@@ -1,7 +1,7 @@
 //! What is said of files whose bytes are not as a writer of ours leaves them: every place is named by
 //! what is wrong with it, counted once, and costs no more than itself.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod store_support;
 
@@ -176,7 +176,7 @@ fn many_gaps_cost_no_more_reading_than_one() {
     let len = fs::metadata(&file).unwrap().len() as usize;
     assert!(len > 400_000, "{len} bytes are too few to be read piece by piece");
     let Some(before) = bytes_read() else {
-        println!("skipped: the kernel does not count what is read");
+        skip("io-accounting", "the kernel does not count what is read");
         return;
     };
     assert_eq!(reader.overview(START + HOUR).unwrap().damaged, 30);

@@ -1,7 +1,7 @@
 //! Damage and crashes: every changed byte is found, the rest stays readable, nothing is lost but
 //! the batch in flight.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod store_support;
 
@@ -275,7 +275,7 @@ fn a_full_disk_loses_only_the_tick_in_flight() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path().to_str().unwrap();
     if !mount(&["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", at]) {
-        println!("skipped: mounting a small tmpfs needs root");
+        skip("mount", "mounting a small tmpfs needs root");
         return;
     }
     let mut writer = open(dir.path());
@@ -320,7 +320,7 @@ fn a_writer_goes_on_after_a_batch_that_found_the_disk_full() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path().to_str().unwrap();
     if !mount(&["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", at]) {
-        println!("skipped: mounting a small tmpfs needs root");
+        skip("mount", "mounting a small tmpfs needs root");
         return;
     }
     let mut writer = open(dir.path());
