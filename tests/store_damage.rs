@@ -201,6 +201,18 @@ fn a_damaged_header_sets_the_file_aside() {
 }
 
 #[test]
+fn what_is_damaged_is_told_though_the_first_tick_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).append(&stamped(START)).unwrap();
+    fs::write(dir.path().join("retention"), b"?").unwrap();
+    let mut writer = open(dir.path());
+    let nobody = Tick { ts: START, nodes: Vec::new(), guests: Vec::new() };
+    assert_eq!(writer.append(&nobody).unwrap_err().kind, Kind::Invalid);
+    let told = writer.append(&stamped(START + 60)).unwrap().warnings;
+    assert!(told.len() == 1 && told[0].file.ends_with("retention"), "{told:?}");
+}
+
+#[test]
 fn a_newer_version_is_left_alone_and_the_rest_stays_readable() {
     let dir = tempfile::tempdir().unwrap();
     open(dir.path()).append_all((0..3).map(|i| stamped(START + i * HOUR))).unwrap();
