@@ -71,7 +71,7 @@ pub fn rrd_file(data: &[u8]) {
 /// What the collector keeps between runs.
 pub fn counters(data: &[u8]) {
     if let Ok(counters) = Counters::parse(data) {
-        let again = Counters::parse(&counters.to_bytes()).unwrap();
+        let again = Counters::parse(&counters.to_bytes().unwrap()).unwrap();
         assert_eq!(again, counters, "what was written reads back");
     }
 }

@@ -67,7 +67,7 @@ fn sound(previous: &Counters, live: &Live, now: i64) -> Counters {
     let (tick, next, _) = rates(previous, live, now);
     let anybody = !live.nodes.is_empty() || !live.guests.is_empty();
     assert_eq!(tick.check().is_ok(), anybody, "{:?}", tick.check());
-    assert_eq!(Counters::parse(&next.to_bytes()).unwrap(), next);
+    assert_eq!(Counters::parse(&next.to_bytes().unwrap()).unwrap(), next);
     next
 }
 
