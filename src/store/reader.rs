@@ -115,6 +115,8 @@ impl Reader {
 
     /// All nodes and guests over a range. Hours (six hours) that are not over have no hourly
     /// (six-hourly) row yet; [`Resolution::Mixed`] has their samples.
+    ///
+    /// [`Kind::Invalid`] when they have more rows than memory is meant for.
     pub fn fleet(
         &self,
         range: Range<UnixTime>,
@@ -122,7 +124,7 @@ impl Reader {
         detail: Detail,
     ) -> Result<Fleet> {
         let loaded = Loaded::read(&self.dir, &range, resolution, |_| Access::Whole)?;
-        Ok(Fleet::new(loaded, &range, detail))
+        Fleet::new(loaded, &range, detail)
     }
 
     /// Moves of all guests in a range, in order of time; known as long as anything is kept.
@@ -186,7 +188,7 @@ impl Reader {
             _ => Access::Sparse,
         };
         let loaded = Loaded::read(&self.dir, &at.range(), Resolution::Mixed, access)?;
-        Ok((quality::of_each(&loaded, entities, at), loaded.warnings))
+        Ok((quality::of_each(&loaded, entities, at)?, loaded.warnings))
     }
 
     /// Files and bytes, by tier and entity.

@@ -10,8 +10,9 @@ use super::scale::{MISSING, Scale, scales};
 use super::segment::{Row, Segment};
 use super::select::Witness;
 use super::shared::Shared;
-use super::sheet::{Map, Sheet};
+use super::sheet::{Map, Sheet, check_size};
 use super::tier::Tier;
+use crate::error::Result;
 use crate::model::{UnixTime, Vmid};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -30,19 +31,26 @@ pub(super) struct Rolled {
 ///
 /// `base` is the roster at the end of the segment that the row goes to, `before` the last sample
 /// before the window. `None` without samples.
+///
+/// # Errors
+/// When they list more than a roster holds, or than memory is meant for.
 pub(super) fn roll(
     tier: Tier,
     start: UnixTime,
     base: Roster,
     before: Option<(UnixTime, Arc<Roster>)>,
     samples: &[Source<'_>],
-) -> Option<Rolled> {
+) -> Result<Option<Rolled>> {
+    check_size(samples.iter().map(|(_, row)| row.roster.places()).sum())?;
     let mut union = Union::new(base);
     let maps: Vec<[Map; 2]> = union.maps(samples);
     let mut witness = Witness::default();
     let told: Vec<&Row> =
         samples.iter().filter(|(s, row)| witness.tells(s, row)).map(|(_, row)| *row).collect();
-    union.finish(&told.last()?.roster);
+    let Some(last) = told.last() else { return Ok(None) };
+    union.finish(&last.roster);
+    union.roster.check()?;
+    check_size(samples.len() * union.roster.places())?;
     let times: Vec<UnixTime> = samples.iter().map(|(_, row)| row.time).collect();
     let moves = union.moves(before.as_ref().map(|b| &b.1), &told);
     let mut row = NewRow {
@@ -61,7 +69,7 @@ pub(super) fn roll(
         let entities = row.places[group as usize];
         row.codes[group as usize] = aggregate(&sheet, group, entities, samples.len());
     }
-    Some(Rolled { roster: union.roster, changes: union.changes, row })
+    Ok(Some(Rolled { roster: union.roster, changes: union.changes, row }))
 }
 
 /// Samples that a complete window has, by the usual distance between those there are.

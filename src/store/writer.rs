@@ -261,7 +261,15 @@ impl Writer {
         if active.tracker.has_strangers(tick) {
             active.tracker.recall(&neighbour(&self.dir, start)?, tick);
         }
-        let row = active.push(tick);
+        let row = match active.push(tick) {
+            Ok(row) => row,
+            Err(e) => {
+                // What came before stands; who is in the roster is read anew from there.
+                self.flush(done)?;
+                self.active = None;
+                return Err(e);
+            }
+        };
         done.stored += 1;
         self.late.count(start);
         for message in tracker::saturated(tick, &row) {
@@ -336,7 +344,7 @@ impl Writer {
 }
 
 impl Active {
-    fn push(&mut self, tick: &Tick) -> NewRow {
+    fn push(&mut self, tick: &Tick) -> Result<NewRow> {
         let listed = tick.nodes.len() + tick.guests.len();
         let crowded = self.tracker.roster.places() > self.places + listed + 64;
         let whole = crowded || self.appender.needs_roster();
@@ -344,12 +352,13 @@ impl Active {
             self.tracker.compact(tick);
         }
         let (mut changes, row) = self.tracker.advance(tick);
+        self.tracker.roster.check()?;
         if whole {
             changes = Changes::all(&self.tracker.roster);
             self.places = self.tracker.roster.places();
         }
         self.appender.push(&self.tracker.roster, &changes, &row);
-        row
+        Ok(row)
     }
 }
 
