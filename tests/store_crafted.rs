@@ -5,7 +5,7 @@
 
 mod store_support;
 
-use pve_foresight::error::Kind;
+use pve_foresight::error::{Error, Kind};
 use pve_foresight::model::{GuestMetric, GuestSample, Tick};
 use pve_foresight::store::{Detail, Entity, Reader, Resolution, Writer};
 use std::fs;
@@ -184,6 +184,37 @@ fn many_gaps_cost_no_more_reading_than_one() {
     assert_eq!(reader.overview(START + HOUR).unwrap().damaged, 30);
     let read = bytes_read().unwrap() - before;
     assert!(read < 6 * len, "{read} bytes of {len}");
+}
+
+#[test]
+fn ticks_are_handed_out_whole_and_their_file_is_read_once() {
+    let (_dir, reader, file) = a_store(minutes(60, 800), "raw/2023-11-16T00.seg");
+    let ticks = |range| {
+        let mut times = Vec::new();
+        let warnings = reader.each_tick(range, |tick| {
+            times.push((tick.ts - START) / 60);
+            Ok(())
+        });
+        (times, warnings.unwrap())
+    };
+    let before = bytes_read();
+    assert_eq!(ticks(0..i64::MAX), ((0..60).collect(), Vec::new()));
+    if let Some((before, after)) = before.zip(bytes_read()) {
+        let len = fs::metadata(&file).unwrap().len() as usize;
+        assert!(after - before < 2 * len, "{} bytes of {len}", after - before);
+    }
+    assert_eq!(ticks(START + 60..START + 180).0, [1, 2]);
+    change(&file, |bytes| {
+        let of_row = blocks(bytes, rows(bytes)[2]);
+        bytes[of_row[1].1.start + 3] ^= 1;
+    });
+    let (times, warnings) = ticks(START..START + 300);
+    assert_eq!(times, [0, 1, 3, 4]);
+    let said: Vec<&str> = warnings.iter().map(|w| &*w.message).collect();
+    assert!(said[0].contains("wrong checksum") && said[1].contains("the tick at"), "{said:?}");
+    let failed = Error::new(Kind::Io, "no more room");
+    let stopped = reader.each_tick(0..i64::MAX, |_| Err(failed.clone()));
+    assert_eq!(stopped.unwrap_err(), failed);
 }
 
 /// A tick of one node with so many guests, of which nothing but their numbers is known.
