@@ -87,11 +87,20 @@ impl Engine {
     }
 }
 
+/// Where six hours begin.
+fn begin(time: UnixTime) -> UnixTime {
+    time - time.rem_euclid(COARSE)
+}
+
+/// How far back a replay of so many days looks at `now`.
+pub(super) fn earliest(now: UnixTime, days: u32) -> UnixTime {
+    begin(now - now.rem_euclid(HOUR) - i64::from(days) * DAY - WARM_UP as i64 * HOUR)
+}
+
 /// Rows of the judged time and what comes before it, to the last whole hour.
 fn history(reader: &Reader, now: UnixTime, days: u32) -> Result<Vec<Fleet>> {
-    let begin = |time: UnixTime| time - time.rem_euclid(COARSE);
     let until = now - now.rem_euclid(HOUR);
-    let start = begin(until - i64::from(days) * DAY - WARM_UP as i64 * HOUR);
+    let start = earliest(now, days);
     // As long as the settings can keep hours.
     let kept = Key::keep_hourly_days.field().highest as i64 * DAY;
     let hourly = start.max(begin(until - kept) + COARSE);

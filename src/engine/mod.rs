@@ -32,7 +32,7 @@ use crate::model::{
 use crate::outcome::Ledger;
 use crate::recommend::{Constraints, Question, states};
 use crate::series::LocalTime;
-use crate::settings::PenaltyConfig;
+use crate::settings::{PenaltyConfig, most_kept_hours};
 use crate::store::{Appended, Entity, Reader, Writer};
 use crate::trend::cases::answer_numbered;
 pub use backtest::BacktestRequest;
@@ -53,8 +53,6 @@ use std::path::{Path, PathBuf};
 const MAX_ERRORS: usize = 100;
 /// Data that ended longer ago than this is analysed as of its end.
 const STALE: i64 = HOUR;
-/// Days back for which the time zone is asked: a year that is replayed, two weeks before it, and some to spare.
-const ZONE: i64 = 400;
 /// Largest inventory file that is read.
 const MAX_INVENTORY: u64 = 256 << 20;
 /// Name of the file that keeps the collector's counters between runs.
@@ -504,7 +502,7 @@ fn old_data(asked: Option<UnixTime>, now: UnixTime, newest: &Tick) -> Option<Str
     }
 }
 
-/// The system's time zone, as far back as a replay or an analysis looks and a month ahead.
+/// The system's time zone, as far back as anything looks and a month ahead.
 pub fn local_time(now: UnixTime) -> LocalTime {
     use chrono::{Local, Offset, TimeZone};
     let east = |time: UnixTime| match Local.timestamp_opt(time, 0) {
@@ -513,10 +511,29 @@ pub fn local_time(now: UnixTime) -> LocalTime {
         }
         chrono::LocalResult::None => 0,
     };
-    LocalTime::of_zone(now - ZONE * DAY, now + 31 * DAY, east)
+    zone(now, east)
+}
+
+/// A zone by its seconds east of UTC, as far back as the longest replay looks.
+fn zone(now: UnixTime, east: impl Fn(UnixTime) -> i32) -> LocalTime {
+    let from = backtest::earliest(now, most_kept_hours() / 24);
+    LocalTime::of_zone(from, now + 31 * DAY, east)
 }
 
 /// The clock in unix seconds: the one place of the library that reads it.
 fn clock() -> UnixTime {
     chrono::Utc::now().timestamp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_zone_is_known_as_far_back_as_a_replay_can_look() {
+        let now = 1_700_000_000;
+        let change = now - 743 * DAY;
+        let local = zone(now, |time| if time < change { 7_200 } else { 3_600 });
+        assert_eq!((local.east(change - 60), local.east(change)), (7_200, 3_600));
+    }
 }
