@@ -9,7 +9,7 @@ mod metric;
 mod tick;
 mod units;
 
-pub use bucket::Bucket;
+pub use bucket::{Bucket, rank_95};
 pub use inventory::*;
 pub use metric::{GuestMetric, Metric, NodeMetric, Worse};
 pub(crate) use tick::is_name;
