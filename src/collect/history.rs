@@ -5,11 +5,12 @@
 
 use super::live::unusable;
 use super::rrd_file::{Archive, Function, RrdFile};
-use super::text::{MAX_BYTES, is_node_name, number};
+use super::text::{is_node_name, number};
 use super::tree::{MAX_LIVE, Tree};
 use crate::error::{Error, Kind, Result, Warning};
 use crate::model::{
-    Bytes, BytesPerSecond, Cores, Fraction, GuestSample, NodeSample, StorageSample, UnixTime, Vmid,
+    Bytes, BytesPerSecond, Cores, Fraction, GuestSample, MAX_AMOUNT, MAX_LOAD, MAX_SHARE,
+    NodeSample, StorageSample, UnixTime, Vmid,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -208,9 +209,9 @@ fn usable(source: &str, value: &dyn Fn(&str) -> Option<f64>) -> Option<f64> {
 /// Largest value of a source that a sample can hold.
 fn largest(source: &str) -> f64 {
     match source {
-        "cpu" | "iowait" => 1_000.0,
-        "maxcpu" | "loadavg" => 1e6,
-        _ => MAX_BYTES,
+        "cpu" | "iowait" => MAX_SHARE,
+        "maxcpu" | "loadavg" => MAX_LOAD,
+        _ => MAX_AMOUNT,
     }
 }
 

@@ -1,7 +1,7 @@
 //! What all the text formats share: notes, lines, lists, property strings, sizes.
 
 use crate::error::Warning;
-use crate::model::{GIB, MIB};
+use crate::model::{GIB, MAX_AMOUNT, MAX_NAME, MIB};
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_till, take_while1};
@@ -17,12 +17,6 @@ use std::path::Path;
 const MAX_NOTES: usize = 50;
 /// Most characters of foreign text repeated in a note.
 const MAX_QUOTE: usize = 60;
-/// Longest name kept, in bytes, as in a tick.
-const MAX_NAME: usize = 255;
-/// Largest size or counter taken, as in a tick: 1 EiB.
-pub(super) const MAX_BYTES: f64 = 1_152_921_504_606_846_976.0;
-/// Latest time taken, as in a tick: the year 2200.
-pub(super) const MAX_TIME: i64 = 7_258_118_400;
 
 /// What a parser makes of its bytes: everything readable, and what it stumbled over.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -161,7 +155,7 @@ pub(super) fn size(text: &str) -> Option<f64> {
         _ => 1.0,
     };
     let bytes = amount.parse::<f64>().ok()? * factor;
-    (bytes.is_finite() && bytes <= MAX_BYTES).then_some(bytes)
+    (bytes.is_finite() && bytes <= MAX_AMOUNT).then_some(bytes)
 }
 
 /// PVE's property string: `value,key=value,..`. The part without a key goes by `default_key`.

@@ -7,7 +7,7 @@ use crate::api::{
 };
 use crate::engine::{self, Engine, EntityRequest, ImportSource, Report};
 use crate::error::{Error, Result};
-use crate::model::{GuestMetric, Inventory, LATEST, Metric, NodeMetric, UnixTime};
+use crate::model::{GuestMetric, Inventory, MOMENTS, Metric, NodeMetric, UnixTime};
 use crate::settings::{Effective, Knob, Loaded, Stored, Table, get_effective_penalty_config, load};
 use serde::{Serialize, de::DeserializeOwned};
 use std::ops::RangeInclusive;
@@ -15,8 +15,6 @@ use std::path::{Path, PathBuf};
 
 /// What warnings call the settings file, whose path only the caller knows.
 const SETTINGS: &str = "settings";
-/// Moments that can be asked for: 1970 to the year 2200.
-const MOMENTS: RangeInclusive<UnixTime> = 0..=LATEST;
 
 pub(super) fn open(input: &[u8]) -> Result<Engine> {
     let OpenRequest { state } = request(input)?;

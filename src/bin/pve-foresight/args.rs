@@ -2,7 +2,7 @@
 
 use clap::{Args as Options, Parser, Subcommand, ValueEnum};
 use pve_foresight::api::{self, Choice};
-use pve_foresight::model::{LATEST, UnixTime, Vmid};
+use pve_foresight::model::{MOMENTS, UnixTime, Vmid};
 use pve_foresight::simulate::{Placement, PveVersion};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub(crate) struct Args {
     /// Moment to answer for, in unix seconds [default: the clock; for analyses of data that ended
     /// more than an hour ago, its newest sample]
     #[arg(long, global = true, value_name = "UNIX", display_order = COMMON + 2,
-          value_parser = clap::value_parser!(i64).range(0..=LATEST))]
+          value_parser = clap::value_parser!(i64).range(MOMENTS))]
     pub(crate) now: Option<UnixTime>,
     /// What to do
     #[command(subcommand)]
