@@ -36,6 +36,13 @@ pub struct Note {
     pub message: String,
 }
 
+impl Note {
+    /// The note as a warning about `file`.
+    pub(super) fn about(self, file: &Path) -> Warning {
+        Warning { file: file.to_path_buf(), line: self.line, message: self.message }
+    }
+}
+
 /// The first notes of a file, and how many more there would have been.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notes {
@@ -65,11 +72,10 @@ impl Notes {
 
     /// The notes as warnings about `file`.
     pub fn about(self, file: &Path) -> Vec<Warning> {
-        let warning = |line, message| Warning { file: file.to_path_buf(), line, message };
-        let mut all: Vec<Warning> =
-            self.kept.into_iter().map(|n| warning(n.line, n.message)).collect();
+        let mut all: Vec<Warning> = self.kept.into_iter().map(|note| note.about(file)).collect();
         if self.dropped > 0 {
-            all.push(warning(0, format!("and {} more lines like these", self.dropped)));
+            let message = format!("and {} more lines like these", self.dropped);
+            all.push(Note { line: 0, message }.about(file));
         }
         all
     }
