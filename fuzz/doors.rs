@@ -8,10 +8,10 @@
     reason = "a broken promise must be loud"
 )]
 
-use pve_foresight::collect::{Counters, guest_history, node_history, parse, proxbalance_history};
+use pve_foresight::collect::{Counters, guest_sample, node_sample, parse, proxbalance_history};
 use pve_foresight::engine::{Engine, EntityRequest, OutcomesRequest, RecommendRequest};
 use pve_foresight::ffi;
-use pve_foresight::model::UnixTime;
+use pve_foresight::model::{Tick, UnixTime};
 use pve_foresight::outcome::{LEDGER_FILE, Ledger};
 use pve_foresight::settings::{self, get_effective_penalty_config, migrate_legacy_config};
 use pve_foresight::store::{Detail, Entity, Reader, Resolution, Writer};
@@ -62,10 +62,16 @@ pub fn rrd_file(data: &[u8]) {
     let Ok(file) = parse::rrd_file(data) else { return };
     let rows: usize = file.archives.iter().map(|a| a.times().count()).sum();
     assert!(rows * 8 <= data.len(), "more rows than the file has room for");
-    for span in node_history(&file, "pve1") {
-        assert!(span.rows.windows(2).all(|w| w[0].start < w[1].start), "rows are in order");
+    for archive in &file.archives {
+        assert!(archive.times().is_sorted_by(|a, b| a < b), "rows are in order");
+        for row in 0..archive.len() {
+            let get = |name: &str| archive.value(row, file.sources.iter().position(|s| s == name)?);
+            let mut guest = guest_sample(100, &get);
+            guest.node = "pve1".into();
+            let tick = Tick { ts: 1, nodes: vec![node_sample("pve1", &get)], guests: vec![guest] };
+            tick.check().unwrap();
+        }
     }
-    drop(guest_history(&file, 100));
 }
 
 /// What the collector keeps between runs.
@@ -280,7 +286,7 @@ fn prepare() -> PathBuf {
 }
 
 /// Two nodes, the first one hot, and three guests.
-fn tick(ts: UnixTime) -> pve_foresight::model::Tick {
+fn tick(ts: UnixTime) -> Tick {
     let guest = |vmid: u32, node: &str, cpu: f64| {
         serde_json::json!({"vmid": vmid, "type": "qemu", "name": format!("g{vmid}"), "node": node,
             "status": "running", "maxcpu": 8, "cpu": cpu, "maxmem": 8u64 << 30, "mem": 4u64 << 30})
