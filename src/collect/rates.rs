@@ -87,7 +87,11 @@ fn node_sample(
     let Some(entry) = fresh else {
         // Kept, so that one report missed costs one rate and not two.
         next.nodes.extend(before.map(|before| (node.name.clone(), *before)));
-        let odd = entry.map(|entry| (entry.stamp.line, stale(&node.name, &entry.stamp, now)));
+        let odd = match entry {
+            Some(entry) => Some((entry.stamp.line, stale(&node.name, &entry.stamp, now))),
+            // The cluster file system drops an entry that nobody renewed for five minutes.
+            None => (node.online == Some(true)).then(|| (0, missing(&node.name))),
+        };
         return (NodeSample { name: node.name.clone(), online, ..NodeSample::default() }, odd);
     };
     let reading = Reading::new(&entry.stamp, entry.counters);
@@ -127,6 +131,14 @@ fn stale(name: &str, stamp: &Stamp, now: UnixTime) -> String {
              are the clocks synchronised?"
         )
     }
+}
+
+/// What to say of a node that is online without any entry.
+fn missing(name: &str) -> String {
+    format!(
+        "node {name} is online, but does not report, so its values count as absent; \
+         is its pvestatd running?"
+    )
 }
 
 /// Guests that their node, while reporting itself, does not report any more: their last entry is old, or
@@ -440,6 +452,18 @@ mod tests {
             (Some(0), 0),
             "a new guest is no oddity"
         );
+    }
+
+    #[test]
+    fn a_node_that_is_online_without_any_entry_is_told() {
+        let mut run = live("a", NOW, 1000.0, 0.0);
+        run.nodes[1].entry = None;
+        let told = |run: &Live| rates(&Counters::default(), run, NOW).2;
+        let warnings = told(&run);
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].message.contains("node b is online, but does not report"));
+        run.nodes[1].online = Some(false);
+        assert_eq!(told(&run).len(), 0);
     }
 
     #[test]

@@ -5,11 +5,11 @@ use crate::api::{
     ConsideredMove, NodeReply, RecommendReply, Recommendation, SkippedGuest, Weighing,
 };
 use crate::evidence::{TrendEvidence, explanation};
-use crate::model::{GuestFacts, UnixTime, counted, joined};
+use crate::model::{GuestFacts, GuestStatus, UnixTime, counted, joined};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{
     Blocker, BlockerCode, Considered, Finding, Limits, NodeState, Peaks, Plan, Question, State,
-    Step, Urgency, little_need, overload, overload_of_all, plan,
+    Step, Urgency, little_need, not_reported, overload, overload_of_all, plan,
 };
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +21,7 @@ pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) 
     let mut all_warnings = warnings;
     all_warnings.extend(unknown(q));
     all_warnings.extend(not_listed(q));
+    all_warnings.extend(silent(q));
     all_warnings.extend(plan.balancer.will_act.then(|| plan.balancer.text.clone()));
     RecommendReply {
         now: q.outlook.now,
@@ -58,6 +59,20 @@ pub(super) fn not_listed(q: &Question) -> Option<String> {
             if one { "is" } else { "are" },
             listed(&guests),
             if one { "stays where it is" } else { "stay where they are" }
+        )
+    })
+}
+
+/// That nodes do not report.
+pub(super) fn silent(q: &Question) -> Option<String> {
+    let nodes = names(q, |s| s.state == State::Silent);
+    let one = nodes.len() == 1;
+    (!nodes.is_empty()).then(|| {
+        format!(
+            "{} online, but {} not report: nothing is moved there, and of the guests there nothing \
+             is known; see `systemctl status pvestatd` there",
+            are(&nodes),
+            if one { "does" } else { "do" },
         )
     })
 }
@@ -220,11 +235,13 @@ fn idle_reason(
     let Some(node) = q.outlook.node_index(&guest.node) else {
         return format!("its node {} is not known", guest.node);
     };
-    if q.states[node].state == State::Offline {
-        return format!("{} is offline", guest.node);
+    if let Some(away) = Blocker::away(&q.outlook.nodes[node]) {
+        return away.text;
     }
-    if !guest.status.runs() {
-        return "does not run".into();
+    match guest.status {
+        GuestStatus::Unknown => return not_reported(guest),
+        status if !status.runs() => return "does not run".into(),
+        _ => {}
     }
     match q.states[node].state {
         State::Unknown => format!("too little is known of {}", guest.node),
@@ -401,7 +418,9 @@ fn held(q: &Question, plan: &Plan) -> &'static str {
             "no node has room for the guests that would help"
         }
         C::ConfigUnknown => "the guests that would help are not known well enough to move them",
-        C::NodeOffline | C::NodeMaintenance => "the other nodes are offline or in maintenance",
+        C::NodeOffline | C::NodeSilent | C::NodeMaintenance => {
+            "the other nodes are offline, silent or in maintenance"
+        }
         _ => "rules, storages, devices or tags keep the guests there that would help",
     };
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
@@ -417,7 +436,7 @@ fn held(q: &Question, plan: &Plan) -> &'static str {
 }
 
 /// Names as the subject of a sentence.
-fn are(names: &[String]) -> String {
+pub(super) fn are(names: &[String]) -> String {
     format!("{} {}", listed(names), if names.len() == 1 { "is" } else { "are" })
 }
 
@@ -439,7 +458,7 @@ fn names(q: &Question, wanted: impl Fn(&NodeState) -> bool) -> Vec<String> {
 mod tests {
     use super::super::explain::no_guest;
     use super::*;
-    use crate::model::{Bytes, Cores, Fraction, GuestStatus, Inventory, NodeFacts};
+    use crate::model::{Bytes, Cores, Fraction, Inventory, NodeFacts};
     use crate::outcome::Experience;
     use crate::outlook::{Load, Outlook};
     use crate::recommend::{Blocker, Constraints, Skipped, states};

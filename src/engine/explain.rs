@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::RecommendRequest;
-use super::advise::{listed, not_listed, unknown};
+use super::advise::{listed, not_listed, silent, unknown};
 use super::command::command;
 use crate::api::{
     DrainBlocker, DrainNode, DrainReply, DrainStay, DrainStep, ExplainMove, ExplainReply,
@@ -256,6 +256,7 @@ fn drain_reply(
 ) -> DrainReply {
     warnings.extend(unknown(q));
     warnings.extend(not_listed(q));
+    warnings.extend(silent(q));
     let outlook = &q.outlook.nodes[node];
     let others = drain.peaks.iter().enumerate().filter(|(n, _)| *n != node);
     let arrivals = |n: usize| drain.steps.iter().filter(|s| s.target == n).count();
@@ -263,7 +264,7 @@ fn drain_reply(
         now: q.outlook.now,
         data_until,
         node: outlook.name.clone(),
-        online: outlook.online,
+        online: outlook.online || outlook.silent,
         maintenance: outlook.maintenance,
         complete: drain.stays.is_empty(),
         summary: drain_summary(q, node, drain),

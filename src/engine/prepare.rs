@@ -22,6 +22,9 @@ const PROFILE: i64 = 14 * DAY;
 /// What "now" is the mean of: the present counts for days in what is expected, so it must not hang
 /// on a few minutes.
 const CURRENT: i64 = HOUR;
+/// Seconds before the newest sample after which a value is none of now: a service that is restarted, or a
+/// feed of every few minutes that misses one, is back by then.
+const SILENT: i64 = 15 * 60;
 /// What a decision reads of guests.
 pub(super) const DECISIVE: [GuestMetric; 4] =
     [GuestMetric::Cpu, GuestMetric::Memory, GuestMetric::MemoryHost, GuestMetric::DiskWrite];
@@ -41,6 +44,8 @@ struct Found<'a, M> {
     coarse: Vec<(&'a Fleet, usize)>,
     recent: Option<(&'a Fleet, usize)>,
     rows: fn(&Fleet, usize, M) -> Vec<store::Point>,
+    /// A value must be as young as this to be one of now.
+    heard: UnixTime,
 }
 
 impl History {
@@ -108,6 +113,14 @@ impl History {
         known.into_values()
     }
 
+    /// From when on a value is one of now: by the newest sample, since a collector that is late makes
+    /// nobody silent.
+    fn heard(&self) -> UnixTime {
+        let last = |fleet: &Fleet| fleet.windows().last().map(store::Window::end);
+        let newest = self.coarse.iter().chain([&self.recent]).filter_map(last).max();
+        newest.unwrap_or(self.now) - SILENT
+    }
+
     /// Whether the node was seen online last.
     fn online(&self, name: &str) -> bool {
         let fleet = self.newest();
@@ -133,6 +146,7 @@ impl History {
             coarse: self.coarse.iter().filter_map(|f| Some((f, find(f)?))).collect(),
             recent: find(&self.recent).map(|i| (&self.recent, i)),
             rows: |fleet, entity, metric| fleet.node_table.points(entity, metric).collect(),
+            heard: self.heard(),
         }
     }
 
@@ -142,6 +156,7 @@ impl History {
             coarse: self.coarse.iter().filter_map(|f| Some((f, find(f)?))).collect(),
             recent: find(&self.recent).map(|i| (&self.recent, i)),
             rows: |fleet, entity, metric| fleet.guest_table.points(entity, metric).collect(),
+            heard: self.heard(),
         }
     }
 
@@ -219,7 +234,7 @@ impl<M: Metric> Found<'_, M> {
         let mut all: Vec<Point> = Vec::new();
         let mut covered = UnixTime::MIN;
         for row in self.whole(metric) {
-            covered = row.window.start + i64::from(row.window.seconds);
+            covered = row.window.end();
             all.push(point(row));
         }
         let fresh = self.samples(metric).into_iter().filter(|p| p.window.start >= covered);
@@ -227,15 +242,22 @@ impl<M: Metric> Found<'_, M> {
         all
     }
 
-    /// Mean of the last minutes; of the last sample or row when there are none.
+    /// Mean of the last minutes; of the last sample or row when there are none. `None` of whom the
+    /// newest samples tell nothing.
     fn current(&self, metric: M, now: UnixTime) -> Option<f64> {
         let samples = self.samples(metric);
+        let last = samples.last().copied().or_else(|| self.whole(metric).last())?;
+        if last.window.end() < self.heard {
+            return None;
+        }
         let fresh = samples.iter().filter(|p| p.window.start > now - CURRENT);
         let (sum, count) = fresh.fold((0.0, 0u32), |(s, n), p| (s + p.avg, n + 1));
-        match count {
-            0 => samples.last().map(|p| p.avg).or_else(|| self.whole(metric).last().map(|p| p.avg)),
-            _ => Some(sum / f64::from(count)),
-        }
+        Some(if count > 0 { sum / f64::from(count) } else { last.avg })
+    }
+
+    /// Whether any value is known.
+    fn knows(&self, metric: M) -> bool {
+        !self.samples(metric).is_empty() || self.whole(metric).next().is_some()
     }
 }
 
@@ -318,9 +340,12 @@ impl Analysis<'_> {
         let (cpu, mem) = (hourly(&cpu_points, grid), hourly(&mem_points, grid));
         let readings = |hourly: &[Option<f64>], metric| Readings::of(hourly, now(metric));
         let facts = inventory.node(name);
+        let online = history.online(name) && facts.is_none_or(|f| f.online != Some(false));
+        let reports = [NodeMetric::Cpu, NodeMetric::Memory].iter().any(|m| now(*m).is_some());
         let outlook = NodeOutlook {
             name: name.to_string(),
-            online: history.online(name) && facts.is_none_or(|f| f.online != Some(false)),
+            online: online && reports,
+            silent: online && !reports,
             maintenance: facts.is_some_and(|f| f.maintenance),
             cores: Cores(cores),
             memory: Bytes(memory),
@@ -359,7 +384,7 @@ impl Analysis<'_> {
             self.moves.iter().filter(|m| m.vmid == track.vmid).cloned().collect();
         let trend = |metric, nature| self.lens.trend(&found.points(metric), 1.0, nature, &[]);
         let cpu_trend = trend(GuestMetric::Cpu, Nature::Work);
-        let mem_trend = trend(on_host(&found, history.now), Nature::Fill);
+        let mem_trend = trend(on_host(&found), Nature::Fill);
         let growth = (self.lens.growth(&cpu_trend) * cores, self.lens.growth(&mem_trend) * maxmem);
         let past = GuestHistory { growth, ..self.past(track, index) };
         let writes = hourly(&found.points(GuestMetric::DiskWrite), history.grid());
@@ -388,7 +413,7 @@ impl Analysis<'_> {
         let grid = history.grid();
         let (placements, capacities) = history.past_of(track);
         let (cores, maxmem) = newest(&capacities);
-        let memory = on_host(&found, history.now);
+        let memory = on_host(&found);
         let [cpu, mem] = [GuestMetric::Cpu, memory].map(|m| hourly(&found.points(m), grid));
         let now = |metric| found.current(metric, history.now).unwrap_or(0.0);
         GuestHistory {
@@ -421,10 +446,10 @@ impl Analysis<'_> {
 }
 
 /// What a guest takes on its host is what a move shifts; its own view is second best.
-fn on_host(found: &Found<'_, GuestMetric>, now: UnixTime) -> GuestMetric {
-    match found.current(GuestMetric::MemoryHost, now) {
-        Some(_) => GuestMetric::MemoryHost,
-        None => GuestMetric::Memory,
+fn on_host(found: &Found<'_, GuestMetric>) -> GuestMetric {
+    match found.knows(GuestMetric::MemoryHost) {
+        true => GuestMetric::MemoryHost,
+        false => GuestMetric::Memory,
     }
 }
 

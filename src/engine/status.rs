@@ -2,7 +2,7 @@
 
 use crate::api::{CollectorHealth, StatusReply};
 use crate::error::{Kind, Result};
-use crate::model::{DAY, HOUR, UnixTime, counted, utc_date};
+use crate::model::{DAY, HOUR, NodeSample, Tick, UnixTime, counted, utc_date};
 use crate::store::{DataQuality, Overview, Reader};
 use std::path::Path;
 
@@ -46,6 +46,7 @@ pub(super) fn status(state: &Path, now: UnixTime) -> Result<StatusReply> {
     reply.last_sample = health.as_ref().map(|h| h.last_run);
     reply.last_sample_age = reply.last_sample.map(|last| now - last);
     reply.warnings = warnings(&overview, health.as_ref(), now);
+    reply.warnings.extend(reader.last_tick(now)?.and_then(|tick| silent(&tick)));
     reply.collector = health;
     reply.size = Some(overview.stats);
     reply.quality = Some(overview.quality);
@@ -73,6 +74,20 @@ fn health(overview: &Overview, now: UnixTime) -> Option<CollectorHealth> {
 fn known(quality: &DataQuality) -> Option<i64> {
     let span = quality.oldest_sample_age? - quality.last_sample_age?;
     Some((span - quality.largest_gap.unwrap_or(0)).max(0))
+}
+
+/// That nodes do not report: the newest sample has nothing of them although they are online.
+fn silent(tick: &Tick) -> Option<String> {
+    let silent = |n: &&NodeSample| n.online && n.cpu.is_none() && n.mem.is_none();
+    let names: Vec<String> = tick.nodes.iter().filter(silent).map(|n| n.name.clone()).collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "{} online, but the newest sample has no values of {}: see `systemctl status pvestatd` \
+             there, and `chronyc tracking`",
+            super::advise::are(&names),
+            if names.len() == 1 { "it" } else { "them" }
+        )
+    })
 }
 
 fn are(count: usize) -> &'static str {

@@ -92,8 +92,11 @@ pub struct Readings {
 pub struct NodeOutlook {
     /// Name in the cluster.
     pub name: String,
-    /// Whether the last tick saw it online.
+    /// Whether the last tick saw it online, and it reports.
     pub online: bool,
+    /// Whether the cluster sees it, but it no longer reports: `online` is false then, since of it and its
+    /// guests nothing is known.
+    pub silent: bool,
     /// HA maintenance mode.
     pub maintenance: bool,
     /// Cores it has.
@@ -128,6 +131,7 @@ impl NodeOutlook {
         Self {
             name: name.to_string(),
             online: true,
+            silent: false,
             maintenance: false,
             cores,
             memory,

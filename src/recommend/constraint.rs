@@ -8,6 +8,7 @@ use crate::model::{
     Bytes, Disk, DiskSource, GuestFacts, GuestKind, GuestStatus, HaRuleKind, Inventory, NodeFacts,
     StorageFacts, Vmid,
 };
+use crate::outlook::NodeOutlook;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +27,7 @@ pub struct Blocker {
 pub enum BlockerCode {
     /// It is a template.
     Template,
-    /// It does not run: moving it relieves nothing.
+    /// It does not run, or nobody reports whether it does: moving it relieves nothing.
     NotRunning,
     /// It is locked by another operation.
     Locked,
@@ -46,6 +47,8 @@ pub enum BlockerCode {
     SameNode,
     /// The node is offline or unknown.
     NodeOffline,
+    /// The node is online, but does not report any more: how it is is not known.
+    NodeSilent,
     /// The node is in maintenance.
     NodeMaintenance,
     /// A storage it needs is not available there.
@@ -87,6 +90,15 @@ impl Blocker {
     /// Of a guest that runs, but that no stored sample has: what it needs is not known.
     pub(super) fn not_recorded() -> Self {
         Self::new(BlockerCode::ConfigUnknown, "runs, but nothing is recorded of it yet")
+    }
+
+    /// Of a node with which nothing can be done now.
+    pub(crate) fn away(node: &NodeOutlook) -> Option<Self> {
+        let name = &node.name;
+        (!node.online).then(|| match node.silent {
+            true => Self::new(BlockerCode::NodeSilent, format!("{name} does not report")),
+            false => Self::new(BlockerCode::NodeOffline, format!("{name} is offline")),
+        })
     }
 
     /// A blocker with its sentence.
@@ -148,7 +160,11 @@ impl<'a> Constraints<'a> {
             add(C::Template, "is a template".into());
         }
         if !runs(guest) {
-            add(C::NotRunning, "does not run, so moving it relieves nothing".into());
+            let text = match guest.status {
+                GuestStatus::Unknown => not_reported(guest),
+                _ => "does not run, so moving it relieves nothing".into(),
+            };
+            add(C::NotRunning, text);
         }
         if let Some(lock) = &guest.lock {
             add(C::Locked, format!("is locked ({lock})"));
@@ -532,6 +548,11 @@ fn fails_back(guest: &GuestFacts) -> bool {
 /// Whether HA sees a node as one to use.
 fn serves(node: &NodeFacts) -> bool {
     node.online != Some(false) && !node.maintenance
+}
+
+/// Of a guest whose run state is unknown.
+pub(crate) fn not_reported(guest: &GuestFacts) -> String {
+    format!("is not reported by {}: whether it runs is not known", guest.node)
 }
 
 pub(super) fn runs(guest: &GuestFacts) -> bool {

@@ -180,11 +180,10 @@ fn own(planner: &Planner, node: usize, guest: &GuestFacts) -> Vec<(Option<usize>
     if runs(guest) && planner.index_of(guest.vmid).is_none() {
         found.push(Blocker::not_recorded());
     }
-    if !q.outlook.nodes[node].online {
-        let text =
-            format!("{} is offline: nothing can be moved off it", q.outlook.nodes[node].name);
-        found.push(Blocker::new(BlockerCode::NodeOffline, text));
-    }
+    found.extend(Blocker::away(&q.outlook.nodes[node]).map(|away| Blocker {
+        text: format!("{}: nothing can be moved off it", away.text),
+        ..away
+    }));
     found.into_iter().map(|b| (None, b)).collect()
 }
 
@@ -220,9 +219,7 @@ fn obstacles(planner: &Planner, unit: &Unit, guest: &GuestFacts, target: usize) 
     let with: Vec<Vmid> = unit.guests.iter().map(|g| g.vmid).collect();
     let facts = &planner.node_facts[target];
     found.extend(q.constraints.of_leaving(guest, facts, &planner.placement, &with));
-    if !node.online && found.iter().all(|b| b.code != BlockerCode::NodeOffline) {
-        found.push(Blocker::new(BlockerCode::NodeOffline, format!("{} is offline", node.name)));
-    }
+    found.extend(Blocker::away(node).filter(|away| found.iter().all(|b| b.code != away.code)));
     if let Some(index) = planner.index_of(guest.vmid) {
         // The whole unit must find its memory there.
         let maxmem = q.outlook.guests[index].maxmem.0;

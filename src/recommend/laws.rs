@@ -160,7 +160,7 @@ fn inventory(outlook: &Outlook) -> Inventory {
 /// Something in the way of a guest, or of everybody at a node.
 type Obstacle = fn(&mut Outlook, &mut Inventory, usize, usize);
 
-const OBSTACLES: [Obstacle; 20] = [
+const OBSTACLES: [Obstacle; 21] = [
     |_, i, g, _| i.guests[g].template = true,
     |_, i, g, _| i.guests[g].lock = Some("backup".into()),
     |_, i, g, _| i.guests[g].config_unknown = true,
@@ -180,6 +180,7 @@ const OBSTACLES: [Obstacle; 20] = [
         o.nodes[n].online = false;
         i.nodes[n].online = Some(false);
     },
+    |o, _, _, n| (o.nodes[n].online, o.nodes[n].silent) = (false, true),
     |o, i, _, n| {
         o.nodes[n].maintenance = true;
         i.nodes[n].maintenance = true;
@@ -263,6 +264,7 @@ fn remedy(
             o.nodes[node].online = true;
             i.nodes[node].online = Some(true);
         }
+        C::NodeSilent => (o.nodes[node].online, o.nodes[node].silent) = (true, false),
         C::NodeMaintenance => i.nodes[node].maintenance = false,
         C::Storage => facts.disks.clear(),
         C::TooManyCores => facts.maxcpu = Some(Cores(1.0)),
@@ -469,7 +471,7 @@ proptest! {
                     left = asked(&o, &i, &k, |q| named(q, guest, node));
                 }
                 // PVE's balancer does not see a node that is away: how it would see it is not known.
-                let away = [BlockerCode::NodeOffline, BlockerCode::NodeMaintenance];
+                let away = [BlockerCode::NodeOffline, BlockerCode::NodeSilent, BlockerCode::NodeMaintenance];
                 if met.iter().any(|code| away.contains(code)) {
                     left.retain(|code| *code != BlockerCode::CrsBalanced);
                 }

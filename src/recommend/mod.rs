@@ -21,6 +21,7 @@ pub(crate) use balancer::imbalance;
 pub use balancer::{Balancer, BalancerMove, balancer};
 pub use confidence::{Confidence, Part, stated};
 pub(crate) use constraint::local_disks;
+pub(crate) use constraint::not_reported;
 pub use constraint::{Blocker, BlockerCode, Constraints};
 pub use drain::{Drain, Leaving, Staying, drain};
 pub use explain::{Explained, Target, explain, little_need};

@@ -21,6 +21,8 @@ pub enum State {
     Overloaded,
     /// Not online, so nothing is advised about it.
     Offline,
+    /// Online, but it does not report any more, so nothing is advised about it either.
+    Silent,
     /// Too little is known to say anything.
     Unknown,
 }
@@ -48,8 +50,14 @@ impl State {
             Self::TrendingTowardOverload => "heading for overload",
             Self::Overloaded => "overloaded",
             Self::Offline => "offline",
+            Self::Silent => "silent",
             Self::Unknown => "unknown",
         }
+    }
+
+    /// Whether the node is away as far as can be seen: what it did before says nothing of now.
+    pub fn is_away(self) -> bool {
+        matches!(self, Self::Offline | Self::Silent)
     }
 
     /// Urgency that goes with it; a hot node that is over a threshold for an hour a day and more,
@@ -60,7 +68,7 @@ impl State {
             Self::TrendingTowardOverload => Urgency::Medium,
             Self::StableButHot if hours_per_day >= 1.0 => Urgency::Medium,
             Self::StableButHot => Urgency::Low,
-            Self::Healthy | Self::Offline | Self::Unknown => Urgency::None,
+            Self::Healthy | Self::Offline | Self::Silent | Self::Unknown => Urgency::None,
         }
     }
 }
@@ -134,8 +142,8 @@ pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
 
 fn of_node(node: &NodeOutlook, config: &PenaltyConfig) -> NodeState {
     if !node.online {
-        let findings = Vec::new();
-        return NodeState { state: State::Offline, urgency: Urgency::None, findings };
+        let state = if node.silent { State::Silent } else { State::Offline };
+        return NodeState { state, urgency: Urgency::None, findings: Vec::new() };
     }
     let finding = |metric, seen: &Readings, trend: &Trend, threshold: Fraction, lasting| Finding {
         metric,

@@ -19,19 +19,19 @@ pub(super) fn table(story: &Story<'_>) -> String {
             true => "<span class=\"dim\">too short</span>".into(),
             false => arrow(direction, per_day),
         };
-        // What an offline node did before it went says nothing of now.
-        let online = |cell: String| if n.state == State::Offline { "–".into() } else { cell };
+        // What a node did before it went says nothing of now.
+        let now = |cell: String| if n.state.is_away() { "–".into() } else { cell };
         vec![
             escape(&n.name),
             state(n),
-            n.guests.to_string(),
-            online(share(n.cpu.current)),
+            now(n.guests.to_string()),
+            now(share(n.cpu.current)),
             share(n.cpu.high_7d),
-            online(trend(n.cpu_direction, n.cpu_trend_per_day)),
-            online(share(n.memory.current)),
-            online(trend(n.mem_direction, n.mem_trend_per_day)),
-            online(share(n.iowait.current)),
-            online(n.stability_score.map_or("–".into(), |s| format!("{s:.0}"))),
+            now(trend(n.cpu_direction, n.cpu_trend_per_day)),
+            now(share(n.memory.current)),
+            now(trend(n.mem_direction, n.mem_trend_per_day)),
+            now(share(n.iowait.current)),
+            now(n.stability_score.map_or("–".into(), |s| format!("{s:.0}"))),
         ]
     });
     let head = [
@@ -54,7 +54,7 @@ fn state(node: &NodeReply) -> String {
         State::Healthy => "good",
         State::StableButHot | State::TrendingTowardOverload => "warn",
         State::Overloaded => "bad",
-        State::Offline | State::Unknown => "dim",
+        State::Offline | State::Silent | State::Unknown => "dim",
     };
     let told = state_told(node.state, &node.findings);
     format!("<span class=\"{class}\">{}</span>", escape(&told))

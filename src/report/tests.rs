@@ -181,7 +181,7 @@ fn a_card_tells_what_to_know_before_the_move() {
     assert_eq!(page.matches("has the tag").count(), 1);
     let gone = page.split("<tr><td>gone</td>").nth(1).expect("a row");
     let gone = gone.split("</tr>").next().expect("its end");
-    assert_eq!(gone.matches("<td>–</td>").count(), 6, "{gone}");
+    assert_eq!(gone.matches("<td>–</td>").count(), 7, "{gone}");
     well_formed(&page);
 }
 

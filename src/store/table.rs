@@ -22,6 +22,11 @@ pub struct Window {
 }
 
 impl Window {
+    /// End of the span, or the time of the sample.
+    pub fn end(&self) -> UnixTime {
+        self.start + i64::from(self.seconds)
+    }
+
     /// Middle of the span: where its average stands in time.
     pub fn middle(&self) -> UnixTime {
         self.start + i64::from(self.seconds / 2)

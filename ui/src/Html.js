@@ -140,6 +140,7 @@ Ext.define('PVE.foresight.Html', {
         trending_toward_overload: 'fa-line-chart foresight-warn',
         overloaded: 'fa-exclamation-circle critical',
         offline: 'fa-power-off faded',
+        silent: 'fa-question-circle foresight-warn',
         unknown: 'fa-question-circle-o faded',
     },
 

@@ -40,6 +40,7 @@ Ext.define('PVE.foresight.Labels', {
         trending_toward_overload: gettext('Heading for overload'),
         overloaded: gettext('Overloaded'),
         offline: gettext('Offline'),
+        silent: gettext('Does not report'),
         unknown: gettext('Not enough data'),
     },
 

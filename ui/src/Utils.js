@@ -275,9 +275,14 @@ Ext.define('PVE.foresight.Utils', {
 
     // The state that tells most about all nodes: the worst of those that are known.
     worstState: (nodes) =>
-        ['overloaded', 'trending_toward_overload', 'stable_but_hot', 'healthy', 'unknown'].find(
-            (state) => nodes.some((n) => n.state === state),
-        ) ?? 'offline',
+        [
+            'overloaded',
+            'trending_toward_overload',
+            'stable_but_hot',
+            'healthy',
+            'silent',
+            'unknown',
+        ].find((state) => nodes.some((n) => n.state === state)) ?? 'offline',
 
     // Why a guest is no candidate, in the words of the engine.
     skippedBecause: function ({ reason, blockers }) {

@@ -121,6 +121,7 @@ test('all nodes have the worst state that one is known to have', () => {
     assert.equal(worst('healthy', 'overloaded', 'stable_but_hot'), 'overloaded');
     assert.equal(worst('offline', 'unknown', 'healthy'), 'healthy');
     assert.equal(worst('offline', 'unknown'), 'unknown');
+    assert.equal(worst('offline', 'silent', 'unknown'), 'silent');
     assert.equal(worst('offline'), 'offline');
     assert.equal(worst(), 'offline');
 });

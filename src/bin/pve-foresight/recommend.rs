@@ -146,18 +146,18 @@ fn nodes(reply: &RecommendReply, out: &mut Out) -> Result<()> {
             true => styled(DIM, "too short"),
             false => arrow(direction, per_day),
         };
-        // What an offline node did before it went says nothing of now.
-        let online = |cell: String| if node.state == State::Offline { "-".into() } else { cell };
+        // What a node did before it went says nothing of now.
+        let now = |cell: String| if node.state.is_away() { "-".into() } else { cell };
         rows.add_row([
             node.name.clone(),
             state(node),
-            node.guests.to_string(),
-            online(share(node.cpu.current)),
+            now(node.guests.to_string()),
+            now(share(node.cpu.current)),
             share(node.cpu.high_7d),
-            online(trend(node.cpu_direction, node.cpu_trend_per_day)),
-            online(share(node.memory.current)),
-            online(trend(node.mem_direction, node.mem_trend_per_day)),
-            online(node.stability_score.map_or("-".into(), |s| format!("{s:.0}"))),
+            now(trend(node.cpu_direction, node.cpu_trend_per_day)),
+            now(share(node.memory.current)),
+            now(trend(node.mem_direction, node.mem_trend_per_day)),
+            now(node.stability_score.map_or("-".into(), |s| format!("{s:.0}"))),
         ]);
     }
     out.table(rows)
@@ -168,7 +168,7 @@ fn state(node: &NodeReply) -> String {
         State::Healthy => GOOD,
         State::StableButHot | State::TrendingTowardOverload => WARN,
         State::Overloaded => BAD,
-        State::Offline | State::Unknown => DIM,
+        State::Offline | State::Silent | State::Unknown => DIM,
     };
     styled(style, state_told(node.state, &node.findings))
 }

@@ -69,9 +69,7 @@ impl<'a> Planner<'a> {
             let node = &self.node_facts[target];
             found.extend(self.q.constraints.of_pair(facts, node, &self.placement));
         }
-        if !node.online && found.iter().all(|b| b.code != BlockerCode::NodeOffline) {
-            found.push(Blocker::new(BlockerCode::NodeOffline, format!("{} is offline", node.name)));
-        }
+        found.extend(Blocker::away(node).filter(|away| found.iter().all(|b| b.code != away.code)));
         if node.cores.0 <= 0.0 || node.memory.0 <= 0.0 {
             // What it would carry is no share of anything.
             let text = format!("it is not known how large {} is", node.name);

@@ -25,7 +25,7 @@ my sub vmid() { return integer("Number of the guest.", minimum => 1) }
 
 my @DIRECTIONS = qw(sustained_increase sustained_decrease stable volatile cyclical unknown);
 my @URGENCIES = qw(none low medium high);
-my @STATES = qw(healthy stable_but_hot trending_toward_overload overloaded offline unknown);
+my @STATES = qw(healthy stable_but_hot trending_toward_overload overloaded offline silent unknown);
 my @UNITS = qw(fraction bytes_per_second number);
 
 my sub crossing($description) {
