@@ -1,13 +1,14 @@
 //! A range of time, read once for the histories of many.
 
+use super::fleet::Placement;
 use super::history::{self, History};
 use super::quality::Entity;
 use super::segment::Access;
-use super::select::{self, Loaded, Resolution};
+use super::select::{self, Loaded, Resolution, Witness};
 use super::table::Window;
 use crate::error::Result;
 use crate::model::{GuestMetric, NodeMetric, UnixTime, Vmid};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -49,6 +50,33 @@ impl Past {
             entities.extend(guests.map(|g| Entity::Guest(g.vmid)));
         }
         entities
+    }
+
+    /// Hosts of each number, oldest first, whoever had it.
+    pub fn hosts(&self) -> BTreeMap<Vmid, Vec<Placement>> {
+        let mut hosts: BTreeMap<Vmid, Vec<Placement>> = BTreeMap::new();
+        let mut note = |vmid, time, host: &str| {
+            let known = hosts.entry(vmid).or_default();
+            if known.last().is_none_or(|p| *p.host != *host) {
+                known.push(Placement { time, host: host.into() });
+            }
+        };
+        let (mut witness, mut last) = (Witness::default(), None);
+        for (segment, row) in self.loaded.rows(&self.range) {
+            let roster = &row.roster;
+            for m in &row.meta.moves {
+                let Some(guest) = roster.guests.get(m.guest) else { continue };
+                note(guest.vmid, row.time, roster.host(m.from));
+                note(guest.vmid, m.time, roster.host(m.to));
+            }
+            if witness.tells(segment, row) && last.is_none_or(|last| !Arc::ptr_eq(last, roster)) {
+                for guest in roster.guests.iter().filter(|g| g.present) {
+                    note(guest.vmid, row.time, roster.host(guest.node));
+                }
+                last = Some(roster);
+            }
+        }
+        hosts
     }
 
     /// When any of these nodes was there, in order of time.

@@ -88,11 +88,13 @@ impl Engine {
         let (from, until) = (now - retention.seconds(Tier::SixHourly), now);
         let newest = reader.as_ref().map(|r| r.last_tick(UnixTime::MAX)).transpose()?.flatten();
         let inventory = self.whereabouts(request.inventory.as_deref(), newest.as_ref(), now)?;
-        let roster = Roster::new(&inventory, newest.as_ref());
-        let taken = match &reader {
-            Some(reader) => Taken::read(reader, roster.node_names(), from, until)?,
-            None => Taken::default(),
-        };
+        let mut roster = Roster::new(&inventory, newest.as_ref());
+        let mut taken = Taken::default();
+        if let Some(reader) = &reader {
+            let past = reader.past(Taken::range(from, until))?;
+            taken = Taken::of(&past, &roster.node_names().collect());
+            roster.remember(past.hosts());
+        }
         let reply = ImportReply { estimated: true, ..ImportReply::default() };
         let mut import =
             Import { engine: self, existed, from, until, taken, roster, reply, progress };

@@ -2,14 +2,20 @@
 //!
 //! A guest that a tick does not list counts as gone, and after a day of that as another one. So
 //! everybody is listed even where the source has no values of them.
+//!
+//! Where a guest was, the store's own samples say, and a source that knows: until the next of them it stayed there.
+//! So an import neither makes moves nor takes any away.
 
-use crate::model::{GuestSample, GuestStatus, Inventory, NodeSample, Tick, Vmid};
+use crate::model::{GuestSample, GuestStatus, Inventory, NodeSample, Tick, UnixTime, Vmid};
+use crate::store::Placement;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Nodes and guests of today.
 pub(super) struct Roster {
     nodes: BTreeMap<String, Known<NodeSample>>,
     guests: BTreeMap<Vmid, Known<GuestSample>>,
+    /// Where guests are known to have been, oldest first.
+    hosts: BTreeMap<Vmid, Vec<Placement>>,
     /// In a history of nodes and guests that no longer exist.
     gone_nodes: BTreeSet<String>,
     gone_guests: BTreeSet<Vmid>,
@@ -62,9 +68,15 @@ impl Roster {
         Self {
             nodes: nodes.collect(),
             guests: guests.collect(),
+            hosts: BTreeMap::new(),
             gone_nodes: BTreeSet::new(),
             gone_guests: BTreeSet::new(),
         }
+    }
+
+    /// Where guests were by the store.
+    pub(super) fn remember(&mut self, hosts: BTreeMap<Vmid, Vec<Placement>>) {
+        self.hosts = hosts;
     }
 
     pub(super) fn node_names(&self) -> impl Iterator<Item = &str> {
@@ -107,11 +119,10 @@ impl Roster {
             (known.listed, known.seen) = (true, true);
             keep(&mut sample.maxcpu, &mut known.sample.maxcpu);
             keep(&mut sample.maxmem, &mut known.sample.maxmem);
-            // A host that was seen holds until another is.
-            match sample.node.is_empty() {
-                true => sample.node.clone_from(&known.sample.node),
-                false => known.sample.node.clone_from(&sample.node),
+            if !sample.node.is_empty() {
+                note(self.hosts.entry(sample.vmid).or_default(), tick.ts, &sample.node);
             }
+            sample.node.clone_from(&known.sample.node);
             sample.kind = known.sample.kind;
             sample.template = known.sample.template;
             sample.created = known.sample.created;
@@ -126,6 +137,11 @@ impl Roster {
         }
         for (vmid, known) in self.guests.iter().filter(|(_, known)| known.listed) {
             guests.entry(*vmid).or_insert_with(|| known.sample.clone());
+        }
+        for guest in guests.values_mut() {
+            if let Some(host) = self.hosts.get(&guest.vmid).and_then(|hosts| host(hosts, tick.ts)) {
+                guest.node = host.to_string();
+            }
         }
         let (nodes, guests) = (nodes.into_values().collect(), guests.into_values().collect());
         Some(Tick { ts: tick.ts, nodes, guests })
@@ -160,6 +176,20 @@ impl Roster {
     }
 }
 
+/// The host at a time: the last that was known by then, else the first.
+fn host(hosts: &[Placement], time: UnixTime) -> Option<&str> {
+    let known = hosts.partition_point(|p| p.time <= time);
+    hosts.get(known.saturating_sub(1)).map(|p| &*p.host)
+}
+
+/// Takes note of a host that a source tells.
+fn note(hosts: &mut Vec<Placement>, time: UnixTime, host: &str) {
+    let at = hosts.partition_point(|p| p.time <= time);
+    if at == 0 || *hosts[at - 1].host != *host {
+        hosts.insert(at, Placement { time, host: host.into() });
+    }
+}
+
 /// A known value replaces what was known before; an unknown one is filled in from there.
 fn keep<T: Copy>(value: &mut Option<T>, known: &mut Option<T>) {
     *value = value.or(*known);
@@ -174,4 +204,35 @@ fn left_out(what: &str, names: &[&str]) -> String {
         "{} {what} of that history are not in the inventory and were left out: {shown}{more}",
         names.len()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{GuestFacts, NodeFacts};
+
+    /// Where guest 100 is listed at these times, today on `c`; a source that tells `told` has ticks of it.
+    fn hosts(own: &[(UnixTime, &str)], told: &str, times: &[UnixTime]) -> Vec<String> {
+        let node = |name: &str| NodeFacts { name: name.into(), ..NodeFacts::default() };
+        let guest = GuestFacts { vmid: 100, node: "c".into(), ..GuestFacts::default() };
+        let nodes = ["a", "b", "c"].map(node).to_vec();
+        let inventory = Inventory { nodes, guests: vec![guest], ..Inventory::default() };
+        let mut roster = Roster::new(&inventory, None);
+        let place = |&(time, host): &(UnixTime, &str)| Placement { time, host: host.into() };
+        roster.remember(BTreeMap::from([(100, own.iter().map(place).collect())]));
+        let mut at = |&ts: &UnixTime| {
+            let guest = GuestSample { vmid: 100, node: told.into(), ..GuestSample::default() };
+            let tick = roster.complete(Tick { ts, guests: vec![guest], ..Tick::default() });
+            tick.map(|t| t.guests[0].node.clone()).unwrap_or_default()
+        };
+        times.iter().map(&mut at).collect()
+    }
+
+    #[test]
+    fn own_samples_say_where_a_guest_was() {
+        let own = [(100, "a"), (200, "b")];
+        assert_eq!(hosts(&own, "", &[50, 150, 250]), ["a", "a", "b"]);
+        assert_eq!(hosts(&[], "", &[50, 150]), ["c", "c"], "without any, today's");
+        assert_eq!(hosts(&own, "c", &[50, 150]), ["c", "c"], "a source that knows is believed");
+    }
 }

@@ -202,7 +202,7 @@ struct Found {
 /// What an admin should know of such an import.
 const NOTES: [&str; 3] = [
     "minimum, maximum and 95th percentile of imported times are those of averages: true peaks were higher",
-    "RRD files do not tell on which node a guest was: each counts for the node it is on today",
+    "RRD files do not tell on which node a guest was: each counts for the node that the store's own samples say, else for the one it is on today",
     "rows of more than 12 hours (beyond a month in PVE 8) are left out; rrdcached may still hold the last half hour",
 ];
 

@@ -1,8 +1,9 @@
 //! For which times the store has something already.
 
-use crate::error::Result;
 use crate::model::{HOUR, UnixTime};
-use crate::store::Reader;
+use crate::store::Past;
+use std::collections::BTreeSet;
+use std::ops::Range;
 
 /// Own samples this close to a moment leave no gap there: the collector was late, not away.
 const REACH: i64 = 300;
@@ -15,22 +16,21 @@ const ROLLED: i64 = 6 * HOUR;
 pub(super) struct Taken(Vec<(UnixTime, UnixTime)>);
 
 impl Taken {
+    /// What has to be read of the store to know what it has from `from` until `until`.
+    pub(super) fn range(from: UnixTime, until: UnixTime) -> Range<UnixTime> {
+        from - ROLLED..until + REACH
+    }
+
     /// What the store has of any of these nodes: every collector run sees them all.
-    pub(super) fn read<'a>(
-        reader: &Reader,
-        nodes: impl Iterator<Item = &'a str>,
-        from: UnixTime,
-        until: UnixTime,
-    ) -> Result<Self> {
-        let past = reader.past(from - ROLLED..until + REACH)?;
-        let spans = past.windows_of(&nodes.collect()).into_iter().map(|w| match w.seconds {
+    pub(super) fn of(past: &Past, nodes: &BTreeSet<&str>) -> Self {
+        let spans = past.windows_of(nodes).into_iter().map(|w| match w.seconds {
             0 => (w.start - REACH, w.start + REACH),
             _ => {
                 let start = w.start - w.start.rem_euclid(ROLLED);
                 (start, start + ROLLED)
             }
         });
-        Ok(Self::merged(spans.collect()))
+        Self::merged(spans.collect())
     }
 
     fn merged(mut spans: Vec<(UnixTime, UnixTime)>) -> Self {
