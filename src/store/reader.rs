@@ -8,7 +8,7 @@ use super::last;
 use super::past::Past;
 use super::quality::{self, DataQuality, Entity, Yardstick};
 use super::roll::moved;
-use super::segment::{self, Access, Segment};
+use super::segment::{self, Access, Row, Segment};
 use super::select::{Loaded, Resolution, Witness};
 use super::skim;
 use super::table::Detail;
@@ -159,29 +159,35 @@ impl Reader {
             from: from.to_string(),
             to: to.to_string(),
         };
-        let mut moves = Vec::new();
-        let six = Loaded::read(&self.dir, &range, Resolution::SixHourly, |_| Access::Sparse)?;
-        let rows = six.segments.iter().flat_map(|s| s.by_time().into_values());
-        let mut rolled = BTreeMap::new();
-        for row in rows {
-            rolled.insert(row.time, row.meta.ticks);
-            moves.extend(row.meta.moves.iter().map(|m| {
-                let vmid = row.roster.guests[m.guest].vmid;
-                migration(m.time, vmid, row.roster.host(m.from), row.roster.host(m.to))
-            }));
-        }
         // What is not rolled yet is in the samples; a move needs the sample before it, too.
         let from = Tier::SixHourly.window_of(range.start).saturating_sub(HOUR);
         let starts = segment::list(&self.dir, Tier::Raw)?;
         let before = starts.iter().rfind(|&&s| s <= from).copied().unwrap_or(from);
         let raw = before..range.end;
         let raw = Loaded::read(&self.dir, &raw, Resolution::Raw, |_| Access::Sparse)?;
+        let mut moves = Vec::new();
+        let six = Loaded::read(&self.dir, &range, Resolution::SixHourly, |_| Access::Sparse)?;
+        let rows = six.segments.iter().flat_map(|s| s.by_time().into_values());
+        let window = |row: &Row| Tier::SixHourly.window_of(row.time);
+        let mut samples: BTreeMap<UnixTime, u32> = BTreeMap::new();
+        let all = raw.rows(&(UnixTime::MIN..UnixTime::MAX));
+        all.iter().for_each(|(_, row)| *samples.entry(window(row)).or_default() += 1);
+        // A window that was rolled too early, by a clock that was ahead, is in its samples.
+        let known = |row: &&Row| samples.get(&row.time).is_none_or(|&n| n <= row.meta.ticks);
+        let mut rolled = BTreeSet::new();
+        for row in rows.filter(known) {
+            rolled.insert(row.time);
+            moves.extend(row.meta.moves.iter().map(|m| {
+                let vmid = row.roster.guests[m.guest].vmid;
+                migration(m.time, vmid, row.roster.host(m.from), row.roster.host(m.to))
+            }));
+        }
         let mut rows = raw.rows(&(UnixTime::MIN..range.end));
         let mut witness = Witness::default();
         rows.retain(|(segment, row)| witness.tells(segment, row));
         for pair in rows.windows(2) {
             let (before, after) = (pair[0].1, pair[1].1);
-            if rolled.contains_key(&Tier::SixHourly.window_of(after.time)) {
+            if rolled.contains(&window(after)) {
                 continue;
             }
             let moved = moved(&before.roster, &after.roster);
