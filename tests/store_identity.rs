@@ -41,7 +41,7 @@ type Change = fn(i64, &mut Tick);
 #[test]
 fn who_is_another_guest_and_who_is_not() {
     // After ten ticks, how many samples belong to the guest that now has vmid 100?
-    let cases: [(&str, Change, usize); 9] = [
+    let cases: [(&str, Change, usize); 12] = [
         ("nothing happens", |_, _| {}, 10),
         ("created changes", |i, t| t.guests[0].created = Some(1_600_000_000 + i / 5), 5),
         (
@@ -62,6 +62,25 @@ fn who_is_another_guest_and_who_is_not() {
                 t.guests[0].kind = if i < 6 { GuestKind::Qemu } else { GuestKind::Lxc };
             },
             4,
+        ),
+        ("a move", |i, t| t.guests[0].node = ["alpha", "beta"][(i / 5) as usize].into(), 10),
+        (
+            "another name on another host",
+            |i, t| {
+                t.guests[0].name = format!("name{}", i / 5);
+                t.guests[0].node = ["alpha", "beta"][(i / 5) as usize].into();
+            },
+            5,
+        ),
+        (
+            "a move of whom nobody reports the name",
+            |i, t| {
+                t.guests[0].node = ["alpha", "beta"][(i / 5) as usize].into();
+                if i == 4 {
+                    t.guests[0].name = String::new();
+                }
+            },
+            10,
         ),
         ("a rename", |i, t| t.guests[0].name = format!("name{}", i / 5), 10),
         (
@@ -284,6 +303,20 @@ fn samples_of_a_clock_that_ran_ahead_end_no_guest_and_invent_no_move() {
         let fleet = reader.fleet(recent, Resolution::Mixed, Detail::Typical).unwrap();
         assert_eq!(fleet.migrations(), [], "{astray}");
     }
+}
+
+/// A clock that is ahead for a moment rolls six hours before they are over; what comes then counts all the same.
+#[test]
+fn a_move_within_hours_that_were_rolled_too_early_is_known() {
+    let dir = tempfile::tempdir().unwrap();
+    let append = |ticks: Vec<Tick>| Writer::open(dir.path()).unwrap().append_all(ticks).unwrap();
+    append((0..345).map(|i| few(START + i * MINUTE, "alpha", false)).collect());
+    append(vec![few(START + 365 * MINUTE, "alpha", false)]);
+    append((345..350).map(|i| few(START + i * MINUTE, "beta", false)).collect());
+    let time = START + 345 * MINUTE;
+    let want = [Migration { time, vmid: 100, from: "alpha".into(), to: "beta".into() }];
+    let known = Reader::open(dir.path()).unwrap().migrations(START..START + 350 * MINUTE).unwrap();
+    assert_eq!(known, want);
 }
 
 /// A tick is compared with the one before it in time; where that is not at hand, with none.

@@ -3,10 +3,12 @@
 //! A vmid is another guest than before when
 //! - its `created` differs (both known), or
 //! - it changed between VM and container, or
+//! - its name and its host differ from one row to the next (both names known), or
 //! - it comes back after at least two rows without it, under another name, or
 //! - it comes back after a day of rows without it.
 //!
-//! A new name alone is a rename. Time in which nothing was collected is not absence: each row
+//! A new name alone is a rename, a new host alone a move. Both at once may be a guest that was renamed and moved between two
+//! rows, and then its history is cut; mostly it is a number used again, whose history would be another's. Time in which nothing was collected is not absence: each row
 //! counts for at most half an hour.
 
 use super::header::{Group, statistics};
@@ -118,7 +120,7 @@ impl Tracker {
 
     /// Guests of a tick that would be new.
     fn strangers<'a>(&'a self, tick: &'a Tick) -> impl Iterator<Item = &'a GuestSample> {
-        let is_known = |s: &&GuestSample| self.newest(s.vmid).is_some_and(|e| is_same(e, s));
+        let is_known = |s: &&GuestSample| self.newest(s.vmid).is_some_and(|e| self.is_same(e, s));
         tick.guests.iter().filter(move |sample| !is_known(sample))
     }
 
@@ -130,7 +132,8 @@ impl Tracker {
     /// not know: a clock that had run ahead began it, before they came.
     pub(super) fn recall(&mut self, older: &Self, tick: &Tick) {
         let recalled = self.strangers(tick).filter_map(|sample| {
-            let entry = older.newest(sample.vmid).filter(|e| e.present && is_same(e, sample))?;
+            let entry =
+                older.newest(sample.vmid).filter(|e| e.present && older.is_same(e, sample))?;
             let is_newer = self.newest(entry.vmid).is_none_or(|known| known.since < entry.since);
             is_newer.then(|| (entry.vmid, entry.clone()))
         });
@@ -145,7 +148,8 @@ impl Tracker {
         }
         let moves = |sample: &&GuestSample| {
             let entry = self.newest(sample.vmid);
-            entry.is_some_and(|e| is_same(e, sample) && self.roster.host(e.node) != sample.node)
+            entry
+                .is_some_and(|e| self.is_same(e, sample) && self.roster.host(e.node) != sample.node)
         };
         tick.guests.iter().filter(moves).count()
     }
@@ -238,7 +242,7 @@ impl Tracker {
             Some(entry) => entry.node,
             None => self.host(&sample.node, changes),
         };
-        let same = known.filter(|&place| is_same(&self.roster.guests[place], sample));
+        let same = known.filter(|&place| self.is_same(&self.roster.guests[place], sample));
         let Some(place) = same else {
             if let Some(old) = known {
                 let entry = &mut self.roster.guests[old];
@@ -272,6 +276,20 @@ impl Tracker {
             changes.note(Group::Guest, place);
         }
         place
+    }
+
+    /// Whether `sample` is the guest of `entry`, and not a new one under its number.
+    fn is_same(&self, entry: &GuestEntry, sample: &GuestSample) -> bool {
+        let other_birth = matches!((entry.created, sample.created), (Some(a), Some(b)) if a != b);
+        let renamed = entry.name != sample.name;
+        // Of a guest that nobody reports the name is not known.
+        let named = !entry.name.is_empty() && !sample.name.is_empty();
+        let elsewhere = self.roster.host(entry.node) != sample.node;
+        let gone = !entry.present
+            && (entry.missed.seconds >= GONE_SECONDS
+                || (entry.missed.rows >= GONE_ROWS && renamed));
+        let replaced = renamed && named && elsewhere;
+        !other_birth && entry.kind == sample.kind && !gone && !replaced
     }
 
     /// Marks what the tick does not list.
@@ -324,15 +342,6 @@ impl Tracker {
         }
         codes
     }
-}
-
-/// Whether `sample` is the guest of `entry`, and not a new one under its number.
-fn is_same(entry: &GuestEntry, sample: &GuestSample) -> bool {
-    let other_birth = matches!((entry.created, sample.created), (Some(a), Some(b)) if a != b);
-    let gone = !entry.present
-        && (entry.missed.seconds >= GONE_SECONDS
-            || (entry.missed.rows >= GONE_ROWS && entry.name != sample.name));
-    !other_birth && entry.kind == sample.kind && !gone
 }
 
 fn entry_of(sample: &GuestSample, node: usize, since: UnixTime) -> GuestEntry {
