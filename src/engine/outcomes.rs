@@ -162,6 +162,10 @@ impl Engine {
         warnings.extend(odd.iter().map(ToString::to_string));
         let config = get_effective_penalty_config(&stored).config;
         let study = Study::new(&reader, now, limits(&config))?;
+        // Of a clock that was ahead: what was noted then may never have been, and is found again if it was.
+        if ledger.searched.is_some_and(|searched| searched > now) {
+            ledger.outcomes.retain(|outcome| outcome.time <= now);
+        }
         let known = ledger.outcomes.len();
         let reopened: usize = ledger.outcomes.iter_mut().map(|o| o.reopen(now)).sum();
         let searched = study.take_note(&mut ledger, BATCH.guests)?;
