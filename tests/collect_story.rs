@@ -354,3 +354,20 @@ fn a_guest_made_anew_under_its_number_starts_without_past_or_rate() {
         assert_eq!(present, [(false, 2), (true, 2)], "the old one is kept, apart");
     }
 }
+
+/// A host that starts with a clock behind reads where guests are now, and must not write it into the past.
+#[test]
+fn a_clock_that_is_behind_writes_nothing_into_the_past() {
+    let (collector, cluster) = (Collector::new(), Cluster::steady());
+    for minute in 0..10 {
+        collector.run(&cluster, at(minute));
+    }
+    let known = collector.node("one").len();
+    let told = collector.run_with(&cluster, at(12), at(12), at(4) + 7);
+    assert!(told[0].contains("nothing was stored; check the clock"), "{told:?}");
+    assert_eq!((told.len(), collector.node("one").len()), (1, known));
+    // Late is not behind: the nodes' clocks, not the samples, say what time it is.
+    let told = collector.run_with(&cluster, at(4), at(4) + 20, at(4) + 7);
+    assert_eq!((told.len(), collector.node("one").len()), (0, known + 1), "{told:?}");
+    assert_eq!(collector.run(&cluster, at(12)), [""; 0]);
+}

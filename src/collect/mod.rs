@@ -34,7 +34,7 @@ pub use history::{
 pub use inventory::inventory;
 pub use live::{Live, LiveGuest, LiveNode, identify, live};
 pub use proxbalance::{HistoryRow, Owner, proxbalance_history};
-pub use rates::{MAX_AGE, MAX_GAP, rates};
+pub use rates::{MAX_AGE, MAX_GAP, ahead, rates};
 pub use rrd::{GuestEntry, NodeEntry, Rrd, Stamp, StorageEntry};
 pub use rrd_file::{Archive, Function, RrdFile};
 pub use text::{Note, Notes, Parsed};

@@ -72,6 +72,12 @@ fn current(stamp: &Stamp, now: UnixTime) -> bool {
     stamp.ctime.abs_diff(now) <= MAX_AGE.unsigned_abs()
 }
 
+/// When the node that is furthest ahead of `now` reported, if that is more than clocks may differ.
+pub fn ahead(live: &Live, now: UnixTime) -> Option<UnixTime> {
+    let newest = live.nodes.iter().filter_map(|node| node.entry.as_ref()).map(|e| e.stamp.ctime);
+    newest.max().filter(|&newest| newest > now.saturating_add(MAX_AGE))
+}
+
 /// A node's sample, and what is odd about its entry. `guest_count` starts at 0 where the guests can
 /// be counted.
 fn node_sample(

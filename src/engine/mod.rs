@@ -23,7 +23,7 @@ use crate::api::{
     QualityReply, RecommendReply, StabilityReply, StatsReply, StatusReply, TrendsReply,
     VerifyReply,
 };
-use crate::collect::{Counters, identify, inventory, live, rates};
+use crate::collect::{Counters, Live, MAX_AGE, ahead, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
 use crate::model::{
     DAY, GuestMetric, GuestSample, HOUR, Inventory, Metric, NodeSample, Tick, UnixTime, Vmid,
@@ -129,6 +129,9 @@ impl Engine {
         let (previous, odd) = Counters::load(&file);
         identify(root, &mut live, &previous);
         let (tick, counters, warnings) = rates(&previous, &live, now);
+        if let Some(behind) = self.behind(&live, now)? {
+            return Ok(CollectReply::of(&tick, false, vec![behind]));
+        }
         let mut writer = waiting::writer(&self.state, waiting::COLLECTOR)?;
         let kept = keep::keep(&mut writer, root)?;
         let done = writer.append_all([&tick])?;
@@ -144,6 +147,28 @@ impl Engine {
             all.push(format!("a tick at {time} is stored already; this one was left out"));
         }
         Ok(CollectReply::of(&tick, done.stored > 0, all))
+    }
+
+    /// What to say where the clock is behind: nodes report from the future, and later than samples that are
+    /// stored already. Whatever was recorded now would say of that past that guests were where they are now.
+    fn behind(&self, live: &Live, now: UnixTime) -> Result<Option<String>> {
+        let Some(ahead) = ahead(live, now) else { return Ok(None) };
+        let reader = match Reader::open(&self.state) {
+            Err(e) if e.kind == Kind::NotFound => return Ok(None),
+            reader => reader?,
+        };
+        let newest = reader.last_tick(UnixTime::MAX)?.map(|tick| tick.ts);
+        let passed =
+            newest.filter(|&newest| now < newest && newest <= ahead.saturating_add(MAX_AGE));
+        Ok(passed.map(|newest| {
+            format!(
+                "the clock says {}, but a sample of {} is stored and nodes report from {}: nothing was \
+                 stored; check the clock (`chronyc tracking`)",
+                utc_date(now),
+                utc_date(newest),
+                utc_date(ahead)
+            )
+        }))
     }
 
     /// Makes the folder of the counters, if need be for the owner of the store, as whom root saves them. What does not
