@@ -74,6 +74,15 @@ fn a_collector_that_stopped_or_stumbles_is_told() {
 }
 
 #[test]
+fn of_several_outages_each_is_no_history() {
+    // The hour that has just ended has no row yet.
+    let minutes = 10 * 24 * 60;
+    let dir = filled(minutes, |i| i / (24 * 60) % 2 == 1);
+    let reply = status(dir.path(), START + minutes * MINUTE);
+    assert!(says(&reply, "history is stored of 119 hours"), "{:?}", reply.warnings);
+}
+
+#[test]
 fn a_clock_that_was_wrong_and_a_damaged_disk_are_told() {
     let dir = filled(60, |_| false);
     let now = START + 60 * MINUTE;

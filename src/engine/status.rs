@@ -3,7 +3,7 @@
 use crate::api::{CollectorHealth, StatusReply};
 use crate::error::{Kind, Result};
 use crate::model::{DAY, HOUR, NodeSample, Tick, UnixTime, counted, utc_date};
-use crate::store::{DataQuality, Overview, Reader};
+use crate::store::{DataQuality, Overview, Reader, Retention, Tier};
 use std::path::Path;
 
 /// Seconds by which clocks may differ and a run may be late without a word.
@@ -45,7 +45,7 @@ pub(super) fn status(state: &Path, now: UnixTime) -> Result<StatusReply> {
     reply.store = true;
     reply.last_sample = health.as_ref().map(|h| h.last_run);
     reply.last_sample_age = reply.last_sample.map(|last| now - last);
-    reply.warnings = warnings(&overview, health.as_ref(), now);
+    reply.warnings = warnings(&overview, &reader.retention(), health.as_ref(), now);
     reply.warnings.extend(reader.last_tick(now)?.and_then(|tick| silent(&tick)));
     reply.collector = health;
     reply.size = Some(overview.stats);
@@ -70,10 +70,13 @@ fn health(overview: &Overview, now: UnixTime) -> Option<CollectorHealth> {
     })
 }
 
-/// Seconds of history, without the longest stretch of which nothing is known.
-fn known(quality: &DataQuality) -> Option<i64> {
+/// Seconds of history, without those of which nothing is known.
+fn known(quality: &DataQuality, retention: &Retention) -> Option<i64> {
     let span = quality.oldest_sample_age? - quality.last_sample_age?;
-    Some((span - quality.largest_gap.unwrap_or(0)).max(0))
+    // Each tier reaches back from now, the coarser the further: the one that covers most knows.
+    let covered = Tier::ALL.into_iter().zip(quality.coverage);
+    let covered = covered.map(|(tier, share)| (share * retention.seconds(tier) as f64) as i64);
+    Some(covered.max().unwrap_or(0).min(span).max(0))
 }
 
 /// That nodes do not report: the newest sample has nothing of them although they are online.
@@ -94,7 +97,12 @@ fn are(count: usize) -> &'static str {
     if count == 1 { "is" } else { "are" }
 }
 
-fn warnings(overview: &Overview, health: Option<&CollectorHealth>, now: UnixTime) -> Vec<String> {
+fn warnings(
+    overview: &Overview,
+    retention: &Retention,
+    health: Option<&CollectorHealth>,
+    now: UnixTime,
+) -> Vec<String> {
     const LOOK: &str = "see `systemctl status pve-foresight-collect.timer` and `journalctl -u \
                         pve-foresight-collect`";
     let mut all = Vec::new();
@@ -121,7 +129,7 @@ fn warnings(overview: &Overview, health: Option<&CollectorHealth>, now: UnixTime
             utc_date(newest)
         ));
     }
-    if let Some(known) = known(&overview.quality).filter(|&known| known < ENOUGH) {
+    if let Some(known) = known(&overview.quality, retention).filter(|&known| known < ENOUGH) {
         let hours = counted(known / HOUR, "hour");
         all.push(format!(
             "history is stored of {hours}, trends need some days: wait, or import what the nodes \
