@@ -83,7 +83,7 @@ impl Writer {
         let mut folders = DirBuilder::new();
         folders.recursive(true).mode(0o750);
         for folder in Tier::ALL.map(|t| dir.join(t.folder())) {
-            folders.create(&folder).map_err(|e| Error::io(&folder, &e))?;
+            folders.create(&folder).map_err(|e| refused(&folder, &e))?;
         }
         sync_folder(dir).map_err(|e| Error::io(dir, &e))?;
         let lock = lock(&dir.join("lock"))?;
@@ -402,11 +402,21 @@ impl Drop for Writer {
     }
 }
 
+/// Why nothing can be written there.
+fn refused(path: &Path, error: &std::io::Error) -> Error {
+    if error.kind() != std::io::ErrorKind::PermissionDenied {
+        return failed(path, error);
+    }
+    let message = "this user may not write it: go on as root, or as the owner of the state directory; \
+                   `pve-foresight doctor` tells if that is another than it should be";
+    Error::new(Kind::Io, message).at(path.display())
+}
+
 /// Takes the writers' lock, which ends with the process.
 fn lock(path: &Path) -> Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false).mode(0o640).custom_flags(PLAIN);
-    let file = options.open(path).map_err(|e| failed(path, &e))?;
+    let file = options.open(path).map_err(|e| refused(path, &e))?;
     // SAFETY: the descriptor belongs to `file`, which lives through the call.
     let taken = unsafe { libc::flock(file.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } == 0;
     if taken {

@@ -37,8 +37,21 @@ pub(crate) fn history(args: &Args, command: &History, out: &mut Out) -> Result<b
         return Ok(true);
     }
     let Some(series) = series else {
+        if reply.metrics.is_empty() && command.metric.is_none() {
+            let why = match command.entity.guest {
+                Some(_) => "it did not run, or nobody reported it",
+                None => "it was off, or did not report",
+            };
+            let (entity, hours) = (&reply.entity, command.hours);
+            reply.warnings.iter().for_each(warn);
+            return out
+                .line(format!(
+                    "{entity}: no values of the last {hours} hours, {why}; --hours goes further back"
+                ))
+                .map(|()| true);
+        }
         let known: Vec<&str> = reply.metrics.iter().map(|m| m.metric.as_str()).collect();
-        let message = format!("nothing is stored of '{metric}'; stored are {}", known.join(", "));
+        let message = format!("nothing is stored of '{metric}'; stored are {}", listed(&known));
         return Err(usage("--metric", message));
     };
     reply.warnings.iter().for_each(warn);
@@ -51,6 +64,11 @@ pub(crate) fn history(args: &Args, command: &History, out: &mut Out) -> Result<b
     out.line(styled(DIM, format!("{}  to  {} local time", when(first), when(last))))?;
     summary(&reply, out)?;
     Ok(true)
+}
+
+/// Names for a sentence, which may be none.
+fn listed(names: &[&str]) -> String {
+    if names.is_empty() { "none".into() } else { names.join(", ") }
 }
 
 /// Mean per column as a bar of eighths, with the scale at the left; a dot where nothing is known.
