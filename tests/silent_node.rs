@@ -9,7 +9,7 @@ use pve_foresight::engine::{Engine, RecommendRequest};
 use pve_foresight::model::{GuestSample, GuestStatus, NodeSample, Tick, UnixTime};
 use pve_foresight::recommend::{BlockerCode, State};
 use pve_foresight::settings::PenaltyConfig;
-use pve_foresight::store::Writer;
+use pve_foresight::store::{Entity, Reader, Writer};
 use std::path::Path;
 use store_support::*;
 use tempfile::TempDir;
@@ -103,4 +103,19 @@ fn a_few_missed_reports_and_a_late_collector_make_nobody_silent() {
             .iter()
             .all(|w| !w.contains("no values"))
     );
+}
+
+#[test]
+fn what_lists_a_guest_without_a_word_of_it_is_no_sample_of_it() {
+    for silent in [0, 7 * 60, 60 * 60] {
+        let (dir, now) = silent_for(silent);
+        let reader = Reader::open(dir.path()).unwrap();
+        let of = |vmid| reader.get_data_quality(&Entity::Guest(vmid), now).unwrap();
+        let (known, unknown) = (of(100), of(101));
+        let missing = known.total_samples - unknown.total_samples;
+        let silent = (silent / 5).min(2 * 24 * 12 + 1);
+        assert_eq!(missing, silent as u64, "{known:?} {unknown:?}");
+        let age = (unknown.total_samples > 0).then_some(silent * 5 * MINUTE);
+        assert_eq!(unknown.last_sample_age, age);
+    }
 }

@@ -10,7 +10,7 @@ use super::sheet::check_size;
 use super::skim::{Glimpse, Skimmed};
 use super::tier::{Retention, Tier};
 use crate::error::Result;
-use crate::model::{UnixTime, Vmid};
+use crate::model::{GuestStatus, UnixTime, Vmid};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
@@ -30,7 +30,8 @@ pub enum Entity {
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct DataQuality {
     /// Samples known or behind the rows that are known. What a sample lists is known, whether it
-    /// runs or not: a stopped guest and a node that is off owe no values.
+    /// runs or not: a stopped guest and a node that is off owe no values. Of a guest whose run state nobody
+    /// reported nothing is known.
     pub total_samples: u64,
     /// Seconds since the first of them; `None` without any.
     pub oldest_sample_age: Option<i64>,
@@ -158,6 +159,8 @@ struct Seat {
     place: usize,
     /// Listed by the sample, or at the end of the window.
     listed: bool,
+    /// Listed with what it does: of a guest whose run state nobody reports nothing is known.
+    told: bool,
 }
 
 /// All rows, and where the entities in question are in each.
@@ -220,14 +223,16 @@ impl<'a> Survey<'a> {
                 seats.fill(None);
                 for (place, entry) in row.roster.nodes.iter().enumerate() {
                     if let Some(&entity) = nodes.get(entry.name.as_str()) {
-                        seats[entity] = Some(Seat { place, listed: entry.present });
+                        seats[entity] =
+                            Some(Seat { place, listed: entry.present, told: entry.present });
                     }
                 }
                 for (place, entry) in row.roster.guests.iter().enumerate() {
                     if let Some(&entity) = guests.get(&(entry.vmid, entry.since))
                         && entry.occurs()
                     {
-                        seats[entity] = Some(Seat { place, listed: entry.present });
+                        let told = entry.present && entry.status != GuestStatus::Unknown;
+                        seats[entity] = Some(Seat { place, listed: entry.present, told });
                     }
                 }
                 // Most stay where they are: of thousands of rosters only what differs is kept.
@@ -287,17 +292,19 @@ impl<'a> Survey<'a> {
         self.counts = counts;
     }
 
-    /// Samples in a coarse row that list each entity. Of one that is listed at its end, and was at that
-    /// of the row `before`, these are all; of others, which came or went within the window, those
-    /// that have values. Before the first row of a tier everybody is taken to have been there.
+    /// Samples in a coarse row that tell of each entity. Of one that is told of at its end, and was listed at
+    /// that of the row `before`, these are all; of others, which came or went within the window or were not
+    /// reported, those that have values. Before the first row of a tier everybody is taken to have been there.
     fn counts_in(&self, number: usize, before: Option<usize>) -> Vec<u32> {
         let (segment, row) = self.rows[number];
         let seats: Vec<Option<Seat>> =
             (0..self.entities.len()).map(|entity| self.seat_in(number, entity)).collect();
         let listed =
             |row: usize, entity: usize| self.seat_in(row, entity).is_some_and(|seat| seat.listed);
+        let told =
+            |row: usize, entity: usize| self.seat_in(row, entity).is_some_and(|seat| seat.told);
         let throughout = |entity: usize| {
-            listed(number, entity) && before.is_none_or(|before| listed(before, entity))
+            told(number, entity) && before.is_none_or(|before| listed(before, entity))
         };
         let mut counts = vec![0; self.entities.len()];
         for group in [Group::Node, Group::Guest] {
@@ -323,7 +330,7 @@ impl<'a> Survey<'a> {
                 counts[entity] = match count.filter(|&count| count > 0) {
                     Some(count) => u32::from(count),
                     // Came without values, as a stopped guest does.
-                    None if seat.listed => row.meta.ticks,
+                    None if seat.told => row.meta.ticks,
                     None => 0,
                 };
             }
@@ -337,7 +344,7 @@ impl<'a> Survey<'a> {
         let tier = segment.header.tier;
         let samples = match (&self.entities[entity], tier) {
             (Entity::Collector, _) => row.meta.ticks,
-            (_, Tier::Raw) => u32::from(self.seat_in(number, entity)?.listed),
+            (_, Tier::Raw) => u32::from(self.seat_in(number, entity)?.told),
             _ => self.counts[number][entity],
         };
         (samples > 0).then(|| Piece::new(tier, row.time, samples, row.meta.expected))
