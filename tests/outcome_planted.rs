@@ -291,6 +291,23 @@ fn by_forecast_alone_helpful_moves_never_read_worse() {
     }
 }
 
+/// A move during an outage is seen when that is over: the first minutes may be hours old.
+#[test]
+fn a_window_shorter_than_the_outage_that_hid_the_move_is_unknown() {
+    let outage = |scene: &mut Scene| {
+        let hidden = scene.migration.time - 2 * HOUR..scene.migration.time;
+        for node in [&mut scene.source, &mut scene.target] {
+            node.cpu.retain(|p| !hidden.contains(&p.time));
+        }
+    };
+    let [minutes, hour, day] = judged(&helpful(0), 0, outage);
+    for window in [minutes, hour] {
+        assert_eq!(window.result, Verdict::Unknown, "{}", window.reason);
+        assert!(window.reason.contains("older than it was seen"), "{}", window.reason);
+    }
+    assert_ne!(day.result, Verdict::Unknown, "{}", day.reason);
+}
+
 /// All nodes lose half of their load at the move: what unaffected nodes show is no relief.
 #[test]
 fn a_common_swing_is_not_taken_for_an_effect() {

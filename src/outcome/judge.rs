@@ -105,6 +105,16 @@ fn obstacle(scene: &Scene, span: Span, slots: &[Range<UnixTime>]) -> Option<(Ver
         let reason = format!("it moved on to {} after {minutes} minutes", next.to);
         return Some((Verdict::Interrupted, reason));
     }
+    // A move during an outage is seen at its end: what is taken for the time after it may be long after.
+    let seen =
+        [&scene.source, &scene.target].into_iter().filter_map(|n| last_end(&n.cpu, time)).max();
+    if let Some(seen) = seen.filter(|seen| time - seen > span.seconds()) {
+        let minutes = (time - seen) / 60;
+        let reason = format!(
+            "it may be up to {minutes} minutes older than it was seen: there are no samples before it"
+        );
+        return Some((Verdict::Unknown, reason));
+    }
     let covered = covered(&scene.rows, slots);
     let rows = covered.iter().filter(|c| **c).count();
     let enough = |known: usize, of: usize| known > 0 && known as f64 >= LEAST_KNOWN * of as f64;
@@ -128,6 +138,11 @@ fn obstacle(scene: &Scene, span: Span, slots: &[Range<UnixTime>]) -> Option<(Ver
         }
     }
     (!known(&scene.guest.cpu)).then(|| (Verdict::Interrupted, "the guest did not run".into()))
+}
+
+/// Until when there were values before `time`.
+fn last_end(points: &[Point], time: UnixTime) -> Option<UnixTime> {
+    before(points, time).iter().map(|p| p.time + i64::from(p.seconds) / 2).max()
 }
 
 /// Resource in which the source was nearest to its threshold in the busy quarter of the last day
