@@ -427,6 +427,13 @@ fn history_and_quality_read_what_was_stored() {
     feed(&["append", "--jsonl", "--state", text(&holed)], ends.as_bytes());
     let holed = stdout(&ask(&holed, NOW, "history --guest 101"));
     assert!(holed.contains("····"), "nothing known is not 0: {holed}");
+    let stopped = state.with_file_name("stopped");
+    let idle = json!({"ts": NOW, "nodes": [], "guests": [{"vmid": 101, "type": "qemu", "name": "g101",
+        "node": "pve1", "status": "stopped"}]});
+    feed(&["append", "--jsonl", "--state", text(&stopped)], idle.to_string().as_bytes());
+    let idle = ask(&stopped, NOW, "history --guest 101 --hours 24");
+    assert!(idle.status.success(), "{}", stderr(&idle));
+    assert!(stdout(&idle).contains("no values of the last 24 hours"), "{}", stdout(&idle));
     let plot = shown.lines().take_while(|line| !line.contains("  to  "));
     assert!(plot.clone().count() > 10, "{shown}");
     for line in plot {

@@ -296,7 +296,7 @@ fn a_clock_that_had_run_ahead_hides_no_move() {
     let writer = Writer::open(&cluster.state).unwrap();
     // What was noted then may never have been.
     let noted = ledger_from(ahead, 1).outcomes;
-    let mut ledger = Ledger { searched: Some(ahead), outcomes: noted, ..Ledger::default() };
+    let mut ledger = Ledger { searched: Some(ahead), outcomes: noted };
     ledger.save(&cluster.state, &writer).unwrap();
     drop(writer);
     cluster.collect();

@@ -337,6 +337,19 @@ fn a_place_without_a_store_is_told_from_one_that_cannot_be_read() {
 }
 
 #[test]
+fn who_may_not_write_hears_who_may() {
+    let dir = tempfile::tempdir().unwrap();
+    let guarded = dir.path().join("guarded");
+    fs::create_dir(&guarded).unwrap();
+    fs::set_permissions(&guarded, fs::Permissions::from_mode(0o500)).unwrap();
+    // Root writes as the owner, who may not either.
+    let _ = std::os::unix::fs::chown(&guarded, Some(4321), None);
+    let Err(error) = Writer::open(&guarded) else { panic!("it is closed to its owner") };
+    assert_eq!(error.kind, Kind::Io);
+    assert!(error.message.contains("the owner of the state directory"), "{error}");
+}
+
+#[test]
 fn nothing_covered_is_zero_and_not_less() {
     let dir = filled(every_minute(START, START + HOUR, 1));
     let reader = Reader::open(dir.path()).unwrap();
