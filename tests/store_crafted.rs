@@ -6,7 +6,7 @@
 mod store_support;
 
 use pve_foresight::error::{Error, Kind};
-use pve_foresight::model::{GuestMetric, GuestSample, Tick};
+use pve_foresight::model::{GuestMetric, GuestSample, GuestStatus, Tick};
 use pve_foresight::store::{Detail, Entity, Reader, Resolution, Writer};
 use std::fs;
 use std::ops::Range;
@@ -217,9 +217,10 @@ fn ticks_are_handed_out_whole_and_their_file_is_read_once() {
     assert_eq!(stopped.unwrap_err(), failed);
 }
 
-/// A tick of one node with so many guests, of which nothing but their numbers is known.
+/// A tick of one node with so many guests, that are stopped: nothing but their numbers is known.
 fn crowd(ts: i64, guests: u32) -> Tick {
-    let guest = |vmid| GuestSample { vmid, node: "alpha".into(), ..GuestSample::default() };
+    let status = GuestStatus::Stopped;
+    let guest = |vmid| GuestSample { vmid, node: "alpha".into(), status, ..GuestSample::default() };
     Tick { ts, nodes: vec![node("alpha", ts)], guests: (100..100 + guests).map(guest).collect() }
 }
 
