@@ -8,8 +8,8 @@ use crate::evidence::{TrendEvidence, explanation};
 use crate::model::{GuestFacts, GuestStatus, UnixTime, counted, joined};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{
-    Blocker, BlockerCode, Considered, Finding, Limits, NodeState, Peaks, Plan, Question, State,
-    Step, Urgency, little_need, overload, overload_of_all, plan,
+    Blocker, BlockerCode, Considered, Finding, Limits, NodeState, Peaks, Plan, Question, Skipped,
+    State, Step, Urgency, little_need, overload, overload_of_all, plan,
 };
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -165,13 +165,10 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
     let needs = vec![OnceCell::new(); q.outlook.nodes.len()];
     let need = |node: usize| needs[node].get_or_init(|| little_need(q, node)).clone();
     let listed = rest.map(|guest| {
-        let known = plan.skipped.iter().find(|s| s.vmid == guest.vmid);
-        let mut blockers = known.map(|s| s.blockers.clone()).unwrap_or_default();
-        blockers.sort();
-        blockers.dedup();
-        let reason = match (plan.slight.get(&guest.vmid), blockers.first()) {
-            (Some(saved), _) => slight_reason(q, *saved),
-            (None, Some(first)) => first.text.clone(),
+        let held = plan.skipped.get(&guest.vmid);
+        let reason = match (plan.slight.get(&guest.vmid), held) {
+            (Some(saved), _) => slight_reason(q, plan, guest, *saved),
+            (None, Some(held)) => held_reason(held),
             (None, None) => idle_reason(q, plan, guest, &need),
         };
         SkippedGuest {
@@ -179,7 +176,7 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
             name: guest.name.clone(),
             node: guest.node.clone(),
             reason,
-            blockers,
+            blockers: held.map(|s| s.blockers.clone()).unwrap_or_default(),
         }
     });
     let unlisted = q.unlisted().map(|guest| {
@@ -195,10 +192,34 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
     listed.chain(unlisted).collect()
 }
 
+/// What keeps a guest where it is: of several nodes that cannot take it, the best one speaks.
+fn held_reason(held: &Skipped) -> String {
+    let first = held.blockers.first().map_or("", |b| &b.text);
+    match held.nodes {
+        0 | 1 => first.into(),
+        _ => format!("{first}; no other node can take it"),
+    }
+}
+
+/// Whether the plan ends because it may have no more steps.
+fn is_full(q: &Question, plan: &Plan) -> bool {
+    plan.steps.len() >= q.config.max_moves as usize
+}
+
 /// Why a guest that could go stays.
-fn slight_reason(q: &Question, saved: f64) -> String {
-    let saves = match saved >= 0.5 {
-        true => format!("{} of overload", counted(saved.round(), "core-hour")),
+fn slight_reason(q: &Question, plan: &Plan, guest: &GuestFacts, saved: f64) -> String {
+    let node = q.outlook.node_index(&guest.node).map(|n| &q.outlook.nodes[n]);
+    let worth = saved >= q.config.min_benefit.0 || node.is_some_and(|n| n.maintenance);
+    if worth && is_full(q, plan) {
+        return format!(
+            "could go as well, but the plan ends after max_moves = {}",
+            q.config.max_moves
+        );
+    }
+    // Never rounded up to what is asked for.
+    let saved = (saved * 10.0).floor() / 10.0;
+    let saves = match saved > 0.0 {
+        true => format!("{saved:.1} core-hours of overload"),
         false => "no overload".into(),
     };
     let asked = q.config.min_benefit.0;
@@ -271,12 +292,13 @@ fn summary(q: &Question, plan: &Plan) -> String {
         };
         return format!(
             "{} recommended: expected overload in the next {hours} hours {goes} \
-             from {:.0} to {} ({:.digits$} to {:.digits$} core-hours above the thresholds{counted_as}).{}{}",
+             from {:.0} to {} ({:.digits$} to {:.digits$} core-hours above the thresholds{counted_as}).{}{}{}",
             counted(moves, "migration"),
             before.node_hours,
             counted(after.node_hours.round(), "node-hour"),
             before.core_hours,
             after.core_hours,
+            still_above(q, plan),
             unavoidable(q, plan),
             left_behind(q, plan),
             digits = usize::from(before.core_hours < 10.0),
@@ -366,6 +388,32 @@ fn left_behind(q: &Question, plan: &Plan) -> String {
     q.outlook.nodes.iter().enumerate().filter_map(of_node).collect()
 }
 
+/// Where and how long nodes stay above their thresholds with all steps.
+fn still_above(q: &Question, plan: &Plan) -> String {
+    let mut above: Vec<(&NodeOutlook, f64)> = q
+        .outlook
+        .nodes
+        .iter()
+        .zip(&plan.left)
+        .map(|(node, left)| (node, left.node_hours.round()))
+        .filter(|(_, hours)| *hours >= 1.0)
+        .collect();
+    above.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let told: Vec<String> = above
+        .iter()
+        .map(|(node, hours)| format!("{} for {}", node.name, counted(*hours, "hour")))
+        .collect();
+    let are = if told.len() == 1 { "its thresholds is" } else { "their thresholds are" };
+    let why = match is_full(q, plan) {
+        true => format!("; max_moves = {} ends the plan here", q.config.max_moves),
+        false => String::new(),
+    };
+    match told.is_empty() {
+        true => String::new(),
+        false => format!(" Then above {are} {}{why}.", listed(&told)),
+    }
+}
+
 /// That the cluster as a whole is too small, where that is most of what is left.
 fn unavoidable(q: &Question, plan: &Plan) -> String {
     let limits = Limits::thresholds(q.config);
@@ -405,7 +453,7 @@ fn held(q: &Question, plan: &Plan) -> &'static str {
         _ => "rules, storages, devices or tags keep the guests there that would help",
     };
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for first in plan.skipped.iter().filter_map(|s| s.blockers.iter().min()) {
+    for first in plan.skipped.values().filter_map(|s| s.blockers.first()) {
         *counts.entry(reason(first.code)).or_default() += 1;
     }
     let most = counts.into_iter().max_by_key(|(_, count)| *count);
@@ -442,7 +490,7 @@ mod tests {
     use crate::model::{Bytes, Cores, Fraction, GuestStatus, Inventory, NodeFacts};
     use crate::outcome::Experience;
     use crate::outlook::{Load, Outlook};
-    use crate::recommend::{Blocker, Constraints, Skipped, states};
+    use crate::recommend::{Blocker, Constraints, Overload, Skipped, states};
     use crate::series::LocalTime;
     use crate::settings::PenaltyConfig;
     use crate::trend::{Params, analyze};
@@ -583,15 +631,46 @@ mod tests {
     }
 
     #[test]
+    fn of_nodes_that_cannot_take_a_guest_the_best_one_speaks() {
+        let blockers = vec![
+            Blocker::new(BlockerCode::Overload, "pve2 would reach 98 % CPU"),
+            Blocker::new(BlockerCode::Storage, "storage 'a' is not active on pve4"),
+        ];
+        let of = |nodes| held_reason(&Skipped { blockers: blockers.clone(), nodes });
+        assert_eq!(of(2), "pve2 would reach 98 % CPU; no other node can take it");
+        assert_eq!(of(1), "pve2 would reach 98 % CPU");
+    }
+
+    #[test]
+    fn where_nodes_stay_above_their_thresholds_is_told() {
+        let of = |node_hours| Overload { node_hours, core_hours: 1.0 };
+        let told = |left: &[f64], max_moves| {
+            asked(&[("pve1", 1), ("pve2", 1)], |q| {
+                let mut config = *q.config;
+                config.max_moves = max_moves;
+                let left = left.iter().map(|hours| of(*hours)).collect();
+                let plan = Plan { left, ..Plan::default() };
+                still_above(&Question { config: &config, ..*q }, &plan)
+            })
+        };
+        assert_eq!(told(&[0.2, 107.0], 5), " Then above its thresholds is pve2 for 107 hours.");
+        let both = " Then above their thresholds are pve2 for 9 hours and pve1 for 1 hour; \
+                    max_moves = 0 ends the plan here.";
+        assert_eq!(told(&[1.0, 9.0], 0), both);
+        assert_eq!(told(&[0.0, 0.4], 5), "");
+    }
+
+    #[test]
     fn what_holds_most_guests_is_what_is_told_of_them() {
-        let skipped = |codes: &[BlockerCode]| Skipped {
-            vmid: 100,
-            blockers: codes.iter().map(|code| Blocker::new(*code, "")).collect(),
+        let skipped = |vmid, codes: &[BlockerCode]| {
+            let blockers = codes.iter().map(|code| Blocker::new(*code, "")).collect();
+            (vmid, Skipped { blockers, nodes: 2 })
         };
         let all = [
-            skipped(&[BlockerCode::N1Reserve, BlockerCode::PingPong]),
-            skipped(&[BlockerCode::Overload, BlockerCode::PingPong]),
-            skipped(&[BlockerCode::Overload]),
+            skipped(100, &[BlockerCode::PingPong, BlockerCode::N1Reserve]),
+            skipped(101, &[BlockerCode::PingPong, BlockerCode::Overload]),
+            // That of a node further down the list is not what holds it.
+            skipped(102, &[BlockerCode::Overload, BlockerCode::NodeOffline]),
         ];
         let plan = Plan { skipped: all.into(), ..Plan::default() };
         let told = asked(&[("pve1", 1), ("pve2", 1)], |q| held(q, &plan));

@@ -132,13 +132,22 @@ pub struct Considered {
     pub reason: String,
 }
 
-/// A guest for which no move was possible.
-#[derive(Clone, Debug)]
+/// A guest for which a move was not possible.
+#[derive(Clone, Debug, Default)]
 pub struct Skipped {
-    /// Its number.
-    pub vmid: Vmid,
-    /// Why, most important first.
+    /// Why: what keeps it where it is, or what keeps it from the node that would be best, then from others.
     pub blockers: Vec<Blocker>,
+    /// Nodes that were asked after all steps, none of which can take it; 0 where that is not the reason.
+    pub nodes: usize,
+}
+
+impl Skipped {
+    /// Adds what keeps it from one more node, most important first.
+    fn add(&mut self, mut found: Vec<Blocker>) {
+        found.sort();
+        found.retain(|b| !self.blockers.contains(b));
+        self.blockers.extend(found);
+    }
 }
 
 /// The outcome of planning.
@@ -149,14 +158,16 @@ pub struct Plan {
     /// Moves that were weighed and rejected, by guest.
     pub considered: Vec<Considered>,
     /// Guests on troubled nodes that cannot move.
-    pub skipped: Vec<Skipped>,
-    /// Guests on troubled nodes that can move, but to no node that makes it worth it: the
-    /// core-hours of risk that the best of their moves takes away.
+    pub skipped: BTreeMap<Vmid, Skipped>,
+    /// Guests that could leave a node which is in trouble after all steps, but are not worth it, or not within
+    /// `max_moves`: the core-hours of risk that the best of their moves takes away.
     pub slight: BTreeMap<Vmid, f64>,
     /// Expected overload of all nodes without any move.
     pub before: Overload,
     /// The same with all steps.
     pub after: Overload,
+    /// That of each node with all steps, in the order of the outlook's nodes.
+    pub left: Vec<Overload>,
     /// What PVE's own balancer sees and will do.
     pub balancer: Balancer,
 }
@@ -201,17 +212,12 @@ pub fn plan(q: &Question) -> Plan {
         }
         steps.into_iter().for_each(|step| planner.apply(step));
     }
-    for (source, guests) in std::mem::take(&mut planner.stuck) {
-        let there = |guest: &usize| planner.hosts[*guest] == source;
-        let guests: Vec<usize> = guests.into_iter().filter(there).collect();
-        guests.into_iter().for_each(|guest| planner.tell_why_nowhere(source, guest));
-    }
-    let after = planner.total_overload();
+    planner.tell_who_stays();
+    let left: Vec<Overload> = (0..planner.ledger.nodes()).map(|n| planner.expected(n)).collect();
+    let after = left.iter().copied().sum();
     let considered = planner.considered.into_values().collect();
-    let skipped =
-        planner.skipped.into_iter().map(|(vmid, blockers)| Skipped { vmid, blockers }).collect();
-    let Planner { steps, slight, balancer, .. } = planner;
-    Plan { steps, considered, skipped, slight, before, after, balancer }
+    let Planner { steps, skipped, slight, balancer, .. } = planner;
+    Plan { steps, considered, skipped, slight, before, after, left, balancer }
 }
 
 /// The cluster with the moves made so far, and what is known against further ones.
@@ -244,10 +250,8 @@ pub(super) struct Planner<'a> {
     waiting: BTreeMap<(usize, usize), (u32, u32)>,
     steps: Vec<Step>,
     considered: BTreeMap<Vmid, Considered>,
-    skipped: BTreeMap<Vmid, Vec<Blocker>>,
+    skipped: BTreeMap<Vmid, Skipped>,
     slight: BTreeMap<Vmid, f64>,
-    /// Guests that could relieve a node on which none is worth a move or can make one.
-    stuck: BTreeMap<usize, Vec<usize>>,
     /// Host cores and bytes that the steps so far add to a node now.
     added: Vec<(f64, f64)>,
     balancer: Balancer,
@@ -302,7 +306,6 @@ impl<'a> Planner<'a> {
             considered: BTreeMap::new(),
             skipped: BTreeMap::new(),
             slight: BTreeMap::new(),
-            stuck: BTreeMap::new(),
             added: vec![(0.0, 0.0); outlook.nodes.len()],
             balancer: balancer(outlook, q.inventory),
             scales: Scales::new(outlook, q.inventory),
@@ -317,9 +320,15 @@ impl<'a> Planner<'a> {
 
     /// Expected overload of all nodes that are there.
     fn total_overload(&self) -> Overload {
-        let online = |n: &usize| self.q.outlook.nodes[*n].online;
-        let nodes = (0..self.ledger.nodes()).filter(online);
-        nodes.map(|node| self.overload(node, None, self.limits())).sum()
+        (0..self.ledger.nodes()).map(|node| self.expected(node)).sum()
+    }
+
+    /// Expected overload of a node with the steps so far; none of one that is not there.
+    fn expected(&self, node: usize) -> Overload {
+        match self.q.outlook.nodes[node].online {
+            true => self.overload(node, None, self.limits()),
+            false => Overload::default(),
+        }
     }
 
     /// Expected overload of a node with the steps so far and a change.
@@ -417,7 +426,6 @@ impl<'a> Planner<'a> {
         let now: Vec<(f64, f64)> =
             (0..self.ledger.nodes()).map(|n| (self.ledger.risk(n), self.fullness(n))).collect();
         let mut drafts = Vec::new();
-        let mut relieving = Vec::new();
         for guest in 0..self.q.outlook.guests.len() {
             if self.hosts[guest] != source || self.moved.contains(&guest) || !self.movable(guest) {
                 continue;
@@ -426,7 +434,6 @@ impl<'a> Planner<'a> {
             if relieved < least && !node.maintenance {
                 continue;
             }
-            relieving.push(guest);
             let cost = self.cost(guest).points;
             let grows =
                 scarce == Resource::Memory && lasting_rise(&self.q.outlook.guests[guest].mem_trend);
@@ -444,40 +451,56 @@ impl<'a> Planner<'a> {
                 }
             }
         }
-        if drafts.is_empty() && self.steps.iter().all(|step| step.source != source) {
-            self.stuck.insert(source, relieving);
-        } else {
-            self.stuck.remove(&source);
-        }
         drafts
     }
 
-    /// Remembers what keeps a guest that could relieve `source` from all other nodes after all steps, or that it
-    /// could go, but that this saves too little.
-    fn tell_why_nowhere(&mut self, source: usize, guest: usize) {
+    /// Remembers of the guests on nodes that are in need after all steps why they stay there.
+    fn tell_who_stays(&mut self) {
+        self.know_reserve();
+        let fullness: Vec<f64> = (0..self.ledger.nodes()).map(|n| self.fullness(n)).collect();
+        for source in self.sources() {
+            for guest in 0..self.hosts.len() {
+                if self.hosts[guest] == source
+                    && !self.moved.contains(&guest)
+                    && self.movable(guest)
+                {
+                    self.tell_why_it_stays(guest, &fullness);
+                }
+            }
+        }
+    }
+
+    /// Remembers what keeps a guest from all other nodes, or that it could go and what this saves.
+    fn tell_why_it_stays(&mut self, guest: usize, fullness: &[f64]) {
+        let (nodes, source) = (&self.q.outlook.nodes, self.hosts[guest]);
         let vmid = self.q.outlook.guests[guest].vmid;
-        let mut obstacles = Vec::new();
-        let mut slight: Option<f64> = None;
         let less = |ledger: &mut Ledger, node, sign| {
             ledger.risk(node) - ledger.risk_turned(node, guest, sign)
         };
         let relieved = less(&mut self.ledger, source, -1.0);
-        for target in (0..self.q.outlook.nodes.len()).filter(|target| *target != source) {
-            let found = self.obstacles(guest, target);
+        // Nobody wonders why a guest does not go to a node that is away, as long as there are others.
+        let able = |n: &usize| nodes[*n].online && !nodes[*n].maintenance;
+        let others = || (0..nodes.len()).filter(|n| *n != source);
+        let some = others().any(|n| able(&n));
+        let asked = others().filter(|n| !some || able(n));
+        let mut targets: Vec<(f64, usize)> =
+            asked.map(|target| (relieved + less(&mut self.ledger, target, 1.0), target)).collect();
+        targets.sort_by(|a, b| {
+            b.0.total_cmp(&a.0).then(fullness[a.1].total_cmp(&fullness[b.1])).then(a.1.cmp(&b.1))
+        });
+        let worth = relieved >= self.q.config.min_benefit.0 || nodes[source].maintenance;
+        let mut held = Skipped { nodes: targets.len(), ..Skipped::default() };
+        for (saved, target) in targets {
+            let found = if worth { self.obstacles(guest, target) } else { Vec::new() };
             if found.is_empty() {
-                let saved = relieved + less(&mut self.ledger, target, 1.0);
-                slight = Some(slight.map_or(saved, |most| most.max(saved)));
-            }
-            obstacles.extend(found);
-        }
-        match slight {
-            Some(saved) => {
+                self.skipped.remove(&vmid);
                 self.slight.insert(vmid, saved);
+                return;
             }
-            None => {
-                self.slight.remove(&vmid);
-                self.skipped.entry(vmid).or_default().extend(obstacles);
-            }
+            held.add(found);
+        }
+        if held.nodes > 0 {
+            self.skipped.insert(vmid, held);
         }
     }
 
@@ -517,7 +540,10 @@ impl<'a> Planner<'a> {
                 let state = (self.ledger.version(source), self.ledger.version(draft.target));
                 self.waiting.insert((draft.guest, draft.target), state);
             }
-            self.skipped.entry(guest.vmid).or_default().extend(obstacles);
+            let target = &outlook.nodes[draft.target];
+            if target.online && !target.maintenance {
+                self.skipped.entry(guest.vmid).or_default().add(obstacles);
+            }
             return None;
         }
         let weighed = self.weigh((source, score), draft.guest, draft.target);

@@ -13,6 +13,7 @@ use crate::outlook::{
 use crate::series::{LocalTime, Point};
 use crate::settings::{Key, PenaltyConfig, Settings, map_simplified_to_penalty_config};
 use crate::trend::{Direction, Params, ProjectionBasis, Trend, analyze};
+use std::collections::BTreeSet;
 
 const NOW: UnixTime = 1_790_006_400;
 /// Hour of the day that NOW is in UTC, in which trends are made.
@@ -241,7 +242,7 @@ fn no_step_pushes_a_target_over_its_threshold() {
     case.guests[6] = (2, |_| 10.5, 8.0);
     let (_, plan) = case.run();
     assert!(plan.steps.is_empty(), "nobody has room for 2.9 cores");
-    let codes: Vec<_> = plan.skipped.iter().flat_map(|s| &s.blockers).map(|b| b.code).collect();
+    let codes: Vec<_> = plan.skipped.values().flat_map(|s| &s.blockers).map(|b| b.code).collect();
     assert!(codes.contains(&BlockerCode::Overload));
 }
 
@@ -276,7 +277,7 @@ fn a_guest_that_just_moved_rests_and_does_not_go_back() {
     };
     let (_, plan) = case.run();
     assert!(plan.steps.is_empty());
-    assert!(plan.skipped.iter().all(|s| s.blockers[0].code == BlockerCode::Cooldown));
+    assert!(plan.skipped.values().all(|s| s.blockers[0].code == BlockerCode::Cooldown));
     case.change = |outlook, _| {
         let time = NOW - 3 * 86_400;
         for guest in outlook.guests.iter_mut().filter(|g| g.host == 0) {
@@ -333,7 +334,7 @@ fn local_disks_go_by_their_own_storage() {
     case.change = |outlook, inventory| disks(outlook, inventory, 150.0, 1_000.0);
     let (_, plan) = case.run();
     assert!(plan.steps.is_empty());
-    let told = plan.skipped.iter().flat_map(|s| &s.blockers).map(|b| b.text.as_str());
+    let told = plan.skipped.values().flat_map(|s| &s.blockers).map(|b| b.text.as_str());
     let want = "40.0 GiB of local disks would be copied to 'tank' of pve1, which would be 89 % full \
                 (threshold 85 %)";
     assert!(told.clone().any(|text| text == want), "{:?}", told.collect::<Vec<_>>());
@@ -370,7 +371,7 @@ fn memory_that_a_guest_may_take_must_be_there() {
     case.guests[6].2 = 112.0;
     let (_, plan) = case.run();
     assert!(plan.steps.is_empty());
-    let codes: Vec<_> = plan.skipped.iter().flat_map(|s| &s.blockers).map(|b| b.code).collect();
+    let codes: Vec<_> = plan.skipped.values().flat_map(|s| &s.blockers).map(|b| b.code).collect();
     assert!(codes.contains(&BlockerCode::MemoryCapacity));
 }
 
@@ -563,7 +564,7 @@ fn a_move_that_failed_is_not_repeated_for_a_while() {
         case.config.set(Key::repeat_block_hours, block);
         let (outlook, plan) = case.run();
         let same = |s: &Step| outlook.guests[s.guest].vmid == vmid && s.target == first.target;
-        let told = plan.skipped.iter().flat_map(|s| &s.blockers);
+        let told = plan.skipped.values().flat_map(|s| &s.blockers);
         let named = told.filter(|b| b.code == BlockerCode::FailedBefore).count() > 0;
         (plan.steps.iter().any(same), named)
     };
@@ -637,7 +638,7 @@ fn a_crowded_target_takes_a_guest_if_it_is_clearly_better_off() {
     full.guests[2].1 = |_| 9.5;
     let (_, plan) = full.run();
     assert!(plan.steps.is_empty());
-    let codes: Vec<_> = plan.skipped.iter().flat_map(|s| &s.blockers).map(|b| b.code).collect();
+    let codes: Vec<_> = plan.skipped.values().flat_map(|s| &s.blockers).map(|b| b.code).collect();
     assert!(codes.contains(&BlockerCode::Overload));
     // A source that is hardly above its threshold is not worth a crowded target.
     let mut near = crowded(8.0);
@@ -667,7 +668,7 @@ fn where_no_move_saves_anything_it_is_said_what_keeps_guests_from_everywhere() {
     let (outlook, plan) = case.run();
     assert!(plan.steps.is_empty() && plan.considered.is_empty());
     for guest in outlook.guests.iter().filter(|g| g.host == 0) {
-        let told = plan.skipped.iter().find(|s| s.vmid == guest.vmid).unwrap();
+        let told = &plan.skipped[&guest.vmid];
         let nodes: Vec<bool> = ["pve1", "pve2"]
             .iter()
             .map(|name| told.blockers.iter().any(|b| b.text.starts_with(name)))
@@ -751,4 +752,50 @@ fn a_node_scores_with_a_guest_that_has_come_as_it_was_weighed_with_it() {
             }
         }
     });
+}
+
+#[test]
+fn a_node_that_is_away_is_no_reason_as_long_as_others_are_there() {
+    let mut case = hot();
+    case.guests[5] = (1, |_| 10.5, 8.0);
+    case.guests[6].1 = |_| 0.0;
+    case.change = |outlook, _| outlook.nodes[2].online = false;
+    let (_, plan) = case.run();
+    let told = |plan: &Plan| -> BTreeSet<String> {
+        plan.skipped.values().flat_map(|s| &s.blockers).map(|b| b.text.clone()).collect()
+    };
+    assert_eq!((plan.steps.len(), plan.skipped.len()), (0, 5));
+    assert!(told(&plan).iter().all(|text| text.starts_with("pve1 would reach")), "{plan:?}");
+    case.change = |outlook, _| outlook.nodes[1..].iter_mut().for_each(|n| n.online = false);
+    let (_, plan) = case.run();
+    assert!(told(&plan).contains("pve1 is offline"), "{plan:?}");
+}
+
+#[test]
+fn the_node_that_would_be_best_is_told_first() {
+    // Node 1 is nearly full, node 2 is worse.
+    let mut case = hot();
+    case.guests[5] = (1, |_| 10.5, 8.0);
+    case.guests[6] = (2, |_| 14.0, 8.0);
+    let first = |case: &Case| case.run().1.skipped[&100].blockers[0].text.clone();
+    assert!(first(&case).starts_with("pve1 would reach 85 %"), "{}", first(&case));
+    (case.guests[5].1, case.guests[6].1) = (case.guests[6].1, case.guests[5].1);
+    assert!(first(&case).starts_with("pve2 would reach 85 %"), "{}", first(&case));
+}
+
+#[test]
+fn who_stays_on_a_node_that_a_step_leaves_hears_why() {
+    // Six busy guests: one step is not enough, and the last guest hardly counts.
+    let mut case = hot().guest(0, |_| 2.9, 8.0).guest(0, |_| 0.02, 1.0);
+    case.config.max_moves = 1;
+    let asked = case.config.min_benefit.0;
+    let (outlook, plan) = case.run();
+    assert_eq!(plan.steps.len(), 1);
+    assert!(plan.left[0].node_hours > 100.0, "{:?}", plan.left);
+    let stay =
+        |g: &&GuestOutlook| g.host == 0 && g.vmid != outlook.guests[plan.steps[0].guest].vmid;
+    let saved = |vmid| plan.slight[&vmid] >= asked;
+    for guest in outlook.guests.iter().filter(stay) {
+        assert_eq!(saved(guest.vmid), guest.vmid != 108, "{:?}", plan.slight);
+    }
 }

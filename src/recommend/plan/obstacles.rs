@@ -24,7 +24,7 @@ impl<'a> Planner<'a> {
         let blockers = self.of_guest(guest);
         let movable = blockers.is_empty();
         if !movable {
-            self.skipped.insert(self.q.outlook.guests[guest].vmid, blockers);
+            self.skipped.entry(self.q.outlook.guests[guest].vmid).or_default().add(blockers);
         }
         self.movable[guest] = Some(movable);
         movable
