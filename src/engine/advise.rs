@@ -9,7 +9,7 @@ use crate::model::{GuestFacts, GuestStatus, UnixTime, counted, joined};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{
     Blocker, BlockerCode, Considered, Finding, Limits, NodeState, Peaks, Plan, Question, Skipped,
-    State, Step, Urgency, little_need, overload, overload_of_all, plan,
+    State, Step, Urgency, hours_to_full, little_need, overload, overload_of_all, plan,
 };
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -136,7 +136,7 @@ fn urgency(q: &Question, step: &Step) -> Urgency {
     let state = &q.states[step.source];
     let alone = q.constraints.together(q.outlook.guests[step.guest].vmid).len() == 1;
     if left >= before.node_hours || !alone {
-        return state.urgency;
+        return state.urgency_of_moves;
     }
     let per_day = 24.0 * left / q.outlook.horizon().max(f64::MIN_POSITIVE);
     state.urgency_of_step(per_day, q.outlook.nodes[step.source].maintenance)
@@ -275,11 +275,12 @@ fn summary(q: &Question, plan: &Plan) -> String {
         if !emptied.is_empty() && before.node_hours.max(after.node_hours) < 0.5 {
             return format!(
                 "{} recommended to move guests off {}, which {} in maintenance: no node is expected \
-                 above its thresholds in the next {hours} hours, with them or without.{}",
+                 above its thresholds in the next {hours} hours, with them or without.{}{}",
                 counted(moves, "migration"),
                 listed(&emptied),
                 if emptied.len() == 1 { "is" } else { "are" },
                 left_behind(q, plan),
+                full_storages(q),
             );
         }
         let goes = if after.node_hours < before.node_hours { "falls" } else { "goes" };
@@ -292,7 +293,7 @@ fn summary(q: &Question, plan: &Plan) -> String {
         };
         return format!(
             "{} recommended: expected overload in the next {hours} hours {goes} \
-             from {:.0} to {} ({:.digits$} to {:.digits$} core-hours above the thresholds{counted_as}).{}{}{}",
+             from {:.0} to {} ({:.digits$} to {:.digits$} core-hours above the thresholds{counted_as}).{}{}{}{}",
             counted(moves, "migration"),
             before.node_hours,
             counted(after.node_hours.round(), "node-hour"),
@@ -301,6 +302,7 @@ fn summary(q: &Question, plan: &Plan) -> String {
             still_above(q, plan),
             unavoidable(q, plan),
             left_behind(q, plan),
+            full_storages(q),
             digits = usize::from(before.core_hours < 10.0),
         );
     }
@@ -309,8 +311,8 @@ fn summary(q: &Question, plan: &Plan) -> String {
     if names(q, |s| s.state < State::Offline).is_empty() {
         return format!("No advice: of no node is the load of the last day known ({looked}).");
     }
-    let troubled = names(q, |s| s.state > State::StableButHot && s.state < State::Offline);
-    let hot = names(q, |s| s.state == State::StableButHot);
+    let troubled = names(q, |s| s.of_load > State::StableButHot && s.of_load < State::Offline);
+    let hot = names(q, |s| s.of_load == State::StableButHot);
     let told = match hot.is_empty() {
         true => String::new(),
         false => format!(" {} hot.", are(&hot)),
@@ -321,7 +323,8 @@ fn summary(q: &Question, plan: &Plan) -> String {
         n => format!("none of the {n} moves that were weighed is worth it now"),
     };
     let may = unconfirmed(q);
-    let rest = format!("{told}{may}{}", left_behind(q, plan));
+    let storages = full_storages(q);
+    let rest = format!("{told}{may}{}{storages}", left_behind(q, plan));
     if !troubled.is_empty() {
         let all = unavoidable(q, plan);
         return format!("{} in trouble, but {why} ({looked}).{all}{rest}", are(&troubled));
@@ -340,7 +343,11 @@ fn summary(q: &Question, plan: &Plan) -> String {
         }
         (false, false) => format!("no node is expected above its thresholds within {hours} hours"),
     };
-    format!("Nothing to do: {what} ({looked}).{rest}")
+    match storages.is_empty() {
+        true => format!("Nothing to do: {what} ({looked}).{rest}"),
+        // The thresholds of storages are another matter.
+        false => format!("Nothing to move: by CPU and memory {what} ({looked}).{rest}"),
+    }
 }
 
 /// Nodes in maintenance, if all steps leave such nodes.
@@ -367,6 +374,32 @@ fn unconfirmed(q: &Question) -> String {
         told.collect()
     };
     q.outlook.nodes.iter().zip(q.states).map(of_node).collect()
+}
+
+/// Storages that are full or fill up, which no plan changes.
+fn full_storages(q: &Question) -> String {
+    let of_node = |(node, state): (&NodeOutlook, &NodeState)| -> Option<String> {
+        let used = state.full_storage()?.current?;
+        let full = hours_to_full(used, &node.storage_trend);
+        let rise = match (node.storage_trend.slope_per_day, full) {
+            (Some(slope), Some(hours)) => {
+                let days = counted((hours / 24.0).round(), "day");
+                format!(" ({:+.1} %/day, full in {days})", slope * 100.0)
+            }
+            _ => String::new(),
+        };
+        Some(format!("at {used:.0}{rise} on {}", node.name))
+    };
+    let all = q.outlook.nodes.iter().zip(q.states).filter_map(of_node);
+    let told = listed(&all.collect::<Vec<_>>());
+    match told.is_empty() {
+        true => told,
+        false => format!(
+            " The fullest storage is {told}; its threshold is {:.0}: free or add space, no move of a \
+             guest does that.",
+            q.config.storage_threshold
+        ),
+    }
 }
 
 /// Running guests that stay on nodes which somebody wants to be empty.
@@ -621,7 +654,14 @@ mod tests {
         };
         let told = |state, hours| {
             let findings = vec![finding(state, hours)];
-            let states = [NodeState { state, urgency: Urgency::None, findings }];
+            let none = Urgency::None;
+            let states = [NodeState {
+                state,
+                of_load: state,
+                urgency: none,
+                urgency_of_moves: none,
+                findings,
+            }];
             asked(&[("pve1", 1)], |q| unconfirmed(&Question { states: &states, ..*q }))
         };
         let text = told(State::Healthy, 9.0);
@@ -658,6 +698,35 @@ mod tests {
                     max_moves = 0 ends the plan here.";
         assert_eq!(told(&[1.0, 9.0], 0), both);
         assert_eq!(told(&[0.0, 0.4], 5), "");
+    }
+
+    #[test]
+    fn a_full_storage_is_told_and_moves_nobody() {
+        let told = asked(&[("pve1", 0), ("pve2", 1)], |q| {
+            let mut outlook = q.outlook.clone();
+            outlook.nodes[0].maintenance = false;
+            for node in &mut outlook.nodes {
+                node.cpu.current = Some(Fraction(0.1));
+            }
+            let node = &mut outlook.nodes[1];
+            node.storage.current = Some(Fraction(0.87));
+            node.storage_trend.direction = crate::trend::Direction::SustainedIncrease;
+            (node.storage_trend.slope_per_day, node.storage_trend.confidence) = (Some(0.01), 0.99);
+            let states = states(&outlook, q.config);
+            assert_eq!(
+                (states[1].state, states[1].urgency),
+                (State::StableButHot, Urgency::Medium)
+            );
+            assert_eq!(states[1].urgency_of_moves, Urgency::None);
+            let q = Question { states: &states, outlook: &outlook, ..*q };
+            summary(&q, &plan(&q))
+        });
+        assert_eq!(
+            told,
+            "Nothing to move: by CPU and memory no node is, or is heading, above its thresholds within \
+             24 hours (looked at 1 guest on 2 nodes). The fullest storage is at 87 % (+1.0 %/day, full \
+             in 13 days) on pve2; its threshold is 85 %: free or add space, no move of a guest does that."
+        );
     }
 
     #[test]

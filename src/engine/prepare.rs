@@ -2,8 +2,8 @@
 
 use crate::error::Result;
 use crate::model::{
-    Bytes, Cores, DAY, Fraction, GuestMetric, GuestStatus, HOUR, Inventory, Metric, Migration,
-    NodeMetric, UnixTime, Vmid,
+    Bytes, Cores, DAY, GuestMetric, GuestStatus, HOUR, Inventory, Metric, Migration, NodeMetric,
+    UnixTime, Vmid,
 };
 use crate::outlook::{
     GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, hosts, in_units,
@@ -313,8 +313,9 @@ impl Analysis<'_> {
             self.lens.trend(points, threshold, nature, &shifts)
         };
         let now = |metric| found.current(metric, history.now);
-        let [cpu_points, mem_points, iowait_points] =
-            [NodeMetric::Cpu, NodeMetric::Memory, NodeMetric::Iowait].map(|m| found.points(m));
+        let [cpu_points, mem_points, iowait_points, storage_points] =
+            [NodeMetric::Cpu, NodeMetric::Memory, NodeMetric::Iowait, NodeMetric::StorageUsage]
+                .map(|m| found.points(m));
         let (cpu, mem) = (hourly(&cpu_points, grid), hourly(&mem_points, grid));
         let readings = |hourly: &[Option<f64>], metric| Readings::of(hourly, now(metric));
         let facts = inventory.node(name);
@@ -328,10 +329,11 @@ impl Analysis<'_> {
             cpu: readings(&cpu, NodeMetric::Cpu),
             mem: readings(&mem, NodeMetric::Memory),
             iowait: readings(&hourly(&iowait_points, grid), NodeMetric::Iowait),
-            storage_usage: now(NodeMetric::StorageUsage).map(Fraction),
+            storage: readings(&hourly(&storage_points, grid), NodeMetric::StorageUsage),
             cpu_trend: trend(&cpu_points, config.cpu_threshold.0, Nature::Work),
             mem_trend: trend(&mem_points, config.mem_threshold.0, Nature::Fill),
             iowait_trend: trend(&iowait_points, config.iowait_threshold.0, Nature::Work),
+            storage_trend: trend(&storage_points, config.storage_threshold.0, Nature::Fill),
             history_hours: age_hours(&cpu_points, history.now),
         };
         let scaled = |hourly: &[Option<f64>], of: fn(&Capacity) -> Option<f64>| {

@@ -4,7 +4,7 @@ use super::factor::source_resource;
 use super::guest_label;
 use crate::model::UnixTime;
 use crate::outlook::{NodeOutlook, Resource};
-use crate::recommend::{Finding, Limits, Question, State, Step, Window, overload_of};
+use crate::recommend::{Finding, Limits, Question, STORAGE, State, Step, Window, overload_of};
 use crate::trend::Direction;
 
 /// Why this move, in two sentences. `earlier` are the steps of the plan before it: what is said of
@@ -83,6 +83,9 @@ pub(super) fn percent(share: f64) -> i64 {
 /// of nodes show anyway: `overloaded: memory p95 91 %`.
 pub fn state_told(state: State, findings: &[Finding]) -> String {
     let told = |f: &Finding| match f.high_7d.filter(|high| *high >= f.threshold) {
+        _ if f.metric == STORAGE => {
+            f.current.map_or_else(|| STORAGE.into(), |used| format!("{STORAGE} {used:.0} full"))
+        }
         Some(high) if f.metric != Resource::Cpu.label() => format!("{} p95 {high:.0}", f.metric),
         _ => f.metric.to_string(),
     };

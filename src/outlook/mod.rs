@@ -109,14 +109,16 @@ pub struct NodeOutlook {
     pub mem: Readings,
     /// Measured wait for disks.
     pub iowait: Readings,
-    /// Use of its fullest storage.
-    pub storage_usage: Option<Fraction>,
+    /// Measured use of its fullest storage.
+    pub storage: Readings,
     /// CPU trend over the lookback.
     pub cpu_trend: Trend,
     /// Memory trend over the lookback.
     pub mem_trend: Trend,
     /// Trend of the wait for disks.
     pub iowait_trend: Trend,
+    /// Trend of the use of its fullest storage.
+    pub storage_trend: Trend,
     /// Hours of history behind all this.
     pub history_hours: f64,
 }
@@ -135,10 +137,11 @@ impl NodeOutlook {
             cpu: Readings::default(),
             mem: Readings::default(),
             iowait: Readings::default(),
-            storage_usage: None,
+            storage: Readings::default(),
             cpu_trend: trend.clone(),
             mem_trend: trend.clone(),
             iowait_trend: trend.clone(),
+            storage_trend: trend.clone(),
             history_hours: 0.0,
         }
     }

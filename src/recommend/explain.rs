@@ -97,7 +97,7 @@ pub fn little_need(q: &Question, node: usize) -> Option<String> {
     let above = overload(q.outlook, node, load, None, limits).core_hours;
     let name = &q.outlook.nodes[node].name;
     let waits = |f: &Finding| f.metric == IO_WAIT && f.state > State::Healthy;
-    let of_disks = q.states[node].findings.first().is_some_and(waits);
+    let of_disks = q.states[node].findings.iter().any(waits);
     Some(match above > 0.0 {
         false if of_disks => {
             format!("{name} waits for its disks; moves are sought by CPU and memory alone")

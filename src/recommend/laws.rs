@@ -210,7 +210,7 @@ const OBSTACLES: [Obstacle; 20] = [
         i.guests[other].tags.push("affinity_shop".into());
     },
     |o, i, g, n| {
-        o.nodes[n].storage_usage = Some(Fraction(0.99));
+        o.nodes[n].storage.current = Some(Fraction(0.99));
         let source = DiskSource::Volume { storage: "local".into(), volume: "disk-1".into() };
         i.guests[g].disks.push(Disk { key: "scsi1".into(), source, ..Disk::default() });
         let local = StorageFacts { kind: "dir".into(), ..StorageFacts::default() };

@@ -7,7 +7,8 @@ use crate::settings::PenaltyConfig;
 use crate::trend::{Direction, ProjectionBasis, Trend};
 use serde::Serialize;
 
-/// State of a node; the worst of its metrics decides.
+/// State of a node; the worst of its metrics decides. A storage makes it hot or heading for overload at most: that it
+/// fills up is told, but no move of a guest is made for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -68,7 +69,7 @@ impl State {
 /// A metric that shapes a node's state.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
-    /// `CPU`, `memory` or `IO wait`.
+    /// `CPU`, `memory`, `IO wait` or `storage`.
     pub metric: &'static str,
     /// State by this metric alone.
     pub state: State,
@@ -87,24 +88,46 @@ pub struct Finding {
 pub struct NodeState {
     /// Worst state of its metrics.
     pub state: State,
+    /// That without its storages: what moves of guests can change.
+    pub of_load: State,
     /// How soon somebody should look.
     pub urgency: Urgency,
+    /// How soon a move off it is wanted.
+    pub urgency_of_moves: Urgency,
     /// All metrics, the worst first.
     pub findings: Vec<Finding>,
 }
 
 impl NodeState {
+    /// The state that findings make, with no urgency yet.
+    pub(super) fn of(mut findings: Vec<Finding>) -> Self {
+        findings.sort_by_key(|f| std::cmp::Reverse((f.state != State::Unknown, f.state)));
+        let mut load = findings.iter().filter(|f| f.metric != STORAGE);
+        let of_load = load.next().map_or(State::Unknown, |f| f.state);
+        let state = findings.first().map_or(of_load, |f| f.state.max(of_load));
+        let none = Urgency::None;
+        Self { state, of_load, urgency: none, urgency_of_moves: none, findings }
+    }
+
+    /// Its storage, where that is full or fills up.
+    pub fn full_storage(&self) -> Option<&Finding> {
+        let full = |f: &&Finding| f.metric == STORAGE && f.state > State::Healthy;
+        self.findings.iter().find(full)
+    }
+
     /// Urgency of a step off the node when so much of its overload is left by the steps before it.
     pub fn urgency_of_step(&self, hours_per_day: f64, maintenance: bool) -> Urgency {
         match maintenance || hours_per_day >= 1.0 {
-            true => self.urgency,
-            false => self.urgency.min(Urgency::Low),
+            true => self.urgency_of_moves,
+            false => self.urgency_of_moves.min(Urgency::Low),
         }
     }
 }
 
 /// Name of the metric that counts the time in which a node waits for its disks.
 pub(super) const IO_WAIT: &str = "IO wait";
+/// Name of the metric that tells how full the fullest storage is.
+pub(crate) const STORAGE: &str = "storage";
 /// A node this close below a threshold is hot.
 const HOT_MARGIN: f64 = 0.05;
 /// A rising CPU must be this close for its projection to count (most CPU trends end, docs/trend.md).
@@ -117,16 +140,21 @@ pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
     let loads = outlook.node_loads();
     let with_need = |(i, node): (usize, &NodeOutlook)| {
         let mut of_node = of_node(node, config);
-        if of_node.state == State::Healthy && need(outlook, i, &loads[i], config).is_some() {
-            of_node.state = State::StableButHot;
+        if of_node.of_load == State::Healthy && need(outlook, i, &loads[i], config).is_some() {
+            of_node.of_load = State::StableButHot;
+            of_node.state = of_node.state.max(of_node.of_load);
         }
         let over = overload(outlook, i, &loads[i], None, Limits::thresholds(config)).node_hours;
         let hours_per_day = 24.0 * over / outlook.horizon().max(f64::MIN_POSITIVE);
-        of_node.urgency = of_node.state.urgency(hours_per_day);
+        let mut urgency = of_node.of_load.urgency(hours_per_day);
         if node.maintenance && node.online {
             // Somebody waits for it to be empty.
-            of_node.urgency = of_node.urgency.max(Urgency::Medium);
+            urgency = urgency.max(Urgency::Medium);
         }
+        of_node.urgency_of_moves = urgency;
+        // It is so all day long.
+        let storage = of_node.full_storage().map_or(Urgency::None, |f| f.state.urgency(24.0));
+        of_node.urgency = urgency.max(storage);
         of_node
     };
     outlook.nodes.iter().enumerate().map(with_need).collect()
@@ -134,8 +162,8 @@ pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
 
 fn of_node(node: &NodeOutlook, config: &PenaltyConfig) -> NodeState {
     if !node.online {
-        let findings = Vec::new();
-        return NodeState { state: State::Offline, urgency: Urgency::None, findings };
+        let offline = State::Offline;
+        return NodeState { state: offline, of_load: offline, ..NodeState::of(Vec::new()) };
     }
     let finding = |metric, seen: &Readings, trend: &Trend, threshold: Fraction, lasting| Finding {
         metric,
@@ -150,9 +178,37 @@ fn of_node(node: &NodeOutlook, config: &PenaltyConfig) -> NodeState {
         finding("memory", &node.mem, &node.mem_trend, config.mem_threshold, true),
         finding(IO_WAIT, &node.iowait, &node.iowait_trend, config.iowait_threshold, false),
     ];
-    findings.sort_by_key(|f| std::cmp::Reverse((f.state != State::Unknown, f.state)));
-    let state = findings.first().map_or(State::Unknown, |f| f.state);
-    NodeState { state, urgency: Urgency::None, findings }
+    // A node without storages has none that is unknown.
+    findings.extend(node.storage.current.map(|used| Finding {
+        metric: STORAGE,
+        state: of_storage(used, &node.storage_trend, config),
+        current: Some(used),
+        high_7d: node.storage.high_7d,
+        threshold: config.storage_threshold,
+        hours_to_threshold: hours_to_threshold(&node.storage_trend),
+    }));
+    NodeState::of(findings)
+}
+
+/// A storage heads for overload where a lasting rise takes it over its threshold within the horizon, or, from above it,
+/// to its end.
+fn of_storage(used: Fraction, trend: &Trend, config: &PenaltyConfig) -> State {
+    let threshold = config.storage_threshold.0;
+    let horizon = config.settings.analysis_lookback.hours().0;
+    let above = used.0 >= threshold;
+    let hours = if above { hours_to_full(used, trend) } else { hours_to_threshold(trend) };
+    let heading = lasting_rise(trend) && hours.is_some_and(|h| h <= horizon);
+    match (heading && config.blend().current < 1.0, above) {
+        (true, _) => State::TrendingTowardOverload,
+        (false, true) => State::StableButHot,
+        (false, false) => State::Healthy,
+    }
+}
+
+/// Hours until a storage is full if a claimed rise goes on.
+pub(crate) fn hours_to_full(used: Fraction, trend: &Trend) -> Option<f64> {
+    let per_day = trend.slope_per_day.filter(|slope| sure_rise(trend) && *slope > 0.0)?;
+    Some((1.0 - used.0).max(0.0) / per_day * 24.0)
 }
 
 /// `lasting`: a projection of this metric must have stood for two days instead of being near.

@@ -326,7 +326,7 @@ fn local_disks_go_by_their_own_storage() {
             node.storage_free.insert("tank".into(), Bytes(left * GIB));
             node.storage_size.insert("tank".into(), Bytes(size * GIB));
         }
-        outlook.nodes.iter_mut().for_each(|n| n.storage_usage = Some(Fraction(0.9)));
+        outlook.nodes.iter_mut().for_each(|n| n.storage.current = Some(Fraction(0.9)));
     }
     let mut case = hot();
     case.change = |outlook, inventory| disks(outlook, inventory, 1_000.0, 1_000.0);
@@ -724,8 +724,7 @@ fn overload_of_one_resource_is_not_that_of_the_other() {
 
 #[test]
 fn a_step_after_those_that_relieved_its_source_can_wait() {
-    let state =
-        NodeState { state: State::Overloaded, urgency: Urgency::High, findings: Vec::new() };
+    let state = NodeState { urgency_of_moves: Urgency::High, ..NodeState::of(Vec::new()) };
     assert_eq!(state.urgency_of_step(0.5, false), Urgency::Low);
     assert_eq!(state.urgency_of_step(1.0, false), Urgency::High);
     assert_eq!(state.urgency_of_step(0.5, true), Urgency::High, "it is to be emptied");
@@ -798,4 +797,21 @@ fn who_stays_on_a_node_that_a_step_leaves_hears_why() {
     for guest in outlook.guests.iter().filter(stay) {
         assert_eq!(saved(guest.vmid), guest.vmid != 108, "{:?}", plan.slight);
     }
+}
+
+#[test]
+fn a_storage_that_fills_up_is_a_state_of_its_node() {
+    let state = |used: f64, per_day: f64| {
+        let (mut outlook, _) = Case::new(1).outlook();
+        let node = &mut outlook.nodes[0];
+        node.storage.current = Some(Fraction(used));
+        rises(&mut node.storage_trend, ProjectionBasis::Persistent);
+        node.storage_trend.slope_per_day = Some(per_day);
+        let states = states(&outlook, &PenaltyConfig::default());
+        assert_eq!(states[0].of_load, State::Healthy);
+        (states[0].state, states[0].urgency)
+    };
+    assert_eq!(state(0.84, 0.01), (State::Healthy, Urgency::None), "no projection");
+    assert_eq!(state(0.87, 0.01), (State::StableButHot, Urgency::Medium), "full in two weeks");
+    assert_eq!(state(0.95, 0.01), (State::TrendingTowardOverload, Urgency::Medium));
 }

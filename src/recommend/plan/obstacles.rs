@@ -150,7 +150,7 @@ impl<'a> Planner<'a> {
         let most = self.q.config.storage_threshold;
         let full = |storage: &str, size: f64| {
             let Some(left) = self.left(target, storage) else {
-                let used = node.storage_usage.filter(|x| *x >= most)?;
+                let used = node.storage.current.filter(|x| *x >= most)?;
                 return Some(format!(
                     "its local disks would be copied, but a storage of {} is {used:.0} full",
                     node.name
