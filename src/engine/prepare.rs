@@ -400,6 +400,7 @@ impl Analysis<'_> {
             cpu_now: now(GuestMetric::Cpu) * cores,
             memory_now: now(memory) * maxmem,
             growth: (0.0, 0.0),
+            most: (cores, maxmem),
         }
     }
 

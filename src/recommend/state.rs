@@ -2,7 +2,7 @@
 
 use super::overload::{Limits, need, overload};
 use crate::model::Fraction;
-use crate::outlook::{NodeOutlook, Outlook, Readings};
+use crate::outlook::{GuestOutlook, NodeOutlook, Outlook, Readings, Resource, growth};
 use crate::settings::PenaltyConfig;
 use crate::trend::{Direction, ProjectionBasis, Trend};
 use serde::Serialize;
@@ -139,7 +139,8 @@ const MIN_CLAIM: f64 = 0.75;
 pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
     let loads = outlook.node_loads();
     let with_need = |(i, node): (usize, &NodeOutlook)| {
-        let mut of_node = of_node(node, config);
+        let mut of_node =
+            of_node(node, Resource::ALL.map(|r| beyond(outlook, i, r, config)), config);
         if of_node.of_load == State::Healthy && need(outlook, i, &loads[i], config).is_some() {
             of_node.of_load = State::StableButHot;
             of_node.state = of_node.state.max(of_node.of_load);
@@ -160,23 +161,45 @@ pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
     outlook.nodes.iter().enumerate().map(with_need).collect()
 }
 
-fn of_node(node: &NodeOutlook, config: &PenaltyConfig) -> NodeState {
+/// By which share of a node a resource would grow beyond what its guests can have if all their claimed trends went on.
+fn beyond(outlook: &Outlook, node: usize, of: Resource, config: &PenaltyConfig) -> f64 {
+    let of_guest = |guest: &GuestOutlook| {
+        let (trend, most) = match of {
+            Resource::Cpu => (&guest.cpu_trend, guest.cores.0),
+            Resource::Memory => (&guest.mem_trend, guest.maxmem.0),
+        };
+        let now = guest.load.of(of).first().copied().unwrap_or(0.0);
+        let room = guest.load.of(of).iter().copied().fold(most, f64::max) - now;
+        (growth(trend, config) * most - room).max(0.0)
+    };
+    let here = outlook.guests.iter().filter(|g| g.host == node);
+    here.map(of_guest).sum::<f64>() / outlook.nodes[node].capacity(of).max(1e-9)
+}
+
+fn of_node(node: &NodeOutlook, beyond: [f64; 2], config: &PenaltyConfig) -> NodeState {
     if !node.online {
         let offline = State::Offline;
         return NodeState { state: offline, of_load: offline, ..NodeState::of(Vec::new()) };
     }
-    let finding = |metric, seen: &Readings, trend: &Trend, threshold: Fraction, lasting| Finding {
+    let finding = |metric, seen: &Readings, threshold: Fraction, rise: Rise| Finding {
         metric,
-        state: of_metric(seen, trend, threshold.0, lasting, config),
+        state: of_metric(seen, threshold.0, rise, config),
         current: seen.current,
         high_7d: seen.high_7d,
         threshold,
-        hours_to_threshold: hours_to_threshold(trend),
+        hours_to_threshold: hours_to_threshold(rise.trend),
     };
+    let rise = |trend, lasting, beyond| Rise { trend, lasting, beyond };
+    let [cpu, memory] = beyond;
     let mut findings = vec![
-        finding("CPU", &node.cpu, &node.cpu_trend, config.cpu_threshold, false),
-        finding("memory", &node.mem, &node.mem_trend, config.mem_threshold, true),
-        finding(IO_WAIT, &node.iowait, &node.iowait_trend, config.iowait_threshold, false),
+        finding("CPU", &node.cpu, config.cpu_threshold, rise(&node.cpu_trend, false, cpu)),
+        finding("memory", &node.mem, config.mem_threshold, rise(&node.mem_trend, true, memory)),
+        finding(
+            IO_WAIT,
+            &node.iowait,
+            config.iowait_threshold,
+            rise(&node.iowait_trend, false, 0.0),
+        ),
     ];
     // A node without storages has none that is unknown.
     findings.extend(node.storage.current.map(|used| Finding {
@@ -211,25 +234,28 @@ pub(crate) fn hours_to_full(used: Fraction, trend: &Trend) -> Option<f64> {
     Some((1.0 - used.0).max(0.0) / per_day * 24.0)
 }
 
-/// `lasting`: a projection of this metric must have stood for two days instead of being near.
-fn of_metric(
-    seen: &Readings,
-    trend: &Trend,
-    threshold: f64,
+/// How a metric rises, and what must confirm it.
+#[derive(Clone, Copy)]
+struct Rise<'a> {
+    trend: &'a Trend,
+    /// A projection must have stood for two days instead of being near.
     lasting: bool,
-    config: &PenaltyConfig,
-) -> State {
+    /// Share of the node of which it is known that it cannot come.
+    beyond: f64,
+}
+
+fn of_metric(seen: &Readings, threshold: f64, rise: Rise, config: &PenaltyConfig) -> State {
     let Some(current) = seen.current.or(seen.mean_24h) else { return State::Unknown };
     if config.blend().current >= 1.0 {
         return if current.0 >= threshold { State::Overloaded } else { State::Healthy };
     }
     let high = seen.high_7d.unwrap_or(current).0;
     let lately = seen.high_24h.unwrap_or(current).0.max(current.0);
-    let falling = trend.direction == Direction::SustainedDecrease;
+    let falling = rise.trend.direction == Direction::SustainedDecrease;
     if high >= threshold && lately >= threshold && !falling {
         return State::Overloaded;
     }
-    if rises_into(trend, threshold, high.max(lately), lasting, config) {
+    if rise.leads_to(threshold, high.max(lately), config) {
         return State::TrendingTowardOverload;
     }
     let usually = seen.mean_7d.unwrap_or(current).0;
@@ -239,21 +265,20 @@ fn of_metric(
     State::Healthy
 }
 
-/// Whether a claimed rise crosses the threshold within the horizon and something confirms it.
-fn rises_into(
-    trend: &Trend,
-    threshold: f64,
-    high: f64,
-    lasting: bool,
-    config: &PenaltyConfig,
-) -> bool {
-    let horizon = config.settings.analysis_lookback.hours().0;
-    let crosses = hours_to_threshold(trend).is_some_and(|h| h <= horizon);
-    let confirmed = match lasting {
-        true => lasting_rise(trend),
-        false => sure_rise(trend) && high >= threshold - NEAR_MARGIN,
-    };
-    crosses && confirmed
+impl Rise<'_> {
+    /// Whether it is claimed, crosses the threshold within the horizon from where it is `high`, and something
+    /// confirms it.
+    fn leads_to(self, threshold: f64, high: f64, config: &PenaltyConfig) -> bool {
+        let horizon = config.settings.analysis_lookback.hours().0;
+        let crosses = hours_to_threshold(self.trend).is_some_and(|h| h <= horizon);
+        let confirmed = match self.lasting {
+            true => lasting_rise(self.trend),
+            false => sure_rise(self.trend) && high >= threshold - NEAR_MARGIN,
+        };
+        let possible =
+            self.beyond <= 0.0 || high + growth(self.trend, config) - self.beyond >= threshold;
+        crosses && confirmed && possible
+    }
 }
 
 fn sure_rise(trend: &Trend) -> bool {

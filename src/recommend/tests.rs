@@ -87,7 +87,7 @@ impl Case {
                     host: vec![Some(host); HOURS as usize],
                     cpu_now: curve(-1),
                     memory_now: used * GIB,
-                    growth: (0.0, 0.0),
+                    ..GuestHistory::default()
                 };
                 (host, history)
             })
@@ -814,4 +814,36 @@ fn a_storage_that_fills_up_is_a_state_of_its_node() {
     assert_eq!(state(0.84, 0.01), (State::Healthy, Urgency::None), "no projection");
     assert_eq!(state(0.87, 0.01), (State::StableButHot, Urgency::Medium), "full in two weeks");
     assert_eq!(state(0.95, 0.01), (State::TrendingTowardOverload, Urgency::Medium));
+}
+
+/// Whether the memory of node 0, at 80 %, is found to head for its threshold of 85 % by the rise of guest 100.
+fn heads_for_overload(change: fn(&mut Outlook, &mut Inventory)) -> bool {
+    let mut case = Case::new(2).guest(0, |_| 1.0, 100.0).guest(1, |_| 1.0, 8.0);
+    case.change = change;
+    case.asked(|q| q.states[0].state == State::TrendingTowardOverload)
+}
+
+/// A rise that takes node 0 to its threshold in two days, which is that of its guest.
+fn grows(outlook: &mut Outlook) {
+    use crate::trend::{Crossing, Projection};
+    let crossing = Crossing::In { hours: 48.0, earliest: 40.0, latest: None };
+    for trend in [&mut outlook.nodes[0].mem_trend, &mut outlook.guests[0].mem_trend] {
+        rises(trend, ProjectionBasis::Persistent);
+        trend.projection = Some(Projection { threshold: 0.85, level: crossing, peak: crossing });
+    }
+}
+
+#[test]
+fn a_rise_of_guests_that_have_no_more_room_ends() {
+    assert!(heads_for_overload(|outlook, _| grows(outlook)));
+    assert!(!heads_for_overload(|outlook, _| {
+        grows(outlook);
+        outlook.guests[0].maxmem = Bytes(101.0 * GIB);
+    }));
+    // What grows is the node itself.
+    assert!(heads_for_overload(|outlook, _| {
+        grows(outlook);
+        outlook.guests[0].mem_trend = outlook.guests[1].mem_trend.clone();
+        outlook.guests[0].maxmem = Bytes(101.0 * GIB);
+    }));
 }
