@@ -53,6 +53,10 @@ fn run(folder: &Path) -> (Value, bool) {
         Value::Null => Stored::default(),
         body => Stored::default().with_settings(body).unwrap(),
     };
+    let settings = match &case["expert"] {
+        Value::Null => settings,
+        body => settings.with_expert(body).unwrap(),
+    };
     let empty = Map::new();
     let added = case["inventory"].as_object().unwrap_or(&empty);
     let request = RecommendRequest {

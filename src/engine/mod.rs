@@ -366,7 +366,8 @@ impl Engine {
         let history = History::load(&reader, now, lookback, &DECISIVE)?;
         let local = local_time(now);
         let inventory = current(inventory, &tick);
-        let outlook = prepare::outlook(&history, &inventory, &request.config, &local);
+        let moves = reader.migrations(reader.retention().range(now))?;
+        let outlook = prepare::outlook(&history, &moves, &inventory, &request.config, &local);
         let states = states(&outlook, &request.config);
         let (experience, odd) = self.experience(&reader, &history, &request.config);
         let question = Question {
