@@ -5,12 +5,13 @@ use crate::api::{
     ConsideredMove, NodeReply, RecommendReply, Recommendation, SkippedGuest, Weighing,
 };
 use crate::evidence::{TrendEvidence, explanation};
-use crate::model::{GuestFacts, GuestStatus, UnixTime, counted, joined};
+use crate::model::{GuestFacts, GuestStatus, HOUR, UnixTime, counted, joined};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{
     Blocker, BlockerCode, Considered, Finding, Limits, NodeState, Peaks, Plan, Question, Skipped,
     State, Step, Urgency, hours_to_full, little_need, overload, overload_of_all, plan,
 };
+use crate::trend::Direction;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -73,7 +74,7 @@ fn nodes(q: &Question) -> Vec<NodeReply> {
         findings: state.findings.clone(),
         maxcpu: node.cores,
         maxmem: node.memory,
-        guests: q.outlook.guests.iter().filter(|g| g.host == index).count(),
+        guests: guests(q, index),
         cpu: node.cpu,
         memory: node.mem,
         iowait: node.iowait,
@@ -86,6 +87,16 @@ fn nodes(q: &Question) -> Vec<NodeReply> {
         history_days: node.history_hours / 24.0,
     })
     .collect()
+}
+
+/// Running guests of a node; of one that is offline those that were left there.
+fn guests(q: &Question, node: usize) -> usize {
+    let outlook = &q.outlook.nodes[node];
+    let left = |g: &&GuestFacts| g.node == outlook.name && !g.template;
+    match outlook.online {
+        true => q.outlook.guests.iter().filter(|g| g.host == node).count(),
+        false => q.inventory.guests.iter().filter(left).count(),
+    }
 }
 
 fn weighing(step: &Step) -> Weighing {
@@ -360,16 +371,28 @@ fn emptied(q: &Question, plan: &Plan) -> Vec<String> {
     }
 }
 
-/// Thresholds that would be passed if a trend went on which is not sure enough to act on.
+/// Thresholds that would be passed if a trend went on which is not sure enough to act on, or that are passed at the
+/// same hours each day.
 fn unconfirmed(q: &Question) -> String {
-    let within = |f: &Finding| f.hours_to_threshold.filter(|h| *h <= q.outlook.horizon());
+    let ahead = |h: &f64| *h > 0.0 && *h <= q.outlook.horizon();
+    let within = |f: &Finding| f.hours_to_threshold.filter(ahead);
     let of_node = |(node, state): (&NodeOutlook, &NodeState)| -> String {
         let calm = state.findings.iter().filter(|f| f.state < State::TrendingTowardOverload);
-        let told = calm.filter_map(|f| Some((f, within(f)?))).map(|(f, hours)| {
-            format!(
-                " If its trend goes on, {} of {} passes {:.0} in {hours:.0} hours: not sure enough to act on.",
-                f.metric, node.name, f.threshold
-            )
+        let told = calm.filter_map(|f| {
+            let (hours, direction) = (within(f)?, node.trend_of(f.metric).direction);
+            let (metric, name, limit) = (f.metric, &node.name, f.threshold);
+            match direction {
+                Direction::SustainedIncrease => Some(format!(
+                    " If its trend goes on, {metric} of {name} passes {limit:.0} in {hours:.0} hours: not \
+                     sure enough to act on."
+                )),
+                Direction::Cyclical => {
+                    let time = q.outlook.now + (hours * HOUR as f64) as UnixTime;
+                    let at = q.local.hour(time);
+                    Some(format!(" The daily peak of {name}'s {metric} passes {limit:.0} at about {at:02}:00."))
+                }
+                _ => None,
+            }
         });
         told.collect()
     };
@@ -518,12 +541,12 @@ fn names(q: &Question, wanted: impl Fn(&NodeState) -> bool) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::explain::no_guest;
+    use super::super::explain::{drain_notes, drain_reply, no_guest};
     use super::*;
     use crate::model::{Bytes, Cores, Fraction, GuestStatus, Inventory, NodeFacts};
     use crate::outcome::Experience;
     use crate::outlook::{Load, Outlook};
-    use crate::recommend::{Blocker, Constraints, Overload, Skipped, states};
+    use crate::recommend::{Blocker, Constraints, Drain, Overload, Skipped, drain, states};
     use crate::series::LocalTime;
     use crate::settings::PenaltyConfig;
     use crate::trend::{Params, analyze};
@@ -652,7 +675,7 @@ mod tests {
             threshold: Fraction(0.8),
             hours_to_threshold: Some(hours),
         };
-        let told = |state, hours| {
+        let told = |state, direction, hours| {
             let findings = vec![finding(state, hours)];
             let none = Urgency::None;
             let states = [NodeState {
@@ -662,12 +685,21 @@ mod tests {
                 urgency_of_moves: none,
                 findings,
             }];
-            asked(&[("pve1", 1)], |q| unconfirmed(&Question { states: &states, ..*q }))
+            asked(&[("pve1", 1)], |q| {
+                let mut outlook = q.outlook.clone();
+                outlook.nodes[0].cpu_trend.direction = direction;
+                unconfirmed(&Question { states: &states, outlook: &outlook, ..*q })
+            })
         };
-        let text = told(State::Healthy, 9.0);
+        let rising = Direction::SustainedIncrease;
+        let text = told(State::Healthy, rising, 9.0);
         assert!(text.contains("CPU of pve1 passes 80 % in 9 hours"), "{text}");
-        assert_eq!(told(State::Healthy, 90.0), "", "beyond the horizon");
-        assert_eq!(told(State::TrendingTowardOverload, 9.0), "", "confirmed");
+        assert_eq!(told(State::Healthy, rising, 90.0), "", "beyond the horizon");
+        assert_eq!(told(State::TrendingTowardOverload, rising, 9.0), "", "confirmed");
+        let daily = told(State::Healthy, Direction::Cyclical, 9.0);
+        assert_eq!(daily, " The daily peak of pve1's CPU passes 80 % at about 09:00.");
+        assert_eq!(told(State::Healthy, Direction::Cyclical, 0.0), "", "it is there");
+        assert_eq!(told(State::Healthy, Direction::Stable, 9.0), "", "no trend");
     }
 
     #[test]
@@ -710,7 +742,7 @@ mod tests {
             }
             let node = &mut outlook.nodes[1];
             node.storage.current = Some(Fraction(0.87));
-            node.storage_trend.direction = crate::trend::Direction::SustainedIncrease;
+            node.storage_trend.direction = Direction::SustainedIncrease;
             (node.storage_trend.slope_per_day, node.storage_trend.confidence) = (Some(0.01), 0.99);
             let states = states(&outlook, q.config);
             assert_eq!(
@@ -727,6 +759,31 @@ mod tests {
              24 hours (looked at 1 guest on 2 nodes). The fullest storage is at 87 % (+1.0 %/day, full \
              in 13 days) on pve2; its threshold is 85 %: free or add space, no move of a guest does that."
         );
+    }
+
+    #[test]
+    fn a_drain_that_leaves_one_node_says_so() {
+        let lost = Drain { unbearable: vec![1], ..Drain::default() };
+        let notes = |nodes: &[(&str, usize)]| asked(nodes, |q| drain_notes(q, 0, &lost));
+        let two = [("pve1", 1), ("pve2", 1)];
+        assert_eq!(notes(&two), ["while pve1 is away, all guests run on pve2 alone"]);
+        let three = [("pve1", 1), ("pve2", 1), ("pve3", 0)];
+        assert!(notes(&three)[0].starts_with("while pve1 is away no other node may fail"));
+    }
+
+    #[test]
+    fn of_a_node_that_is_away_no_load_is_told() {
+        asked(&[("pve1", 1), ("pve2", 1), ("pve3", 1)], |q| {
+            let mut outlook = q.outlook.clone();
+            outlook.nodes[1].online = false;
+            outlook.guests.remove(1);
+            let states = states(&outlook, q.config);
+            let q = Question { outlook: &outlook, states: &states, ..*q };
+            let reply = drain_reply(&q, 0, &drain(&q, 0), 0, Vec::new());
+            let told: Vec<&str> = reply.nodes.iter().map(|n| n.name.as_str()).collect();
+            assert_eq!(told, ["pve3"]);
+            assert_eq!(nodes(&q)[1].guests, 1, "it was left there");
+        });
     }
 
     #[test]

@@ -81,10 +81,10 @@ impl Lens<'_> {
     }
 }
 
-/// Readings of hours in cores or bytes.
+/// Readings of hours in cores or bytes. Guests that came later may have used more elsewhere than there is here.
 fn seen(hours: &[Option<f64>], capacity: f64, current: Option<Fraction>) -> Readings {
     let shares: Vec<Option<f64>> =
-        hours.iter().map(|x| x.map(|x| x / capacity.max(f64::MIN_POSITIVE))).collect();
+        hours.iter().map(|x| x.map(|x| (x / capacity.max(f64::MIN_POSITIVE)).min(1.0))).collect();
     Readings::of(&shares, current.map(|x| x.0))
 }
 

@@ -43,6 +43,11 @@ impl Resource {
     }
 }
 
+/// Name of the metric that counts the time in which a node waits for its disks.
+pub const IO_WAIT: &str = "IO wait";
+/// Name of the metric that tells how full the fullest storage is.
+pub const STORAGE: &str = "storage";
+
 /// Expected use in each case, in host cores and bytes; case 0 is the present.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Load {
@@ -167,6 +172,16 @@ impl NodeOutlook {
         match resource {
             Resource::Cpu => &self.cpu_trend,
             Resource::Memory => &self.mem_trend,
+        }
+    }
+
+    /// Trend of what a finding is about, by its name.
+    pub fn trend_of(&self, metric: &str) -> &Trend {
+        match metric {
+            IO_WAIT => &self.iowait_trend,
+            STORAGE => &self.storage_trend,
+            _ if metric == Resource::Memory.label() => &self.mem_trend,
+            _ => &self.cpu_trend,
         }
     }
 

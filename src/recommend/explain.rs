@@ -3,8 +3,9 @@
 use super::constraint::{Blocker, BlockerCode, runs};
 use super::overload::{Limits, need, overload};
 use super::plan::{Planner, Question, Step};
-use super::state::{Finding, IO_WAIT, State};
+use super::state::{Finding, State};
 use crate::model::GuestFacts;
+use crate::outlook::IO_WAIT;
 use crate::score::Contribution;
 
 /// A guest against every node.
@@ -41,11 +42,17 @@ pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
     let mut planner = Planner::new(q);
     planner.know_reserve();
     let index = planner.index_of(guest.vmid);
-    let blockers = match index {
+    let mut blockers = match index {
         Some(index) => planner.of_guest(index),
         None => q.constraints.of_guest(guest),
     };
     let host = index.map(|i| planner.hosts[i]).or_else(|| q.outlook.node_index(&guest.node));
+    if host.is_some_and(|h| !q.outlook.nodes[h].online) {
+        // That it does not run is no reason of its own then.
+        blockers.retain(|b| b.code != BlockerCode::NotRunning);
+        let text = format!("is on {}, which is offline", guest.node);
+        blockers.insert(0, Blocker::new(BlockerCode::NodeOffline, text));
+    }
     let others = (0..q.outlook.nodes.len()).filter(|n| Some(*n) != host);
     let mut targets: Vec<Target> = others
         .map(|node| match index {

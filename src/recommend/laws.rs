@@ -260,8 +260,10 @@ fn remedy(
         C::HostPath | C::LocalDisk => facts.disks.clear(),
         C::CrsBalanced => i.crs.auto_rebalance = false,
         C::NodeOffline => {
-            o.nodes[node].online = true;
-            i.nodes[node].online = Some(true);
+            for n in [node, o.guests[guest].host] {
+                o.nodes[n].online = true;
+                i.nodes[n].online = Some(true);
+            }
         }
         C::NodeMaintenance => i.nodes[node].maintenance = false,
         C::Storage => facts.disks.clear(),

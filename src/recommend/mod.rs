@@ -25,6 +25,6 @@ pub use drain::{Drain, Leaving, Staying, drain};
 pub use explain::{Explained, Target, explain, little_need};
 pub use overload::{Limits, Overload, overload, overload_of, overload_of_all};
 pub use plan::{Considered, Cost, Details, Peaks, Plan, Question, Skipped, Step, plan};
+pub(crate) use state::hours_to_full;
 pub use state::{Finding, NodeState, State, Urgency, states};
-pub(crate) use state::{STORAGE, hours_to_full};
 pub use window::Window;

@@ -2,7 +2,9 @@
 
 use super::overload::{Limits, need, overload};
 use crate::model::Fraction;
-use crate::outlook::{GuestOutlook, NodeOutlook, Outlook, Readings, Resource, growth};
+use crate::outlook::{
+    GuestOutlook, IO_WAIT, NodeOutlook, Outlook, Readings, Resource, STORAGE, growth,
+};
 use crate::settings::PenaltyConfig;
 use crate::trend::{Direction, ProjectionBasis, Trend};
 use serde::Serialize;
@@ -124,10 +126,6 @@ impl NodeState {
     }
 }
 
-/// Name of the metric that counts the time in which a node waits for its disks.
-pub(super) const IO_WAIT: &str = "IO wait";
-/// Name of the metric that tells how full the fullest storage is.
-pub(crate) const STORAGE: &str = "storage";
 /// A node this close below a threshold is hot.
 const HOT_MARGIN: f64 = 0.05;
 /// A rising CPU must be this close for its projection to count (most CPU trends end, docs/trend.md).

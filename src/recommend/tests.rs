@@ -799,23 +799,6 @@ fn who_stays_on_a_node_that_a_step_leaves_hears_why() {
     }
 }
 
-#[test]
-fn a_storage_that_fills_up_is_a_state_of_its_node() {
-    let state = |used: f64, per_day: f64| {
-        let (mut outlook, _) = Case::new(1).outlook();
-        let node = &mut outlook.nodes[0];
-        node.storage.current = Some(Fraction(used));
-        rises(&mut node.storage_trend, ProjectionBasis::Persistent);
-        node.storage_trend.slope_per_day = Some(per_day);
-        let states = states(&outlook, &PenaltyConfig::default());
-        assert_eq!(states[0].of_load, State::Healthy);
-        (states[0].state, states[0].urgency)
-    };
-    assert_eq!(state(0.84, 0.01), (State::Healthy, Urgency::None), "no projection");
-    assert_eq!(state(0.87, 0.01), (State::StableButHot, Urgency::Medium), "full in two weeks");
-    assert_eq!(state(0.95, 0.01), (State::TrendingTowardOverload, Urgency::Medium));
-}
-
 /// Whether the memory of node 0, at 80 %, is found to head for its threshold of 85 % by the rise of guest 100.
 fn heads_for_overload(change: fn(&mut Outlook, &mut Inventory)) -> bool {
     let mut case = Case::new(2).guest(0, |_| 1.0, 100.0).guest(1, |_| 1.0, 8.0);
@@ -846,4 +829,41 @@ fn a_rise_of_guests_that_have_no_more_room_ends() {
         outlook.guests[0].mem_trend = outlook.guests[1].mem_trend.clone();
         outlook.guests[0].maxmem = Bytes(101.0 * GIB);
     }));
+}
+
+#[test]
+fn a_storage_that_fills_up_is_a_state_of_its_node() {
+    let state = |used: f64, per_day: f64| {
+        let (mut outlook, _) = Case::new(1).outlook();
+        let node = &mut outlook.nodes[0];
+        node.storage.current = Some(Fraction(used));
+        rises(&mut node.storage_trend, ProjectionBasis::Persistent);
+        node.storage_trend.slope_per_day = Some(per_day);
+        let states = states(&outlook, &PenaltyConfig::default());
+        assert_eq!(states[0].of_load, State::Healthy);
+        (states[0].state, states[0].urgency)
+    };
+    assert_eq!(state(0.84, 0.01), (State::Healthy, Urgency::None), "no projection");
+    assert_eq!(state(0.87, 0.01), (State::StableButHot, Urgency::Medium), "full in two weeks");
+    assert_eq!(state(0.95, 0.01), (State::TrendingTowardOverload, Urgency::Medium));
+}
+
+#[test]
+fn a_guest_of_a_failed_node_stays_since_that_is_offline() {
+    let mut case = hot();
+    case.change = |outlook, inventory| {
+        outlook.nodes[1].online = false;
+        outlook.guests.remove(5);
+        inventory.guests[5].status = GuestStatus::Unknown;
+    };
+    let told = case.asked(|q| explain(q, q.inventory.guest(105).unwrap()).blockers);
+    let told: Vec<_> = told.iter().map(|b| (b.code, b.text.as_str())).collect();
+    assert_eq!(told, [(BlockerCode::NodeOffline, "is on pve1, which is offline")]);
+    // And of the node that is away no load is told.
+    let of_others = case.asked(|q| explain(q, q.inventory.guest(100).unwrap()).targets);
+    let away = of_others.iter().find(|t| t.node == 1).unwrap();
+    assert_eq!(
+        away.blockers.iter().map(|b| b.text.as_str()).collect::<Vec<_>>(),
+        ["pve1 is offline"]
+    );
 }

@@ -3,12 +3,12 @@
 
 use super::{Planner, Step};
 use crate::model::{Bytes, DAY, Fraction, HOUR, Vmid};
-use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
+use crate::outlook::{GuestOutlook, IO_WAIT, NodeOutlook, Resource};
 use crate::recommend::balancer;
 use crate::recommend::confidence::stated;
 use crate::recommend::constraint::{Blocker, BlockerCode, LocalDisk, local_disks};
 use crate::recommend::reserve::Reserve;
-use crate::recommend::state::{Finding, IO_WAIT, State};
+use crate::recommend::state::{Finding, State};
 use std::collections::BTreeMap;
 
 /// Share of a crowded source's busy hours, with the guest, below which a crowded target is the
@@ -71,6 +71,10 @@ impl<'a> Planner<'a> {
         }
         if !node.online && found.iter().all(|b| b.code != BlockerCode::NodeOffline) {
             found.push(Blocker::new(BlockerCode::NodeOffline, format!("{} is offline", node.name)));
+        }
+        if !node.online {
+            // What it carried before tells nothing.
+            return found;
         }
         if node.cores.0 <= 0.0 || node.memory.0 <= 0.0 {
             // What it would carry is no share of anything.
@@ -317,7 +321,8 @@ impl<'a> Planner<'a> {
         // Risk counts hours that only may come; those that are expected must not become more.
         if of.benefit.core_hours < -1e-9 {
             let added = -of.benefit.core_hours;
-            return Some(format!("would add {added:.1} core-hours above the thresholds"));
+            let added = if added < 0.05 { "less than 0.1".into() } else { format!("{added:.1}") };
+            return Some(format!("would add {added} core-hours above the thresholds"));
         }
         let asked = k.settings.minimum_confidence.0 * 100.0;
         if of.confidence.percent < asked {
