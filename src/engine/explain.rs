@@ -241,9 +241,9 @@ fn verdict(
 }
 
 fn label(q: &Question, guest: &GuestFacts) -> String {
-    match q.outlook.guests.binary_search_by_key(&guest.vmid, |g| g.vmid) {
-        Ok(index) => guest_label(&q.outlook.guests[index]),
-        Err(_) => label_of(guest.kind, guest.vmid, &guest.name),
+    match q.outlook.guest_index(guest.vmid) {
+        Some(index) => guest_label(&q.outlook.guests[index]),
+        None => label_of(guest.kind, guest.vmid, &guest.name),
     }
 }
 

@@ -267,6 +267,11 @@ impl Outlook {
     pub fn node_index(&self, name: &str) -> Option<usize> {
         self.nodes.binary_search_by(|n| n.name.as_str().cmp(name)).ok()
     }
+
+    /// Index of the guest with that number.
+    pub fn guest_index(&self, vmid: Vmid) -> Option<usize> {
+        self.guests.binary_search_by_key(&vmid, |g| g.vmid).ok()
+    }
 }
 
 /// Figures of values with weights: mean and percentiles by weight.

@@ -317,8 +317,17 @@ impl<'a> Planner<'a> {
 
     /// Expected overload of all nodes that are there.
     fn total_overload(&self) -> Overload {
+        self.overload_where(|_| true)
+    }
+
+    /// Expected overload of all nodes but `away`.
+    pub(super) fn overload_besides(&self, away: usize) -> Overload {
+        self.overload_where(|node| node != away)
+    }
+
+    fn overload_where(&self, counts: impl Fn(usize) -> bool) -> Overload {
         let online = |n: &usize| self.q.outlook.nodes[*n].online;
-        let nodes = (0..self.ledger.nodes()).filter(online);
+        let nodes = (0..self.ledger.nodes()).filter(online).filter(|n| counts(*n));
         nodes.map(|node| self.overload(node, None, self.limits())).sum()
     }
 
@@ -487,7 +496,7 @@ impl<'a> Planner<'a> {
     }
 
     pub(super) fn index_of(&self, vmid: Vmid) -> Option<usize> {
-        self.q.outlook.guests.binary_search_by_key(&vmid, |g| g.vmid).ok()
+        self.q.outlook.guest_index(vmid)
     }
 
     /// Works a draft off a node with that score out; `None` when it does not stand, with the reason remembered.
