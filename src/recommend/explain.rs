@@ -129,5 +129,5 @@ fn not_worth(planner: &Planner, step: &Step) -> Option<String> {
             "takes {saved:.1} core-hours of risk away, less than the {asked:.0} asked for"
         ));
     }
-    planner.refusal(step)
+    planner.refusal(step).or_else(|| planner.busy_now(step))
 }

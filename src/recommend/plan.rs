@@ -402,16 +402,23 @@ impl<'a> Planner<'a> {
         !overloaded && online().count() > 1 && Resource::ALL.into_iter().all(|r| spread(r) < even)
     }
 
-    /// The best acceptable move off the worst node that has one.
+    /// The best acceptable move off the worst node that has one. A guest in its daily peak gives way to the next best,
+    /// unless that has to wait just as long.
     fn next_step(&mut self) -> Option<Step> {
         for source in self.sources() {
             let mut drafts = self.drafts(source);
             best_first(&mut drafts);
             let score = self.score(source, None);
+            let mut waits: Option<Step> = None;
             for draft in &drafts {
-                if let Some(step) = self.judge((source, &score), draft) {
-                    return Some(step);
-                }
+                let Some(step) = self.judge((source, &score), draft) else { continue };
+                let Some(reason) = self.busy_now(&step) else {
+                    let start = |step: &Step| step.details.window.as_ref().map(|w| w.start);
+                    let best = waits.filter(|best| start(best) <= start(&step));
+                    return best.or(Some(step));
+                };
+                self.put_off(step.clone(), reason);
+                waits.get_or_insert(step);
             }
         }
         None
@@ -532,7 +539,7 @@ impl<'a> Planner<'a> {
         let weighed = self.weigh((source, score), draft.guest, draft.target);
         if let Some(reason) = self.refusal(&weighed) {
             self.refused.insert((draft.guest, draft.target));
-            // Only the first refusal of a guest is told.
+            // Only the first refusal of a guest is told, so the others are not worked out.
             if !self.considered.contains_key(&guest.vmid) {
                 let step = self.detailed(weighed);
                 self.considered.insert(guest.vmid, Considered { step, reason });
@@ -540,6 +547,13 @@ impl<'a> Planner<'a> {
             return None;
         }
         Some(self.detailed(weighed))
+    }
+
+    /// Remembers that a move that is worth it waits.
+    fn put_off(&mut self, step: Step, reason: String) {
+        let vmid = self.q.outlook.guests[step.guest].vmid;
+        self.refused.insert((step.guest, step.target));
+        self.considered.entry(vmid).or_insert(Considered { step, reason });
     }
 
     fn apply(&mut self, step: Step) {

@@ -464,6 +464,32 @@ fn each_of_the_five_settings_flips_a_decision() {
     assert!(!case.moves().is_empty());
 }
 
+/// A node whose load is that of one large guest, the best to go, and in its daily peak, and of `others`.
+fn best_is_busy(others: Curve) -> Case {
+    let peak: Curve = |h| if (10..16).contains(&(h + 16).rem_euclid(24)) { 6.0 } else { 1.0 };
+    let case = Case::new(3).guest(0, peak, 8.0).guest(0, others, 8.0).guest(0, others, 8.0);
+    Case { local_hour: 12, ..case }
+}
+
+#[test]
+fn a_guest_in_its_daily_peak_gives_way_unless_the_next_best_waits_as_long() {
+    // The others could go now, and so they do.
+    let mut steady = best_is_busy(|_| 4.5);
+    steady.change = |outlook, _| outlook.nodes[0].cpu_trend.peak_hours.clear();
+    let (outlook, plan) = steady.run();
+    assert_eq!(outlook.guests[plan.steps[0].guest].vmid, 101);
+    assert!(plan.considered[0].reason.contains("put off until 16:00"), "{:?}", plan.considered);
+    // The node itself is busy for as long: who saves most goes, at the same time.
+    let mut bound = best_is_busy(|_| 4.5);
+    bound.change = |outlook, _| {
+        outlook.nodes[0].cpu_trend.peak_hours = (10..16).collect();
+    };
+    let (_, plan) = bound.run();
+    assert_eq!(plan.steps[0].guest, 0);
+    assert_eq!(plan.steps[0].details.window.as_ref().unwrap().start_hour, 16);
+    assert!(plan.considered.is_empty(), "{:?}", plan.considered);
+}
+
 #[test]
 fn a_node_that_waits_for_its_disks_gets_no_guest() {
     fn wait(outlook: &mut Outlook, node: usize, share: f64) {

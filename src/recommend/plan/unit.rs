@@ -106,7 +106,7 @@ impl Planner<'_> {
         whole.cost.points = steps.iter().map(|s| s.cost.points).sum::<Points>();
         whole.cost.memory = steps.iter().map(|s| s.cost.memory).sum::<Bytes>();
         whole.benefit = steps.iter().map(|s| s.benefit).sum();
-        let busy = || draft.members.iter().find_map(|&guest| self.busy_now(guest));
+        let busy = || steps.iter().find_map(|step| self.busy_now(step));
         if let Some(reason) = self.refusal(&whole).or_else(busy) {
             let vmid = self.q.outlook.guests[whole.guest].vmid;
             self.considered.entry(vmid).or_insert(Considered { step: whole, reason });
