@@ -8,8 +8,8 @@ use crate::evidence::{TrendEvidence, explanation};
 use crate::model::{GuestFacts, UnixTime, counted, joined};
 use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
 use crate::recommend::{
-    Blocker, BlockerCode, Considered, Finding, Limits, NodeState, Peaks, Plan, Question, State,
-    Step, Urgency, little_need, overload, overload_of_all, plan,
+    Blocker, BlockerCode, Considered, Finding, Limits, NodeState, Peaks, Plan, Question, Slight,
+    State, Step, Urgency, core_hours, little_need, overload, overload_of_all, plan,
 };
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -170,7 +170,7 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
         blockers.sort();
         blockers.dedup();
         let reason = match (plan.slight.get(&guest.vmid), blockers.first()) {
-            (Some(saved), _) => slight_reason(q, *saved),
+            (Some(slight), _) => slight_reason(*slight),
             (None, Some(first)) => first.text.clone(),
             (None, None) => idle_reason(q, plan, guest, &need),
         };
@@ -196,14 +196,14 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
 }
 
 /// Why a guest that could go stays.
-fn slight_reason(q: &Question, saved: f64) -> String {
+fn slight_reason(Slight { saved, asked }: Slight) -> String {
     let saves = match saved >= 0.5 {
         true => format!("{} of overload", counted(saved.round(), "core-hour")),
         false => "no overload".into(),
     };
-    let asked = q.config.min_benefit.0;
+    let asked = core_hours(asked);
     format!(
-        "its best move would save {saves}, near misses counted in part; min_benefit asks for {asked:.0}"
+        "its best move would save {saves}, near misses counted in part; min_benefit asks for {asked}"
     )
 }
 

@@ -1,7 +1,7 @@
 //! Why, and why not: a guest against every node, each with its score or its obstacles.
 
 use super::constraint::{Blocker, BlockerCode, runs};
-use super::overload::{Limits, need, overload};
+use super::overload::{Limits, demand, need, overload};
 use super::plan::{Planner, Question, Step};
 use super::state::{Finding, IO_WAIT, State};
 use crate::model::GuestFacts;
@@ -87,6 +87,12 @@ fn stopped(planner: &Planner, guest: &GuestFacts, node: usize) -> Target {
     Target { node, blockers, step: None, reason: None }
 }
 
+/// What is asked of a move: whole core-hours, but of small nodes and short horizons.
+pub fn core_hours(asked: f64) -> String {
+    let digits = usize::from(asked.fract() != 0.0 && asked < 10.0);
+    format!("{asked:.digits$}")
+}
+
 /// Why nobody looks for moves off a node: it is hardly expected above its thresholds. `None`: it is.
 pub fn little_need(q: &Question, node: usize) -> Option<String> {
     let load = &q.outlook.node_loads()[node];
@@ -105,10 +111,10 @@ pub fn little_need(q: &Question, node: usize) -> Option<String> {
         false => format!("{name} needs no relief"),
         true => format!(
             "{name} is expected too little above its thresholds for a move: {} core-hours in \
-             {:.0} hours; min_benefit asks for {:.0}",
+             {:.0} hours; min_benefit asks for {}",
             if above < 0.05 { "less than 0.1".into() } else { format!("{above:.1}") },
             q.outlook.horizon(),
-            q.config.min_benefit.0
+            core_hours(demand(q.outlook, node, q.config))
         ),
     })
 }
@@ -123,10 +129,11 @@ fn not_worth(planner: &Planner, step: &Step) -> Option<String> {
         return Some(little_need(q, step.source).unwrap_or_else(evenly));
     }
     let saved = planner.saved(step.source, step.guest, step.target);
-    let asked = q.config.min_benefit.0;
+    let asked = demand(q.outlook, step.source, q.config);
     if saved < asked && !source.maintenance {
+        let asked = core_hours(asked);
         return Some(format!(
-            "takes {saved:.1} core-hours of risk away, less than the {asked:.0} asked for"
+            "takes {saved:.1} core-hours of risk away, less than the {asked} asked for"
         ));
     }
     planner.refusal(step).or_else(|| planner.busy_now(step))

@@ -1,7 +1,7 @@
 //! The figure that a plan lowers: how far and how long nodes are expected above their thresholds.
 
 use crate::outlook::{Levels, Load, NodeOutlook, Outlook, Resource};
-use crate::settings::PenaltyConfig;
+use crate::settings::{Days, PenaltyConfig};
 use serde::Serialize;
 use std::ops::{Add, Sub};
 
@@ -157,7 +157,18 @@ pub(super) fn need(
     let limits = Limits::thresholds(config);
     let over = overload(outlook, node, load, None, limits).core_hours > 0.0;
     let risk = risk(outlook, node, load, None, limits);
-    (over && risk > config.min_benefit.0).then_some(risk)
+    (over && risk > demand(outlook, node, config)).then_some(risk)
+}
+
+/// Nodes of fewer cores are asked for their part of `min_benefit`: at the default 2 % of what their cores could do.
+const WHOLE_DEMAND_CORES: f64 = 9.0;
+
+/// Risk that a move off a node must take away over the horizon, in core-hours: `min_benefit` is that of a week, and a
+/// small node at its limit all day could never save it.
+pub fn demand(outlook: &Outlook, node: usize, config: &PenaltyConfig) -> f64 {
+    let weeks = outlook.horizon() / Days(7.0).hours().0;
+    let part = (outlook.nodes[node].cores.0 / WHOLE_DEMAND_CORES).min(1.0);
+    config.min_benefit.0 * weeks * part
 }
 
 /// Expected overload of node number `node` like [`overload`], with every case taken as the middle

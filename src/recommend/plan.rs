@@ -1,7 +1,7 @@
 //! Which moves, in which order: as few as keep every node out of trouble.
 //!
-//! Greedy on the expected loads of all nodes together. A step is kept only if it takes `min_benefit`
-//! core-hours of risk away, gains more than it costs and pushes no node over a threshold; its effect is deducted
+//! Greedy on the expected loads of all nodes together. A step is kept only if it takes
+//! `min_benefit` core-hours of risk a week away, gains more than it costs and pushes no node over a threshold; its effect is deducted
 //! from the source and added to the target before the next step is sought, so a hot node is
 //! relieved, not emptied. Ties fall by name and number: the same input gives the same plan.
 //! Where no guest is worth moving by itself, those that must stay together move as one (`unit`).
@@ -16,7 +16,7 @@ use super::confidence::Confidence;
 use super::constraint::{Blocker, BlockerCode, Constraints, Placement};
 use super::evacuation::Evacuations;
 use super::ledger::Ledger;
-use super::overload::{Limits, Overload, levels, need, overload, risk};
+use super::overload::{Limits, Overload, demand, levels, need, overload, risk};
 use super::reserve::{Reserve, memory_of_guests};
 use super::state::{NodeState, State, lasting_rise};
 use super::window::Window;
@@ -141,6 +141,15 @@ pub struct Skipped {
     pub blockers: Vec<Blocker>,
 }
 
+/// A possible move that is not worth it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slight {
+    /// Core-hours of risk that it takes away.
+    pub saved: f64,
+    /// Those that a move off its node must take away.
+    pub asked: f64,
+}
+
 /// The outcome of planning.
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
@@ -151,8 +160,8 @@ pub struct Plan {
     /// Guests on troubled nodes that cannot move.
     pub skipped: Vec<Skipped>,
     /// Guests on troubled nodes that can move, but to no node that makes it worth it: the
-    /// core-hours of risk that the best of their moves takes away.
-    pub slight: BTreeMap<Vmid, f64>,
+    /// best of their moves.
+    pub slight: BTreeMap<Vmid, Slight>,
     /// Expected overload of all nodes without any move.
     pub before: Overload,
     /// The same with all steps.
@@ -245,7 +254,7 @@ pub(super) struct Planner<'a> {
     steps: Vec<Step>,
     considered: BTreeMap<Vmid, Considered>,
     skipped: BTreeMap<Vmid, Vec<Blocker>>,
-    slight: BTreeMap<Vmid, f64>,
+    slight: BTreeMap<Vmid, Slight>,
     /// Guests that could relieve a node on which none is worth a move or can make one.
     stuck: BTreeMap<usize, Vec<usize>>,
     /// Host cores and bytes that the steps so far add to a node now.
@@ -427,7 +436,7 @@ impl<'a> Planner<'a> {
     /// Every move off `source` that saves something. A node in maintenance is left whatever it saves.
     fn drafts(&mut self, source: usize) -> Vec<Draft> {
         let node = &self.q.outlook.nodes[source];
-        let least = self.q.config.min_benefit.0;
+        let least = demand(self.q.outlook, source, self.q.config);
         let before = self.ledger.risk(source);
         let scarce = self.scarce(source);
         let now: Vec<(f64, f64)> =
@@ -488,7 +497,8 @@ impl<'a> Planner<'a> {
         }
         match slight {
             Some(saved) => {
-                self.slight.insert(vmid, saved);
+                let asked = demand(self.q.outlook, source, self.q.config);
+                self.slight.insert(vmid, Slight { saved, asked });
             }
             None => {
                 self.slight.remove(&vmid);

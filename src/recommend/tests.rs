@@ -12,7 +12,7 @@ use crate::outlook::{
 };
 use crate::series::{LocalTime, Point};
 use crate::settings::{Key, PenaltyConfig, Settings, map_simplified_to_penalty_config};
-use crate::trend::{Direction, Params, ProjectionBasis, Trend, analyze};
+use crate::trend::{Crossing, Direction, Params, Projection, ProjectionBasis, Trend, analyze};
 
 const NOW: UnixTime = 1_790_006_400;
 /// Hour of the day that NOW is in UTC, in which trends are made.
@@ -432,14 +432,18 @@ fn each_of_the_five_settings_flips_a_decision() {
     case.config = with(|s| s.trend_weight = Fraction(0.0));
     assert!(case.moves().is_empty());
 
-    // Analysis lookback: what hurts over a week is too little to move a guest for within a day.
+    // Analysis lookback: what comes in three days is not looked for within one.
     let mut case = hot();
-    for guest in &mut case.guests[..5] {
-        guest.1 = |_| 2.6;
-    }
-    assert_eq!(case.moves().len(), 1);
+    case.change = |outlook, _| {
+        let trend = &mut outlook.nodes[1].mem_trend;
+        rises(trend, ProjectionBasis::Persistent);
+        let peak = Crossing::In { hours: 72.0, earliest: 48.0, latest: None };
+        trend.projection = Some(Projection { threshold: 0.85, level: peak, peak });
+    };
+    let state = |case: &Case| case.asked(|q| q.states[1].state);
+    assert_eq!(state(&case), State::TrendingTowardOverload);
     case.config = with(|s| s.analysis_lookback = crate::settings::Days(1.0));
-    assert!(case.moves().is_empty());
+    assert_eq!(state(&case), State::Healthy);
 
     // Minimum confidence: four days of history leave a doubt.
     let mut case = hot();
@@ -524,6 +528,34 @@ fn a_node_that_is_off_has_no_overload() {
     assert!(case.run().1.before.node_hours > 100.0);
     case.change = |outlook, _| outlook.nodes[0].online = false;
     assert_eq!(case.run().1.before, Overload::default());
+}
+
+#[test]
+fn a_small_node_at_its_limit_is_relieved_whatever_the_look_back() {
+    let moves = |curve: Curve, days: f64| {
+        let mut case = Case::new(2).guest(0, curve, 4.0).guest(0, curve, 4.0);
+        case.change = |_, inventory| {
+            inventory.guests.iter_mut().for_each(|g| g.maxcpu = Some(Cores(4.0)));
+        };
+        let analysis_lookback = crate::settings::Days(days);
+        let settings = Settings { analysis_lookback, ..Settings::default() };
+        let config = map_simplified_to_penalty_config(&settings);
+        Case { cores: vec![4.0; 2], config, ..case }.moves().len()
+    };
+    for days in [1.0, 7.0] {
+        assert_eq!(moves(|_| 1.9, days), 1, "all of its 4 cores, {days} days");
+        assert_eq!(moves(|_| 1.51, days), 0, "half a percent above its threshold, {days} days");
+    }
+}
+
+#[test]
+fn of_nodes_of_nine_cores_and_more_as_much_is_asked_a_week() {
+    let mut case = hot();
+    let asked = |case: &Case| case.asked(|q| demand(q.outlook, 0, q.config));
+    for (cores, of_default) in [(4.0, 4.0 / 9.0), (9.0, 1.0), (112.0, 1.0)] {
+        case.cores[0] = cores;
+        assert!((asked(&case) - 30.0 * of_default).abs() < 1e-9, "{cores}");
+    }
 }
 
 #[test]
@@ -710,7 +742,7 @@ fn a_guest_that_could_go_for_little_is_not_said_to_be_held() {
     let (_, plan) = case.run();
     assert!(plan.steps.is_empty() && plan.skipped.is_empty(), "{plan:?}");
     assert_eq!(plan.slight.len(), 2);
-    assert!(plan.slight.values().all(|saved| *saved < PenaltyConfig::default().min_benefit.0));
+    assert!(plan.slight.values().all(|slight| slight.saved < slight.asked), "{plan:?}");
     // With an idle node beside them, both have somewhere to go and one is enough.
     let (_, plan) = Case { cores: vec![16.0; 3], ..case }.run();
     assert_eq!((plan.steps.len(), plan.slight.len()), (1, 0));

@@ -8,6 +8,7 @@ use super::{BlockerCode, Considered, Planner, Step};
 use crate::model::{Bytes, Points, Vmid};
 use crate::outlook::GuestOutlook;
 use crate::recommend::constraint::runs;
+use crate::recommend::overload::demand;
 use std::collections::BTreeSet;
 
 /// A group against a target, before its details are worked out.
@@ -67,7 +68,7 @@ impl Planner<'_> {
         let relieved = less(source, -1.0);
         let least = match self.q.outlook.nodes[source].maintenance {
             true => f64::NEG_INFINITY,
-            false => self.q.config.min_benefit.0,
+            false => demand(self.q.outlook, source, self.q.config),
         };
         (0..self.ledger.nodes())
             .filter(|target| *target != source)
