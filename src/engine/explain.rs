@@ -13,7 +13,7 @@ use crate::evidence::{guest_label, label_of};
 use crate::model::{GuestFacts, Inventory, UnixTime, Vmid, counted};
 use crate::recommend::{
     BlockerCode, Drain, Explained, Leaving, Limits, Plan, Question, Staying, Step, Target,
-    balancer, drain, explain, plan,
+    drain, explain, plan,
 };
 use crate::score::total;
 
@@ -120,7 +120,7 @@ fn explain_reply(
         targets,
         window: best.and_then(|step| step.details.window.clone()),
         concerns: explained.concerns.clone(),
-        crs: balancer(q.outlook, q.inventory),
+        crs: plan.balancer,
         warnings,
     }
 }
