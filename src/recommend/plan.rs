@@ -246,7 +246,9 @@ pub(super) struct Planner<'a> {
     moved: BTreeSet<usize>,
     /// Whether a guest may move at all, once asked; steps do not change that.
     movable: Vec<Option<bool>>,
-    /// Moves that failed a test which will not change: not tried again.
+    /// Moves that failed a test which will not change, or are not worth it: not tried again. What a move is worth may
+    /// change, but hardly for the better: a step off its source leaves less to take away, one to its target less room.
+    /// Nor is room on a storage counted that a step before frees only once it is made.
     refused: BTreeSet<(usize, usize)>,
     /// Moves for which a node had no room, with the states of both nodes: not tried again before
     /// one of them changes.

@@ -364,6 +364,21 @@ fn who_does_not_run_does_not_hold_its_group() {
 }
 
 #[test]
+fn what_keeps_a_group_from_going_together_is_told() {
+    // Either of the two finds its memory on the other node, both do not.
+    let mut case = Case::new(2).guest(0, |_| 7.0, 50.0).guest(0, |_| 7.0, 50.0);
+    case.cores[1] = 32.0;
+    case.change = |_, inventory| {
+        inventory.guests.iter_mut().for_each(|g| g.tags.push("affinity_shop".into()));
+    };
+    let (_, plan) = case.run();
+    assert!(plan.steps.is_empty());
+    let told = plan.skipped.iter().flat_map(|s| &s.blockers).map(|b| b.text.as_str());
+    let want = "pve1 has 52.0 GiB in use in its busy hours; 75.0 GiB more would pass 95 % of its";
+    assert!(told.clone().any(|text| text.starts_with(want)), "{:?}", told.collect::<Vec<_>>());
+}
+
+#[test]
 fn memory_that_a_guest_may_take_must_be_there() {
     let mut case = hot();
     case.guests[5].2 = 112.0;

@@ -117,7 +117,8 @@ impl Planner<'_> {
     }
 
     /// One step for each guest, each weighed after those before it; `None` where one is not
-    /// possible. That they belong together does not keep them from leaving together.
+    /// possible, with what stands in its way remembered. That they belong together does not keep
+    /// them from leaving together.
     fn unit_steps(&mut self, draft: &Draft) -> Option<Vec<Step>> {
         let mut steps = Vec::new();
         for &guest in &draft.members {
@@ -125,6 +126,8 @@ impl Planner<'_> {
             let mut obstacles = self.obstacles(guest, draft.target);
             obstacles.retain(|b| b.code != BlockerCode::Together);
             if !obstacles.is_empty() {
+                let vmid = self.q.outlook.guests[guest].vmid;
+                self.skipped.entry(vmid).or_default().extend(obstacles);
                 break;
             }
             steps.push(self.work_out(draft.source, guest, draft.target));
