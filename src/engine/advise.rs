@@ -6,10 +6,10 @@ use crate::api::{
 };
 use crate::evidence::{TrendEvidence, explanation};
 use crate::model::{GuestFacts, UnixTime, counted, joined};
-use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
+use crate::outlook::{GuestOutlook, Limits, NodeOutlook, Resource};
 use crate::recommend::{
-    Blocker, BlockerCode, Considered, Finding, Limits, NodeState, Peaks, Plan, Question, Slight,
-    State, Step, Urgency, core_hours, little_need, overload, overload_of_all, plan,
+    Blocker, BlockerCode, Considered, Finding, NodeState, Peaks, Plan, Question, Slight, State,
+    Step, Urgency, core_hours, little_need, overload, overload_of_all, plan,
 };
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -63,10 +63,8 @@ pub(super) fn not_listed(q: &Question) -> Option<String> {
 }
 
 fn nodes(q: &Question) -> Vec<NodeReply> {
-    let loads = q.outlook.node_loads();
-    let limits = Limits::thresholds(q.config);
-    let all = q.outlook.nodes.iter().zip(q.states).zip(&loads).enumerate();
-    all.map(|(index, ((node, state), load))| NodeReply {
+    let all = q.outlook.nodes.iter().zip(q.states).enumerate();
+    all.map(|(index, (node, state))| NodeReply {
         name: node.name.clone(),
         state: state.state,
         urgency: state.urgency,
@@ -82,7 +80,7 @@ fn nodes(q: &Question) -> Vec<NodeReply> {
         mem_trend_per_day: node.mem_trend.claimed_slope(),
         mem_direction: node.mem_trend.direction,
         stability_score: node.stability(),
-        overload: overload(q.outlook, index, load, None, limits),
+        overload: state.overload,
         history_days: node.history_hours / 24.0,
     })
     .collect()
@@ -131,11 +129,9 @@ fn recommendation(q: &Question, step: &Step, earlier: &[Step]) -> Recommendation
 fn urgency(q: &Question, step: &Step) -> Urgency {
     let limits = Limits::thresholds(q.config);
     let left = overload(q.outlook, step.source, &step.details.source_load, None, limits).node_hours;
-    let before =
-        overload(q.outlook, step.source, &q.outlook.node_loads()[step.source], None, limits);
     let state = &q.states[step.source];
     let alone = q.constraints.together(q.outlook.guests[step.guest].vmid).len() == 1;
-    if left >= before.node_hours || !alone {
+    if left >= state.overload.node_hours || !alone {
         return state.urgency;
     }
     let per_day = 24.0 * left / q.outlook.horizon().max(f64::MIN_POSITIVE);
@@ -573,7 +569,7 @@ mod tests {
         };
         let told = |state, hours| {
             let findings = vec![finding(state, hours)];
-            let states = [NodeState { state, urgency: Urgency::None, findings }];
+            let states = [NodeState::of(state, findings)];
             asked(&[("pve1", 1)], |q| unconfirmed(&Question { states: &states, ..*q }))
         };
         let text = told(State::Healthy, 9.0);

@@ -11,9 +11,10 @@ use crate::api::{
 use crate::error::{Error, Kind, Result};
 use crate::evidence::{guest_label, label_of};
 use crate::model::{GuestFacts, Inventory, UnixTime, Vmid, counted};
+use crate::outlook::Limits;
 use crate::recommend::{
-    BlockerCode, Drain, Explained, Leaving, Limits, Plan, Question, Staying, Step, Target,
-    drain, explain, plan,
+    BlockerCode, Drain, Explained, Leaving, Plan, Question, Staying, Step, Target, drain, explain,
+    plan,
 };
 use crate::score::total;
 

@@ -16,6 +16,7 @@ pub use lens::Lens;
 pub use past::{hosts, in_units, mean_of_last_day, newest};
 
 use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
+use crate::settings::PenaltyConfig;
 use crate::trend::{Trend, node_stability};
 
 /// A resource that placements share out.
@@ -39,6 +40,30 @@ impl Resource {
         match self {
             Self::Cpu => "CPU",
             Self::Memory => "memory",
+        }
+    }
+}
+
+/// Limits as shares of capacity.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Limits {
+    /// CPU limit.
+    pub cpu: f64,
+    /// Memory limit.
+    pub memory: f64,
+}
+
+impl Limits {
+    /// The thresholds of the settings: beyond them a node is in trouble.
+    pub fn thresholds(config: &PenaltyConfig) -> Self {
+        Self { cpu: config.cpu_threshold.0, memory: config.mem_threshold.0 }
+    }
+
+    /// That of a resource.
+    pub fn of(self, resource: Resource) -> f64 {
+        match resource {
+            Resource::Cpu => self.cpu,
+            Resource::Memory => self.memory,
         }
     }
 }

@@ -12,10 +12,10 @@
 mod tests;
 
 use super::constraint::{Blocker, BlockerCode, local_disks, restarts, runs, size_of};
-use super::overload::{Limits, Overload, levels};
+use super::overload::{Overload, levels};
 use super::plan::{Cost, Peaks, Planner, Question};
 use crate::model::{GuestFacts, HOUR, Vmid};
-use crate::outlook::{Load, Resource};
+use crate::outlook::{Limits, Load, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A way to empty a node.

@@ -1,7 +1,7 @@
 //! Why, and why not: a guest against every node, each with its score or its obstacles.
 
 use super::constraint::{Blocker, BlockerCode, runs};
-use super::overload::{Limits, demand, need, overload};
+use super::overload::demand;
 use super::plan::{Planner, Question, Step};
 use super::state::{Finding, IO_WAIT, State};
 use crate::model::GuestFacts;
@@ -95,12 +95,10 @@ pub fn core_hours(asked: f64) -> String {
 
 /// Why nobody looks for moves off a node: it is hardly expected above its thresholds. `None`: it is.
 pub fn little_need(q: &Question, node: usize) -> Option<String> {
-    let load = &q.outlook.node_loads()[node];
-    if need(q.outlook, node, load, q.config).is_some() {
+    if q.states[node].in_need {
         return None;
     }
-    let limits = Limits::thresholds(q.config);
-    let above = overload(q.outlook, node, load, None, limits).core_hours;
+    let above = q.states[node].overload.core_hours;
     let name = &q.outlook.nodes[node].name;
     let waits = |f: &Finding| f.metric == IO_WAIT && f.state > State::Healthy;
     let of_disks = q.states[node].findings.first().is_some_and(waits);

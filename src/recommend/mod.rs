@@ -24,7 +24,7 @@ pub(crate) use constraint::local_disks;
 pub use constraint::{Blocker, BlockerCode, Constraints};
 pub use drain::{Drain, Leaving, Staying, drain};
 pub use explain::{Explained, Target, core_hours, explain, little_need};
-pub use overload::{Limits, Overload, demand, overload, overload_of, overload_of_all};
+pub use overload::{Overload, demand, overload, overload_of, overload_of_all};
 pub use plan::{Considered, Cost, Details, Peaks, Plan, Question, Skipped, Slight, Step, plan};
 pub use state::{Finding, NodeState, State, Urgency, states};
 pub use window::Window;

@@ -16,13 +16,13 @@ use super::confidence::Confidence;
 use super::constraint::{Blocker, BlockerCode, Constraints, Placement};
 use super::evacuation::Evacuations;
 use super::ledger::Ledger;
-use super::overload::{Limits, Overload, demand, levels, need, overload, risk};
+use super::overload::{Overload, demand, levels, need, overload, risk};
 use super::reserve::{Reserve, memory_of_guests};
 use super::state::{NodeState, State, lasting_rise};
 use super::window::Window;
 use crate::model::{Bytes, GuestFacts, Inventory, NodeFacts, Points, Vmid};
 use crate::outcome::Experience;
-use crate::outlook::{GuestOutlook, Levels, Load, NodeOutlook, Outlook, Resource};
+use crate::outlook::{GuestOutlook, Levels, Limits, Load, NodeOutlook, Outlook, Resource};
 use crate::score::Contribution;
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
@@ -339,12 +339,12 @@ impl<'a> Planner<'a> {
     fn overload_where(&self, counts: impl Fn(usize) -> bool) -> Overload {
         let online = |n: &usize| self.q.outlook.nodes[*n].online;
         let nodes = (0..self.ledger.nodes()).filter(online).filter(|n| counts(*n));
-        nodes.map(|node| self.overload(node, None, self.limits())).sum()
+        nodes.map(|node| self.ledger.overload(node)).sum()
     }
 
     /// Expected overload of a node with the steps so far and a change.
-    fn overload(&self, node: usize, change: Option<(&Load, f64)>, limits: Limits) -> Overload {
-        overload(self.q.outlook, node, self.ledger.load(node), change, limits)
+    fn overload(&self, node: usize, change: (&Load, f64)) -> Overload {
+        overload(self.q.outlook, node, self.ledger.load(node), Some(change), self.limits())
     }
 
     /// Busy hours of a node with the steps so far and a change.
@@ -390,7 +390,9 @@ impl<'a> Planner<'a> {
         let converged = self.converged();
         let mut hot: Vec<(f64, usize)> = Vec::new();
         for (i, node) in outlook.nodes.iter().enumerate() {
-            let need = need(outlook, i, self.ledger.load(i), config).filter(|_| !converged);
+            let asked = demand(outlook, i, config);
+            let need = need(self.ledger.overload(i), self.ledger.risk(i), asked);
+            let need = need.filter(|_| !converged);
             if let (true, Some(risk)) = (node.online, need.or(node.maintenance.then_some(0.0))) {
                 hot.push((risk, i));
             }
@@ -510,8 +512,8 @@ impl<'a> Planner<'a> {
     }
 
     /// Risk of a node with the steps so far and a change.
-    fn risk(&self, node: usize, change: Option<(&Load, f64)>) -> f64 {
-        risk(self.q.outlook, node, self.ledger.load(node), change, self.limits())
+    fn risk(&self, node: usize, change: (&Load, f64)) -> f64 {
+        risk(self.q.outlook, node, self.ledger.load(node), Some(change), self.limits())
     }
 
     pub(super) fn index_of(&self, vmid: Vmid) -> Option<usize> {

@@ -1,8 +1,8 @@
 //! Who suffers: the state of every node, from what was seen and how it develops.
 
-use super::overload::{Limits, need, overload};
+use super::overload::{Overload, demand, need, overload, risk};
 use crate::model::Fraction;
-use crate::outlook::{NodeOutlook, Outlook, Readings};
+use crate::outlook::{Limits, NodeOutlook, Outlook, Readings};
 use crate::settings::PenaltyConfig;
 use crate::trend::{Direction, ProjectionBasis, Trend};
 use serde::Serialize;
@@ -91,9 +91,19 @@ pub struct NodeState {
     pub urgency: Urgency,
     /// All metrics, the worst first.
     pub findings: Vec<Finding>,
+    /// Expected overload with all guests where they are.
+    pub overload: Overload,
+    /// Whether that is enough to look for moves off the node.
+    pub in_need: bool,
 }
 
 impl NodeState {
+    /// Before anything is expected of the node.
+    pub(crate) fn of(state: State, findings: Vec<Finding>) -> Self {
+        let (urgency, overload) = (Urgency::None, Overload::default());
+        Self { state, urgency, findings, overload, in_need: false }
+    }
+
     /// Urgency of a step off the node when so much of its overload is left by the steps before it.
     pub fn urgency_of_step(&self, hours_per_day: f64, maintenance: bool) -> Urgency {
         match maintenance || hours_per_day >= 1.0 {
@@ -117,11 +127,15 @@ pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
     let loads = outlook.node_loads();
     let with_need = |(i, node): (usize, &NodeOutlook)| {
         let mut of_node = of_node(node, config);
-        if of_node.state == State::Healthy && need(outlook, i, &loads[i], config).is_some() {
+        let limits = Limits::thresholds(config);
+        of_node.overload = overload(outlook, i, &loads[i], None, limits);
+        let risk = risk(outlook, i, &loads[i], None, limits);
+        of_node.in_need = need(of_node.overload, risk, demand(outlook, i, config)).is_some();
+        if of_node.state == State::Healthy && of_node.in_need {
             of_node.state = State::StableButHot;
         }
-        let over = overload(outlook, i, &loads[i], None, Limits::thresholds(config)).node_hours;
-        let hours_per_day = 24.0 * over / outlook.horizon().max(f64::MIN_POSITIVE);
+        let hours_per_day =
+            24.0 * of_node.overload.node_hours / outlook.horizon().max(f64::MIN_POSITIVE);
         of_node.urgency = of_node.state.urgency(hours_per_day);
         if node.maintenance && node.online {
             // Somebody waits for it to be empty.
@@ -134,8 +148,7 @@ pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
 
 fn of_node(node: &NodeOutlook, config: &PenaltyConfig) -> NodeState {
     if !node.online {
-        let findings = Vec::new();
-        return NodeState { state: State::Offline, urgency: Urgency::None, findings };
+        return NodeState::of(State::Offline, Vec::new());
     }
     let finding = |metric, seen: &Readings, trend: &Trend, threshold: Fraction, lasting| Finding {
         metric,
@@ -152,7 +165,7 @@ fn of_node(node: &NodeOutlook, config: &PenaltyConfig) -> NodeState {
     ];
     findings.sort_by_key(|f| std::cmp::Reverse((f.state != State::Unknown, f.state)));
     let state = findings.first().map_or(State::Unknown, |f| f.state);
-    NodeState { state, urgency: Urgency::None, findings }
+    NodeState::of(state, findings)
 }
 
 /// `lasting`: a projection of this metric must have stood for two days instead of being near.

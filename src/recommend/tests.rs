@@ -7,8 +7,8 @@ use crate::model::{
 };
 use crate::outcome::{Experience, Outcome, Verdict};
 use crate::outlook::{
-    GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Resource, Weights,
-    build,
+    GuestHistory, GuestOutlook, Limits, NodeHistory, NodeOutlook, Outlook, Readings, Resource,
+    Weights, build,
 };
 use crate::series::{LocalTime, Point};
 use crate::settings::{Key, PenaltyConfig, Settings, map_simplified_to_penalty_config};
@@ -617,7 +617,7 @@ fn no_plan_raises_the_busiest_hours_of_the_cluster() {
 fn past(verdict: Verdict, source: &str, target: &str, hours_ago: i64) -> Outcome {
     let (time, from, to) = (NOW - hours_ago * 3_600, source.into(), target.into());
     let migration = Migration { time, vmid: 100, from, to };
-    let limits = crate::outcome::Limits { cpu: 0.8, memory: 0.85 };
+    let limits = Limits { cpu: 0.8, memory: 0.85 };
     let mut outcome = Outcome::new(&migration, (String::new(), 0), limits, time);
     outcome.windows.iter_mut().for_each(|w| w.result = verdict);
     outcome
@@ -797,7 +797,7 @@ fn overload_of_one_resource_is_not_that_of_the_other() {
 #[test]
 fn a_step_after_those_that_relieved_its_source_can_wait() {
     let state =
-        NodeState { state: State::Overloaded, urgency: Urgency::High, findings: Vec::new() };
+        NodeState { urgency: Urgency::High, ..NodeState::of(State::Overloaded, Vec::new()) };
     assert_eq!(state.urgency_of_step(0.5, false), Urgency::Low);
     assert_eq!(state.urgency_of_step(1.0, false), Urgency::High);
     assert_eq!(state.urgency_of_step(0.5, true), Urgency::High, "it is to be emptied");

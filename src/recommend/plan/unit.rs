@@ -64,7 +64,7 @@ impl Planner<'_> {
     /// The targets to which moving the group saves something.
     fn unit_drafts(&self, source: usize, members: &[usize]) -> Vec<Draft> {
         let whole = self.whole(members);
-        let less = |node, sign| self.risk(node, None) - self.risk(node, Some((&whole.load, sign)));
+        let less = |node, sign| self.ledger.risk(node) - self.risk(node, (&whole.load, sign));
         let relieved = less(source, -1.0);
         let least = match self.q.outlook.nodes[source].maintenance {
             true => f64::NEG_INFINITY,
