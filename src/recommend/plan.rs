@@ -278,7 +278,7 @@ struct Draft {
     /// Memory is what the source has less of, and the guest takes ever more of it.
     grows: bool,
     cost: Points,
-    /// How full the target is.
+    /// How full the target is of what the source has less of.
     fullness: f64,
 }
 
@@ -370,11 +370,6 @@ impl<'a> Planner<'a> {
         self.busy(node, None, resource) / self.limits().of(resource).max(f64::MIN_POSITIVE)
     }
 
-    /// How full a node is: its fuller resource.
-    fn fullness(&self, node: usize) -> f64 {
-        Resource::ALL.into_iter().map(|r| self.filled(node, r)).fold(0.0, f64::max)
-    }
-
     /// The resource that is nearer to its threshold.
     fn scarce(&self, node: usize) -> Resource {
         match self.filled(node, Resource::Memory) > self.filled(node, Resource::Cpu) {
@@ -443,8 +438,9 @@ impl<'a> Planner<'a> {
         let least = demand(self.q.outlook, source, self.q.config);
         let before = self.ledger.risk(source);
         let scarce = self.scarce(source);
-        let now: Vec<(f64, f64)> =
-            (0..self.ledger.nodes()).map(|n| (self.ledger.risk(n), self.fullness(n))).collect();
+        let now: Vec<(f64, f64)> = (0..self.ledger.nodes())
+            .map(|n| (self.ledger.risk(n), self.filled(n, scarce)))
+            .collect();
         let mut drafts = Vec::new();
         let mut relieving = Vec::new();
         for guest in 0..self.q.outlook.guests.len() {
@@ -631,8 +627,8 @@ fn growth_of_nodes(outlook: &Outlook, hosts: &[usize]) -> Vec<(f64, f64)> {
 }
 
 /// Best draft first: those that save nearly as much as the best, of these guests whose memory goes on
-/// growing in front, then the cheapest; then the others by what they save. Of equals the emptiest
-/// target; ties fall by guest and target. Neither a rise of CPU nor bursts count, since neither tells
+/// growing in front, then the cheapest; then the others by what they save. Of equals the target
+/// that has most of what the source is short of; ties fall by guest and target. Neither a rise of CPU nor bursts count, since neither tells
 /// what comes (docs/backtest.md).
 fn best_first(drafts: &mut [Draft]) {
     let most = drafts.iter().map(|d| d.saved).fold(0.0, f64::max);

@@ -224,6 +224,15 @@ fn of_moves_that_are_as_good_a_guest_whose_memory_goes_on_growing_is_first() {
 }
 
 #[test]
+fn of_targets_that_are_as_good_the_one_with_most_of_what_is_short_is_taken() {
+    // CPU is short; the second target has more of it to spare, and more memory in use.
+    let mut case = hot();
+    case.guests[5] = (1, |_| 4.0, 8.0);
+    case.guests[6] = (2, |_| 1.0, 48.0);
+    assert_eq!(case.moves(), [(100, 2)]);
+}
+
+#[test]
 fn a_node_in_maintenance_is_no_refuge_for_the_guests_of_a_failed_one() {
     // Node 1 has room for one of the two guests of node 0, and node 2, which is empty, for the other.
     let mut case =
