@@ -53,8 +53,8 @@ perl-check: ## tests of the Perl modules, with stand-ins for Proxmox VE's own
 	$(MAKE) -C perl clean
 	$(MAKE) -C perl check LIBRARY=$(TESTED)/libpve_foresight.so
 
-header: ## rewrite generated files: C header, settings schema and table, man page, completion, the README's demo
-	UPDATE=1 $(CARGO) test --test header --test settings_generated --test manual --test readme
+header: ## rewrite generated files: C header, settings schema and table, shape of the replies, man page, completion, the README's demo
+	UPDATE=1 $(CARGO) test --test header --test settings_generated --test replies --test manual --test readme
 
 valgrind: ## the C test program under valgrind
 	$(CARGO) test --test c -- --ignored --nocapture valgrind

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs)] // a bench speaks and fails loudly
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
-use pve_foresight::collect::{Counters, guest_history, identify, inventory, live, parse, rates};
+use pve_foresight::collect::{Counters, guest_sample, identify, inventory, live, parse, rates};
 use pve_foresight::engine::Engine;
 use pve_foresight::model::Tick;
 use pve_foresight::simulate::{PveVersion, Scenario, Simulation, TreeWriter};
@@ -98,7 +98,7 @@ fn collect(c: &mut Criterion) {
         let root = folder.path();
         let text = rrd(guests, 1);
         let first = run(root, &Counters::default());
-        let bytes = first.to_bytes();
+        let bytes = first.to_bytes().unwrap();
         println!(
             "{guests} guests: .rrd {} KiB, counters {} KiB",
             text.len() >> 10,
@@ -109,7 +109,7 @@ fn collect(c: &mut Criterion) {
             b.iter(|| parse::rrd(black_box(text.as_bytes())))
         });
         group.bench_function(id("counters from and to bytes"), |b| {
-            b.iter(|| Counters::parse(black_box(&bytes)).unwrap().to_bytes());
+            b.iter(|| Counters::parse(black_box(&bytes)).unwrap().to_bytes().unwrap());
         });
         group.bench_function(id("run"), |b| b.iter(|| run(root, &first)));
         group.bench_function(id("first run"), |b| b.iter(|| run(root, &Counters::default())));
@@ -205,7 +205,15 @@ fn history(c: &mut Criterion) {
     let bytes = rrd_file();
     println!("RRD file of a guest: {} KiB", bytes.len() >> 10);
     c.bench_function("history of a guest", |b| {
-        b.iter(|| guest_history(&parse::rrd_file(black_box(&bytes)).unwrap(), 100));
+        b.iter(|| {
+            let file = parse::rrd_file(black_box(&bytes)).unwrap();
+            for archive in &file.archives {
+                for row in 0..archive.len() {
+                    let column = |name: &str| file.sources.iter().position(|s| s == name);
+                    black_box(guest_sample(100, &|name| archive.value(row, column(name)?)));
+                }
+            }
+        });
     });
 }
 

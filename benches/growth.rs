@@ -98,7 +98,7 @@ fn read(guests: u32, state: &Path) -> Vec<Line> {
         ("load 7 days hourly of all, 6 metrics", usual(5, load)),
         ("one guest, 7 days", usual(5, one)),
         ("trends of all", usual(3, || engine.trends(&asked).unwrap())),
-        ("recommend, whole call", usual(3, || engine.recommend(&advice).unwrap())),
+        ("recommend, whole call", usual(3, || engine.recommend(&advice, None).unwrap())),
     ]
 }
 

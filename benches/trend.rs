@@ -8,7 +8,7 @@
 use criterion::{Criterion, criterion_group, criterion_main};
 use pve_foresight::model::HOUR;
 use pve_foresight::series::{LocalTime, Point};
-use pve_foresight::trend::{Job, Params, analyze, analyze_many};
+use pve_foresight::trend::{Params, analyze, analyze_each};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
@@ -63,11 +63,10 @@ fn cluster(c: &mut Criterion) {
         let nodes = if guests == 50 { 3 } else { 32 };
         let all: Vec<Vec<Point>> =
             (0..guests * 6 + nodes * 6).map(|i| series(i % KINDS, rng)).collect();
-        let jobs: Vec<Job<'_>> = all.iter().map(|points| Job { points, params }).collect();
         let mut group = c.benchmark_group("cluster");
         group.sample_size(10);
         group.bench_function(format!("{guests} guests, {nodes} nodes, 6 metrics, 7 days"), |b| {
-            b.iter(|| analyze_many(black_box(&jobs)));
+            b.iter(|| analyze_each(black_box(&all), |points| analyze(points, &params)));
         });
         group.finish();
     }

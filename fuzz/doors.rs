@@ -8,10 +8,10 @@
     reason = "a broken promise must be loud"
 )]
 
-use pve_foresight::collect::{Counters, guest_history, node_history, parse, proxbalance_history};
+use pve_foresight::collect::{Counters, guest_sample, node_sample, parse, proxbalance_history};
 use pve_foresight::engine::{Engine, EntityRequest, OutcomesRequest, RecommendRequest};
 use pve_foresight::ffi;
-use pve_foresight::model::UnixTime;
+use pve_foresight::model::{Tick, UnixTime};
 use pve_foresight::outcome::{LEDGER_FILE, Ledger};
 use pve_foresight::settings::{self, get_effective_penalty_config, migrate_legacy_config};
 use pve_foresight::store::{Detail, Entity, Reader, Resolution, Writer};
@@ -62,16 +62,22 @@ pub fn rrd_file(data: &[u8]) {
     let Ok(file) = parse::rrd_file(data) else { return };
     let rows: usize = file.archives.iter().map(|a| a.times().count()).sum();
     assert!(rows * 8 <= data.len(), "more rows than the file has room for");
-    for span in node_history(&file, "pve1") {
-        assert!(span.rows.windows(2).all(|w| w[0].start < w[1].start), "rows are in order");
+    for archive in &file.archives {
+        assert!(archive.times().is_sorted_by(|a, b| a < b), "rows are in order");
+        for row in 0..archive.len() {
+            let get = |name: &str| archive.value(row, file.sources.iter().position(|s| s == name)?);
+            let mut guest = guest_sample(100, &get);
+            guest.node = "pve1".into();
+            let tick = Tick { ts: 1, nodes: vec![node_sample("pve1", &get)], guests: vec![guest] };
+            tick.check().unwrap();
+        }
     }
-    drop(guest_history(&file, 100));
 }
 
 /// What the collector keeps between runs.
 pub fn counters(data: &[u8]) {
     if let Ok(counters) = Counters::parse(data) {
-        let again = Counters::parse(&counters.to_bytes()).unwrap();
+        let again = Counters::parse(&counters.to_bytes().unwrap()).unwrap();
         assert_eq!(again, counters, "what was written reads back");
     }
 }
@@ -125,7 +131,7 @@ pub fn append(data: &[u8]) {
     let lines = data.split(|b| *b == b'\n').count() as u64;
     assert!(reply.appended + reply.duplicates + reply.late + reply.rejected <= lines);
     assert!(reply.appended == 0 || engine.verify().unwrap().clean, "what was stored is sound");
-    drop(engine.recommend(&RecommendRequest { now: None, inventory: None, config: plain() }));
+    drop(engine.recommend(&RecommendRequest { now: None, inventory: None, config: plain() }, None));
     drop(engine.quality(&EntityRequest { now: None, node: None, guest: None }));
 }
 
@@ -164,7 +170,7 @@ pub fn inventory(data: &[u8]) {
     let file = dir.path().join("inventory.json");
     std::fs::write(&file, data).unwrap();
     let request = RecommendRequest { now: None, inventory: Some(file), config: plain() };
-    drop(Engine::new(prepared()).recommend(&request));
+    drop(Engine::new(prepared()).recommend(&request, None));
 }
 
 /// A history of ProxBalance: a database or JSON.
@@ -231,7 +237,7 @@ pub fn outcomes(data: &[u8]) {
     std::fs::write(dir.join(LEDGER_FILE), file).unwrap();
     let engine = Engine::new(dir);
     drop(engine.outcomes(&OutcomesRequest { now: None, guest: None, config: plain() }));
-    drop(engine.recommend(&RecommendRequest { now: None, inventory: None, config: plain() }));
+    drop(engine.recommend(&RecommendRequest { now: None, inventory: None, config: plain() }, None));
     let Ok(mut ledger) = Ledger::load(dir) else { return };
     let lock = Writer::open(dir).unwrap();
     ledger.save(dir, &lock).unwrap();
@@ -280,7 +286,7 @@ fn prepare() -> PathBuf {
 }
 
 /// Two nodes, the first one hot, and three guests.
-fn tick(ts: UnixTime) -> pve_foresight::model::Tick {
+fn tick(ts: UnixTime) -> Tick {
     let guest = |vmid: u32, node: &str, cpu: f64| {
         serde_json::json!({"vmid": vmid, "type": "qemu", "name": format!("g{vmid}"), "node": node,
             "status": "running", "maxcpu": 8, "cpu": cpu, "maxmem": 8u64 << 30, "mem": 4u64 << 30})

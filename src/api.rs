@@ -3,7 +3,7 @@
 //! Fields are only ever added. Times are unix seconds; shares are fractions (1 = all of it) unless
 //! a name says percent.
 
-use crate::backtest::Report;
+use crate::backtest::{Policy, Report};
 use crate::evidence::TrendEvidence;
 use crate::model::{
     Bucket, Bytes, Cores, GuestKind, GuestSample, GuestStatus, Inventory, Migration, Tick, Unit,
@@ -16,12 +16,13 @@ use crate::recommend::{
     Window,
 };
 use crate::score::Contribution;
-use crate::settings::Entry;
+use crate::settings::{Entry, most_kept_hours};
 use crate::store::{DataQuality, Retention, Stats, Verification};
 use crate::trend::{BeforeAfter, Behaviour, Direction, Plot, StabilityComparison, Trend};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 /// What `append` did with a stream of ticks.
@@ -786,6 +787,39 @@ pub struct StatsReply {
     pub stats: Stats,
 }
 
+/// A number that a request may leave out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice<T> {
+    /// What it may be.
+    pub range: RangeInclusive<T>,
+    /// What it is where nobody says.
+    pub usual: T,
+}
+
+/// Hours of the past that a question is about: as far as a store can reach, usually a week.
+pub fn hours() -> Choice<u32> {
+    Choice { range: 1..=most_kept_hours(), usual: 168 }
+}
+
+/// Values of a metric that a history is thinned to: usually as many as a plot has pixels for.
+pub const POINTS: Choice<usize> = Choice { range: 2..=2_000, usual: 300 };
+
+/// Days that a backtest judges.
+pub fn days() -> Choice<u32> {
+    Choice { range: 1..=most_kept_hours() / 24, usual: 30 }
+}
+
+/// Hours between the decisions of a backtest. It tells what following the advice would have brought: an admin does not
+/// look hourly, and a day without a look is not following.
+pub const EVERY: Choice<usize> = Choice { range: 1..=24, usual: 6 };
+
+/// The same on the command line, which compares rules with each other: some act hourly, and who waits may as well wait
+/// for all of it.
+pub const EVERY_COMPARED: Choice<usize> = Choice { range: 1..=168, usual: 1 };
+
+/// What a backtest compares usually; on the command line all that there are, for the same reason.
+pub const POLICIES: [Policy; 2] = [Policy::None, Policy::Ours];
+
 /// Which engine to open.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -835,7 +869,7 @@ pub struct TrendsRequest {
     /// Moment of the analysis; absent: the clock, or the newest sample where that is older than an
     /// hour.
     pub now: Option<UnixTime>,
-    /// Window of the trend in hours, 1 to 17520; absent: the settings' own.
+    /// Window of the trend in the range of [`hours`]; absent: the settings' own.
     pub lookback_hours: Option<u32>,
     /// Only this node.
     pub node: Option<String>,
@@ -948,11 +982,11 @@ pub struct BacktestReply {
 pub struct BacktestRequest {
     /// End of the replay; as in [`TrendsRequest`].
     pub now: Option<UnixTime>,
-    /// Days judged, 1 to 730; absent: 30.
+    /// Days judged, as [`days`] allows.
     pub days: Option<u32>,
-    /// Hours between decisions, 1 to 24; absent: 6.
+    /// Hours between decisions, as [`EVERY`] allows.
     pub every: Option<usize>,
-    /// Names of policies; absent: none and ours.
+    /// Names of policies; absent: [`POLICIES`].
     pub policies: Option<Vec<String>>,
     /// Names of sensitivities to compare; absent: that of the settings.
     pub sensitivities: Option<Vec<String>>,
@@ -974,9 +1008,9 @@ pub struct HistoryRequest {
     pub node: Option<String>,
     /// a guest.
     pub guest: Option<Vmid>,
-    /// How far back to look, 1 to 17520; absent: 168.
+    /// How far back to look, as [`hours`] allows.
     pub hours: Option<u32>,
-    /// Most values per metric, 2 to 2000; absent: 300.
+    /// Most values per metric, as [`POINTS`] allows.
     pub points: Option<usize>,
     /// Names of the metrics; absent: all that have values.
     pub metrics: Option<Vec<String>>,

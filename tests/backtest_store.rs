@@ -61,7 +61,7 @@ fn request(days: u32) -> BacktestRequest {
 
 fn replay(ticks: &[Tick], days: u32) -> BacktestReply {
     let (_state, engine) = store(ticks);
-    engine.backtest(&request(days)).unwrap()
+    engine.backtest(&request(days), None).unwrap()
 }
 
 fn of(reply: &BacktestReply, policy: Policy) -> &Outcome {
@@ -76,7 +76,7 @@ fn where_hours_are_kept_for_less_their_six_hours_are_replayed() {
     Writer::open(state.path()).unwrap().keep(week).unwrap();
     let engine = Engine::new(state.path());
     engine.append(&ticks).unwrap();
-    let (coarse, fine) = (engine.backtest(&request(8)).unwrap(), replay(&ticks, 8));
+    let (coarse, fine) = (engine.backtest(&request(8), None).unwrap(), replay(&ticks, 8));
     let (coarse, fine) = (coarse.report, fine.report);
     assert_eq!((coarse.judged_hours, fine.coarse_hours), (8 * 24, 0));
     assert!((12..=30).contains(&coarse.coarse_hours), "{}", coarse.coarse_hours);
@@ -118,7 +118,7 @@ fn where_hours_are_kept_for_longer_they_are_replayed() {
         let engine = Engine::new(state.path());
         engine.append(&ticks).unwrap();
         let request = BacktestRequest { policies: vec![Policy::None], ..request(30) };
-        engine.backtest(&request).unwrap().report.coarse_hours
+        engine.backtest(&request, None).unwrap().report.coarse_hours
     };
     assert!(coarse_hours(Retention::default()) >= 24, "sixteen days are judged");
     assert_eq!(coarse_hours(Retention { hourly_days: 30, ..Retention::default() }), 0);
@@ -194,7 +194,7 @@ fn sensitivity_changes_what_comes_of_the_advice_not_what_it_is_judged_by() {
     let (_state, engine) = store(&ticks(&scenario()));
     let sensitivities = Sensitivity::ALL.to_vec();
     let asked = BacktestRequest { policies: vec![Policy::Ours], sensitivities, ..request(7) };
-    let reply = engine.backtest(&asked).unwrap();
+    let reply = engine.backtest(&asked, None).unwrap();
     let rows = &reply.report.outcomes;
     let names: Vec<_> = rows.iter().map(|o| o.sensitivity).collect();
     assert_eq!(names, [None, Some("conservative"), Some("balanced"), Some("aggressive")]);
@@ -235,7 +235,7 @@ fn what_pve_would_refuse_nobody_does() {
         // Of this moment, not of the time that is replayed.
         guest.lock = Some("backup".into());
     }
-    let reply = engine.backtest_with(&request(7), inventory).unwrap();
+    let reply = engine.backtest(&request(7), Some(inventory)).unwrap();
     let decided = reply.report.outcomes.iter().filter(|o| o.policy != Policy::AsItWas);
     let all: Vec<&str> = decided.flat_map(|o| &o.migrations).map(|m| m.to.as_str()).collect();
     assert!(!all.is_empty());
@@ -246,7 +246,7 @@ fn what_pve_would_refuse_nobody_does() {
 fn too_little_is_an_error_and_less_than_asked_for_is_said() {
     let short = Scenario { days: 1.5, migrations: Vec::new(), ..scenario() };
     let (_state, engine) = store(&ticks(&short));
-    let message = engine.backtest(&request(7)).unwrap_err().to_string();
+    let message = engine.backtest(&request(7), None).unwrap_err().to_string();
     assert!(message.contains("hours are stored"), "{message}");
     let short = Scenario { days: 8.0, migrations: Vec::new(), ..scenario() };
     let reply = replay(&ticks(&short), 30);
@@ -298,14 +298,14 @@ fn full_of_memory(memory: f64) -> Vec<Tick> {
 #[test]
 fn guests_that_share_memory_take_what_their_node_measured() {
     let (_state, engine) = store(&full_of_memory(50.0));
-    let reply = engine.backtest(&request(20)).unwrap();
+    let reply = engine.backtest(&request(20), None).unwrap();
     for outcome in &reply.report.outcomes {
         assert_eq!((outcome.node_hours, outcome.gib_hours), (0.0, 0.0), "{:?}", outcome.policy);
     }
     assert_eq!(of(&reply, Policy::Ours).moves, 0);
     let config = get_effective_penalty_config(&Stored::default()).config;
     let request = RecommendRequest { now: Some(END), inventory: None, config };
-    let advice = engine.recommend(&request).unwrap();
+    let advice = engine.recommend(&request, None).unwrap();
     assert_eq!(advice.recommendations.len(), 0, "{}", advice.summary);
     let state = &advice.nodes.iter().find(|n| n.name == "pve1").unwrap().state;
     assert_eq!(format!("{state:?}"), "Healthy");
@@ -314,7 +314,7 @@ fn guests_that_share_memory_take_what_their_node_measured() {
 #[test]
 fn overload_of_memory_is_told_in_its_unit() {
     let (_state, engine) = store(&full_of_memory(62.8));
-    let reply = engine.backtest(&request(20)).unwrap();
+    let reply = engine.backtest(&request(20), None).unwrap();
     let (was, ours) = (of(&reply, Policy::AsItWas), of(&reply, Policy::Ours));
     assert!(
         was.gib_hours > 3_000.0 && was.core_hours == 0.0,

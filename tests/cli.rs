@@ -502,6 +502,7 @@ fn a_wrong_option_exits_with_2_and_names_what_is_allowed() {
         (&["recommend", "--set", "trend-weight=800"], "0..100"),
         (&["recommend", "--set", "no-such=1"], "no such setting"),
         (&["recommend", "--now", "99999999999"], "--now"),
+        (&["collect", "--now", "0"], "0 is not in 1..="),
         (&["history", "--node", "pve1", "--metric", "x"], "cpu, memory"),
         (&["history", "--json", "--node", "pve1", "--metric", "x"], "cpu, memory"),
         (&["trend", "--series", "x", "--lookback", "24"], "--series"),

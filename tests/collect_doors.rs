@@ -1,9 +1,12 @@
 //! Bad input at the door: trees that are no trees, and files that are no files.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // helpers of tests fail loudly
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests fail loudly
+
+mod skip_support;
 
 use pve_foresight::collect::{Counters, identify, inventory, live, rates};
 use pve_foresight::error::{Kind, Warning};
 use pve_foresight::model::{GuestStatus, Inventory};
+use skip_support::skip;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
@@ -279,7 +282,7 @@ fn an_unreadable_folder_is_told_by_name() {
     let folder = tree.path().join("nodes/pve2/qemu-server");
     fs::set_permissions(&folder, Permissions::from_mode(0o000)).unwrap();
     if fs::read_dir(&folder).is_ok() {
-        println!("skipped: this user may read everything");
+        skip("limited-user", "this user may read everything");
         return;
     }
     let facts = inventory(tree.path(), NOW).unwrap();

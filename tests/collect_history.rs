@@ -1,12 +1,15 @@
 //! RRD files made by rrdtool, in PVE's layouts, read back and compared with what rrdtool says.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)] // helpers of tests fail loudly
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers of tests fail loudly
+
+mod skip_support;
 
 use pve_foresight::collect::{
-    Function, Subject, guest_history, history_bytes, history_files, node_history, parse,
-    storage_history,
+    Archive, Function, RrdFile, Subject, guest_sample, history_bytes, history_files, node_sample,
+    parse, storage_sample,
 };
 use pve_foresight::error::Kind;
 use pve_foresight::model::{GuestMetric, Metric, NodeMetric};
+use skip_support::skip;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -102,7 +105,7 @@ fn tree() -> Option<&'static Path> {
     };
     let tree = TREE.get_or_init(make).as_ref().map(TempDir::path);
     if tree.is_none() {
-        println!("skipped: rrdtool is absent (apt-get install rrdtool)");
+        skip("rrdtool", "rrdtool is absent (apt-get install rrdtool)");
     }
     tree
 }
@@ -208,42 +211,71 @@ fn files_of_pve9_go_before_those_of_pve8() {
     assert_eq!(found, want);
 }
 
+/// Rows of the archives of one kind, finest first: seconds, first of them, and the sample that they are.
+fn rows<S>(
+    file: &RrdFile<'_>,
+    function: Function,
+    sample: impl Fn(&dyn Fn(&str) -> Option<f64>) -> S,
+) -> Vec<(i64, i64, S)> {
+    let mut archives: Vec<&Archive<'_>> =
+        file.archives.iter().filter(|a| a.function == function).collect();
+    archives.sort_by_key(|a| a.seconds);
+    let mut rows = Vec::new();
+    for archive in archives {
+        for (row, end) in archive.times().enumerate() {
+            let get = |name: &str| archive.value(row, file.sources.iter().position(|s| s == name)?);
+            rows.push((archive.seconds, end - archive.seconds, sample(&get)));
+        }
+    }
+    rows
+}
+
 #[test]
 fn rows_become_samples_with_all_their_metrics() {
     let Some(tree) = tree() else { return };
     let read = |name: &str| history_bytes(&tree.join(name)).unwrap();
     for (name, metrics) in [("pve2-node/old", 7), ("pve-node-9.0/new", 14)] {
         let bytes = read(name);
-        let spans = node_history(&parse::rrd_file(&bytes).unwrap(), "n");
-        assert!(spans.is_sorted_by_key(|s| s.seconds));
-        let last = spans[0].rows.last().unwrap();
-        assert_eq!(last.start, START + (MINUTES - 1) * 60, "{name}");
-        let known = NodeMetric::ALL.iter().filter(|m| m.of(&last.average).is_some()).count();
-        assert_eq!(known, metrics, "{name}");
+        let file = parse::rrd_file(&bytes).unwrap();
+        let averages = rows(&file, Function::Average, |get| node_sample("n", get));
+        let finest = averages.iter().filter(|row| row.0 == 60);
+        let (_, start, last) = finest.max_by_key(|row| row.1).unwrap();
+        assert_eq!(*start, START + (MINUTES - 1) * 60, "{name}");
+        assert_eq!(
+            NodeMetric::ALL.iter().filter(|m| m.of(last).is_some()).count(),
+            metrics,
+            "{name}"
+        );
     }
     for (name, metrics) in [("pve2-vm/100", 6), ("pve-vm-9.0/101", 13)] {
         let bytes = read(name);
-        let spans = guest_history(&parse::rrd_file(&bytes).unwrap(), 100);
-        for span in &spans {
-            for row in &span.rows {
-                for metric in [GuestMetric::Cpu, GuestMetric::Memory, GuestMetric::DiskRead] {
-                    let (average, max) = (metric.of(&row.average), metric.of(&row.max));
-                    assert_eq!(average.is_some(), max.is_some(), "{name} {row:?}");
-                    assert!(average <= max.map(|m| m * (1.0 + 1e-9)), "{name} {metric:?} {row:?}");
-                }
+        let file = parse::rrd_file(&bytes).unwrap();
+        let of = |function| rows(&file, function, |get| guest_sample(100, get));
+        let (averages, largest) = (of(Function::Average), of(Function::Max));
+        assert_eq!(averages.len(), largest.len());
+        for (average, max) in averages.iter().zip(&largest) {
+            assert_eq!((average.0, average.1), (max.0, max.1));
+            for metric in [GuestMetric::Cpu, GuestMetric::Memory, GuestMetric::DiskRead] {
+                let (average, max) = (metric.of(&average.2), metric.of(&max.2));
+                assert_eq!(average.is_some(), max.is_some(), "{name} {metric:?}");
+                assert!(average <= max.map(|m| m * (1.0 + 1e-9)), "{name} {metric:?}");
             }
         }
-        let known = GuestMetric::ALL
-            .iter()
-            .filter(|m| spans[0].rows.iter().any(|row| m.of(&row.average).is_some()));
-        assert_eq!(known.count(), metrics, "{name}");
+        let has =
+            |m: &&GuestMetric| averages.iter().any(|row| row.0 == 60 && m.of(&row.2).is_some());
+        assert_eq!(GuestMetric::ALL.iter().filter(has).count(), metrics, "{name}");
         let gap = START + 430 * 60;
-        let hour = spans.iter().find(|s| s.seconds == 1_800).unwrap();
-        assert!(hour.rows.iter().all(|r| r.start != gap), "a row of the hour missing has no row");
+        let (.., hour) =
+            averages.iter().find(|row| row.0 == 1_800 && row.1 == gap - gap % 1_800).unwrap();
+        assert!(
+            GuestMetric::ALL.iter().all(|m| m.of(hour).is_none()),
+            "of the hour missing nothing is known"
+        );
     }
     let bytes = read("pve-storage-9.0/new/local");
-    let spans = storage_history(&parse::rrd_file(&bytes).unwrap(), "local");
-    let last = spans[0].rows.last().unwrap().average.as_ref().unwrap();
+    let file = parse::rrd_file(&bytes).unwrap();
+    let averages = rows(&file, Function::Average, |get| storage_sample("local", get));
+    let last = averages.iter().rfind(|row| row.0 == 60).and_then(|row| row.2.as_ref()).unwrap();
     assert_eq!((last.id.as_str(), last.total.0), ("local", (1_i64 << 33) as f64));
 }
 
@@ -267,7 +299,8 @@ fn damaged_files_are_refused_and_never_panic() {
                 assert_eq!(archive.value(archive.len(), 0), None);
             }
             if at % 97 == 0 {
-                assert!(guest_history(&file, 100).iter().all(|span| span.seconds > 0));
+                let averages = rows(&file, Function::Average, |get| guest_sample(100, get));
+                assert!(averages.iter().all(|row| row.0 > 0));
             }
         }
     }

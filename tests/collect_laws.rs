@@ -4,8 +4,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use pve_foresight::collect::{
-    Counters, Live, LiveGuest, LiveNode, Place, Rrd, guest_history, node_history, parse, rates,
-    storage_history,
+    Counters, Live, LiveGuest, LiveNode, Place, Rrd, guest_sample, node_sample, parse, rates,
+    storage_sample,
 };
 use std::fs;
 use std::path::Path;
@@ -17,7 +17,12 @@ fn parse_all(bytes: &[u8]) {
     let _ = (parse::rules(bytes), parse::groups(bytes), parse::resources(bytes));
     let _ = (parse::datacenter(bytes), parse::manager_status(bytes), Counters::parse(bytes));
     if let Ok(file) = parse::rrd_file(bytes) {
-        let _ = (node_history(&file, "n"), guest_history(&file, 1), storage_history(&file, "s"));
+        for (archive, row) in
+            file.archives.iter().flat_map(|a| (0..a.len()).map(move |row| (a, row)))
+        {
+            let get = |name: &str| archive.value(row, file.sources.iter().position(|s| s == name)?);
+            let _ = (node_sample("n", &get), guest_sample(1, &get), storage_sample("s", &get));
+        }
     }
     let places = parse::vmlist(bytes).map(|(places, _)| places).unwrap_or_default();
     let members = parse::members(bytes).map(|(members, _)| members).unwrap_or_default();
@@ -67,7 +72,7 @@ fn sound(previous: &Counters, live: &Live, now: i64) -> Counters {
     let (tick, next, _) = rates(previous, live, now);
     let anybody = !live.nodes.is_empty() || !live.guests.is_empty();
     assert_eq!(tick.check().is_ok(), anybody, "{:?}", tick.check());
-    assert_eq!(Counters::parse(&next.to_bytes()).unwrap(), next);
+    assert_eq!(Counters::parse(&next.to_bytes().unwrap()).unwrap(), next);
     next
 }
 

@@ -387,5 +387,5 @@ fn members_and_guest_list() {
     assert_eq!(guests.keys().copied().collect::<Vec<_>>(), [100]);
     assert_eq!(notes.iter().count(), 4);
     let error = parse::vmlist(b"{\n\"ids\": {\n\"100\": }\n}").unwrap_err();
-    assert_eq!(error.place, "3", "the line of the mistake");
+    assert_eq!(error.line, 3, "the line of the mistake");
 }

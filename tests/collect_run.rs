@@ -1,11 +1,14 @@
 //! A run of the collector with something in its way: a store that another writes to, a folder of the counters that
 //! cannot be written.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod skip_support;
 
 use pve_foresight::engine::Engine;
 use pve_foresight::model::UnixTime;
 use pve_foresight::store::Writer;
+use skip_support::skip;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -53,7 +56,7 @@ fn a_tick_is_stored_and_followed_up_without_its_counters() {
 fn a_run_folder_that_root_makes_is_of_the_stores_owner() {
     // SAFETY: takes and changes nothing.
     if unsafe { libc::geteuid() } != 0 {
-        println!("skipped: only root can become somebody else");
+        skip("root", "only root can become somebody else");
         return;
     }
     let top = tempfile::tempdir().unwrap();

@@ -5,10 +5,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod generated_support;
+mod skip_support;
 
 use generated_support::agrees;
+use pve_foresight::api::{self, Choice};
+use pve_foresight::backtest::Policy;
 use pve_foresight::settings::most_kept_hours;
+use skip_support::skip;
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -52,6 +57,45 @@ fn windows_that_texts_name_are_those_of_the_settings() {
     }
 }
 
+/// The header, the API's page (which is made from the Perl modules) and the man page.
+#[test]
+fn what_texts_say_of_requests_is_what_requests_may_say() {
+    let one_line = |file: &str| {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        text.split_whitespace().filter(|word| *word != "*").collect::<Vec<_>>().join(" ")
+    };
+    fn range<T: Display>(choice: &Choice<T>) -> String {
+        format!("{} to {}", choice.range.start(), choice.range.end())
+    }
+    let (hours, days, points, every) = (api::hours(), api::days(), api::POINTS, api::EVERY);
+    let policies = api::POLICIES.map(Policy::name).join(" and ");
+    let header = one_line("include/pve_foresight.h");
+    for text in [
+        format!("\"lookback_hours\"?: {}", range(&hours)),
+        format!("\"hours\"?: {}, usually {}", range(&hours), hours.usual),
+        format!(
+            "\"points\"?: most values per metric, {}, usually {}",
+            range(&points),
+            points.usual
+        ),
+        format!("\"days\"?: {}, usually {}", range(&days), days.usual),
+        format!("hours between decisions, {}, usually {}", range(&every), every.usual),
+        format!("relief, ours, usually {policies},"),
+    ] {
+        assert!(header.contains(&text), "the header lacks {text}");
+    }
+    let page = one_line("docs/api.md");
+    for text in [
+        format!("`lookback-hours` | integer, {} |", range(&hours)),
+        format!("`points` | integer, {} | {} |", range(&points), points.usual),
+        format!("`days` | integer, {} | {} |", range(&days), days.usual),
+    ] {
+        assert!(page.contains(&text), "docs/api.md lacks {text}");
+    }
+    let manual = one_line("share/man/pve-foresight.1");
+    assert!(manual.contains(&format!("[default: {}; with", days.usual)), "the man page's --days");
+}
+
 /// Functions that the header declares.
 fn declared() -> BTreeSet<String> {
     let header = generated();
@@ -78,7 +122,7 @@ fn the_library_exports_what_the_header_declares_and_nothing_else() {
     assert!(declared.contains("foresight_open"), "{declared:?}");
     let nm = Command::new("nm").args(["-D", "--defined-only"]).arg(library()).output();
     let Ok(output) = nm else {
-        println!("skipped: nm (binutils) absent");
+        skip("nm", "nm (binutils) absent");
         return;
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,15 +1,17 @@
 //! PVE's own history imported: files made by rrdtool in PVE's layouts, imported with the command
 //! line, compared with what `rrdtool fetch` says.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
 mod rrd_support;
+mod skip_support;
 
 use pve_foresight::engine::{Engine, ImportRequest, ImportSource};
 use pve_foresight::model::{GIB, GuestMetric, NodeMetric};
 use pve_foresight::store::{Reader, Resolution, Retention, Writer};
 use rrd_support::{BESIDE, DAY, HOUR, NOW, make, rrdtool};
 use serde_json::{Value, json};
+use skip_support::skip;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -27,7 +29,7 @@ struct Cluster {
 
 fn cluster(days: i64) -> Option<Cluster> {
     let Some(dir) = make(days) else {
-        println!("skipped: rrdtool is absent (apt-get install rrdtool)");
+        skip("rrdtool", "rrdtool is absent (apt-get install rrdtool)");
         return None;
     };
     let inventory = dir.path().join("inventory.json");

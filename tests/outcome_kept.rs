@@ -7,9 +7,8 @@ use pve_foresight::engine::{Engine, OutcomesRequest, RecommendRequest};
 use pve_foresight::error::Kind;
 use pve_foresight::evidence::GuestEvidence;
 use pve_foresight::model::{DAY, GuestKind, HOUR, Migration, Tick, UnixTime, Vmid};
-use pve_foresight::outcome::{
-    LEDGER_FILE, Ledger, Limits, MAX_OUTCOME_ENTRIES, Outcome, Span, Verdict,
-};
+use pve_foresight::outcome::{LEDGER_FILE, Ledger, MAX_OUTCOME_ENTRIES, Outcome, Span, Verdict};
+use pve_foresight::outlook::Limits;
 use pve_foresight::settings::{PenaltyConfig, Stored, get_effective_penalty_config};
 use pve_foresight::simulate::{
     Failure, GuestGroup, Move, NodeGroup, Profile, PveVersion, Scenario, Simulation, Stop,
@@ -255,7 +254,8 @@ fn advice_after(with_collector: bool) -> Recommendation {
     assert_eq!(cluster.state.join(LEDGER_FILE).exists(), with_collector);
     let now = Some(cluster.time());
     let request = RecommendRequest { now, inventory: None, config: PenaltyConfig::default() };
-    let advice = cluster.engine().recommend_with(&request, cluster.simulation.inventory()).unwrap();
+    let advice =
+        cluster.engine().recommend(&request, Some(cluster.simulation.inventory())).unwrap();
     let found = advice.recommendations.iter().find(|r| r.vmid == MOVED);
     found.unwrap_or_else(|| panic!("guest {MOVED} should leave pve2: {}", advice.summary)).clone()
 }
@@ -428,7 +428,8 @@ fn a_move_that_we_recommended_is_recognised_with_what_held_then() {
     // As of the second before the tick that will show the move.
     let now = Some(cluster.time() + STEP - 1);
     let request = RecommendRequest { now, inventory: None, config };
-    let advice = cluster.engine().recommend_with(&request, cluster.simulation.inventory()).unwrap();
+    let advice =
+        cluster.engine().recommend(&request, Some(cluster.simulation.inventory())).unwrap();
     let wanted = &advice.recommendations[0];
     cluster.simulation.migrate(wanted.vmid, &wanted.target).unwrap();
     assert_eq!(cluster.collect(), Vec::<String>::new());

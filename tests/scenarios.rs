@@ -40,8 +40,8 @@ fn configured(inventory: &Inventory, added: &Map<String, Value>) -> Inventory {
     serde_json::from_value(all).unwrap()
 }
 
-/// What the story is about, told.
-fn run(folder: &Path) -> (Value, bool) {
+/// What the story is about, told; and whether the advice is to do nothing, where the story asks for advice.
+fn run(folder: &Path) -> (Value, Option<bool>) {
     let text = std::fs::read_to_string(folder.join("cluster.json")).unwrap();
     let case: Value = serde_json::from_str(&text).unwrap();
     let scenario: Scenario = serde_json::from_value(case["scenario"].clone()).unwrap();
@@ -68,15 +68,15 @@ fn run(folder: &Path) -> (Value, bool) {
     match case["drain"].as_str() {
         Some(node) => {
             let reply = engine.drain(&request, Some(inventory), node).unwrap();
-            (drained(&reply), false)
+            (drained(&reply), None)
         }
         None => {
-            let reply = engine.recommend_with(&request, inventory.clone()).unwrap();
+            let reply = engine.recommend(&request, Some(inventory.clone())).unwrap();
             check_sense(&reply);
             check_explained(&reply, |vmid| {
                 engine.explain(&request, Some(inventory.clone()), vmid, None).unwrap()
             });
-            (told(&reply), reply.recommendations.is_empty())
+            (told(&reply), Some(reply.recommendations.is_empty()))
         }
     }
 }
@@ -143,10 +143,11 @@ fn every_story_ends_as_it_must() {
         std::fs::read_dir(root).unwrap().map(|e| e.unwrap().path()).collect();
     folders.sort();
     let update = std::env::var_os("UPDATE").is_some();
-    let (mut quiet, mut wrong) = (0, Vec::new());
+    let (mut asked, mut quiet, mut wrong) = (0, 0, Vec::new());
     for folder in &folders {
         let (told, nothing) = run(folder);
-        quiet += usize::from(nothing);
+        asked += usize::from(nothing.is_some());
+        quiet += usize::from(nothing == Some(true));
         assert!(folder.join("README").is_file(), "{}: a story has a README", folder.display());
         let file = folder.join("expect.json");
         if update {
@@ -159,7 +160,9 @@ fn every_story_ends_as_it_must() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(2 * quiet >= folders.len() - 4, "half of the stories end in nothing to do");
+    // To hold advice back is tested about as much as to give it.
+    let nearly_half = 2 * asked / 5;
+    assert!(quiet >= nearly_half, "nothing to do in {quiet} of {asked} stories");
 }
 
 /// `explain` says what the plan does: its moves are possible, and who stays has no time to move.

@@ -3,7 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
 
+mod skip_support;
+
 use pve_foresight::simulate::{Demand, GuestGroup, Scenario, Simulation, TraceSpec};
+use skip_support::skip;
 use std::path::{Path, PathBuf};
 
 /// Names of the statistics, in the order of [`statistics`].
@@ -148,7 +151,7 @@ fn synthetic_guests_resemble_real_ones() {
     let idle = synthetic.iter().filter(|s| s.values[0] < Some(1.5)).count() as f64;
     assert!((0.4..=0.6).contains(&(idle / synthetic.len() as f64)), "half of the guests idle");
     let Some(path) = traces() else {
-        println!("skipped: ../shared/traces absent; nothing to compare with");
+        skip("traces", "../shared/traces absent; nothing to compare with");
         return;
     };
     let real = series(&Scenario {

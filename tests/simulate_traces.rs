@@ -1,6 +1,8 @@
 //! Promises of recorded guests: what is in the file comes out, gaps stay gaps, nonsense is named.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
+mod skip_support;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -10,6 +12,7 @@ use pve_foresight::model::{DAY, GuestStatus, HOUR};
 use pve_foresight::simulate::{
     Between, Gaps, Growth, NodeGroup, Placement, Scenario, Simulation, Trace, TraceSpec,
 };
+use skip_support::skip;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -317,7 +320,7 @@ proptest! {
 fn shared(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/traces").join(name);
     if !path.is_file() {
-        println!("skipped: ../shared/traces/{name} absent");
+        skip("traces", &format!("../shared/traces/{name} absent"));
     }
     path.is_file().then_some(path)
 }

@@ -1,11 +1,13 @@
 //! What is said of files whose bytes are not as a writer of ours leaves them: every place is named by
 //! what is wrong with it, counted once, and costs no more than itself.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod store_support;
 
-use pve_foresight::store::{Detail, Reader, Resolution, Writer};
+use pve_foresight::error::{Error, Kind};
+use pve_foresight::model::{GuestMetric, GuestSample, Tick};
+use pve_foresight::store::{Detail, Entity, Reader, Resolution, Writer};
 use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -13,7 +15,7 @@ use store_support::*;
 
 /// A store of these ticks, its reader, and the file in it.
 fn a_store(
-    ticks: impl IntoIterator<Item = pve_foresight::model::Tick>,
+    ticks: impl IntoIterator<Item = Tick>,
     file: &str,
 ) -> (tempfile::TempDir, Reader, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
@@ -23,7 +25,7 @@ fn a_store(
     (dir, reader, file)
 }
 
-fn minutes(n: i64, guests: u32) -> impl Iterator<Item = pve_foresight::model::Tick> {
+fn minutes(n: i64, guests: u32) -> impl Iterator<Item = Tick> {
     (0..n).map(move |i| tick(START + i * 60, guests))
 }
 
@@ -78,7 +80,7 @@ fn a_history_says_which_of_its_blocks_are_damaged() {
     });
     let said = |vmid: u32| {
         let history = reader.guest_history(vmid, START..START + HOUR).unwrap();
-        let values = history.series(pve_foresight::model::GuestMetric::Cpu).len();
+        let values = history.series(GuestMetric::Cpu).len();
         (values, history.warnings.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     let (values, warnings) = said(100);
@@ -176,10 +178,80 @@ fn many_gaps_cost_no_more_reading_than_one() {
     let len = fs::metadata(&file).unwrap().len() as usize;
     assert!(len > 400_000, "{len} bytes are too few to be read piece by piece");
     let Some(before) = bytes_read() else {
-        println!("skipped: the kernel does not count what is read");
+        skip("io-accounting", "the kernel does not count what is read");
         return;
     };
     assert_eq!(reader.overview(START + HOUR).unwrap().damaged, 30);
     let read = bytes_read().unwrap() - before;
     assert!(read < 6 * len, "{read} bytes of {len}");
+}
+
+#[test]
+fn ticks_are_handed_out_whole_and_their_file_is_read_once() {
+    let (_dir, reader, file) = a_store(minutes(60, 800), "raw/2023-11-16T00.seg");
+    let ticks = |range| {
+        let mut times = Vec::new();
+        let warnings = reader.each_tick(range, |tick| {
+            times.push((tick.ts - START) / 60);
+            Ok(())
+        });
+        (times, warnings.unwrap())
+    };
+    let before = bytes_read();
+    assert_eq!(ticks(0..i64::MAX), ((0..60).collect(), Vec::new()));
+    if let Some((before, after)) = before.zip(bytes_read()) {
+        let len = fs::metadata(&file).unwrap().len() as usize;
+        assert!(after - before < 2 * len, "{} bytes of {len}", after - before);
+    }
+    assert_eq!(ticks(START + 60..START + 180).0, [1, 2]);
+    change(&file, |bytes| {
+        let of_row = blocks(bytes, rows(bytes)[2]);
+        bytes[of_row[1].1.start + 3] ^= 1;
+    });
+    let (times, warnings) = ticks(START..START + 300);
+    assert_eq!(times, [0, 1, 3, 4]);
+    let said: Vec<&str> = warnings.iter().map(|w| &*w.message).collect();
+    assert!(said[0].contains("wrong checksum") && said[1].contains("the tick at"), "{said:?}");
+    let failed = Error::new(Kind::Io, "no more room");
+    let stopped = reader.each_tick(0..i64::MAX, |_| Err(failed.clone()));
+    assert_eq!(stopped.unwrap_err(), failed);
+}
+
+/// A tick of one node with so many guests, of which nothing but their numbers is known.
+fn crowd(ts: i64, guests: u32) -> Tick {
+    let guest = |vmid| GuestSample { vmid, node: "alpha".into(), ..GuestSample::default() };
+    Tick { ts, nodes: vec![node("alpha", ts)], guests: (100..100 + guests).map(guest).collect() }
+}
+
+#[test]
+fn a_small_file_does_not_ask_for_more_than_memory_has() {
+    // Each guest is there in the first sample alone, and has a place in all that follow.
+    let rest = (1..600).map(|i| crowd(START + i, 0));
+    let all = std::iter::once(crowd(START, 60_000)).chain(rest);
+    let (_dir, reader, file) = a_store(all, "raw/2023-11-16T00.seg");
+    assert!(fs::metadata(&file).unwrap().len() < 8 << 20);
+    let hour = START..START + HOUR;
+    let fleet = |range| reader.fleet(range, Resolution::Raw, Detail::Typical);
+    let refused = fleet(hour.clone()).unwrap_err();
+    assert_eq!(refused.kind, Kind::Invalid);
+    assert!(refused.message.contains("ask for a shorter time"), "{refused}");
+    // What needs less is there.
+    assert_eq!(fleet(START..START + 60).unwrap().guests.len(), 60_000);
+    assert_eq!(reader.node_history("alpha", hour.clone()).unwrap().windows().len(), 600);
+    assert_eq!(reader.entities(hour).unwrap().len(), 60_001);
+    let known = reader.get_data_quality(&Entity::Guest(100), START + HOUR).unwrap();
+    assert_eq!(known.total_samples, 1);
+}
+
+#[test]
+fn a_tick_of_more_than_a_roster_holds_is_refused_and_costs_no_other() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(dir.path()).unwrap();
+    let most = 1 << 18;
+    let ticks = [crowd(START, 1), crowd(START + 60, most + 1)];
+    assert_eq!(writer.append_all(ticks).unwrap_err().kind, Kind::Invalid);
+    assert_eq!(writer.append(&crowd(START + 120, most)).unwrap().stored, 1);
+    let reader = Reader::open(dir.path()).unwrap();
+    assert!(reader.verify().unwrap().is_clean());
+    assert_eq!(reader.node_history("alpha", 0..i64::MAX).unwrap().windows().len(), 2);
 }

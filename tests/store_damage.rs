@@ -1,7 +1,7 @@
 //! Damage and crashes: every changed byte is found, the rest stays readable, nothing is lost but
 //! the batch in flight.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod store_support;
 
@@ -201,6 +201,18 @@ fn a_damaged_header_sets_the_file_aside() {
 }
 
 #[test]
+fn what_is_damaged_is_told_though_the_first_tick_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    open(dir.path()).append(&stamped(START)).unwrap();
+    fs::write(dir.path().join("retention"), b"?").unwrap();
+    let mut writer = open(dir.path());
+    let nobody = Tick { ts: START, nodes: Vec::new(), guests: Vec::new() };
+    assert_eq!(writer.append(&nobody).unwrap_err().kind, Kind::Invalid);
+    let told = writer.append(&stamped(START + 60)).unwrap().warnings;
+    assert!(told.len() == 1 && told[0].file.ends_with("retention"), "{told:?}");
+}
+
+#[test]
 fn a_newer_version_is_left_alone_and_the_rest_stays_readable() {
     let dir = tempfile::tempdir().unwrap();
     open(dir.path()).append_all((0..3).map(|i| stamped(START + i * HOUR))).unwrap();
@@ -275,7 +287,7 @@ fn a_full_disk_loses_only_the_tick_in_flight() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path().to_str().unwrap();
     if !mount(&["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", at]) {
-        println!("skipped: mounting a small tmpfs needs root");
+        skip("mount", "mounting a small tmpfs needs root");
         return;
     }
     let mut writer = open(dir.path());
@@ -320,7 +332,7 @@ fn a_writer_goes_on_after_a_batch_that_found_the_disk_full() {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path().to_str().unwrap();
     if !mount(&["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", at]) {
-        println!("skipped: mounting a small tmpfs needs root");
+        skip("mount", "mounting a small tmpfs needs root");
         return;
     }
     let mut writer = open(dir.path());

@@ -57,7 +57,7 @@ fn megabytes_a_day(guests: u32) -> Option<f64> {
 fn a_day_wears_the_disk_little() {
     for (guests, limit) in [(50, 45.0), (2_000, 120.0)] {
         let Some(megabytes) = megabytes_a_day(guests) else {
-            println!("skipped: needs root, mkfs.ext4 and a loop device");
+            skip("loop-device", "needs root, mkfs.ext4 and a loop device");
             return;
         };
         println!("{guests} guests: {megabytes:.1} MB reach the device in a day");

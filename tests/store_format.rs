@@ -1,7 +1,7 @@
 //! The format page holds: a sample of every version is read for ever, and a reader written from
 //! the page alone, `tests/reference/read_store.py`, sees what ours sees.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 mod store_support;
 
@@ -255,7 +255,7 @@ fn rows_are_written_in_the_columns_of_their_file() {
 fn by_the_page(dir: &Path) -> Option<(Vec<Value>, String)> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/read_store.py");
     let Ok(output) = Command::new("python3").arg(&script).arg(dir).output() else {
-        println!("skipped: python3 absent");
+        skip("python3", "python3 absent");
         return None;
     };
     let said = String::from_utf8(output.stderr).unwrap();

@@ -66,7 +66,7 @@ fn memory_is_bounded() {
         assert_eq!(reader.guest_history(100, START..end).unwrap().windows().len(), 780);
     });
     let all: Vec<Entity> = (100..100 + GUESTS).map(Entity::Guest).collect();
-    peak("quality of all", 256, || drop(reader.data_quality(&all, end).unwrap()));
+    peak("quality of all", 128, || drop(reader.data_quality(&all, end).unwrap()));
     peak("hourly rows of all, all metrics decoded", 256, || {
         let fleet = reader.fleet(START..end, Resolution::Hourly, Detail::Typical).unwrap();
         fleet.decode(&[], GuestMetric::ALL);

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use pve_foresight::trend::in_parallel;
+use pve_foresight::trend::analyze_each;
 
 fn threads() -> usize {
     std::fs::read_dir("/proc/self/task").map_or(0, Iterator::count)
@@ -13,7 +13,7 @@ fn no_thread_outlives_a_call() {
     let before = threads();
     let items: Vec<u32> = (0..1_000).collect();
     for _ in 0..200 {
-        assert_eq!(in_parallel(&items, |i| i + 1).len(), items.len());
+        assert_eq!(analyze_each(&items, |i| i + 1).len(), items.len());
         // A joined thread's entry may linger in /proc for a moment.
         let gone = (0..1_000).any(|_| {
             std::thread::yield_now();

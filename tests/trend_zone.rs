@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+mod skip_support;
+
 use serde_json::{Value, json};
+use skip_support::skip;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -52,7 +55,7 @@ fn tick(ts: i64, cores: f64) -> String {
 #[test]
 fn peak_hours_are_local_across_a_change_of_the_clocks() {
     if !Path::new("/usr/share/zoneinfo/Europe/Berlin").exists() {
-        println!("skipped: /usr/share/zoneinfo absent");
+        skip("tzdata", "/usr/share/zoneinfo absent");
         return;
     }
     for zone in &ZONES {

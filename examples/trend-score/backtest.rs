@@ -1,7 +1,7 @@
 //! Rolling-origin backtest of the forecast on real traces.
 
 use crate::permute::Traces;
-use pve_foresight::model::{Bucket, HOUR};
+use pve_foresight::model::{HOUR, rank_95};
 use pve_foresight::series::{LocalTime, Point};
 use pve_foresight::trend::{Params, analyze};
 
@@ -18,7 +18,7 @@ fn median(x: &mut [f64]) -> f64 {
 fn p95(x: &[f64]) -> f64 {
     let mut x = x.to_vec();
     x.sort_by(f64::total_cmp);
-    x[(x.len() * 95).div_ceil(100) - 1]
+    rank_95(x.len()).map_or(f64::NAN, |rank| x[rank])
 }
 
 /// Prints scaled errors and interval coverage over all origins of all series.
@@ -34,12 +34,16 @@ pub(crate) fn print(traces: &Traces) {
         let hours = s.len() / HOURLY;
         for origin in (168..hours.saturating_sub(72)).step_by(61) {
             let first = origin.saturating_sub(336);
-            let mut raw = s[first * HOURLY..origin * HOURLY].to_vec();
-            let points: Vec<Point> = raw
-                .chunks_mut(HOURLY)
+            let points: Vec<Point> = s[first * HOURLY..origin * HOURLY]
+                .chunks(HOURLY)
                 .enumerate()
-                .filter_map(|(i, c)| Bucket::of((first + i) as i64 * HOUR, 3_600, c))
-                .map(|b| Point::from(&b))
+                .map(|(i, c)| Point {
+                    time: (first + i) as i64 * HOUR + HOUR / 2,
+                    value: c.iter().sum::<f64>() / c.len() as f64,
+                    seconds: HOUR as u32,
+                    count: c.len() as u32,
+                    p95: Some(p95(c)),
+                })
                 .collect();
             let trend = analyze(&points, &Params::share(origin as i64 * HOUR, 100.0, &local));
             let hour =

@@ -135,6 +135,11 @@ subtest 'a file that cannot be used gives the defaults, a warning, and stays as 
     rmdir($FILE);
 };
 
+subtest 'the warning is of the file that the answer rests on' => sub {
+    like(with_fleeting_settings(sub { call('GET', $_) })->{warnings}->[0], qr/: fleeting; the defaults hold/, "/$_ reads once")
+        for qw(recommendations outcomes);
+};
+
 subtest 'names of a newer version survive a change' => sub {
     write_file($FILE, '{"version": 1, "settings": {"mood": "good"}}');
     like(get()->{warnings}->[0], qr/mood/, 'a warning');

@@ -78,6 +78,13 @@ subtest 'what could name a guest is not in the log' => sub {
     unlike(encode_json(as('mixed@pve', 'GET', 'backtest')), qr/zz-secret/, 'for who may see it');
 };
 
+subtest 'a result by the default settings says why' => sub {
+    my ($status, $log) = log_of(sub { with_fleeting_settings($run) });
+    is($status, 0, 'goes through') or diag($log);
+    like($log, qr/^2 warnings: see the result$/m, 'one more warning');
+    like(call('GET', 'backtest')->{warnings}->[0], qr/: fleeting; the defaults hold/, 'of the file that was read, once');
+};
+
 subtest 'the file is of the owner of its folder, for nobody else, and replaced as a whole' => sub {
     my ($before, $folder) = ((stat($FILE))[1], $PVE::Foresight::STATE_DIR);
     is($> ? 0 : chown(4321, 4322, $folder), $> ? 0 : 1, 'a folder of another user');

@@ -1,22 +1,22 @@
-//! PVE's own scheduler with automatic rebalancing (PVE 9.2 defaults), as if all guests were HA
-//! resources: imbalance = coefficient of variation of the nodes' loads / sqrt(nodes - 1), a load
-//! being the mean of CPU and memory share; above 30 % in three rounds the one move that leaves
-//! the least imbalance is made if it gains 10 %.
+//! PVE's own scheduler with automatic rebalancing and its defaults, as if all guests were HA resources: where the
+//! imbalance is above the threshold for as many rounds as it must last, the one move that leaves the least is made if
+//! it gains enough.
 
 use super::lived::{Relocation, View};
-
-const THRESHOLD: f64 = 0.30;
-const ROUNDS: usize = 3;
-const GAIN: f64 = 0.10;
+use crate::model::Crs;
+use crate::recommend::imbalance;
 
 /// The move to make, if any.
 pub(super) fn decide(view: &View) -> Option<Relocation> {
-    let rounds: Vec<Vec<(f64, f64)>> = (1..=ROUNDS).map(|back| loads(view, back)).collect();
-    if rounds.iter().any(|loads| imbalance(&shares(view, loads)) <= THRESHOLD) {
+    let pve = Crs::default();
+    let imbalance =
+        |loads: &[(f64, f64)]| imbalance(shares(view, loads).into_iter()).unwrap_or(0.0);
+    let now = loads(view, 1);
+    let before = imbalance(&now);
+    let lasts = |back| imbalance(&loads(view, back as usize)) > pve.threshold.0;
+    if before <= pve.threshold.0 || !(2..=pve.hold_duration).all(lasts) {
         return None;
     }
-    let now = &rounds[0];
-    let before = imbalance(&shares(view, now));
     let mut best: Option<(f64, Relocation)> = None;
     for guest in 0..view.guests() {
         let (cpu, memory) = sample(view, guest, 1);
@@ -28,13 +28,14 @@ pub(super) fn decide(view: &View) -> Option<Relocation> {
             let mut moved = now.clone();
             moved[from] = (now[from].0 - cpu, now[from].1 - memory);
             moved[to] = (now[to].0 + cpu, now[to].1 + memory);
-            let after = imbalance(&shares(view, &moved));
+            let after = imbalance(&moved);
             if best.is_none_or(|(least, _)| after < least) {
                 best = Some((after, Relocation { guest, to }));
             }
         }
     }
-    best.filter(|(after, _)| *after <= before * (1.0 - GAIN)).map(|(_, relocation)| relocation)
+    best.filter(|(after, _)| *after <= before * (1.0 - pve.margin.0))
+        .map(|(_, relocation)| relocation)
 }
 
 /// A guest's sample, `back` samples ago (1 is the newest).
@@ -62,31 +63,4 @@ fn shares(view: &View, loads: &[(f64, f64)]) -> Vec<f64> {
         0.5 * (cpu / cores).min(1.0) + 0.5 * (memory / bytes).min(1.0)
     };
     loads.iter().enumerate().filter(|(n, _)| view.on(*n)).map(share).collect()
-}
-
-/// Coefficient of variation, scaled to be 1 when one node has all the load.
-fn imbalance(loads: &[f64]) -> f64 {
-    let n = loads.len() as f64;
-    let mean = loads.iter().sum::<f64>() / n;
-    if loads.len() < 2 || mean <= 0.0 {
-        return 0.0;
-    }
-    let variance = loads.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / n;
-    variance.sqrt() / mean / (n - 1.0).sqrt()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn imbalance_has_the_published_values() {
-        for (nodes, percent) in [(2, 42.9), (3, 33.3), (4, 27.3), (8, 15.8), (16, 8.6), (32, 4.5)] {
-            let mut loads = vec![0.4; nodes];
-            loads[0] = 1.0;
-            assert!((imbalance(&loads) * 100.0 - percent).abs() < 0.06, "{nodes}");
-        }
-        let half: Vec<f64> = (0..8).map(|n| if n < 4 { 0.8 } else { 0.3 }).collect();
-        assert!((imbalance(&half) * 100.0 - 17.2).abs() < 0.06);
-    }
 }

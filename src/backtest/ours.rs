@@ -12,7 +12,7 @@ use crate::outlook::{
 use crate::recommend::{Constraints, Plan, Question, Step, plan, states};
 use crate::series::{LocalTime, Point};
 use crate::settings::PenaltyConfig;
-use crate::trend::{Nature, Trend, in_parallel};
+use crate::trend::{Nature, Trend, analyze_each};
 
 /// Hours of history that an outlook is made from, as from the store: the hourly tier.
 const WINDOW: usize = 336;
@@ -97,7 +97,7 @@ impl<'a> Ours<'a> {
                 let start = points.partition_point(|p| p.time < lens.now - WINDOW as i64 * HOUR);
                 lens.trend(&points[start..end], 1.0, nature, &[])
             };
-            self.guests = in_parallel(&self.points, |(cpu, memory)| {
+            self.guests = analyze_each(&self.points, |(cpu, memory)| {
                 (trend(cpu, Nature::Work), trend(memory, Nature::Fill))
             });
         }

@@ -1,7 +1,7 @@
 //! What is replayed: the demand of all guests on one time grid, and the nodes they started on.
 
 use super::lived::Relocation;
-use crate::model::{GuestKind, HOUR, Inventory, UnixTime, Vmid};
+use crate::model::{GuestKind, HOUR, Inventory, UnixTime, Vmid, rank_95};
 use crate::series::Point;
 
 /// A cluster's demand over time. Everything but `host` and `moves` is independent of any placement.
@@ -146,7 +146,7 @@ fn point(start: UnixTime, seconds: i64, samples: &[Option<f32>], whole: f64) -> 
     let mut known: Vec<f32> = samples.iter().flatten().copied().collect();
     known.sort_unstable_by(f32::total_cmp);
     let share = |x: f64| x / whole.max(1e-9);
-    let high = known.get((known.len() * 95).div_ceil(100).checked_sub(1)?)?;
+    let high = known.get(rank_95(known.len())?)?;
     Some(Point {
         time: start + seconds / 2,
         value: share(mean(samples)?),

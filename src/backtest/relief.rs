@@ -2,6 +2,7 @@
 //! carry as little memory as possible.
 
 use super::lived::{Relocation, View};
+use crate::model::rank_95;
 
 /// Hours that it looks at.
 const DAY: usize = 24;
@@ -87,6 +88,5 @@ fn high(hours: &[f64], change: Option<(&[f64], f64)>) -> f64 {
         Some((other, sign)) => hours.iter().zip(other).map(|(x, y)| x + sign * y).collect(),
     };
     all.sort_unstable_by(f64::total_cmp);
-    let rank = (all.len() * 95).div_ceil(100);
-    rank.checked_sub(1).and_then(|i| all.get(i)).copied().unwrap_or(0.0)
+    rank_95(all.len()).map_or(0.0, |rank| all[rank])
 }

@@ -1,10 +1,12 @@
 //! `.members` and `.vmlist`: who belongs to the cluster. JSON made by pmxcfs.
 
-use super::text::{Notes, is_node_name, quote};
-use crate::error::{Error, Kind, Result};
+use super::text::{Note, Notes, is_node_name, quote};
 use crate::model::{GuestKind, Vmid};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+
+/// What a file says and what is odd in it, or why it says nothing.
+pub(super) type Read<T> = Result<(T, Notes), Note>;
 
 /// `.members`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -67,8 +69,8 @@ struct RawPlace {
     version: u64,
 }
 
-/// Reads `.members`.
-pub fn members(bytes: &[u8]) -> Result<(Members, Notes)> {
+/// Reads `.members`; an error is the line that is no JSON, or not what is expected.
+pub fn members(bytes: &[u8]) -> Read<Members> {
     let raw: RawMembers = json(bytes)?;
     let mut notes = Notes::default();
     let mut nodes = BTreeMap::new();
@@ -88,8 +90,8 @@ pub fn members(bytes: &[u8]) -> Result<(Members, Notes)> {
     Ok((Members { local, cluster, quorate, nodes }, notes))
 }
 
-/// Reads `.vmlist`.
-pub fn vmlist(bytes: &[u8]) -> Result<(BTreeMap<Vmid, Place>, Notes)> {
+/// Reads `.vmlist`; an error as of [`members`].
+pub fn vmlist(bytes: &[u8]) -> Read<BTreeMap<Vmid, Place>> {
     let raw: RawList = json(bytes)?;
     let mut notes = Notes::default();
     let mut guests = BTreeMap::new();
@@ -114,9 +116,8 @@ pub fn vmlist(bytes: &[u8]) -> Result<(BTreeMap<Vmid, Place>, Notes)> {
     Ok((guests, notes))
 }
 
-/// JSON, with the line of the mistake as place of the error.
-pub(super) fn json<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T> {
-    serde_json::from_slice(bytes).map_err(|e| {
-        Error::new(Kind::Corrupt, format!("not the JSON expected here: {e}")).at(e.line())
-    })
+/// JSON, or the mistake with its line.
+pub(super) fn json<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, Note> {
+    serde_json::from_slice(bytes)
+        .map_err(|e| Note { line: e.line(), message: format!("not the JSON expected here: {e}") })
 }

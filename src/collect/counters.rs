@@ -103,9 +103,12 @@ impl Counters {
     }
 
     /// The file's content: JSON with short keys.
-    pub fn to_bytes(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    /// [`Kind::Io`] when they cannot be written as JSON.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let body = Body { version: VERSION, nodes: &self.nodes, guests: &self.guests };
-        serde_json::to_vec(&body).unwrap_or_default()
+        serde_json::to_vec(&body).map_err(|e| Error::new(Kind::Io, e.to_string()))
     }
 
     /// The counters kept at `path`. Absent, damaged or newer ones cost one run without rates, which
@@ -128,10 +131,11 @@ impl Counters {
     /// Replaces the file at `path`, or leaves it as it was. Names of guests are in it, so that
     /// nobody else may read it.
     pub fn save(&self, path: &Path) -> Result<()> {
+        let bytes = self.to_bytes().map_err(|e| e.at(path.display()))?;
         let mut temporary = path.as_os_str().to_os_string();
         temporary.push(".new");
         let temporary = PathBuf::from(temporary);
-        let written = write_private(&temporary, &self.to_bytes())
+        let written = write_private(&temporary, &bytes)
             .map_err(|e| Error::io(&temporary, &e))
             .and_then(|()| fs::rename(&temporary, path).map_err(|e| Error::io(path, &e)));
         if written.is_err() {
@@ -180,13 +184,16 @@ mod tests {
 
     #[test]
     fn round_trip() {
-        assert_eq!(Counters::parse(&sample().to_bytes()).unwrap(), sample());
-        assert_eq!(Counters::parse(&Counters::default().to_bytes()).unwrap(), Counters::default());
+        assert_eq!(Counters::parse(&sample().to_bytes().unwrap()).unwrap(), sample());
+        assert_eq!(
+            Counters::parse(&Counters::default().to_bytes().unwrap()).unwrap(),
+            Counters::default()
+        );
     }
 
     #[test]
     fn every_truncation_is_refused_and_none_panics() {
-        let bytes = sample().to_bytes();
+        let bytes = sample().to_bytes().unwrap();
         for end in 0..bytes.len() {
             assert_eq!(Counters::parse(&bytes[..end]).unwrap_err().kind, Kind::Corrupt, "{end}");
         }

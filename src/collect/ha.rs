@@ -2,8 +2,9 @@
 
 use super::cluster::json;
 use super::section::{Section, sections, typed};
-use super::text::{Notes, Parsed, boolean, clean_name, decode, is_node_name, list, number, quote};
-use crate::error::Result;
+use super::text::{
+    Note, Notes, Parsed, boolean, clean_name, decode, is_node_name, list, number, quote,
+};
 use crate::model::{HaResource, HaRule, HaRuleKind, Vmid};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -167,8 +168,9 @@ struct RawRequest {
     maintenance: serde_json::Value,
 }
 
-/// Reads `ha/manager_status`; an empty file is a manager that never ran.
-pub fn manager_status(bytes: &[u8]) -> Result<BTreeMap<String, NodeState>> {
+/// Reads `ha/manager_status`; an empty file is a manager that never ran. An error is the line
+/// that is no JSON, or not what is expected.
+pub fn manager_status(bytes: &[u8]) -> Result<BTreeMap<String, NodeState>, Note> {
     if bytes.trim_ascii().is_empty() {
         return Ok(BTreeMap::new());
     }

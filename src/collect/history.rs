@@ -4,12 +4,12 @@
 //! `/var/lib/rrdcached/db`. rrdcached writes them late: the last half hour may be missing.
 
 use super::live::unusable;
-use super::rrd_file::{Archive, Function, RrdFile};
-use super::text::{MAX_BYTES, is_node_name, number};
+use super::text::{is_node_name, number};
 use super::tree::{MAX_LIVE, Tree};
 use crate::error::{Error, Kind, Result, Warning};
 use crate::model::{
-    Bytes, BytesPerSecond, Cores, Fraction, GuestSample, NodeSample, StorageSample, UnixTime, Vmid,
+    Bytes, BytesPerSecond, Cores, Fraction, GuestSample, MAX_AMOUNT, MAX_LOAD, MAX_SHARE,
+    NodeSample, StorageSample, Vmid,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -99,44 +99,6 @@ pub fn history_bytes(path: &Path) -> Result<Vec<u8>> {
     super::tree::read(path, MAX_LIVE)
 }
 
-/// Rows of one length, as samples.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Span<S> {
-    /// Seconds that a row spans.
-    pub seconds: i64,
-    /// Rows in which something is known, oldest first.
-    pub rows: Vec<SpanRow<S>>,
-}
-
-/// A row.
-#[derive(Clone, Debug, PartialEq)]
-pub struct SpanRow<S> {
-    /// First second of it.
-    pub start: UnixTime,
-    /// Means over the row.
-    pub average: S,
-    /// Largest values within the row. A share whose whole changed (memory added) can exceed 1.
-    pub max: S,
-}
-
-/// A node's history, finest rows first. Counters are rates already; there is no guest count.
-pub fn node_history(file: &RrdFile<'_>, name: &str) -> Vec<Span<NodeSample>> {
-    spans(file, |get| node_sample(name, get))
-}
-
-/// A guest's history, finest rows first. Which host it was on is not told.
-///
-/// PVE keeps a file for ever under the guest's number: rows from before a guest was created are
-/// those of an earlier guest.
-pub fn guest_history(file: &RrdFile<'_>, vmid: Vmid) -> Vec<Span<GuestSample>> {
-    spans(file, |get| guest_sample(vmid, get))
-}
-
-/// A storage's history, finest rows first; `None` where its size or use is unknown.
-pub fn storage_history(file: &RrdFile<'_>, id: &str) -> Vec<Span<Option<StorageSample>>> {
-    spans(file, |get| storage_sample(id, get))
-}
-
 /// A row of a node's file as a sample; `value` gives what a data source says in it. What a sample
 /// cannot hold counts as unknown.
 pub fn node_sample(name: &str, value: &dyn Fn(&str) -> Option<f64>) -> NodeSample {
@@ -208,40 +170,8 @@ fn usable(source: &str, value: &dyn Fn(&str) -> Option<f64>) -> Option<f64> {
 /// Largest value of a source that a sample can hold.
 fn largest(source: &str) -> f64 {
     match source {
-        "cpu" | "iowait" => 1_000.0,
-        "maxcpu" | "loadavg" => 1e6,
-        _ => MAX_BYTES,
+        "cpu" | "iowait" => MAX_SHARE,
+        "maxcpu" | "loadavg" => MAX_LOAD,
+        _ => MAX_AMOUNT,
     }
-}
-
-/// Rows of the AVERAGE archives that have a MAX archive beside them, both as samples.
-fn spans<S>(
-    file: &RrdFile<'_>,
-    sample: impl Fn(&dyn Fn(&str) -> Option<f64>) -> S,
-) -> Vec<Span<S>> {
-    let columns: BTreeMap<&str, usize> =
-        file.sources.iter().enumerate().map(|(index, name)| (name.as_str(), index)).collect();
-    let read = |archive: &Archive<'_>, row: usize| {
-        sample(&|name: &str| archive.value(row, *columns.get(name)?))
-    };
-    let of = |function| file.archives.iter().filter(move |a| a.function == function);
-    let pairs = of(Function::Average).filter_map(|average| {
-        let same =
-            |max: &&Archive<'_>| max.seconds == average.seconds && max.len() == average.len();
-        Some((average, of(Function::Max).find(same)?))
-    });
-    let mut spans: Vec<Span<S>> = pairs
-        .map(|(average, max)| {
-            let known = |row: &usize| (0..columns.len()).any(|c| average.value(*row, c).is_some());
-            let rows = average.times().enumerate().filter(|(row, _)| known(row));
-            let rows = rows.map(|(row, end)| SpanRow {
-                start: end - average.seconds,
-                average: read(average, row),
-                max: read(max, row),
-            });
-            Span { seconds: average.seconds, rows: rows.collect() }
-        })
-        .collect();
-    spans.sort_by_key(|span| span.seconds);
-    spans
 }

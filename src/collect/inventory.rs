@@ -158,9 +158,13 @@ impl Reader<'_> {
     /// States of nodes by `ha/manager_status`.
     fn states(&mut self) -> Option<BTreeMap<String, ha::NodeState>> {
         let name = "ha/manager_status";
-        let read = self.tree.read(name, MAX_CONFIG);
-        let states = read.and_then(|bytes| ha::manager_status(&bytes.unwrap_or_default()));
-        states.map_err(|error| self.warnings.push(unusable(&self.tree.path(name), &error))).ok()
+        let file = self.tree.path(name);
+        let read = self.tree.read(name, MAX_CONFIG).map_err(|e| unusable(&file, &e));
+        let states = read.and_then(|bytes| {
+            let states = ha::manager_status(&bytes.unwrap_or_default());
+            states.map_err(|note| note.about(&file))
+        });
+        states.map_err(|warning| self.warnings.push(warning)).ok()
     }
 
     /// `storage.cfg`. Without one PVE knows `local` alone, and so do we; `None`: not readable.

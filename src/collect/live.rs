@@ -1,10 +1,10 @@
 //! The live part of a tree, put together: who is there, and what they last said.
 
-use super::cluster::{Members, Place, members, vmlist};
+use super::cluster::{Members, Place, Read, members, vmlist};
 use super::counters::Counters;
 use super::qemu;
 use super::rrd::{self, GuestEntry, NodeEntry, Rrd, StorageEntry};
-use super::text::{is_node_name, number};
+use super::text::{Note, is_node_name, number};
 use super::tree::{MAX_CONFIG, Tree};
 use crate::error::{Error, Kind, Result, Warning};
 use crate::model::{GuestKind, UnixTime, Vmid};
@@ -95,22 +95,22 @@ pub(super) fn roster(
 fn known<T>(
     tree: &Tree,
     name: &str,
-    parse: fn(&[u8]) -> Result<(T, super::text::Notes)>,
+    parse: fn(&[u8]) -> Read<T>,
     warnings: &mut Vec<Warning>,
 ) -> Option<T> {
     let file = tree.path(name);
-    let missing = || Error::new(Kind::NotFound, "missing");
-    let parsed = tree
-        .read_live(name)
-        .and_then(|bytes| bytes.ok_or_else(missing))
-        .and_then(|bytes| parse(&bytes));
+    let missing = || Note { line: 0, message: "missing".into() };
+    let parsed = tree.read_live(name).map_err(|e| unusable(&file, &e)).and_then(|bytes| {
+        let parsed = bytes.ok_or_else(missing).and_then(|bytes| parse(&bytes));
+        parsed.map_err(|note| note.about(&file))
+    });
     match parsed {
         Ok((value, notes)) => {
             warnings.extend(notes.about(&file));
             Some(value)
         }
-        Err(error) => {
-            warnings.push(unusable(&file, &error));
+        Err(warning) => {
+            warnings.push(warning);
             None
         }
     }
@@ -118,8 +118,7 @@ fn known<T>(
 
 /// An error that did not stop the work, as a warning about `file`.
 pub(super) fn unusable(file: &Path, error: &Error) -> Warning {
-    let line = error.place.parse().unwrap_or(0);
-    Warning { file: file.to_path_buf(), line, message: error.message.clone() }
+    Warning { file: file.to_path_buf(), line: 0, message: error.message.clone() }
 }
 
 /// Guests by their configuration files.

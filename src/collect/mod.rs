@@ -29,8 +29,7 @@ mod tree;
 pub use cluster::{Members, Place};
 pub use counters::Counters;
 pub use history::{
-    Files, Span, SpanRow, Subject, guest_history, guest_sample, history_bytes, history_files,
-    node_history, node_sample, storage_history, storage_sample,
+    Files, Subject, guest_sample, history_bytes, history_files, node_sample, storage_sample,
 };
 pub use inventory::inventory;
 pub use live::{Live, LiveGuest, LiveNode, identify, live};

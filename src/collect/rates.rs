@@ -9,7 +9,8 @@ use super::live::{Live, LiveGuest, LiveNode};
 use super::rrd::Stamp;
 use crate::error::Warning;
 use crate::model::{
-    BytesPerSecond, GuestKind, GuestSample, GuestStatus, NodeSample, StorageSample, Tick, UnixTime,
+    BytesPerSecond, GuestKind, GuestSample, GuestStatus, MAX_STORAGES, NodeSample, StorageSample,
+    Tick, UnixTime,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -22,8 +23,6 @@ pub const MAX_GAP: i64 = 300;
 /// Seconds by which two readings of one run may differ in when it started: a node takes time and
 /// uptime up to one report apart. More is a restart or a step of the clock.
 const START_SLACK: i128 = 10;
-/// Most storages of a node that a tick takes.
-const MAX_STORAGES: usize = 4_096;
 /// Where a guest's disk counters stand among its counters.
 const DISK: Range<usize> = 2..4;
 /// Uptime in seconds from which on a VM has read something of its disks, if it has any.

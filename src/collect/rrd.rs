@@ -4,11 +4,10 @@
 //! Up to PVE 8 kinds are `pve2-node`, `pve2.3-vm`, `pve2-storage`; from PVE 9 on `pve-TYPE-VERSION`,
 //! where a newer version only appends columns (pve-cluster, `status.c`).
 
-use super::text::{
-    MAX_BYTES, MAX_TIME, Notes, Parsed, clean_name, decode, is_node_name, lines, quote,
-};
+use super::text::{Notes, Parsed, clean_name, decode, is_node_name, lines, quote};
 use crate::model::{
-    Bytes, Cores, Fraction, GuestSample, GuestStatus, NodeSample, StorageSample, UnixTime, Vmid,
+    Bytes, Cores, Fraction, GuestSample, GuestStatus, LATEST, MAX_AMOUNT, NodeSample,
+    StorageSample, UnixTime, Vmid,
 };
 use nom::Parser;
 use nom::bytes::complete::{take_till, take_till1};
@@ -191,7 +190,7 @@ impl Row<'_, '_> {
     }
 
     fn bytes(&mut self, column: usize, what: &str) -> Option<Bytes> {
-        self.number(column, what, MAX_BYTES).map(Bytes)
+        self.number(column, what, MAX_AMOUNT).map(Bytes)
     }
 
     fn percent(&mut self, column: usize, what: &str) -> Option<Fraction> {
@@ -200,8 +199,8 @@ impl Row<'_, '_> {
 
     /// When the entry was made; without it nothing else can be used.
     fn stamp(&mut self, ctime: usize, uptime: Option<usize>) -> Option<Stamp> {
-        let time = self.number(ctime, "the time", MAX_TIME as f64).filter(|t| *t >= 1.0)?;
-        let uptime = uptime.and_then(|column| self.number(column, "uptime", MAX_TIME as f64));
+        let time = self.number(ctime, "the time", LATEST as f64).filter(|t| *t >= 1.0)?;
+        let uptime = uptime.and_then(|column| self.number(column, "uptime", LATEST as f64));
         Some(Stamp { line: self.line, ctime: time as UnixTime, uptime: uptime.unwrap_or(0.0) })
     }
 
@@ -307,7 +306,7 @@ fn node(name: &str, row: &mut Row<'_, '_>) -> Option<NodeEntry> {
         psi_memory_full: row.percent(21, "pressurememoryfull"),
         ..NodeSample::default()
     };
-    let counters = [row.number(13, "netin", MAX_BYTES), row.number(14, "netout", MAX_BYTES)];
+    let counters = [row.number(13, "netin", MAX_AMOUNT), row.number(14, "netout", MAX_AMOUNT)];
     Some(NodeEntry { stamp, counters, sample })
 }
 
@@ -362,7 +361,7 @@ fn load(row: &mut Row<'_, '_>, first: usize) -> GuestSample {
 /// The columns netin, netout, diskread, diskwrite from `first` on.
 fn traffic(row: &mut Row<'_, '_>, first: usize) -> [Option<f64>; 4] {
     let names = ["netin", "netout", "diskread", "diskwrite"];
-    std::array::from_fn(|i| row.number(first + i, names[i], MAX_BYTES))
+    std::array::from_fn(|i| row.number(first + i, names[i], MAX_AMOUNT))
 }
 
 /// Run state as QEMU's or LXC's word for it.

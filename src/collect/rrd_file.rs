@@ -5,9 +5,8 @@
 //! preparation areas for sources and for each source of each archive, the current row of each
 //! archive, then the rows of each archive, one double per source, oldest behind the current row.
 
-use super::text::MAX_TIME;
 use crate::error::{Error, Kind, Result};
-use crate::model::UnixTime;
+use crate::model::{LATEST, UnixTime};
 use nom::bytes::complete::{tag, take};
 use nom::combinator::map;
 use nom::multi::count;
@@ -95,7 +94,7 @@ pub fn parse(bytes: &[u8]) -> Result<RrdFile<'_>> {
     let (rest, names) = count(source, sources).parse(rest).map_err(short)?;
     let (rest, shapes) = count(shape, archives).parse(rest).map_err(short)?;
     let (rest, last_update) = live_head(rest).map_err(short)?;
-    if !(0..=MAX_TIME).contains(&last_update) {
+    if !(0..=LATEST).contains(&last_update) {
         return Err(Error::new(Kind::Corrupt, format!("last update at {last_update}")));
     }
     let areas = sources * SOURCE_AREA + sources * archives * PARAMETERS;

@@ -1,7 +1,7 @@
 //! What all the text formats share: notes, lines, lists, property strings, sizes.
 
 use crate::error::Warning;
-use crate::model::{GIB, MIB};
+use crate::model::{GIB, MAX_AMOUNT, MAX_NAME, MIB};
 use nom::Parser;
 use nom::branch::alt;
 use nom::bytes::complete::{tag, take_till, take_while1};
@@ -17,12 +17,6 @@ use std::path::Path;
 const MAX_NOTES: usize = 50;
 /// Most characters of foreign text repeated in a note.
 const MAX_QUOTE: usize = 60;
-/// Longest name kept, in bytes, as in a tick.
-const MAX_NAME: usize = 255;
-/// Largest size or counter taken, as in a tick: 1 EiB.
-pub(super) const MAX_BYTES: f64 = 1_152_921_504_606_846_976.0;
-/// Latest time taken, as in a tick: the year 2200.
-pub(super) const MAX_TIME: i64 = 7_258_118_400;
 
 /// What a parser makes of its bytes: everything readable, and what it stumbled over.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -40,6 +34,13 @@ pub struct Note {
     pub line: usize,
     /// What is odd and what was done instead.
     pub message: String,
+}
+
+impl Note {
+    /// The note as a warning about `file`.
+    pub(super) fn about(self, file: &Path) -> Warning {
+        Warning { file: file.to_path_buf(), line: self.line, message: self.message }
+    }
 }
 
 /// The first notes of a file, and how many more there would have been.
@@ -71,11 +72,10 @@ impl Notes {
 
     /// The notes as warnings about `file`.
     pub fn about(self, file: &Path) -> Vec<Warning> {
-        let warning = |line, message| Warning { file: file.to_path_buf(), line, message };
-        let mut all: Vec<Warning> =
-            self.kept.into_iter().map(|n| warning(n.line, n.message)).collect();
+        let mut all: Vec<Warning> = self.kept.into_iter().map(|note| note.about(file)).collect();
         if self.dropped > 0 {
-            all.push(warning(0, format!("and {} more lines like these", self.dropped)));
+            let message = format!("and {} more lines like these", self.dropped);
+            all.push(Note { line: 0, message }.about(file));
         }
         all
     }
@@ -161,7 +161,7 @@ pub(super) fn size(text: &str) -> Option<f64> {
         _ => 1.0,
     };
     let bytes = amount.parse::<f64>().ok()? * factor;
-    (bytes.is_finite() && bytes <= MAX_BYTES).then_some(bytes)
+    (bytes.is_finite() && bytes <= MAX_AMOUNT).then_some(bytes)
 }
 
 /// PVE's property string: `value,key=value,..`. The part without a key goes by `default_key`.

@@ -5,11 +5,11 @@ use crate::api::{
     ConsideredMove, NodeReply, RecommendReply, Recommendation, SkippedGuest, Weighing,
 };
 use crate::evidence::{TrendEvidence, explanation};
-use crate::model::{GuestFacts, GuestStatus, HOUR, UnixTime, counted, joined};
-use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
+use crate::model::{GuestFacts, HOUR, UnixTime, counted, joined};
+use crate::outlook::{GuestOutlook, Limits, NodeOutlook, Resource};
 use crate::recommend::{
-    Blocker, BlockerCode, Considered, Finding, Limits, NodeState, Peaks, Plan, Question, Skipped,
-    State, Step, Urgency, hours_to_full, little_need, overload, overload_of_all, plan,
+    Blocker, BlockerCode, Considered, Finding, NodeState, Peaks, Plan, Question, Skipped, Slight,
+    State, Step, Urgency, core_hours, hours_to_full, little_need, overload, overload_of_all, plan,
 };
 use crate::trend::Direction;
 use std::cell::OnceCell;
@@ -64,10 +64,8 @@ pub(super) fn not_listed(q: &Question) -> Option<String> {
 }
 
 fn nodes(q: &Question) -> Vec<NodeReply> {
-    let loads = q.outlook.node_loads();
-    let limits = Limits::thresholds(q.config);
-    let all = q.outlook.nodes.iter().zip(q.states).zip(&loads).enumerate();
-    all.map(|(index, ((node, state), load))| NodeReply {
+    let all = q.outlook.nodes.iter().zip(q.states).enumerate();
+    all.map(|(index, (node, state))| NodeReply {
         name: node.name.clone(),
         state: state.state,
         urgency: state.urgency,
@@ -83,7 +81,7 @@ fn nodes(q: &Question) -> Vec<NodeReply> {
         mem_trend_per_day: node.mem_trend.claimed_slope(),
         mem_direction: node.mem_trend.direction,
         stability_score: node.stability(),
-        overload: overload(q.outlook, index, load, None, limits),
+        overload: state.overload,
         history_days: node.history_hours / 24.0,
     })
     .collect()
@@ -142,11 +140,9 @@ fn recommendation(q: &Question, step: &Step, earlier: &[Step]) -> Recommendation
 fn urgency(q: &Question, step: &Step) -> Urgency {
     let limits = Limits::thresholds(q.config);
     let left = overload(q.outlook, step.source, &step.details.source_load, None, limits).node_hours;
-    let before =
-        overload(q.outlook, step.source, &q.outlook.node_loads()[step.source], None, limits);
     let state = &q.states[step.source];
     let alone = q.constraints.together(q.outlook.guests[step.guest].vmid).len() == 1;
-    if left >= before.node_hours || !alone {
+    if left >= state.overload.node_hours || !alone {
         return state.urgency_of_moves;
     }
     let per_day = 24.0 * left / q.outlook.horizon().max(f64::MIN_POSITIVE);
@@ -178,7 +174,7 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
     let listed = rest.map(|guest| {
         let held = plan.skipped.get(&guest.vmid);
         let reason = match (plan.slight.get(&guest.vmid), held) {
-            (Some(saved), _) => slight_reason(q, plan, guest, *saved),
+            (Some(slight), _) => slight_reason(q, plan, guest, *slight),
             (None, Some(held)) => held_reason(held),
             (None, None) => idle_reason(q, plan, guest, &need),
         };
@@ -218,9 +214,10 @@ fn is_full(q: &Question, plan: &Plan) -> bool {
 }
 
 /// Why a guest that could go stays.
-fn slight_reason(q: &Question, plan: &Plan, guest: &GuestFacts, saved: f64) -> String {
+fn slight_reason(q: &Question, plan: &Plan, guest: &GuestFacts, slight: Slight) -> String {
+    let Slight { saved, asked } = slight;
     let node = q.outlook.node_index(&guest.node).map(|n| &q.outlook.nodes[n]);
-    let worth = saved >= q.config.min_benefit.0 || node.is_some_and(|n| n.maintenance);
+    let worth = saved >= asked || node.is_some_and(|n| n.maintenance);
     if worth && is_full(q, plan) {
         return format!(
             "could go as well, but the plan ends after max_moves = {}",
@@ -233,9 +230,9 @@ fn slight_reason(q: &Question, plan: &Plan, guest: &GuestFacts, saved: f64) -> S
         true => format!("{saved:.1} core-hours of overload"),
         false => "no overload".into(),
     };
-    let asked = q.config.min_benefit.0;
+    let asked = core_hours(asked);
     format!(
-        "its best move would save {saves}, near misses counted in part; min_benefit asks for {asked:.0}"
+        "its best move would save {saves}, near misses counted in part; min_benefit asks for {asked}"
     )
 }
 
@@ -255,7 +252,7 @@ fn idle_reason(
     if q.states[node].state == State::Offline {
         return format!("{} is offline", guest.node);
     }
-    if !matches!(guest.status, GuestStatus::Running | GuestStatus::Paused) {
+    if !guest.status.runs() {
         return "does not run".into();
     }
     match q.states[node].state {
@@ -677,14 +674,7 @@ mod tests {
         };
         let told = |state, direction, hours| {
             let findings = vec![finding(state, hours)];
-            let none = Urgency::None;
-            let states = [NodeState {
-                state,
-                of_load: state,
-                urgency: none,
-                urgency_of_moves: none,
-                findings,
-            }];
+            let states = [NodeState { state, of_load: state, ..NodeState::of(findings) }];
             asked(&[("pve1", 1)], |q| {
                 let mut outlook = q.outlook.clone();
                 outlook.nodes[0].cpu_trend.direction = direction;

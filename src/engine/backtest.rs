@@ -1,6 +1,6 @@
 //! What would have come of the advice: the store's own history, replayed.
 
-use super::{Engine, current, local_time};
+use super::{Engine, inventory_of, local_time};
 use crate::api::BacktestReply;
 use crate::backtest::{Bounds, Contestant, Outcome, Policy, Recording, Report, replay};
 use crate::error::{Error, Result};
@@ -47,24 +47,17 @@ impl BacktestRequest {
 }
 
 impl Engine {
-    /// What the nodes' load would have been under other moves than those that were made.
-    pub fn backtest(&self, request: &BacktestRequest) -> Result<BacktestReply> {
-        let reader = Reader::open(&self.state)?;
-        let (now, tick) = self.moment(&reader, request.now)?;
-        let inventory = super::inventory_of(request.inventory.as_deref(), &tick, now)?;
-        self.backtest_with(request, inventory)
-    }
-
-    /// The same with an inventory at hand.
-    pub fn backtest_with(
+    /// What the nodes' load would have been under other moves than those that were made. An inventory at hand goes
+    /// before the request's.
+    pub fn backtest(
         &self,
         request: &BacktestRequest,
-        inventory: Inventory,
+        inventory: Option<Inventory>,
     ) -> Result<BacktestReply> {
         request.check()?;
         let reader = Reader::open(&self.state)?;
         let (now, tick) = self.moment(&reader, request.now)?;
-        let inventory = current(inventory, &tick);
+        let inventory = inventory_of(inventory, request.inventory.as_deref(), &tick, now)?;
         let mut warnings: Vec<String> =
             inventory.warnings.iter().map(ToString::to_string).collect();
         let fleets = history(&reader, now, request.days)?;
@@ -94,11 +87,20 @@ impl Engine {
     }
 }
 
+/// Where six hours begin.
+fn begin(time: UnixTime) -> UnixTime {
+    time - time.rem_euclid(COARSE)
+}
+
+/// How far back a replay of so many days looks at `now`.
+pub(super) fn earliest(now: UnixTime, days: u32) -> UnixTime {
+    begin(now - now.rem_euclid(HOUR) - i64::from(days) * DAY - WARM_UP as i64 * HOUR)
+}
+
 /// Rows of the judged time and what comes before it, to the last whole hour.
 fn history(reader: &Reader, now: UnixTime, days: u32) -> Result<Vec<Fleet>> {
-    let begin = |time: UnixTime| time - time.rem_euclid(COARSE);
     let until = now - now.rem_euclid(HOUR);
-    let start = begin(until - i64::from(days) * DAY - WARM_UP as i64 * HOUR);
+    let start = earliest(now, days);
     // As long as the settings can keep hours.
     let kept = Key::keep_hourly_days.field().highest as i64 * DAY;
     let hourly = start.max(begin(until - kept) + COARSE);

@@ -1,6 +1,6 @@
 //! What an admin can paste into a shell on the source node.
 
-use crate::model::{GuestFacts, GuestKind, GuestStatus, Inventory, Vmid};
+use crate::model::{GuestFacts, GuestKind, Inventory, Vmid};
 use crate::recommend::{Question, local_disks};
 use std::borrow::Cow;
 
@@ -13,12 +13,11 @@ pub(super) fn command(q: &Question, vmid: Vmid, target: &str) -> String {
 fn line(inventory: &Inventory, kind: GuestKind, vmid: Vmid, target: &str) -> String {
     let target = shell_word(target);
     let facts = inventory.guest(vmid);
-    let running = facts.is_none_or(runs);
+    let running = facts.is_none_or(|f| f.status.runs());
     // Whether there are any, not how large: a configuration need not tell the size of a disk.
     let copies = facts.is_some_and(|f| !local_disks(f, inventory).is_empty());
     if facts.is_some_and(GuestFacts::ha_moves) {
-        let sid = if kind == GuestKind::Lxc { "ct" } else { "vm" };
-        return format!("ha-manager migrate {sid}:{vmid} {target}");
+        return format!("ha-manager migrate {}:{vmid} {target}", kind.ha_prefix());
     }
     match (kind, running) {
         (GuestKind::Lxc, true) => format!("pct migrate {vmid} {target} --restart"),
@@ -38,10 +37,6 @@ pub fn shell_word(word: &str) -> Cow<'_, str> {
         true => word.into(),
         false => format!("'{}'", word.replace('\'', "'\\''")).into(),
     }
-}
-
-pub(super) fn runs(guest: &GuestFacts) -> bool {
-    matches!(guest.status, GuestStatus::Running | GuestStatus::Paused)
 }
 
 /// As the store saw it, else as the configuration has it.

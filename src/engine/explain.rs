@@ -3,7 +3,7 @@
 use super::Engine;
 use super::RecommendRequest;
 use super::advise::{listed, not_listed, unknown};
-use super::command::{command, runs};
+use super::command::command;
 use crate::api::{
     DrainBlocker, DrainNode, DrainReply, DrainStay, DrainStep, ExplainMove, ExplainReply,
     ExplainTarget, Place, Standing,
@@ -11,9 +11,10 @@ use crate::api::{
 use crate::error::{Error, Kind, Result};
 use crate::evidence::{guest_label, label_of};
 use crate::model::{GuestFacts, Inventory, UnixTime, Vmid, counted, joined};
+use crate::outlook::Limits;
 use crate::recommend::{
-    BlockerCode, Drain, Explained, Leaving, Limits, Plan, Question, Staying, Step, Target,
-    balancer, drain, explain, plan,
+    BlockerCode, Drain, Explained, Leaving, Plan, Question, Staying, Step, Target, drain, explain,
+    plan,
 };
 use crate::score::total;
 
@@ -120,7 +121,7 @@ fn explain_reply(
         targets,
         window: best.and_then(|step| step.details.window.clone()),
         concerns: explained.concerns.clone(),
-        crs: balancer(q.outlook, q.inventory),
+        crs: plan.balancer,
         warnings,
     }
 }
@@ -263,9 +264,9 @@ fn verdict(
 }
 
 fn label(q: &Question, guest: &GuestFacts) -> String {
-    match q.outlook.guests.binary_search_by_key(&guest.vmid, |g| g.vmid) {
-        Ok(index) => guest_label(&q.outlook.guests[index]),
-        Err(_) => label_of(guest.kind, guest.vmid, &guest.name),
+    match q.outlook.guest_index(guest.vmid) {
+        Some(index) => guest_label(&q.outlook.guests[index]),
+        None => label_of(guest.kind, guest.vmid, &guest.name),
     }
 }
 
@@ -312,7 +313,7 @@ fn drain_step(q: &Question, index: usize, leaving: &Leaving) -> DrainStep {
         vmid: leaving.vmid,
         name: facts.map(|f| f.name.clone()).unwrap_or_default(),
         kind: facts.map(|f| f.kind).unwrap_or_default(),
-        running: facts.is_some_and(runs),
+        running: facts.is_some_and(|f| f.status.runs()),
         target: target.clone(),
         together: leaving.together.clone(),
         cost: leaving.cost,
@@ -334,7 +335,7 @@ fn drain_stay(q: &Question, staying: &Staying) -> DrainStay {
         vmid: staying.vmid,
         name: facts.map(|f| &f.name).or(seen.map(|g| &g.name)).cloned().unwrap_or_default(),
         kind: facts.map(|f| f.kind).or(seen.map(|g| g.kind)).unwrap_or_default(),
-        running: facts.map_or(seen.is_some(), runs),
+        running: facts.map_or(seen.is_some(), |f| f.status.runs()),
         blockers: staying.blockers.iter().map(blocker).collect(),
     }
 }
@@ -363,7 +364,8 @@ fn drain_summary(q: &Question, node: usize, drain: &Drain) -> String {
 
 pub(super) fn drain_notes(q: &Question, node: usize, drain: &Drain) -> Vec<String> {
     let outlook = &q.outlook.nodes[node];
-    let managed = |s: &&Leaving| q.inventory.guest(s.vmid).is_some_and(|g| g.ha_moves() && runs(g));
+    let managed =
+        |s: &&Leaving| q.inventory.guest(s.vmid).is_some_and(|g| g.ha_moves() && g.status.runs());
     let ha = drain.steps.iter().filter(managed).count();
     let mut notes = Vec::new();
     if outlook.maintenance && ha > 0 {

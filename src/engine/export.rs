@@ -8,14 +8,11 @@ use crate::error::{Error, Kind, Result};
 use crate::model::{
     GuestMetric, GuestSample, HOUR, Metric, NodeMetric, NodeSample, Tick, Unit, UnixTime, Vmid,
 };
-use crate::store::{Detail, Entity, Reader, Resolution};
+use crate::store::{Entity, Reader};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::ops::Range;
-
-/// Stretch whose ticks are listed at a time; the store looks at whole six hours anyway.
-const BLOCK: i64 = 6 * HOUR;
 
 /// In which form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,23 +99,24 @@ fn csv(
 ) -> Result<Vec<String>> {
     let mut table = Csv { out: csv::Writer::from_writer(out), rows: 0 };
     let mut warnings = Vec::new();
+    let past = reader.past(range)?;
     // Who is asked for by name need not be listed; who was there need not be there any more.
     let entities = match (&request.node, request.guest) {
         (Some(node), _) => BTreeSet::from([Entity::Node(node.clone())]),
         (None, Some(vmid)) => BTreeSet::from([Entity::Guest(vmid)]),
-        (None, None) => reader.entities(range.clone())?,
+        (None, None) => past.entities(),
     };
     for entity in &entities {
         match entity {
             Entity::Node(name) => {
-                let history = reader.node_history(name, range.clone())?;
+                let history = past.node(name);
                 warnings.extend(history.warnings.iter().map(ToString::to_string));
                 for &metric in NodeMetric::ALL {
                     table.rows("node", name, metric, history.series(metric))?;
                 }
             }
             Entity::Guest(vmid) => {
-                let history = reader.guest_history(*vmid, range.clone())?;
+                let history = past.guest(*vmid);
                 warnings.extend(history.warnings.iter().map(ToString::to_string));
                 for &metric in GuestMetric::ALL {
                     table.rows("guest", vmid, metric, history.series(metric))?;
@@ -195,29 +193,18 @@ fn jsonl(
     range: Range<UnixTime>,
     out: &mut dyn Write,
 ) -> Result<Vec<String>> {
-    let (mut warnings, mut written) = (Vec::new(), 0_u64);
-    let mut block = range.start - range.start.rem_euclid(BLOCK);
-    while block < range.end {
-        let of = block.max(range.start)..(block + BLOCK).min(range.end);
-        block += BLOCK;
-        let fleet = reader.fleet(of, Resolution::Raw, Detail::Typical)?;
-        warnings.extend(fleet.warnings.iter().map(ToString::to_string));
-        for window in fleet.windows() {
-            let tick = reader.last_tick(window.start)?.filter(|tick| tick.ts == window.start);
-            let Some(mut tick) = tick else {
-                warnings.push(format!("the tick at {} is damaged and was left out", window.start));
-                continue;
-            };
-            tick.nodes.retain(|node| request.wants_node(&node.name));
-            tick.guests.retain(|guest| request.wants_guest(guest.vmid));
-            if tick.nodes.is_empty() && tick.guests.is_empty() {
-                continue;
-            }
-            serde_json::to_writer(&mut *out, &tick).map_err(|e| failed(e.into()))?;
-            out.write_all(b"\n").map_err(failed)?;
-            written += 1;
+    let mut written = 0_u64;
+    let unread = reader.each_tick(range, |mut tick| {
+        tick.nodes.retain(|node| request.wants_node(&node.name));
+        tick.guests.retain(|guest| request.wants_guest(guest.vmid));
+        if tick.nodes.is_empty() && tick.guests.is_empty() {
+            return Ok(());
         }
-    }
+        serde_json::to_writer(&mut *out, &tick).map_err(|e| failed(e.into()))?;
+        written += 1;
+        out.write_all(b"\n").map_err(failed)
+    })?;
+    let mut warnings: Vec<String> = unread.iter().map(ToString::to_string).collect();
     if written == 0 {
         return Err(request.nothing());
     }

@@ -32,7 +32,7 @@ use crate::model::{
 use crate::outcome::Ledger;
 use crate::recommend::{Constraints, Question, states};
 use crate::series::LocalTime;
-use crate::settings::PenaltyConfig;
+use crate::settings::{PenaltyConfig, most_kept_hours};
 use crate::store::{Appended, Entity, Reader, Writer};
 use crate::trend::cases::answer_numbered;
 pub use backtest::BacktestRequest;
@@ -53,8 +53,6 @@ use std::path::{Path, PathBuf};
 const MAX_ERRORS: usize = 100;
 /// Data that ended longer ago than this is analysed as of its end.
 const STALE: i64 = HOUR;
-/// Days back for which the time zone is asked: a year that is replayed, two weeks before it, and some to spare.
-const ZONE: i64 = 400;
 /// Largest inventory file that is read.
 const MAX_INVENTORY: u64 = 256 << 20;
 /// Name of the file that keeps the collector's counters between runs.
@@ -333,19 +331,13 @@ impl Engine {
         report::compare(&self.trends(&all)?, nodes)
     }
 
-    /// The advice, from the store and an inventory.
-    pub fn recommend(&self, request: &RecommendRequest) -> Result<RecommendReply> {
-        self.ask(request, None, |q, until, warnings| Ok(advise::advise(q, until, warnings)))
-    }
-
-    /// The advice, with an inventory at hand.
-    pub fn recommend_with(
+    /// The advice, from the store and an inventory: the one at hand, else the request's.
+    pub fn recommend(
         &self,
         request: &RecommendRequest,
-        inventory: Inventory,
+        inventory: Option<Inventory>,
     ) -> Result<RecommendReply> {
-        let advise = |q: &Question, until, warnings| Ok(advise::advise(q, until, warnings));
-        self.ask(request, Some(inventory), advise)
+        self.ask(request, inventory, |q, until, warnings| Ok(advise::advise(q, until, warnings)))
     }
 
     /// Puts everything together that decisions read, and has it answered: the question, the time of
@@ -358,14 +350,10 @@ impl Engine {
     ) -> Result<T> {
         let reader = Reader::open(&self.state)?;
         let (now, tick) = self.moment(&reader, request.now)?;
-        let inventory = match known {
-            Some(inventory) => inventory,
-            None => inventory_of(request.inventory.as_deref(), &tick, now)?,
-        };
+        let inventory = inventory_of(known, request.inventory.as_deref(), &tick, now)?;
         let lookback = request.config.settings.analysis_lookback.hours().0 as u32;
         let history = History::load(&reader, now, lookback, &DECISIVE)?;
         let local = local_time(now);
-        let inventory = current(inventory, &tick);
         let moves = reader.migrations(reader.retention().range(now))?;
         let outlook = prepare::outlook(&history, &moves, &inventory, &request.config, &local);
         let states = states(&outlook, &request.config);
@@ -446,9 +434,19 @@ fn fault(error: &serde_json::Error) -> String {
     error.to_string().replace(" at line 1 column ", " at column ")
 }
 
-/// Constraints from a pmxcfs tree or a JSON file; without either, what a tick tells.
-fn inventory_of(path: Option<&Path>, tick: &Tick, now: UnixTime) -> Result<Inventory> {
-    path.map_or_else(|| Ok(Inventory::from_tick(tick)), |path| inventory_at(path, now))
+/// Constraints that are known, else from a pmxcfs tree or a JSON file; without either, what a tick tells.
+fn inventory_of(
+    known: Option<Inventory>,
+    path: Option<&Path>,
+    tick: &Tick,
+    now: UnixTime,
+) -> Result<Inventory> {
+    let inventory = match (known, path) {
+        (Some(inventory), _) => inventory,
+        (None, Some(path)) => inventory_at(path, now)?,
+        (None, None) => Inventory::from_tick(tick),
+    };
+    Ok(current(inventory, tick))
 }
 
 /// An inventory from a pmxcfs tree, or from a JSON file.
@@ -505,7 +503,7 @@ fn old_data(asked: Option<UnixTime>, now: UnixTime, newest: &Tick) -> Option<Str
     }
 }
 
-/// The system's time zone, as far back as a replay or an analysis looks and a month ahead.
+/// The system's time zone, as far back as anything looks and a month ahead.
 pub fn local_time(now: UnixTime) -> LocalTime {
     use chrono::{Local, Offset, TimeZone};
     let east = |time: UnixTime| match Local.timestamp_opt(time, 0) {
@@ -514,10 +512,29 @@ pub fn local_time(now: UnixTime) -> LocalTime {
         }
         chrono::LocalResult::None => 0,
     };
-    LocalTime::of_zone(now - ZONE * DAY, now + 31 * DAY, east)
+    zone(now, east)
+}
+
+/// A zone by its seconds east of UTC, as far back as the longest replay looks.
+fn zone(now: UnixTime, east: impl Fn(UnixTime) -> i32) -> LocalTime {
+    let from = backtest::earliest(now, most_kept_hours() / 24);
+    LocalTime::of_zone(from, now + 31 * DAY, east)
 }
 
 /// The clock in unix seconds: the one place of the library that reads it.
 fn clock() -> UnixTime {
     chrono::Utc::now().timestamp()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_zone_is_known_as_far_back_as_a_replay_can_look() {
+        let now = 1_700_000_000;
+        let change = now - 743 * DAY;
+        let local = zone(now, |time| if time < change { 7_200 } else { 3_600 });
+        assert_eq!((local.east(change - 60), local.east(change)), (7_200, 3_600));
+    }
 }

@@ -2,8 +2,7 @@
 
 use crate::error::Result;
 use crate::model::{
-    Bytes, Cores, DAY, GuestMetric, GuestStatus, HOUR, Inventory, Metric, Migration, NodeMetric,
-    UnixTime, Vmid,
+    Bytes, Cores, DAY, GuestMetric, HOUR, Inventory, Metric, Migration, NodeMetric, UnixTime, Vmid,
 };
 use crate::outlook::{
     GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, hosts, in_units,
@@ -14,7 +13,7 @@ use crate::settings::PenaltyConfig;
 use crate::store::{
     self, Capacity, Detail, Fleet, GuestTrack, Placement, Reader, Resolution, Tier,
 };
-use crate::trend::{Nature, in_parallel};
+use crate::trend::{Nature, analyze_each};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// History that daily and weekly profiles are made from, whatever the lookback.
@@ -295,14 +294,14 @@ pub(super) fn outlook(
     let analysis = Analysis { history, lens, moves, moves_of };
     let with_host = |track| -> Option<(&GuestTrack, usize)> {
         let track: &GuestTrack = track;
-        let running = matches!(track.status, GuestStatus::Running | GuestStatus::Paused);
+        let running = track.status.runs();
         let host = track.placements.last().and_then(|p| index.get(&*p.host).copied())?;
         (running && !track.template).then_some((track, host))
     };
     let placed: Vec<(&GuestTrack, usize)> =
         history.guest_tracks().into_iter().filter_map(with_host).collect();
-    let guests = in_parallel(&placed, |(track, host)| analysis.guest(track, *host, &index));
-    let nodes = in_parallel(&names, |name| analysis.node(name, inventory));
+    let guests = analyze_each(&placed, |(track, host)| analysis.guest(track, *host, &index));
+    let nodes = analyze_each(&names, |name| analysis.node(name, inventory));
     let gone: Vec<GuestHistory> = analysis.gone(&placed, &index).collect();
     lens.outlook(nodes, guests, &gone)
 }
@@ -435,9 +434,7 @@ impl Analysis<'_> {
             self.history.guest_tracks().into_iter().map(key).collect();
         let away = self.history.known_tracks().filter(move |g| !there.contains(&key(g)));
         away.filter_map(move |track| {
-            let stopped = !track.template
-                && present.contains(&key(track))
-                && matches!(track.status, GuestStatus::Stopped | GuestStatus::Unknown);
+            let stopped = !track.template && present.contains(&key(track)) && !track.status.runs();
             let found = self.history.find_guest(track);
             let memory = on_host(&found, self.history.now);
             let points = [GuestMetric::Cpu, memory].map(|m| found.points(m));

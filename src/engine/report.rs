@@ -11,7 +11,7 @@ use crate::model::{Bucket, GuestMetric, Metric, Migration, NodeMetric, Unit, Uni
 use crate::series::{LocalTime, Point};
 use crate::store::{self, Entity, GuestTrack};
 use crate::trend::{
-    Nature, Params, Scale, Trend, analyze, compare_node_stability, in_parallel, node_stability,
+    Nature, Params, Scale, Trend, analyze, analyze_each, compare_node_stability, node_stability,
     plot,
 };
 
@@ -94,11 +94,11 @@ pub(super) fn trends(
     let tracks = history.guest_tracks();
     let asked: Vec<&String> = names.iter().filter(|n| wants_nodes && asked_node(n)).collect();
     let nodes =
-        in_parallel(&asked, |name| analyze_node_trends(history, name, moves, request, local));
+        analyze_each(&asked, |name| analyze_node_trends(history, name, moves, request, local));
     let asked: Vec<&GuestTrack> =
         tracks.into_iter().filter(|track| wants_guests && asked_guest(track)).collect();
     let guests =
-        in_parallel(&asked, |track| analyze_guest_trends(history, track, moves, request, local));
+        analyze_each(&asked, |track| analyze_guest_trends(history, track, moves, request, local));
     let missing = match (&request.node, request.guest) {
         (Some(name), _) if nodes.is_empty() => {
             Some(format!("no node '{name}'; the nodes are {}", names.join(", ")))

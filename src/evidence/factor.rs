@@ -3,8 +3,8 @@
 use super::guest_label;
 use super::sentence::percent;
 use crate::model::{GIB, Points, counted};
-use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
-use crate::recommend::{Limits, Overload, Question, Step, overload_of};
+use crate::outlook::{GuestOutlook, Limits, NodeOutlook, Resource};
+use crate::recommend::{Overload, Question, Step, overload_of};
 use crate::score::Contribution;
 use crate::settings::Term;
 use crate::trend::{Behaviour, Direction, Trend};

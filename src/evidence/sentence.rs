@@ -3,8 +3,8 @@
 use super::factor::source_resource;
 use super::guest_label;
 use crate::model::UnixTime;
-use crate::outlook::{NodeOutlook, Resource, STORAGE};
-use crate::recommend::{Finding, Limits, Question, State, Step, Window, overload_of};
+use crate::outlook::{Limits, NodeOutlook, Resource, STORAGE};
+use crate::recommend::{Finding, Question, State, Step, Window, overload_of};
 use crate::trend::Direction;
 
 /// Why this move, in two sentences. `earlier` are the steps of the plan before it: what is said of

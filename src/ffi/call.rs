@@ -254,7 +254,7 @@ mod tests {
     fn a_panic_in_a_thread_of_the_call_becomes_a_status() {
         let verb: Verb = |_, _| {
             let items: Vec<u32> = (0..1_000).collect();
-            crate::trend::in_parallel(&items, |i| assert!(*i < 900, "item {i}"));
+            crate::trend::analyze_each(&items, |i| assert!(*i < 900, "item {i}"));
             Ok(String::new())
         };
         let (status, text) = run(verb, b"{}");

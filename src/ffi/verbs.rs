@@ -1,33 +1,20 @@
 //! What each verb does: a request is read, the engine asked, the reply written. No pointers here.
 
 use crate::api::{
-    BacktestRequest, CollectRequest, DrainRequest, ExplainRequest, HistoryRequest, ImportRequest,
-    MomentRequest, OpenRequest, OutcomesRequest, QualityRequest, RecommendRequest, SettingsChange,
-    SettingsReply, SettingsRequest, TrendsRequest,
+    self, BacktestRequest, Choice, CollectRequest, DrainRequest, ExplainRequest, HistoryRequest,
+    ImportRequest, MomentRequest, OpenRequest, OutcomesRequest, QualityRequest, RecommendRequest,
+    SettingsChange, SettingsReply, SettingsRequest, TrendsRequest,
 };
-use crate::backtest::Policy;
 use crate::engine::{self, Engine, EntityRequest, ImportSource, Report};
 use crate::error::{Error, Result};
-use crate::model::{GuestMetric, Inventory, LATEST, Metric, NodeMetric, UnixTime};
-use crate::settings::{
-    Effective, Knob, Loaded, Stored, Table, get_effective_penalty_config, load, most_kept_hours,
-};
+use crate::model::{GuestMetric, Inventory, MOMENTS, Metric, NodeMetric, UnixTime};
+use crate::settings::{Effective, Knob, Loaded, Stored, Table, get_effective_penalty_config, load};
 use serde::{Serialize, de::DeserializeOwned};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// What warnings call the settings file, whose path only the caller knows.
 const SETTINGS: &str = "settings";
-/// Moments that can be asked for: 1970 to the year 2200.
-const MOMENTS: RangeInclusive<UnixTime> = 0..=LATEST;
-/// Numbers of values that a plot can be asked for.
-const POINTS: RangeInclusive<usize> = 2..=2_000;
-/// Days that are usually replayed.
-const DAYS: u32 = 30;
-/// Hours between decisions that can be asked for, and what is usual: an admin does not look hourly.
-const EVERY: (RangeInclusive<usize>, usize) = (1..=24, 6);
-/// A week, and as many values as a usual plot has pixels for.
-const USUAL: (u32, usize) = (168, 300);
 
 pub(super) fn open(input: &[u8]) -> Result<Engine> {
     let OpenRequest { state } = request(input)?;
@@ -67,7 +54,8 @@ pub(super) fn trends(engine: &Engine, input: &[u8]) -> Result<String> {
     let asked: TrendsRequest = request(input)?;
     one_of("node", asked.node.is_some(), "guest", asked.guest.is_some())?;
     let (effective, warnings) = settled(asked.settings.as_deref());
-    let hours = asked.lookback_hours.map(|hours| within("lookback_hours", hours, &kept()));
+    let hours =
+        asked.lookback_hours.map(|hours| within("lookback_hours", hours, &api::hours().range));
     // A choice of 1 to 30 days.
     let usual = effective.settings().analysis_lookback.hours().0 as u32;
     let mut reply = engine.trends(&engine::TrendsRequest {
@@ -86,10 +74,7 @@ pub(super) fn recommend(engine: &Engine, input: &[u8]) -> Result<String> {
     let asked: RecommendRequest = request(input)?;
     let about = About::of(asked.now, asked.inventory_path, asked.inventory, asked.settings)?;
     let (wanted, inventory, warnings) = about.recommend();
-    let mut reply = match inventory {
-        None => engine.recommend(&wanted)?,
-        Some(inventory) => engine.recommend_with(&wanted, inventory)?,
-    };
+    let mut reply = engine.recommend(&wanted, inventory)?;
     reply.changes = asked.since.map(|earlier| engine::changes(&earlier, &reply));
     reply.warnings.splice(0..0, warnings);
     answer(&reply)
@@ -111,23 +96,20 @@ pub(super) fn backtest(engine: &Engine, input: &[u8]) -> Result<String> {
     let asked: BacktestRequest = request(input)?;
     let about = About::of(asked.now, asked.inventory_path, asked.inventory, asked.settings)?;
     let policies = match asked.policies {
-        None => vec![Policy::None, Policy::Ours],
+        None => api::POLICIES.to_vec(),
         Some(names) => all_of("policies", &names, |name| name.parse())?,
     };
     let names = asked.sensitivities.unwrap_or_default();
     let wanted = engine::BacktestRequest {
         now: about.now,
-        days: within("days", asked.days.unwrap_or(DAYS), &(1..=kept().end() / 24))?,
-        every: within("every", asked.every.unwrap_or(EVERY.1), &EVERY.0)?,
+        days: chosen("days", asked.days, &api::days())?,
+        every: chosen("every", asked.every, &api::EVERY)?,
         policies,
         sensitivities: all_of("sensitivities", &names, |name| name.parse())?,
         inventory: about.path,
         settings: about.settings,
     };
-    let mut reply = match about.inventory {
-        None => engine.backtest(&wanted)?,
-        Some(inventory) => engine.backtest_with(&wanted, inventory)?,
-    };
+    let mut reply = engine.backtest(&wanted, about.inventory)?;
     reply.warnings.splice(0..0, about.warnings);
     answer(&reply)
 }
@@ -195,8 +177,8 @@ impl About {
 
 pub(super) fn history(engine: &Engine, input: &[u8]) -> Result<String> {
     let asked: HistoryRequest = request(input)?;
-    let hours = within("hours", asked.hours.unwrap_or(USUAL.0), &kept())?;
-    let points = within("points", asked.points.unwrap_or(USUAL.1), &POINTS)?;
+    let hours = chosen("hours", asked.hours, &api::hours())?;
+    let points = chosen("points", asked.points, &api::POINTS)?;
     let entity = entity(asked.now, asked.node, asked.guest)?;
     let known = |name: &str| {
         NodeMetric::from_name(name).is_some() || GuestMetric::from_name(name).is_some()
@@ -263,9 +245,13 @@ fn entity(
     Ok(EntityRequest { now: moment(now)?, node, guest })
 }
 
-/// Hours of the past that can be asked about.
-fn kept() -> RangeInclusive<u32> {
-    1..=most_kept_hours()
+/// What a request says, or what is usual.
+fn chosen<T: Copy + PartialOrd + std::fmt::Display>(
+    field: &str,
+    asked: Option<T>,
+    choice: &Choice<T>,
+) -> Result<T> {
+    within(field, asked.unwrap_or(choice.usual), &choice.range)
 }
 
 fn within<T: PartialOrd + std::fmt::Display>(

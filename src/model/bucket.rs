@@ -28,29 +28,16 @@ impl Bucket {
         Self { start: time, seconds: 0, count: 1, min: value, max: value, avg: value, p95: value }
     }
 
-    /// The bucket over `values`, which it sorts; `None` without values.
-    ///
-    /// O(n log n). The percentile is the nearest rank, `sorted[ceil(0.95 n) - 1]`
-    /// (Hyndman & Fan 1996, definition 1).
-    pub fn of(start: UnixTime, seconds: u32, values: &mut [f64]) -> Option<Self> {
-        values.sort_unstable_by(f64::total_cmp);
-        let (&min, &max) = (values.first()?, values.last()?);
-        let rank = (values.len() * 95).div_ceil(100);
-        Some(Self {
-            start,
-            seconds,
-            count: values.len() as u32,
-            min,
-            max,
-            avg: values.iter().sum::<f64>() / values.len() as f64,
-            p95: values[rank - 1],
-        })
-    }
-
     /// Middle of the span: where its average stands in time.
     pub fn middle(&self) -> UnixTime {
         self.start + i64::from(self.seconds / 2)
     }
+}
+
+/// Where the 95th percentile of `n` values in order stands by nearest rank: at the smallest with 95 % at or below it
+/// (Hyndman & Fan 1996, definition 1). `None` of nothing.
+pub const fn rank_95(n: usize) -> Option<usize> {
+    (n * 95).div_ceil(100).checked_sub(1)
 }
 
 #[cfg(test)]
@@ -58,15 +45,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statistics_of_a_full_hour() {
-        let mut values: Vec<f64> = (1..=60).rev().map(f64::from).collect();
-        let b = Bucket::of(0, 3600, &mut values).unwrap();
-        assert_eq!((b.min, b.max, b.avg, b.p95, b.count), (1.0, 60.0, 30.5, 57.0, 60));
-    }
-
-    #[test]
-    fn one_value_and_none() {
-        assert_eq!(Bucket::of(7, 0, &mut [2.0]), Some(Bucket::single(7, 2.0)));
-        assert_eq!(Bucket::of(7, 0, &mut []), None);
+    fn the_rank_is_the_first_that_95_percent_do_not_exceed() {
+        assert_eq!(rank_95(0), None);
+        for n in 1..1_000 {
+            let rank = rank_95(n).unwrap();
+            assert!(rank < n && (rank + 1) * 100 >= n * 95 && rank * 100 < n * 95, "{n}: {rank}");
+        }
     }
 }

@@ -9,12 +9,14 @@ mod metric;
 mod tick;
 mod units;
 
-pub use bucket::Bucket;
+pub use bucket::{Bucket, rank_95};
 pub use inventory::*;
 pub use metric::{GuestMetric, Metric, NodeMetric, Worse};
-pub(crate) use tick::is_name;
 pub use tick::{GuestKind, GuestSample, GuestStatus, NodeSample, StorageSample, Tick};
+pub(crate) use tick::{MAX_AMOUNT, MAX_LOAD, MAX_NAME, MAX_SHARE, MAX_STORAGES, is_name};
 pub use units::{Bytes, BytesPerSecond, Cores, Fraction, Points, Unit, counted, joined};
+
+use std::ops::RangeInclusive;
 
 /// Moment in unix seconds, UTC.
 pub type UnixTime = i64;
@@ -34,6 +36,8 @@ pub const GIB: f64 = 1024.0 * MIB;
 
 /// Latest moment that is taken: the year 2200.
 pub const LATEST: UnixTime = 7_258_118_400;
+/// Moments that are taken, of ticks as of questions: 1970 to 2200. 0 is what a clock says that was never set.
+pub const MOMENTS: RangeInclusive<UnixTime> = 1..=LATEST;
 
 /// A guest that changed its host.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

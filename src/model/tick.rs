@@ -1,6 +1,6 @@
 //! What one collector run saw of the whole cluster. Its JSON is the `append` contract.
 
-use super::{Bytes, BytesPerSecond, Cores, Fraction, LATEST, UnixTime, Vmid};
+use super::{Bytes, BytesPerSecond, Cores, Fraction, MOMENTS, UnixTime, Vmid};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::HashSet;
@@ -121,6 +121,16 @@ pub enum GuestKind {
     Lxc,
 }
 
+impl GuestKind {
+    /// What PVE's HA manager puts before the number: `vm:100`.
+    pub fn ha_prefix(self) -> &'static str {
+        match self {
+            Self::Qemu => "vm",
+            Self::Lxc => "ct",
+        }
+    }
+}
+
 /// Run state of a guest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -135,6 +145,13 @@ pub enum GuestStatus {
     #[default]
     #[serde(other)]
     Unknown,
+}
+
+impl GuestStatus {
+    /// Whether it takes memory of its node: a paused guest does.
+    pub fn runs(self) -> bool {
+        matches!(self, Self::Running | Self::Paused)
+    }
 }
 
 /// A guest at one moment. Optional fields are absent where the source gives nothing.
@@ -236,20 +253,22 @@ impl NodeSample {
 }
 
 /// Longest name taken; PVE's own limits are 63 (node) and 128 (guest) characters.
-const MAX_NAME: usize = 255;
+pub(crate) const MAX_NAME: usize = 255;
 /// Most storages of a node.
-const MAX_STORAGES: usize = 4_096;
+pub(crate) const MAX_STORAGES: usize = 4_096;
 /// Largest load taken of one CPU share; guests report a little above 1.
-const MAX_SHARE: f64 = 1_000.0;
-/// Largest size or rate taken, far above any machine: 1 EiB.
-const MAX_AMOUNT: f64 = 1_152_921_504_606_846_976.0;
+pub(crate) const MAX_SHARE: f64 = 1_000.0;
+/// Most cores and largest load average taken.
+pub(crate) const MAX_LOAD: f64 = 1e6;
+/// Largest size, rate or counter taken, far above any machine: 1 EiB.
+pub(crate) const MAX_AMOUNT: f64 = 1_152_921_504_606_846_976.0;
 
 impl Tick {
     /// Refuses what cannot be a measurement, naming the field: non-finite or negative numbers,
     /// empty or doubled names, names with control characters, times outside 1970..2200. And a tick
     /// without anybody, which would keep the real one of its time out.
     pub fn check(&self) -> Result<()> {
-        if !(1..LATEST).contains(&self.ts) {
+        if !MOMENTS.contains(&self.ts) {
             return Err(Error::invalid("not a unix time in seconds between 1970 and 2200").at("ts"));
         }
         if self.nodes.is_empty() && self.guests.is_empty() {
@@ -317,10 +336,10 @@ impl NodeSample {
         let share = |f: &str, x: Option<Fraction>| within(f, x.map(|x| x.0), MAX_SHARE);
         let size = |f: &str, x: Option<Bytes>| within(f, x.map(|x| x.0), MAX_AMOUNT);
         let rate = |f: &str, x: Option<BytesPerSecond>| within(f, x.map(|x| x.0), MAX_AMOUNT);
-        within("maxcpu", self.maxcpu.map(|x| x.0), 1e6)?;
+        within("maxcpu", self.maxcpu.map(|x| x.0), MAX_LOAD)?;
         share("cpu", self.cpu)?;
         share("iowait", self.iowait)?;
-        within("load_avg", self.load_avg, 1e6)?;
+        within("load_avg", self.load_avg, MAX_LOAD)?;
         size("maxmem", self.maxmem)?;
         size("mem", self.mem)?;
         size("mem_available", self.mem_available)?;
@@ -357,7 +376,7 @@ impl GuestSample {
         let share = |f: &str, x: Option<Fraction>| within(f, x.map(|x| x.0), MAX_SHARE);
         let size = |f: &str, x: Option<Bytes>| within(f, x.map(|x| x.0), MAX_AMOUNT);
         let rate = |f: &str, x: Option<BytesPerSecond>| within(f, x.map(|x| x.0), MAX_AMOUNT);
-        within("maxcpu", self.maxcpu.map(|x| x.0), 1e6)?;
+        within("maxcpu", self.maxcpu.map(|x| x.0), MAX_LOAD)?;
         share("cpu", self.cpu)?;
         size("maxmem", self.maxmem)?;
         size("mem", self.mem)?;

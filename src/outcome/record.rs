@@ -1,14 +1,10 @@
 //! An outcome as it is kept and told. Fields are only ever added.
 
-use super::judge::Limits;
 use super::span::Span;
-use crate::model::{Migration, UnixTime, Vmid};
-use crate::outlook::Resource;
+use crate::model::{MOMENTS, Migration, UnixTime, Vmid};
+use crate::outlook::{Limits, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-/// Latest moment taken: the year 2200.
-const MAX_TIME: UnixTime = 7_258_118_400;
 
 /// What became of a move, in one window or as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -229,10 +225,9 @@ impl Outcome {
 
     /// Whether its times are between 1970 and 2200 and its windows the three there are.
     pub(super) fn is_sound(&self) -> bool {
-        let possible = |time: &UnixTime| (0..MAX_TIME).contains(time);
         let due = self.windows.iter().map(|w| w.due);
         let spans = self.windows.iter().map(|w| w.window);
-        [self.time, self.seen, self.since].iter().all(possible)
+        [self.time, self.seen, self.since].iter().all(|time| MOMENTS.contains(time))
             && due.eq(Span::ALL.map(|s| self.time + s.seconds()))
             && spans.eq(Span::ALL)
     }

@@ -1,7 +1,7 @@
 //! From recorded hours to expected hours.
 
 use super::{Load, Readings};
-use crate::model::Fraction;
+use crate::model::{Fraction, rank_95};
 use crate::settings::PenaltyConfig;
 
 /// Recorded hourly means of a guest, oldest first, ending with the running hour; the same length
@@ -266,8 +266,7 @@ fn mean(values: &[f64]) -> Option<Fraction> {
 
 /// 95th percentile of sorted values, nearest rank.
 fn high(sorted: &[f64]) -> Option<Fraction> {
-    let rank = (sorted.len() * 95).div_ceil(100);
-    Some(Fraction(*sorted.get(rank.checked_sub(1)?)?))
+    rank_95(sorted.len()).map(|rank| Fraction(sorted[rank]))
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub use lens::{Lens, growth};
 pub use past::{hosts, in_units, mean_of_last_day, newest};
 
 use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
+use crate::settings::PenaltyConfig;
 use crate::trend::{Trend, node_stability};
 
 /// A resource that placements share out.
@@ -47,6 +48,30 @@ impl Resource {
 pub const IO_WAIT: &str = "IO wait";
 /// Name of the metric that tells how full the fullest storage is.
 pub const STORAGE: &str = "storage";
+
+/// Limits as shares of capacity.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Limits {
+    /// CPU limit.
+    pub cpu: f64,
+    /// Memory limit.
+    pub memory: f64,
+}
+
+impl Limits {
+    /// The thresholds of the settings: beyond them a node is in trouble.
+    pub fn thresholds(config: &PenaltyConfig) -> Self {
+        Self { cpu: config.cpu_threshold.0, memory: config.mem_threshold.0 }
+    }
+
+    /// That of a resource.
+    pub fn of(self, resource: Resource) -> f64 {
+        match resource {
+            Resource::Cpu => self.cpu,
+            Resource::Memory => self.memory,
+        }
+    }
+}
 
 /// Expected use in each case, in host cores and bytes; case 0 is the present.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -284,6 +309,11 @@ impl Outlook {
     /// Index of the node called `name`.
     pub fn node_index(&self, name: &str) -> Option<usize> {
         self.nodes.binary_search_by(|n| n.name.as_str().cmp(name)).ok()
+    }
+
+    /// Index of the guest with that number.
+    pub fn guest_index(&self, vmid: Vmid) -> Option<usize> {
+        self.guests.binary_search_by_key(&vmid, |g| g.vmid).ok()
     }
 }
 

@@ -11,7 +11,7 @@
 //! imbalance of some rounds looks like. The simulated clusters in the tests of pve-ha-manager 5.2.0
 //! still show the plain coefficient of variation, without the division.
 
-use crate::model::{Fraction, GuestFacts, GuestKind, HaRuleKind, Inventory, Vmid};
+use crate::model::{Fraction, GuestFacts, HaRuleKind, Inventory, Vmid};
 use crate::outlook::{Outlook, Resource};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -143,7 +143,7 @@ fn added(shares: [f64; 2], weight: [f64; 2], capacity: [f64; 2], sign: f64) -> [
 
 /// Coefficient of variation over the highest one possible; `None` without loads, and 0 of a single
 /// node or of idle ones.
-fn imbalance(loads: impl Iterator<Item = f64> + Clone) -> Option<f64> {
+pub(crate) fn imbalance(loads: impl Iterator<Item = f64> + Clone) -> Option<f64> {
     let n = loads.clone().count();
     let mean = loads.clone().sum::<f64>() / n as f64;
     match n {
@@ -230,8 +230,7 @@ impl Balancer {
 fn bundles(outlook: &Outlook, inventory: &Inventory) -> Vec<Vec<usize>> {
     let sid = |i: &usize| {
         let guest = &outlook.guests[*i];
-        let kind = if guest.kind == GuestKind::Lxc { "ct" } else { "vm" };
-        format!("{kind}:{}", guest.vmid)
+        format!("{}:{}", guest.kind.ha_prefix(), guest.vmid)
     };
     let managed = |vmid: Vmid| inventory.guest(vmid).is_some_and(|g| manages(inventory, g));
     let mut told: BTreeSet<usize> = BTreeSet::new();
@@ -331,7 +330,7 @@ mod tests {
     #[test]
     fn imbalance_has_the_published_values() {
         // One node at 100 %, the others at 40 %, and half of eight nodes at 80 and 30 %.
-        for (nodes, percent) in [(2, 42.9), (3, 33.3), (4, 27.3), (8, 15.8), (32, 4.5)] {
+        for (nodes, percent) in [(2, 42.9), (3, 33.3), (4, 27.3), (8, 15.8), (16, 8.6), (32, 4.5)] {
             let loads = (0..nodes).map(|n| if n == 0 { 1.0 } else { 0.4 });
             assert!((imbalance(loads).unwrap() * 100.0 - percent).abs() < 0.06, "{nodes}");
         }

@@ -8,7 +8,7 @@ use crate::model::{
     HaRule, HaRuleKind, Inventory, Migration, NodeFacts, StorageFacts, Vmid,
 };
 use crate::outcome::Experience;
-use crate::outlook::{GuestOutlook, Load, NodeOutlook, Outlook, Readings, Resource};
+use crate::outlook::{GuestOutlook, Limits, Load, NodeOutlook, Outlook, Readings, Resource};
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
 use crate::trend::{Params, Trend, analyze};

@@ -17,14 +17,15 @@ mod state;
 mod tests;
 mod window;
 
+pub(crate) use balancer::imbalance;
 pub use balancer::{Balancer, BalancerMove, balancer};
 pub use confidence::{Confidence, Part, stated};
 pub(crate) use constraint::local_disks;
 pub use constraint::{Blocker, BlockerCode, Constraints};
 pub use drain::{Drain, Leaving, Staying, drain};
-pub use explain::{Explained, Target, explain, little_need};
-pub use overload::{Limits, Overload, overload, overload_of, overload_of_all};
-pub use plan::{Considered, Cost, Details, Peaks, Plan, Question, Skipped, Step, plan};
+pub use explain::{Explained, Target, core_hours, explain, little_need};
+pub use overload::{Overload, demand, overload, overload_of, overload_of_all};
+pub use plan::{Considered, Cost, Details, Peaks, Plan, Question, Skipped, Slight, Step, plan};
 pub(crate) use state::hours_to_full;
 pub use state::{Finding, NodeState, State, Urgency, states};
 pub use window::Window;

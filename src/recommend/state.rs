@@ -1,9 +1,9 @@
 //! Who suffers: the state of every node, from what was seen and how it develops.
 
-use super::overload::{Limits, need, overload};
+use super::overload::{Overload, demand, need, overload, risk};
 use crate::model::Fraction;
 use crate::outlook::{
-    GuestOutlook, IO_WAIT, NodeOutlook, Outlook, Readings, Resource, STORAGE, growth,
+    GuestOutlook, IO_WAIT, Limits, NodeOutlook, Outlook, Readings, Resource, STORAGE, growth,
 };
 use crate::settings::PenaltyConfig;
 use crate::trend::{Direction, ProjectionBasis, Trend};
@@ -98,17 +98,29 @@ pub struct NodeState {
     pub urgency_of_moves: Urgency,
     /// All metrics, the worst first.
     pub findings: Vec<Finding>,
+    /// Expected overload with all guests where they are.
+    pub overload: Overload,
+    /// Whether that is enough to look for moves off the node.
+    pub in_need: bool,
 }
 
 impl NodeState {
-    /// The state that findings make, with no urgency yet.
-    pub(super) fn of(mut findings: Vec<Finding>) -> Self {
+    /// What findings make, before anything is expected of the node.
+    pub(crate) fn of(mut findings: Vec<Finding>) -> Self {
         findings.sort_by_key(|f| std::cmp::Reverse((f.state != State::Unknown, f.state)));
         let mut load = findings.iter().filter(|f| f.metric != STORAGE);
         let of_load = load.next().map_or(State::Unknown, |f| f.state);
         let state = findings.first().map_or(of_load, |f| f.state.max(of_load));
-        let none = Urgency::None;
-        Self { state, of_load, urgency: none, urgency_of_moves: none, findings }
+        let (none, overload) = (Urgency::None, Overload::default());
+        Self {
+            state,
+            of_load,
+            urgency: none,
+            urgency_of_moves: none,
+            findings,
+            overload,
+            in_need: false,
+        }
     }
 
     /// Its storage, where that is full or fills up.
@@ -139,12 +151,16 @@ pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
     let with_need = |(i, node): (usize, &NodeOutlook)| {
         let mut of_node =
             of_node(node, Resource::ALL.map(|r| beyond(outlook, i, r, config)), config);
-        if of_node.of_load == State::Healthy && need(outlook, i, &loads[i], config).is_some() {
+        let limits = Limits::thresholds(config);
+        of_node.overload = overload(outlook, i, &loads[i], None, limits);
+        let risk = risk(outlook, i, &loads[i], None, limits);
+        of_node.in_need = need(of_node.overload, risk, demand(outlook, i, config)).is_some();
+        if of_node.of_load == State::Healthy && of_node.in_need {
             of_node.of_load = State::StableButHot;
             of_node.state = of_node.state.max(of_node.of_load);
         }
-        let over = overload(outlook, i, &loads[i], None, Limits::thresholds(config)).node_hours;
-        let hours_per_day = 24.0 * over / outlook.horizon().max(f64::MIN_POSITIVE);
+        let hours_per_day =
+            24.0 * of_node.overload.node_hours / outlook.horizon().max(f64::MIN_POSITIVE);
         let mut urgency = of_node.of_load.urgency(hours_per_day);
         if node.maintenance && node.online {
             // Somebody waits for it to be empty.

@@ -7,12 +7,12 @@ use crate::model::{
 };
 use crate::outcome::{Experience, Outcome, Verdict};
 use crate::outlook::{
-    GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Resource, Weights,
-    build,
+    GuestHistory, GuestOutlook, Limits, NodeHistory, NodeOutlook, Outlook, Readings, Resource,
+    Weights, build,
 };
 use crate::series::{LocalTime, Point};
 use crate::settings::{Key, PenaltyConfig, Settings, map_simplified_to_penalty_config};
-use crate::trend::{Direction, Params, ProjectionBasis, Trend, analyze};
+use crate::trend::{Crossing, Direction, Params, Projection, ProjectionBasis, Trend, analyze};
 use std::collections::BTreeSet;
 
 const NOW: UnixTime = 1_790_006_400;
@@ -225,6 +225,15 @@ fn of_moves_that_are_as_good_a_guest_whose_memory_goes_on_growing_is_first() {
 }
 
 #[test]
+fn of_targets_that_are_as_good_the_one_with_most_of_what_is_short_is_taken() {
+    // CPU is short; the second target has more of it to spare, and more memory in use.
+    let mut case = hot();
+    case.guests[5] = (1, |_| 4.0, 8.0);
+    case.guests[6] = (2, |_| 1.0, 48.0);
+    assert_eq!(case.moves(), [(100, 2)]);
+}
+
+#[test]
 fn a_node_in_maintenance_is_no_refuge_for_the_guests_of_a_failed_one() {
     // Node 1 has room for one of the two guests of node 0, and node 2, which is empty, for the other.
     let mut case =
@@ -365,6 +374,21 @@ fn who_does_not_run_does_not_hold_its_group() {
 }
 
 #[test]
+fn what_keeps_a_group_from_going_together_is_told() {
+    // Either of the two finds its memory on the other node, both do not.
+    let mut case = Case::new(2).guest(0, |_| 7.0, 50.0).guest(0, |_| 7.0, 50.0);
+    case.cores[1] = 32.0;
+    case.change = |_, inventory| {
+        inventory.guests.iter_mut().for_each(|g| g.tags.push("affinity_shop".into()));
+    };
+    let (_, plan) = case.run();
+    assert!(plan.steps.is_empty());
+    let told = plan.skipped.values().flat_map(|s| &s.blockers).map(|b| b.text.as_str());
+    let want = "pve1 has 52.0 GiB in use in its busy hours; 75.0 GiB more would pass 95 % of its";
+    assert!(told.clone().any(|text| text.starts_with(want)), "{:?}", told.collect::<Vec<_>>());
+}
+
+#[test]
 fn memory_that_a_guest_may_take_must_be_there() {
     let mut case = hot();
     case.guests[5].2 = 112.0;
@@ -433,14 +457,18 @@ fn each_of_the_five_settings_flips_a_decision() {
     case.config = with(|s| s.trend_weight = Fraction(0.0));
     assert!(case.moves().is_empty());
 
-    // Analysis lookback: what hurts over a week is too little to move a guest for within a day.
+    // Analysis lookback: what comes in three days is not looked for within one.
     let mut case = hot();
-    for guest in &mut case.guests[..5] {
-        guest.1 = |_| 2.6;
-    }
-    assert_eq!(case.moves().len(), 1);
+    case.change = |outlook, _| {
+        let trend = &mut outlook.nodes[1].mem_trend;
+        rises(trend, ProjectionBasis::Persistent);
+        let peak = Crossing::In { hours: 72.0, earliest: 48.0, latest: None };
+        trend.projection = Some(Projection { threshold: 0.85, level: peak, peak });
+    };
+    let state = |case: &Case| case.asked(|q| q.states[1].state);
+    assert_eq!(state(&case), State::TrendingTowardOverload);
     case.config = with(|s| s.analysis_lookback = crate::settings::Days(1.0));
-    assert!(case.moves().is_empty());
+    assert_eq!(state(&case), State::Healthy);
 
     // Minimum confidence: four days of history leave a doubt.
     let mut case = hot();
@@ -463,6 +491,32 @@ fn each_of_the_five_settings_flips_a_decision() {
     assert!(case.run().1.considered[0].reason.contains("put off until"));
     case.config = with(|s| s.protect_running_workloads = false);
     assert!(!case.moves().is_empty());
+}
+
+/// A node whose load is that of one large guest, the best to go, and in its daily peak, and of `others`.
+fn best_is_busy(others: Curve) -> Case {
+    let peak: Curve = |h| if (10..16).contains(&(h + 16).rem_euclid(24)) { 6.0 } else { 1.0 };
+    let case = Case::new(3).guest(0, peak, 8.0).guest(0, others, 8.0).guest(0, others, 8.0);
+    Case { local_hour: 12, ..case }
+}
+
+#[test]
+fn a_guest_in_its_daily_peak_gives_way_unless_the_next_best_waits_as_long() {
+    // The others could go now, and so they do.
+    let mut steady = best_is_busy(|_| 4.5);
+    steady.change = |outlook, _| outlook.nodes[0].cpu_trend.peak_hours.clear();
+    let (outlook, plan) = steady.run();
+    assert_eq!(outlook.guests[plan.steps[0].guest].vmid, 101);
+    assert!(plan.considered[0].reason.contains("put off until 16:00"), "{:?}", plan.considered);
+    // The node itself is busy for as long: who saves most goes, at the same time.
+    let mut bound = best_is_busy(|_| 4.5);
+    bound.change = |outlook, _| {
+        outlook.nodes[0].cpu_trend.peak_hours = (10..16).collect();
+    };
+    let (_, plan) = bound.run();
+    assert_eq!(plan.steps[0].guest, 0);
+    assert_eq!(plan.steps[0].details.window.as_ref().unwrap().start_hour, 16);
+    assert!(plan.considered.is_empty(), "{:?}", plan.considered);
 }
 
 #[test]
@@ -499,6 +553,34 @@ fn a_node_that_is_off_has_no_overload() {
     assert!(case.run().1.before.node_hours > 100.0);
     case.change = |outlook, _| outlook.nodes[0].online = false;
     assert_eq!(case.run().1.before, Overload::default());
+}
+
+#[test]
+fn a_small_node_at_its_limit_is_relieved_whatever_the_look_back() {
+    let moves = |curve: Curve, days: f64| {
+        let mut case = Case::new(2).guest(0, curve, 4.0).guest(0, curve, 4.0);
+        case.change = |_, inventory| {
+            inventory.guests.iter_mut().for_each(|g| g.maxcpu = Some(Cores(4.0)));
+        };
+        let analysis_lookback = crate::settings::Days(days);
+        let settings = Settings { analysis_lookback, ..Settings::default() };
+        let config = map_simplified_to_penalty_config(&settings);
+        Case { cores: vec![4.0; 2], config, ..case }.moves().len()
+    };
+    for days in [1.0, 7.0] {
+        assert_eq!(moves(|_| 1.9, days), 1, "all of its 4 cores, {days} days");
+        assert_eq!(moves(|_| 1.51, days), 0, "half a percent above its threshold, {days} days");
+    }
+}
+
+#[test]
+fn of_nodes_of_nine_cores_and_more_as_much_is_asked_a_week() {
+    let mut case = hot();
+    let asked = |case: &Case| case.asked(|q| demand(q.outlook, 0, q.config));
+    for (cores, of_default) in [(4.0, 4.0 / 9.0), (9.0, 1.0), (112.0, 1.0)] {
+        case.cores[0] = cores;
+        assert!((asked(&case) - 30.0 * of_default).abs() < 1e-9, "{cores}");
+    }
 }
 
 #[test]
@@ -545,7 +627,7 @@ fn no_plan_raises_the_busiest_hours_of_the_cluster() {
 fn past(verdict: Verdict, source: &str, target: &str, hours_ago: i64) -> Outcome {
     let (time, from, to) = (NOW - hours_ago * 3_600, source.into(), target.into());
     let migration = Migration { time, vmid: 100, from, to };
-    let limits = crate::outcome::Limits { cpu: 0.8, memory: 0.85 };
+    let limits = Limits { cpu: 0.8, memory: 0.85 };
     let mut outcome = Outcome::new(&migration, (String::new(), 0), limits, time);
     outcome.windows.iter_mut().for_each(|w| w.result = verdict);
     outcome
@@ -685,7 +767,7 @@ fn a_guest_that_could_go_for_little_is_not_said_to_be_held() {
     let (_, plan) = case.run();
     assert!(plan.steps.is_empty() && plan.skipped.is_empty(), "{plan:?}");
     assert_eq!(plan.slight.len(), 2);
-    assert!(plan.slight.values().all(|saved| *saved < PenaltyConfig::default().min_benefit.0));
+    assert!(plan.slight.values().all(|slight| slight.saved < slight.asked), "{plan:?}");
     // With an idle node beside them, both have somewhere to go and one is enough.
     let (_, plan) = Case { cores: vec![16.0; 3], ..case }.run();
     assert_eq!((plan.steps.len(), plan.slight.len()), (1, 0));
@@ -793,7 +875,7 @@ fn who_stays_on_a_node_that_a_step_leaves_hears_why() {
     assert!(plan.left[0].node_hours > 100.0, "{:?}", plan.left);
     let stay =
         |g: &&GuestOutlook| g.host == 0 && g.vmid != outlook.guests[plan.steps[0].guest].vmid;
-    let saved = |vmid| plan.slight[&vmid] >= asked;
+    let saved = |vmid| plan.slight[&vmid].saved >= asked;
     for guest in outlook.guests.iter().filter(stay) {
         assert_eq!(saved(guest.vmid), guest.vmid != 108, "{:?}", plan.slight);
     }

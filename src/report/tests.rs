@@ -5,7 +5,8 @@ use crate::engine::{
     BacktestRequest, Engine, EntityRequest, OutcomesRequest, RecommendRequest, TrendsRequest,
 };
 use crate::model::Migration;
-use crate::outcome::{Limits, Outcome, Verdict};
+use crate::outcome::{Outcome, Verdict};
+use crate::outlook::Limits;
 use crate::recommend::{Blocker, BlockerCode, State, Window};
 use crate::series::LocalTime;
 use crate::settings::{PenaltyConfig, Stored, get_effective_penalty_config};
@@ -53,11 +54,11 @@ fn told(change: impl Fn(&mut Replies)) -> String {
     };
     let whose = OutcomesRequest { now: Some(END), guest: None, config };
     let mut replies = Replies {
-        advice: engine.recommend_with(&request, simulation.inventory()).expect("advice"),
+        advice: engine.recommend(&request, Some(simulation.inventory())).expect("advice"),
         trends: engine.trends(&asked(None)).expect("trends"),
         outcomes: engine.outcomes(&whose).expect("outcomes"),
         quality: engine.quality(&entity(None)).expect("quality"),
-        backtest: engine.backtest_with(&replay, simulation.inventory()).expect("a replay"),
+        backtest: engine.backtest(&replay, Some(simulation.inventory())).expect("a replay"),
     };
     let name = replies.trends.nodes[0].node.clone();
     let mut one = engine.trends(&asked(Some(name.clone()))).expect("trends");

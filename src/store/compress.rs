@@ -174,7 +174,7 @@ impl Writer {
         }
         let by_time = segments.iter().flat_map(|s| s.by_time().into_values().map(move |r| (s, r)));
         let samples: Vec<roll::Source<'_>> = by_time.collect();
-        Ok(roll::roll(tier, window, base.clone(), before, &samples))
+        roll::roll(tier, window, base.clone(), before, &samples)
     }
 
     /// Removes segments that are older than their tier is kept, once as much newer data is there:

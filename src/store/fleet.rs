@@ -4,9 +4,9 @@ use super::header::Group;
 use super::roster::{GuestEntry, NodeEntry, Roster};
 use super::segment::{Row, Segment};
 use super::select::{self, Loaded, Witness};
-use super::sheet::{Map, Sheet};
+use super::sheet::{Map, Sheet, check_size};
 use super::table::{Detail, Table, Window};
-use crate::error::Warning;
+use crate::error::{Result, Warning};
 use crate::model::{
     Bytes, Cores, GuestKind, GuestMetric, GuestStatus, Migration, NodeMetric, UnixTime, Vmid,
 };
@@ -127,12 +127,15 @@ impl Fleet {
         all
     }
 
-    pub(super) fn new(loaded: Loaded, range: &Range<UnixTime>, detail: Detail) -> Self {
+    pub(super) fn new(loaded: Loaded, range: &Range<UnixTime>, detail: Detail) -> Result<Self> {
         let rows = loaded.rows(range);
+        // Each roster may need a map of its places, each entity a value in every row.
+        check_size(rows.iter().map(|(_, row)| row.roster.places()).sum())?;
         let mut cast = Cast::default();
         for (segment, row) in &rows {
             cast.see(segment, row);
         }
+        check_size(rows.len() * cast.nodes.len().max(cast.guests.len()))?;
         let (node_order, guest_order) = cast.sort();
         let (mut node_maps, mut guest_maps) = (Reordered::default(), Reordered::default());
         let placed = || rows.iter().copied().zip(&cast.maps);
@@ -145,13 +148,13 @@ impl Fleet {
         let windows: Arc<[Window]> = rows.iter().map(|(s, row)| select::window(s, row)).collect();
         let mut warnings = loaded.warnings.clone();
         warnings.extend(nodes.damage.iter().chain(&guests.damage).cloned());
-        Self {
+        Ok(Self {
             node_table: Table::lazy(Arc::clone(&windows), nodes, cast.nodes.len(), detail),
             guest_table: Table::lazy(windows, guests, cast.guests.len(), detail),
             nodes: cast.nodes,
             guests: cast.guests,
             warnings,
-        }
+        })
     }
 }
 

@@ -6,8 +6,10 @@ use super::row::BLOCK;
 use super::scale::MISSING;
 use super::segment::{Row, Segment};
 use super::select::{self, Loaded};
+use super::sheet::check_size;
 use super::skim::{Glimpse, Skimmed};
 use super::tier::{Retention, Tier};
+use crate::error::Result;
 use crate::model::{UnixTime, Vmid};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
@@ -137,19 +139,23 @@ pub(super) fn of_collector(skimmed: &[Skimmed], at: Yardstick<'_>) -> DataQualit
 }
 
 /// Quality of each of `entities`, in one pass over the rows.
-pub(super) fn of_each(loaded: &Loaded, entities: &[Entity], at: Yardstick<'_>) -> Vec<DataQuality> {
-    let survey = Survey::new(loaded, entities, &at.range());
+pub(super) fn of_each(
+    loaded: &Loaded,
+    entities: &[Entity],
+    at: Yardstick<'_>,
+) -> Result<Vec<DataQuality>> {
+    let survey = Survey::new(loaded, entities, &at.range())?;
     let one = |entity: usize| {
         let pieces = |rows: &[usize]| -> Vec<Piece> {
             rows.iter().filter_map(|&row| survey.piece(row, entity)).collect()
         };
         at.judge(&pieces(&survey.chosen), |tier| pieces(&survey.tiers[tier as usize]))
     };
-    (0..entities.len()).map(one).collect()
+    Ok((0..entities.len()).map(one).collect())
 }
 
 /// Where an entity is in a roster.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 struct Seat {
     place: usize,
     /// Listed by the sample, or at the end of the window.
@@ -165,15 +171,15 @@ struct Survey<'a> {
     chosen: Vec<usize>,
     /// Number of the roster of each row.
     roster_of: Vec<usize>,
-    /// By roster and entity.
-    seats: Vec<Vec<Option<Seat>>>,
+    /// By entity: from which roster on it is where.
+    seats: Vec<Vec<(usize, Option<Seat>)>>,
     /// By row and entity; empty for rows of single samples.
     counts: Vec<Vec<u32>>,
     entities: &'a [Entity],
 }
 
 impl<'a> Survey<'a> {
-    fn new(loaded: &'a Loaded, entities: &'a [Entity], range: &Range<UnixTime>) -> Self {
+    fn new(loaded: &'a Loaded, entities: &'a [Entity], range: &Range<UnixTime>) -> Result<Self> {
         let mut rows = Vec::new();
         let mut tiers: [BTreeMap<UnixTime, usize>; 3] = Default::default();
         for segment in &loaded.segments {
@@ -191,13 +197,15 @@ impl<'a> Survey<'a> {
             tiers: of_tier,
             chosen,
             roster_of: Vec::new(),
-            seats: Vec::new(),
+            seats: vec![Vec::new(); entities.len()],
             counts: Vec::new(),
             entities,
         };
+        let coarse: usize = survey.tiers[1..].iter().map(Vec::len).sum();
+        check_size(coarse * entities.len())?;
         survey.seat();
         survey.count();
-        survey
+        Ok(survey)
     }
 
     /// Finds the entities in each roster; neighbouring rows mostly share theirs.
@@ -206,9 +214,12 @@ impl<'a> Survey<'a> {
             self.entities.iter().enumerate().filter_map(node).collect();
         let guests = self.incarnations();
         let mut last: Option<&Arc<Roster>> = None;
+        let mut seats = vec![None; self.entities.len()];
+        let mut number = 0;
         for (_, row) in &self.rows {
             if last.is_none_or(|last| !Arc::ptr_eq(last, &row.roster)) {
-                let mut seats = vec![None; self.entities.len()];
+                number += usize::from(last.is_some());
+                seats.fill(None);
                 for (place, entry) in row.roster.nodes.iter().enumerate() {
                     if let Some(&entity) = nodes.get(entry.name.as_str()) {
                         seats[entity] = Some(Seat { place, listed: entry.present });
@@ -221,11 +232,23 @@ impl<'a> Survey<'a> {
                         seats[entity] = Some(Seat { place, listed: entry.present });
                     }
                 }
-                self.seats.push(seats);
+                // Most stay where they are: of thousands of rosters only what differs is kept.
+                for (known, &seat) in self.seats.iter_mut().zip(&seats) {
+                    if known.last().and_then(|(_, seat)| *seat) != seat {
+                        known.push((number, seat));
+                    }
+                }
             }
-            self.roster_of.push(self.seats.len() - 1);
+            self.roster_of.push(number);
             last = Some(&row.roster);
         }
+    }
+
+    /// Where an entity is in the roster of a row.
+    fn seat_in(&self, row: usize, entity: usize) -> Option<Seat> {
+        let known = self.seats.get(entity)?;
+        let next = known.partition_point(|(from, _)| *from <= self.roster_of[row]);
+        known.get(next.checked_sub(1)?)?.1
     }
 
     /// The newest incarnation of each guest in question.
@@ -271,10 +294,10 @@ impl<'a> Survey<'a> {
     /// that have values. Before the first row of a tier everybody is taken to have been there.
     fn counts_in(&self, number: usize, before: Option<usize>) -> Vec<u32> {
         let (segment, row) = self.rows[number];
-        let seats = &self.seats[self.roster_of[number]];
-        let listed = |row: usize, entity: usize| {
-            self.seats[self.roster_of[row]][entity].is_some_and(|seat| seat.listed)
-        };
+        let seats: Vec<Option<Seat>> =
+            (0..self.entities.len()).map(|entity| self.seat_in(number, entity)).collect();
+        let listed =
+            |row: usize, entity: usize| self.seat_in(row, entity).is_some_and(|seat| seat.listed);
         let throughout = |entity: usize| {
             listed(number, entity) && before.is_none_or(|before| listed(before, entity))
         };
@@ -316,7 +339,7 @@ impl<'a> Survey<'a> {
         let tier = segment.header.tier;
         let samples = match (&self.entities[entity], tier) {
             (Entity::Collector, _) => row.meta.ticks,
-            (_, Tier::Raw) => u32::from(self.seats[self.roster_of[number]][entity]?.listed),
+            (_, Tier::Raw) => u32::from(self.seat_in(number, entity)?.listed),
             _ => self.counts[number][entity],
         };
         (samples > 0).then(|| Piece::new(tier, row.time, samples, row.meta.expected))

@@ -1,10 +1,11 @@
 //! Reading: no locks, no state. Every call sees whole ticks as of its moment.
 
 use super::fleet::Fleet;
-use super::history::{self, History};
+use super::history::History;
 use super::inspect::{self, Overview, Stats, Verification};
 use super::keep;
 use super::last;
+use super::past::Past;
 use super::quality::{self, DataQuality, Entity, Yardstick};
 use super::roll::moved;
 use super::segment::{self, Access, Segment};
@@ -18,7 +19,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// Up to so many entities' counts are read block by block.
 const FEW: usize = 8;
@@ -60,37 +60,61 @@ impl Reader {
         Ok(None)
     }
 
-    /// A node over a range: samples where they are kept, else hourly, else six-hourly values.
-    pub fn node_history(&self, name: &str, range: Range<UnixTime>) -> Result<History<NodeMetric>> {
-        let loaded = Loaded::read(&self.dir, &range, Resolution::Mixed, |_| Access::Sparse)?;
-        Ok(history::of_node(&loaded, &range, name))
+    /// Hands every whole tick of a range to `take`, oldest first, each segment read once. Returns what could not be
+    /// read. The first error of `take` ends it.
+    pub fn each_tick(
+        &self,
+        range: Range<UnixTime>,
+        mut take: impl FnMut(Tick) -> Result<()>,
+    ) -> Result<Vec<Warning>> {
+        let starts = segment::list(&self.dir, Tier::Raw)?.into_iter();
+        let within = starts.filter(|start| *start < range.end && start + HOUR > range.start);
+        let (mut last, mut warnings) = (None, Vec::new());
+        for start in within {
+            let mut loaded = Loaded::default();
+            loaded.add(Segment::read(&self.dir, Tier::Raw, start, Access::Whole, &mut last));
+            for segment in &loaded.segments {
+                let rows = segment.by_time().into_values();
+                for row in rows.filter(|row| range.contains(&row.time)) {
+                    match last::tick(segment, row) {
+                        Some(tick) => take(tick)?,
+                        None => {
+                            let lost = segment.damaged_blocks(row);
+                            warnings.extend(lost.map(|damage| damage.warning(&segment.path)));
+                            let (file, time) = (segment.path.clone(), row.time);
+                            let message = format!("the tick at {time} is damaged and was left out");
+                            warnings.push(Warning { file, line: 0, message });
+                        }
+                    }
+                }
+            }
+            warnings.append(&mut loaded.warnings);
+        }
+        Ok(warnings)
     }
 
-    /// A guest over a range, as [`Reader::node_history`]. Only the incarnation that is the newest
-    /// at the end of the range: a guest does not inherit from another that had its vmid before.
+    /// What is stored of a range, read once for as many histories as are asked of it.
+    pub fn past(&self, range: Range<UnixTime>) -> Result<Past> {
+        Past::read(&self.dir, range)
+    }
+
+    /// [`Past::node`] of a range.
+    pub fn node_history(&self, name: &str, range: Range<UnixTime>) -> Result<History<NodeMetric>> {
+        Ok(self.past(range)?.node(name))
+    }
+
+    /// [`Past::guest`] of a range.
     pub fn guest_history(
         &self,
         vmid: Vmid,
         range: Range<UnixTime>,
     ) -> Result<History<GuestMetric>> {
-        let loaded = Loaded::read(&self.dir, &range, Resolution::Mixed, |_| Access::Sparse)?;
-        Ok(history::of_guest(&loaded, &range, vmid))
+        Ok(self.past(range)?.guest(vmid))
     }
 
-    /// Who was there in a range: nodes by name, then guests by number.
+    /// [`Past::entities`] of a range.
     pub fn entities(&self, range: Range<UnixTime>) -> Result<BTreeSet<Entity>> {
-        let loaded = Loaded::read(&self.dir, &range, Resolution::Mixed, |_| Access::Sparse)?;
-        let rows = loaded.rows(&range);
-        let mut rosters: Vec<_> = rows.iter().map(|(_, row)| &row.roster).collect();
-        rosters.dedup_by(|a, b| Arc::ptr_eq(a, b));
-        let mut entities = BTreeSet::new();
-        for roster in rosters {
-            let nodes = roster.nodes.iter().filter(|n| n.present);
-            entities.extend(nodes.map(|n| Entity::Node(n.name.clone())));
-            let guests = roster.guests.iter().filter(|g| g.occurs());
-            entities.extend(guests.map(|g| Entity::Guest(g.vmid)));
-        }
-        Ok(entities)
+        Ok(self.past(range)?.entities())
     }
 
     /// The last `hours` of a node, up to and with `now`.
@@ -115,6 +139,8 @@ impl Reader {
 
     /// All nodes and guests over a range. Hours (six hours) that are not over have no hourly
     /// (six-hourly) row yet; [`Resolution::Mixed`] has their samples.
+    ///
+    /// [`Kind::Invalid`] when they have more rows than memory is meant for.
     pub fn fleet(
         &self,
         range: Range<UnixTime>,
@@ -122,7 +148,7 @@ impl Reader {
         detail: Detail,
     ) -> Result<Fleet> {
         let loaded = Loaded::read(&self.dir, &range, resolution, |_| Access::Whole)?;
-        Ok(Fleet::new(loaded, &range, detail))
+        Fleet::new(loaded, &range, detail)
     }
 
     /// Moves of all guests in a range, in order of time; known as long as anything is kept.
@@ -186,7 +212,7 @@ impl Reader {
             _ => Access::Sparse,
         };
         let loaded = Loaded::read(&self.dir, &at.range(), Resolution::Mixed, access)?;
-        Ok((quality::of_each(&loaded, entities, at), loaded.warnings))
+        Ok((quality::of_each(&loaded, entities, at)?, loaded.warnings))
     }
 
     /// Files and bytes, by tier and entity.

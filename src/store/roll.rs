@@ -10,9 +10,10 @@ use super::scale::{MISSING, Scale, scales};
 use super::segment::{Row, Segment};
 use super::select::Witness;
 use super::shared::Shared;
-use super::sheet::{Map, Sheet};
+use super::sheet::{Map, Sheet, check_size};
 use super::tier::Tier;
-use crate::model::{UnixTime, Vmid};
+use crate::error::Result;
+use crate::model::{UnixTime, Vmid, rank_95};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -30,19 +31,26 @@ pub(super) struct Rolled {
 ///
 /// `base` is the roster at the end of the segment that the row goes to, `before` the last sample
 /// before the window. `None` without samples.
+///
+/// # Errors
+/// When they list more than a roster holds, or than memory is meant for.
 pub(super) fn roll(
     tier: Tier,
     start: UnixTime,
     base: Roster,
     before: Option<(UnixTime, Arc<Roster>)>,
     samples: &[Source<'_>],
-) -> Option<Rolled> {
+) -> Result<Option<Rolled>> {
+    check_size(samples.iter().map(|(_, row)| row.roster.places()).sum())?;
     let mut union = Union::new(base);
     let maps: Vec<[Map; 2]> = union.maps(samples);
     let mut witness = Witness::default();
     let told: Vec<&Row> =
         samples.iter().filter(|(s, row)| witness.tells(s, row)).map(|(_, row)| *row).collect();
-    union.finish(&told.last()?.roster);
+    let Some(last) = told.last() else { return Ok(None) };
+    union.finish(&last.roster);
+    union.roster.check()?;
+    check_size(samples.len() * union.roster.places())?;
     let times: Vec<UnixTime> = samples.iter().map(|(_, row)| row.time).collect();
     let moves = union.moves(before.as_ref().map(|b| &b.1), &told);
     let mut row = NewRow {
@@ -61,7 +69,7 @@ pub(super) fn roll(
         let entities = row.places[group as usize];
         row.codes[group as usize] = aggregate(&sheet, group, entities, samples.len());
     }
-    Some(Rolled { roster: union.roster, changes: union.changes, row })
+    Ok(Some(Rolled { roster: union.roster, changes: union.changes, row }))
 }
 
 /// Samples that a complete window has, by the usual distance between those there are.
@@ -274,30 +282,29 @@ fn statistics(codes: &mut [u16], scale: Scale, values: &[f64]) -> [u16; 5] {
     }
     let sum: f64 = codes.iter().filter_map(|&c| values.get(usize::from(c))).sum();
     let avg = scale.encode(sum / codes.len() as f64);
-    // Nearest rank, as in `model::Bucket::of`; codes order as their values do.
-    let rank = (codes.len() * 95).div_ceil(100);
-    let (_, &mut p95, _) = codes.select_nth_unstable(rank - 1);
+    // Codes order as their values do.
+    let p95 = rank_95(codes.len()).map_or(max, |rank| *codes.select_nth_unstable(rank).1);
     [avg, p95, max, min, count]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Bucket;
     use proptest::prelude::*;
 
     proptest! {
         #[test]
-        fn statistics_are_those_of_a_bucket(codes in prop::collection::vec(0u16..65_000, 1..400)) {
+        fn statistics_are_those_of_the_values(codes in prop::collection::vec(0u16..65_000, 1..400)) {
             let scale = scales().rate;
             let mut values: Vec<f64> = codes.iter().map(|&c| scale.decode(c)).collect();
-            let bucket = Bucket::of(0, 3_600, &mut values).unwrap();
+            values.sort_unstable_by(f64::total_cmp);
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
             let [avg, p95, max, min, count] = statistics(&mut codes.clone(), scale, scale.values());
-            prop_assert_eq!(scale.decode(p95), bucket.p95);
-            prop_assert_eq!(scale.decode(max), bucket.max);
-            prop_assert_eq!(scale.decode(min), bucket.min);
-            prop_assert_eq!(u32::from(count), bucket.count);
-            prop_assert!((scale.decode(avg) - bucket.avg).abs() <= bucket.avg * 2.2e-4 + 1.0);
+            prop_assert_eq!(scale.decode(p95), values[rank_95(values.len()).unwrap()]);
+            prop_assert_eq!(scale.decode(max), values[values.len() - 1]);
+            prop_assert_eq!(scale.decode(min), values[0]);
+            prop_assert_eq!(usize::from(count), values.len());
+            prop_assert!((scale.decode(avg) - mean).abs() <= mean * 2.2e-4 + 1.0);
         }
     }
 

@@ -6,7 +6,12 @@
 use super::bytes::{Cursor, Put};
 use super::header::Group;
 use super::shared::Shared;
+use crate::error::{Error, Result};
 use crate::model::{Bytes, Cores, GuestKind, GuestStatus, UnixTime, Vmid, is_name};
+
+/// Most places of a group. Guests that came within a week may all be in one, a guest a few seconds; and what memory a
+/// roster takes shall not be up to a damaged file.
+const MAX_PLACES: usize = 1 << 18;
 
 /// A node.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -126,6 +131,15 @@ impl Roster {
         Group::ALL.iter().map(|&g| self.len(g)).sum()
     }
 
+    /// Refuses a roster that would not be read again.
+    pub(super) fn check(&self) -> Result<()> {
+        if Group::ALL.iter().all(|&group| self.len(group) <= MAX_PLACES) {
+            return Ok(());
+        }
+        let message = format!("more than {MAX_PLACES} nodes, guests or storages at a time");
+        Err(Error::invalid(message).at("store"))
+    }
+
     /// Place of a node.
     pub(super) fn node(&self, name: &str) -> Option<usize> {
         self.nodes.iter().position(|n| n.name == name)
@@ -218,8 +232,8 @@ impl Roster {
         fn put<T: Clone>(list: &mut Shared<T>, place: usize, entry: T) -> Option<()> {
             match place.cmp(&list.len()) {
                 std::cmp::Ordering::Less => list[place] = entry,
-                std::cmp::Ordering::Equal => list.push(entry),
-                std::cmp::Ordering::Greater => return None,
+                std::cmp::Ordering::Equal if place < MAX_PLACES => list.push(entry),
+                _ => return None,
             }
             Some(())
         }
@@ -440,6 +454,16 @@ pub(super) mod tests {
             odd.guests[0].name = name.into();
             assert_eq!(Roster::parse(&odd.write()).is_some(), name.is_empty(), "{name:?}");
         }
+        let storages =
+            |n: usize| (0..n).map(|_| StorageEntry { node: 0, id: "x".into() }).collect();
+        let most = Roster { storages: storages(MAX_PLACES), ..good.clone() };
+        assert!(most.check().is_ok() && Roster::parse(&most.write()).is_some());
+        let more = Roster { storages: storages(MAX_PLACES + 1), ..good.clone() };
+        assert!(more.check().is_err());
+        assert_eq!(Roster::parse(&more.write()), None);
+        let mut one = Changes::default();
+        one.note(Group::Storage, MAX_PLACES);
+        assert_eq!(most.changed(&more.write_changes(&one)), None);
         let mut gap = Vec::new();
         for n in [1, 7] {
             gap.put_varint(n);

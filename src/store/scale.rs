@@ -62,6 +62,16 @@ pub(super) fn scales() -> &'static Scales {
     })
 }
 
+/// Scales whose codes are decoded by table.
+const DECODED: usize = 7;
+
+impl Scales {
+    /// All but counts, which are their codes.
+    fn decoded(&self) -> [Scale; DECODED] {
+        [self.share, self.pressure, self.host_memory, self.load, self.rate, self.size, self.guests]
+    }
+}
+
 /// A metric that has a scale.
 pub(super) trait Stored: Metric {
     /// Scale of its values.
@@ -146,8 +156,7 @@ impl Logarithm {
 /// for a thread that was making one.
 pub(super) fn warm() {
     logarithm();
-    let s = scales();
-    for scale in [s.share, s.pressure, s.host_memory, s.load, s.rate, s.size, s.guests] {
+    for scale in scales().decoded() {
         scale.values();
     }
 }
@@ -180,10 +189,9 @@ impl Scale {
 
     /// Values of all codes, for decoding many; empty for a scale that is not in use.
     pub(super) fn values(self) -> &'static [f64] {
-        static TABLES: [OnceLock<Vec<f64>>; 7] = [const { OnceLock::new() }; 7];
-        let s = scales();
-        let in_use = [s.share, s.pressure, s.host_memory, s.load, s.rate, s.size, s.guests];
-        let found = in_use.iter().position(|&scale| scale == self).and_then(|i| TABLES.get(i));
+        static TABLES: [OnceLock<Vec<f64>>; DECODED] = [const { OnceLock::new() }; DECODED];
+        let mut tables = scales().decoded().into_iter().zip(&TABLES);
+        let found = tables.find(|(scale, _)| *scale == self).map(|(_, table)| table);
         found.map_or(&[], |table| table.get_or_init(|| (0..=TOP).map(|c| self.decode(c)).collect()))
     }
 
@@ -212,9 +220,8 @@ impl Scale {
 mod tests {
     use super::*;
 
-    fn all() -> [Scale; 8] {
-        let s = scales();
-        [s.share, s.pressure, s.host_memory, s.load, s.rate, s.size, s.guests, s.count]
+    fn all() -> impl Iterator<Item = Scale> {
+        scales().decoded().into_iter().chain([scales().count])
     }
 
     #[test]
@@ -224,6 +231,15 @@ mod tests {
                 assert_eq!(scale.encode(scale.decode(code)), code, "{scale:?}");
             }
         }
+    }
+
+    #[test]
+    fn every_scale_but_counts_has_a_table_of_its_own() {
+        for scale in scales().decoded() {
+            let values = scale.values();
+            assert_eq!((values.len(), values[7]), (usize::from(TOP) + 1, scale.decode(7)));
+        }
+        assert!(scales().count.values().is_empty());
     }
 
     #[test]

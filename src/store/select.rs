@@ -36,6 +36,7 @@ impl Resolution {
 }
 
 /// Segments that overlap a range.
+#[derive(Default)]
 pub(super) struct Loaded {
     pub(super) segments: Vec<Arc<Segment>>,
     pub(super) warnings: Vec<Warning>,
@@ -68,12 +69,13 @@ impl Loaded {
             let one = |&(tier, start)| Segment::read(store, tier, start, access(tier), &mut last);
             part.iter().map(one).collect::<Vec<_>>()
         });
-        let mut loaded = Self { segments: Vec::new(), warnings: Vec::new() };
+        let mut loaded = Self::default();
         read.into_iter().flatten().for_each(|segment| loaded.add(segment));
         Ok(loaded)
     }
 
-    fn add(&mut self, read: Result<Segment>) {
+    /// Takes in a segment. What cannot be read is told.
+    pub(super) fn add(&mut self, read: Result<Segment>) {
         match read {
             Ok(segment) => {
                 self.warnings.extend(segment.damage.iter().map(|d| d.warning(&segment.path)));

@@ -125,17 +125,15 @@ impl Writer {
     /// process loses nothing that was appended.
     pub fn append(&mut self, tick: &Tick) -> Result<Appended> {
         let mut done = Appended::default();
-        let result = self.push(tick, &mut done).and_then(|()| self.flush(&mut done));
+        let mut result = self.push(tick, &mut done).and_then(|()| self.flush(&mut done));
         let minute = |time: UnixTime| time.div_euclid(60);
         let before = self.active.as_ref().and_then(|a| {
             a.appender.ticks.range(..tick.ts).next_back().map(|(&time, _)| minute(time))
         });
         if before != Some(minute(tick.ts)) && result.is_ok() {
-            self.sync()?;
+            result = self.sync();
         }
-        self.count_late(&mut done);
-        done.warnings.append(&mut self.warnings);
-        result.map(|()| done)
+        self.finish(result, done)
     }
 
     /// Stores many ticks with one sync at the end, each whole or not at all. Stops at the first tick
@@ -160,9 +158,16 @@ impl Writer {
         let flushed = self.flush(&mut done);
         // Whatever went wrong, the batch is over.
         let ended = self.end_batch(&mut done);
+        self.finish(result.and(flushed).and(ended), done)
+    }
+
+    /// Ends a call. Warnings of one that failed come with the next that does not.
+    fn finish(&mut self, result: Result<()>, mut done: Appended) -> Result<Appended> {
         self.count_late(&mut done);
+        self.warnings.append(&mut done.warnings);
+        result?;
         done.warnings.append(&mut self.warnings);
-        result.and(flushed).and(ended).map(|()| done)
+        Ok(done)
     }
 
     /// Stores one node's sample as a tick of its own. Other nodes and guests count as absent at
@@ -191,7 +196,10 @@ impl Writer {
         }
         self.sync_file_system()?;
         let newest = self.active.as_ref().map(|active| active.appender.start);
-        newest.map_or(Ok(()), |now| self.tidy(now, done))
+        if let Some(now) = newest {
+            self.tidy(now, done);
+        }
+        Ok(())
     }
 
     /// One call for the many files of a batch.
@@ -205,7 +213,7 @@ impl Writer {
 
     /// Compresses as of `now`. Whatever goes wrong is told and tried again the next time: it must
     /// not cost a tick.
-    fn tidy(&mut self, now: UnixTime, done: &mut Appended) -> Result<()> {
+    fn tidy(&mut self, now: UnixTime, done: &mut Appended) {
         match self.compress(now) {
             Ok(compressed) => {
                 done.compressed.rows += compressed.rows;
@@ -217,7 +225,6 @@ impl Writer {
                 done.warnings.push(Warning { file, line: 0, message });
             }
         }
-        Ok(())
     }
 
     fn pending(&self) -> usize {
@@ -254,7 +261,15 @@ impl Writer {
         if active.tracker.has_strangers(tick) {
             active.tracker.recall(&neighbour(&self.dir, start)?, tick);
         }
-        let row = active.push(tick);
+        let row = match active.push(tick) {
+            Ok(row) => row,
+            Err(e) => {
+                // What came before stands; who is in the roster is read anew from there.
+                self.flush(done)?;
+                self.active = None;
+                return Err(e);
+            }
+        };
         done.stored += 1;
         self.late.count(start);
         for message in tracker::saturated(tick, &row) {
@@ -299,7 +314,7 @@ impl Writer {
         let places = tracker.roster.places();
         self.active = Some(Active { appender: opened.appender, tracker, places });
         if is_new || !self.is_rolled(start) {
-            self.tidy(start, done)?;
+            self.tidy(start, done);
         }
         Ok(())
     }
@@ -329,7 +344,7 @@ impl Writer {
 }
 
 impl Active {
-    fn push(&mut self, tick: &Tick) -> NewRow {
+    fn push(&mut self, tick: &Tick) -> Result<NewRow> {
         let listed = tick.nodes.len() + tick.guests.len();
         let crowded = self.tracker.roster.places() > self.places + listed + 64;
         let whole = crowded || self.appender.needs_roster();
@@ -337,12 +352,13 @@ impl Active {
             self.tracker.compact(tick);
         }
         let (mut changes, row) = self.tracker.advance(tick);
+        self.tracker.roster.check()?;
         if whole {
             changes = Changes::all(&self.tracker.roster);
             self.places = self.tracker.roster.places();
         }
         self.appender.push(&self.tracker.roster, &changes, &row);
-        row
+        Ok(row)
     }
 }
 

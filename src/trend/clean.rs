@@ -12,8 +12,12 @@ pub(super) const HOURLY_UP_TO: u32 = 336;
 const IMPOSSIBLE_RATE: f64 = 1.25e10;
 /// A single value this many times its neighbours is a glitch.
 const WRAP: f64 = 50.0;
+/// What is so high about one hour of the day at least so often, and on one day in so many, is a job and no glitch.
+const JOB: (usize, i64) = (3, 3);
 /// Points below which a zero is nothing special.
 const IDLE_POINTS: f64 = 2.0;
+/// Share of the days above whose median level nothing is judged by.
+const BUSY: f64 = 0.9;
 /// A clock this far ahead is forgiven, seconds.
 const AHEAD: i64 = 60;
 
@@ -82,27 +86,35 @@ fn believe(p: &Point, scale: Scale) -> Option<Point> {
     possible(p.value).then(|| Point { value: p.value.min(cap), p95, ..*p })
 }
 
-/// Drops single values that a counter's reset or wrap makes: an isolated zero amid load, or a value
-/// [`WRAP`] times larger than all its four neighbours. The last two points have no such neighbours and stay.
+/// Drops single samples that a counter's reset or wrap makes: an isolated zero amid load, or a value [`WRAP`] times larger
+/// than all its four neighbours. The last two points have no such neighbours and stay; so do means of several samples,
+/// which no single one lifts that far, and jobs.
 fn drop_glitches(points: &mut Vec<Point>, unit: f64) {
     let load = IDLE_POINTS * unit;
     if !points.iter().any(|p| p.value == 0.0 || p.value > WRAP * load) {
         return;
     }
-    let glitch = |w: &[Point]| {
-        let others = [w[0].value, w[1].value, w[3].value, w[4].value];
-        let least = others.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = others.iter().copied().fold(load, f64::max);
-        (w[2].value == 0.0 && least > load) || w[2].value > WRAP * most
-    };
-    let bad: Vec<bool> = points.windows(5).map(glitch).collect();
-    if bad.contains(&true) {
-        let mut at = 0;
-        points.retain(|_| {
-            at += 1;
-            !(at >= 3 && bad.get(at - 3) == Some(&true))
-        });
+    let sides = |w: &[Point]| [w[0].value, w[1].value, w[3].value, w[4].value];
+    let is_reset = |w: &&[Point]| w[2].value == 0.0 && sides(w).iter().all(|side| *side > load);
+    let is_wrap = |w: &&[Point]| w[2].value > WRAP * sides(w).into_iter().fold(load, f64::max);
+    let single = || points.windows(5).filter(|w| w[2].count <= 1);
+    let mut bad = without_jobs(single().filter(is_wrap).map(|w| w[2].time).collect(), points);
+    bad.extend(single().filter(is_reset).map(|w| w[2].time));
+    bad.sort_unstable();
+    if !bad.is_empty() {
+        points.retain(|p| bad.binary_search(&p.time).is_err());
     }
+}
+
+/// The times, ascending, at which nothing of the kind happens on other days.
+fn without_jobs(times: Vec<UnixTime>, points: &[Point]) -> Vec<UnixTime> {
+    let span = points.last().zip(points.first()).map_or(0, |(b, a)| b.time - a.time);
+    let often = JOB.0.max((span / DAY / JOB.1) as usize);
+    let hour = |time: &UnixTime| (time.rem_euclid(DAY) / HOUR) as usize;
+    let mut count = [0; 24];
+    times.iter().for_each(|time| count[hour(time)] += 1);
+    let about = |hour: usize| count[(hour + 23) % 24] + count[hour] + count[(hour + 1) % 24];
+    times.iter().filter(|time| about(hour(time)) < often).copied().collect()
 }
 
 fn keep_last_of_each_time(points: &mut Vec<Point>) {
@@ -132,15 +144,18 @@ fn grid(points: &[Point], params: &Params<'_>) -> Grid {
     }
 }
 
-/// Value of one point: of a rate, a part of its median level. Where the last day is above that, of that day's: a guest
-/// that was put to work lately is not judged by what it did before.
+/// Value of one point: of a rate, a part of its median level. Where days were above that, of the busiest but for one in
+/// ten, and of the last one: a guest that was put to work or to rest is not judged by what it did before or since.
 fn unit(points: &[Point], scale: Scale) -> f64 {
     match scale {
         Scale::Share { whole } => whole / 100.0,
         Scale::Relative { floor } => {
             let last = points.last().map_or(0, |p| p.time);
-            let day = &points[points.partition_point(|p| p.time < last.saturating_sub(DAY))..];
-            level(points).max(level(day)).max(floor) / 25.0
+            let day = |p: &Point| (last - p.time) / DAY;
+            let mut days: Vec<f64> = points.chunk_by(|a, b| day(a) == day(b)).map(level).collect();
+            let latest = days.last().copied().unwrap_or(0.0);
+            let busy = stats::quantile(&mut days, BUSY).unwrap_or(0.0);
+            level(points).max(latest).max(busy).max(floor) / 25.0
         }
     }
 }

@@ -4,7 +4,7 @@ use super::label::{self, Case};
 use super::season::{self, Season};
 use super::slope::{self, Slope};
 use super::structure::{self, Structure};
-use super::{Params, Scale, Trend, rhythm, swing};
+use super::{Nature, Params, Scale, Trend, rhythm, stairs, swing};
 use crate::model::{DAY, HOUR, UnixTime};
 use crate::series::{Bins, Buffer, Grid, Point, stats};
 
@@ -13,8 +13,14 @@ const LEAST: (usize, i64) = (6, 3);
 /// A window that moves less than this many points has no structure worth a search.
 pub(super) const FLAT: f64 = 1.0;
 
+/// From here on a share is at its top, and from here on near it, points.
+const TOP: f64 = 97.0;
+const BELOW_TOP: f64 = 90.0;
+
 /// Days in which a rhythm may change its size.
 const RHYTHM_DAYS: f64 = 14.0;
+/// Spread in points from which it is asked whether a rhythm has changed its size.
+const UNSTEADY: f64 = 4.0;
 /// Share of what could not be foretold that an evened rhythm must leave at most to be believed.
 const CALMER: f64 = 0.7;
 
@@ -41,14 +47,22 @@ pub(super) struct Explained {
     pub(super) adjusted: Buffer,
     pub(super) structure: Structure,
     pub(super) slope: Slope,
+    /// Slope of what fills by steps, those included.
+    pub(super) net: Option<Slope>,
     /// Unpredictable standard deviation in points.
     pub(super) noise: f64,
-    pub(super) saturated: bool,
+    /// Mean of a run at the very top into which a trend has grown, and which is left out of the window; in points.
+    pub(super) top: Option<f64>,
     /// When the season took its present size; the window before is told in that size.
     pub(super) resized: Option<swing::Change>,
 }
 
 impl Explained {
+    /// The slope that is told.
+    pub(super) fn told(&self) -> &Slope {
+        self.net.as_ref().unwrap_or(&self.slope)
+    }
+
     /// What level and season say of a local hour of a day, `time` days from now.
     pub(super) fn at(&self, time: f64, hour: usize, weekend: bool) -> f64 {
         let season = &self.season;
@@ -108,6 +122,7 @@ impl<'a> View<'a> {
             structure: &explained.structure,
             adjusted: &explained.adjusted,
             slope: &explained.slope,
+            net: explained.net.as_ref(),
             noise: explained.noise,
             lookback: self.params.lookback_days(),
             history: self.bins.span(),
@@ -120,7 +135,7 @@ impl<'a> View<'a> {
         let is_trend = |explained: &Explained| label::shows_trend(&self.case(explained));
         let explained = self.explain(&self.bins);
         let trend = is_trend(&explained);
-        if (trend || explained.noise >= label::VOLATILE)
+        if (trend || explained.noise >= UNSTEADY)
             && let Some(change) = swing::change(&explained.season, &self.lately())
         {
             let evened = self.explain(&change.evened(&self.bins));
@@ -138,12 +153,28 @@ impl<'a> View<'a> {
         self.bins.since(self.bins.t.partition_point(|t| *t < -days))
     }
 
+    /// The window; where a trend has run into the top of a share, what was before.
+    fn explain(&self, bins: &Bins) -> Explained {
+        let window = bins.since(self.start.1);
+        if let Some(start) = run_at_the_top(&window, self.params.scale) {
+            let (run, since) = (stats::mean(&window.y[start..]), window.t[start]);
+            let mut before = window.clone();
+            before.truncate(start);
+            let explained = self.explain_window(bins, before);
+            if explained.structure.at(since) >= BELOW_TOP
+                && explained.slope.average > 0.0
+                && label::shows_trend(&self.case(&explained))
+            {
+                return Explained { top: Some(run), ..explained };
+            }
+        }
+        self.explain_window(bins, window)
+    }
+
     /// Season, then structure; where steps were found, both once more with the steps taken out of the
     /// season's view: a step in a short history looks like a profile.
-    fn explain(&self, bins: &Bins) -> Explained {
+    fn explain_window(&self, bins: &Bins, window: Bins) -> Explained {
         let (grid, shifts) = (self.grid, &self.shifts);
-        let mut window = bins.since(self.start.1);
-        let saturated = cut_saturated(&mut window, self.params.scale);
         let flat = range(&window.y) < FLAT;
         let given = |season: &Season| {
             let seasonal = season.parameters(window.len());
@@ -177,8 +208,13 @@ impl<'a> View<'a> {
             }
         }
         let slope = slope::slope(&window, &structure, seasonal);
+        let net = match self.params.nature {
+            Nature::Fill => stairs::net(&window, &structure, &slope),
+            Nature::Work => None,
+        };
         let noise = rhythm::noise(&structure, &window, self.inside());
-        Explained { season, window, adjusted, structure, slope, noise, saturated, resized: None }
+        let (top, resized) = (None, None);
+        Explained { season, window, adjusted, structure, slope, net, noise, top, resized }
     }
 }
 
@@ -200,22 +236,18 @@ pub(super) fn range(x: &[f64]) -> f64 {
     x.iter().copied().fold(f64::NEG_INFINITY, f64::max) - low
 }
 
-/// Cuts off a run at the very top of a share at the end of the window (2-35 % of it, with a median
-/// below 90 % before): the level there is censored. Returns whether there was one.
-fn cut_saturated(window: &mut Bins, scale: Scale) -> bool {
+/// Where a run at the very top of a share begins that lasts to the end of the window: 2-35 % of it, with a median
+/// below 90 % before. What is there is cut off by the scale, so it says nothing of a trend that led there.
+fn run_at_the_top(window: &Bins, scale: Scale) -> Option<usize> {
     let n = window.len();
     if matches!(scale, Scale::Relative { .. }) || n < 24 {
-        return false;
+        return None;
     }
-    let run = window.y.iter().rev().take_while(|y| **y >= 97.0).count();
+    let run = window.y.iter().rev().take_while(|y| **y >= TOP).count();
     let share = run as f64 / n as f64;
     if run == 0 || !(0.02..=0.35).contains(&share) {
-        return false;
+        return None;
     }
     let mut before = Buffer::of(&window.y[..n - run]);
-    if stats::median(&mut before) >= 90.0 {
-        return false;
-    }
-    window.truncate(n - run);
-    true
+    (stats::median(&mut before) < BELOW_TOP).then_some(n - run)
 }

@@ -22,6 +22,7 @@ mod projection;
 mod rhythm;
 mod season;
 mod slope;
+mod stairs;
 mod structure;
 mod swing;
 mod weekend;
@@ -36,7 +37,7 @@ pub use compare::{
 pub use finding::{
     Anomaly, Baseline, Behaviour, Change, Direction, NotEnough, ProjectionBasis, Side, Trend,
 };
-pub use many::{Job, analyze_many, in_parallel};
+pub use many::analyze_each;
 pub use outlook::Forecast;
 pub use params::{Nature, Params, Scale};
 pub use plot::{Expected, Plot, plot};
@@ -112,7 +113,8 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     };
     let explained = view.explained();
     let case = view.case(&explained);
-    let Explained { season, window, structure, slope, noise, .. } = &explained;
+    let Explained { season, window, structure, noise, .. } = &explained;
+    let slope = explained.told();
     let direction = label::direction(&case);
     let whole = match params.scale {
         Scale::Share { .. } => 100.0,
@@ -121,7 +123,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     let bins = (window, view.history());
     let now = anomaly::now(&points, bins, season, structure, (params.now, params.local), whole);
     let p95 = rhythm::p95(&points, params);
-    let level = if explained.saturated { 100.0 } else { structure.at(0.0) };
+    let level = explained.top.unwrap_or_else(|| structure.at(0.0));
     let peak_hours = rhythm::peak_hours(season, window);
     let idle = rhythm::is_idle(p95, params.scale, unit);
     let behaviour = rhythm::behaviour(direction, *noise, structure, &explained.adjusted, idle);
@@ -148,7 +150,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         }),
         projection: None,
         projection_basis: None,
-        saturated: explained.saturated,
+        saturated: explained.top.is_some(),
         stability: Some(rhythm::stability(*noise)),
         behavior: Some(behaviour),
         peak_multiplier: rhythm::peak_multiplier(season, &peak_hours, level),

@@ -80,26 +80,26 @@ pub(super) fn season(bins: &Bins, grid: Grid) -> Season {
     if daily.strength <= 0.0 && weekends.is_none() {
         return none;
     }
-    let line = profile::rss_of_line(&bins.t, &bins.y);
-    let mut chosen = daily.earns_its_place(line).then(|| daily.clone());
+    let mut chosen = daily.earns_its_place(&bins.t).then_some(daily);
     if let Some(gain) = weekends {
-        let group: Vec<u8> = (0..bins.len())
+        let weekly: Vec<u8> = (0..bins.len())
             .map(|i| bins.slot[i] + if bins.weekend[i] { day as u8 } else { 0 })
             .collect();
-        let weekly = profile::fit(&bins.t, &bins.y, &group, 2 * day);
-        let before =
-            chosen.as_ref().map_or(line / (bins.len() as f64 - 2.0), |d| d.residual_variance());
         // A weekend whose level alone differs may as well be two level shifts.
         let levels: Vec<u8> = bins.weekend.iter().map(|w| u8::from(*w)).collect();
-        let shifted = match gain > WEEKENDS[0].3 {
-            true => profile::fit(&bins.t, &bins.y, &levels, 2),
-            false => None,
-        };
-        let before = shifted.map_or(before, |s| before.min(s.residual_variance()));
         let gains = |w: &profile::Profile| {
-            w.earns_its_place(line) && w.residual_variance() < (1.0 - gain) * before
+            let left = |group: &[u8], groups| w.residual_variance_of(&bins.t, group, groups);
+            let plain = match &chosen {
+                Some(_) => left(&bins.slot, day),
+                None => left(&vec![0; bins.len()], 1),
+            };
+            let shifted = if gain > WEEKENDS[0].3 { left(&levels, 2) } else { plain };
+            let foretells =
+                chosen.as_ref().is_none_or(|daily| w.strength_raw >= daily.strength_raw);
+            let worth = w.residual_variance() < (1.0 - gain) * plain.min(shifted);
+            w.earns_its_place(&bins.t) && foretells && worth
         };
-        chosen = weekly.filter(gains).or(chosen);
+        chosen = profile::fit(&bins.t, &bins.y, &weekly, 2 * day).filter(gains).or(chosen);
     }
     chosen.map_or(none, |p| Season {
         per_day: day,

@@ -4,6 +4,10 @@
 // Clippy lets `#[test]` functions panic but not their helpers.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout)]
 
+#[path = "../skip_support/mod.rs"]
+mod skip_support;
+
+use skip_support::skip;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -16,7 +20,7 @@ fn compiler() -> Option<String> {
     let cc = std::env::var("CC").unwrap_or_else(|_| "cc".into());
     let there = Command::new(&cc).arg("--version").output().is_ok_and(|o| o.status.success());
     if !there {
-        println!("skipped: C compiler {cc} absent");
+        skip("cc", &format!("C compiler {cc} absent"));
     }
     there.then_some(cc)
 }
@@ -99,7 +103,7 @@ fn a_cpp_compiler_takes_the_header() {
     let mut command = Command::new(std::env::var("CXX").unwrap_or_else(|_| "c++".into()));
     command.args(["-std=c++11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-x", "c++"]);
     let Ok(output) = command.arg("-include").arg(header).arg("/dev/null").output() else {
-        println!("skipped: C++ compiler absent");
+        skip("c++", "C++ compiler absent");
         return;
     };
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -110,7 +114,7 @@ fn a_cpp_compiler_takes_the_header() {
 fn valgrind_finds_nothing() {
     let Some(cc) = compiler() else { return };
     if Command::new("valgrind").arg("--version").output().is_err() {
-        println!("skipped: valgrind absent");
+        skip("valgrind", "valgrind absent");
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -137,7 +141,7 @@ fn the_sanitizers_find_nothing() {
     std::fs::write(&empty, "int main(void) { return 0; }\n").unwrap();
     let output = Command::new(&cc).args(flags).arg(&empty).arg("-o").arg(&program).output();
     if !output.unwrap().status.success() {
-        println!("skipped: {cc} lacks the sanitizers' libraries");
+        skip("sanitizers", &format!("{cc} lacks the sanitizers' libraries"));
         return;
     }
     let program = compile(&cc, &api(), dir.path(), &flags);

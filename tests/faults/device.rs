@@ -46,7 +46,7 @@ pub(crate) fn full(rounds: u64, readers: &mut Score) -> Score {
         let dir: TempDir = tempfile::tempdir().unwrap();
         let at = dir.path().join("disk");
         let Some(disk) = Mount::new(&at, 40 + 12 * (round as usize % 24)) else {
-            return Score::skipped(NEEDS_ROOT);
+            return Score::skipped("mount", NEEDS_ROOT);
         };
         let mut scene = Scene::around(dir, &at.join("state"));
         let mut full = 0;
@@ -77,7 +77,7 @@ pub(crate) fn full(rounds: u64, readers: &mut Score) -> Score {
 pub(crate) fn read_only(rounds: u64, readers: &mut Score) -> Score {
     let dir = tempfile::tempdir().unwrap();
     let at = dir.path().join("disk");
-    let Some(disk) = Mount::new(&at, 64 << 10) else { return Score::skipped(NEEDS_ROOT) };
+    let Some(disk) = Mount::new(&at, 64 << 10) else { return Score::skipped("mount", NEEDS_ROOT) };
     let (mut scene, mut score) = (Scene::around(dir, &at.join("state")), Score::default());
     scene.append(10);
     for _ in 0..rounds {

@@ -84,7 +84,7 @@ fn seen(beside: Readers, score: &mut Score) {
 
 /// Of `import rrd` into a store that has samples of its own; the next import goes on.
 pub(crate) fn import(rounds: u64, readers: &mut Score) -> Score {
-    let Some(rrd) = make(40) else { return Score::skipped("rrdtool is absent") };
+    let Some(rrd) = make(40) else { return Score::skipped("rrdtool", "rrdtool is absent") };
     let inventory = rrd.path().join("inventory.json");
     let guest = |vmid: u32, node: &str| serde_json::json!({"vmid": vmid, "type": "qemu", "name": format!("g{vmid}"), "node": node, "status": "running"});
     let facts = serde_json::json!({"nodes": [{"name": "alpha"}, {"name": "beta"}],

@@ -19,6 +19,7 @@ mod store_support;
 mod tree;
 
 use scene::Score;
+use store_support::skip;
 
 /// A kind of fault; what readers saw meanwhile is added to the score it is given.
 type Fault<'a> = &'a dyn Fn(&mut Score) -> Score;
@@ -52,7 +53,7 @@ fn no_fault_loses_anything() {
 /// Prints a score with its first losses and adds it to others.
 fn tell(name: &str, score: &Score, all: &mut Score) {
     match score.skipped {
-        Some(why) => println!("{name:<28} skipped: {why}"),
+        Some((what, why)) => skip(what, &format!("{name}: {why}")),
         None => println!("{name:<28} {:>7} trials, {} losses", score.trials, score.losses.len()),
     }
     score.losses.iter().take(10).for_each(|loss| println!("  {loss}"));

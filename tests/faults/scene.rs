@@ -19,13 +19,13 @@ pub(crate) const GUESTS: u32 = 12;
 pub(crate) struct Score {
     pub(crate) trials: u64,
     pub(crate) losses: Vec<String>,
-    /// Why it was not tried.
-    pub(crate) skipped: Option<&'static str>,
+    /// What it was not tried for want of, and why.
+    pub(crate) skipped: Option<(&'static str, &'static str)>,
 }
 
 impl Score {
-    pub(crate) fn skipped(why: &'static str) -> Self {
-        Self { skipped: Some(why), ..Self::default() }
+    pub(crate) fn skipped(what: &'static str, why: &'static str) -> Self {
+        Self { skipped: Some((what, why)), ..Self::default() }
     }
 
     /// One trial more, with what it lost.

@@ -6,6 +6,8 @@
     reason = "each test file uses a part of this"
 )]
 
+#[path = "../skip_support/mod.rs"]
+mod skip_support;
 pub(crate) mod workload;
 
 use pve_foresight::model::{
@@ -13,6 +15,7 @@ use pve_foresight::model::{
     StorageSample, Tick, UnixTime,
 };
 pub(crate) use pve_foresight::model::{DAY, HOUR};
+pub(crate) use skip_support::skip;
 
 /// 2023-11-16 00:00 UTC: start of an hour, a day and a week of segments.
 pub(crate) const START: UnixTime = 1_700_092_800;

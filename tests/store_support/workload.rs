@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each user takes a part of this")]
 
 use super::noise;
+use super::skip_support::skip;
 use flate2::read::GzDecoder;
 use pve_foresight::model::{
     Bytes, BytesPerSecond, Cores, Fraction, GIB, GuestSample, GuestStatus, NodeSample,
@@ -127,7 +128,7 @@ fn traces() -> Option<Vec<Vec<Sample>>> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../shared/traces/bitbrains-70vm-30d-5min.csv.gz");
     let Ok(file) = std::fs::File::open(&path) else {
-        println!("skipped: {} absent", path.display());
+        skip("traces", &format!("{} absent", path.display()));
         return None;
     };
     let mut by_vm: BTreeMap<u32, Vec<Sample>> = BTreeMap::new();

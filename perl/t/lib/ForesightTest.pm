@@ -16,7 +16,7 @@ use POSIX ();
 
 use base 'Exporter';
 
-our @EXPORT = qw(as call cluster error_of log_of tick write_file);
+our @EXPORT = qw(as call cluster error_of log_of tick with_fleeting_settings write_file);
 our ($ROOT, $REAL, $DIR);
 
 BEGIN {
@@ -202,6 +202,17 @@ sub log_of($code) {
     waitpid($child, 0);
     open(my $handle, '<', $log) or die "$log: $!\n";
     return ($? >> 8, join('', <$handle>));
+}
+
+# Runs the code where the settings file cannot be read the first time that somebody tries, and is gone the next.
+sub with_fleeting_settings($code) {
+    write_file("$PVE::Foresight::CLUSTER_DIR/foresight.cfg", '{"version": 1}');
+    no warnings 'redefine';
+    local *PVE::Foresight::Settings::file_get_contents = sub ($file, $max) {
+        unlink($file);
+        die "$file: fleeting\n";
+    };
+    return $code->();
 }
 
 # What the code dies with.

@@ -1,9 +1,10 @@
 //! Every command and option, once: parser, `--help` and man page come from here.
 
 use clap::{Args as Options, Parser, Subcommand, ValueEnum};
-use pve_foresight::model::{LATEST, UnixTime, Vmid};
-use pve_foresight::settings::most_kept_hours;
+use pve_foresight::api::{self, Choice};
+use pve_foresight::model::{MOMENTS, UnixTime, Vmid};
 use pve_foresight::simulate::{Placement, PveVersion};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 /// Where the metrics of a node are.
@@ -15,9 +16,10 @@ const COMMON: usize = 1000;
 const NO_INVENTORY: &str =
     "Settings file [default: with the metrics of this node foresight.cfg of /etc/pve]";
 
-/// Most hours of the past that can be asked about.
-fn kept() -> i64 {
-    most_kept_hours().into()
+/// What a number may be, as clap takes it.
+fn range<T: Copy + TryInto<i64>>(choice: &Choice<T>) -> RangeInclusive<i64> {
+    let wide = |end: &T| (*end).try_into().unwrap_or(i64::MAX);
+    wide(choice.range.start())..=wide(choice.range.end())
 }
 
 /// Trend-based migration advice for Proxmox VE clusters.
@@ -36,7 +38,7 @@ pub(crate) struct Args {
     /// Moment to answer for, in unix seconds [default: the clock; for analyses of data that ended
     /// more than an hour ago, its newest sample]
     #[arg(long, global = true, value_name = "UNIX", display_order = COMMON + 2,
-          value_parser = clap::value_parser!(i64).range(0..=LATEST))]
+          value_parser = clap::value_parser!(i64).range(MOMENTS))]
     pub(crate) now: Option<UnixTime>,
     /// What to do
     #[command(subcommand)]
@@ -129,13 +131,14 @@ pub(crate) struct History {
     #[command(flatten)]
     pub(crate) entity: Entity,
     /// How far back to look
-    #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=kept()))]
+    #[arg(long, default_value_t = api::hours().usual,
+          value_parser = clap::value_parser!(u32).range(range(&api::hours())))]
     pub(crate) hours: u32,
     /// Metric to plot [default: cpu]
     #[arg(long, value_name = "NAME")]
     pub(crate) metric: Option<String>,
     /// Most values per metric: neighbours are merged, peaks and gaps stay [default: all]
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(2..=2000))]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(range(&api::POINTS)))]
     pub(crate) points: Option<u16>,
 }
 
@@ -162,7 +165,7 @@ pub(crate) struct Trend {
     #[arg(long, value_name = "NODE", requires = "node")]
     pub(crate) compare: Option<String>,
     /// Window of the trend, as far as the store reaches
-    #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(1..=kept()))]
+    #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(range(&api::hours())))]
     pub(crate) lookback: Option<u32>,
     #[command(flatten)]
     pub(crate) settings: SettingsSource,
@@ -306,7 +309,8 @@ pub(crate) struct Export {
     #[arg(long, value_name = "VMID")]
     pub(crate) guest: Option<Vmid>,
     /// How far back to look
-    #[arg(long, default_value_t = 168, value_parser = clap::value_parser!(u32).range(1..=kept()))]
+    #[arg(long, default_value_t = api::hours().usual,
+          value_parser = clap::value_parser!(u32).range(range(&api::hours())))]
     pub(crate) hours: u32,
 }
 
@@ -350,10 +354,11 @@ pub(crate) struct Doctor {
 #[derive(Options, Debug)]
 pub(crate) struct Backtest {
     /// Days judged, as far as the store reaches [default: 30; with --traces all that are recorded]
-    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=kept() / 24))]
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(range(&api::days())))]
     pub(crate) days: Option<u16>,
     /// Hours between decisions
-    #[arg(long, value_name = "HOURS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=168))]
+    #[arg(long, value_name = "HOURS", default_value_t = api::EVERY_COMPARED.usual as u16,
+          value_parser = clap::value_parser!(u16).range(range(&api::EVERY_COMPARED)))]
     pub(crate) every: u16,
     /// Who decides: none, snapshot, pve-crs, relief, ours, or all
     #[arg(long, value_name = "NAME", value_delimiter = ',', default_value = "all")]

@@ -5,7 +5,7 @@ use crate::out::{BAD, DIM, GOOD, HEAD, Out, note, styled, table, warn};
 use crate::recommend::inventory;
 use crate::traces::{Run, of_traces};
 use crate::{settings, usage};
-use pve_foresight::api::BacktestReply;
+use pve_foresight::api::{self, BacktestReply};
 use pve_foresight::backtest::{Day, Judged, NOTICED, Outcome, Policy, Reliability, Report};
 use pve_foresight::engine::{BacktestRequest, Engine};
 use pve_foresight::error::{Error, Result};
@@ -13,18 +13,14 @@ use pve_foresight::settings::Sensitivity;
 use std::path::Path;
 use std::str::FromStr;
 
-/// Days judged of the store unless told otherwise.
-const DAYS: u16 = 30;
-
 pub(crate) fn run(args: &Args, command: &Backtest, out: &mut Out) -> Result<bool> {
     let inventory = inventory(args, command.inventory.as_deref());
     let (effective, warnings) = settings::effective(args, &command.settings, inventory)?;
     let policies = policies(&command.policy)?;
     let Some(file) = &command.traces else {
-        let days = command.days.unwrap_or(DAYS);
         let request = BacktestRequest {
             now: args.now,
-            days: days.into(),
+            days: command.days.map_or(api::days().usual, u32::from),
             every: command.every.into(),
             policies,
             sensitivities: sensitivities(&command.sensitivity)?,
@@ -32,7 +28,7 @@ pub(crate) fn run(args: &Args, command: &Backtest, out: &mut Out) -> Result<bool
             settings: effective,
         };
         request.check().map_err(|e| usage("--sensitivity", e.message))?;
-        let mut reply = Engine::new(&args.state).backtest(&request)?;
+        let mut reply = Engine::new(&args.state).backtest(&request, None)?;
         reply.warnings.splice(0..0, warnings);
         return stored(&reply, out).map(|()| true);
     };

@@ -57,7 +57,7 @@ pub(crate) fn run(args: &Args, command: &Demo, out: &mut Out) -> Result<bool> {
     let stored = engine.append(&mut simulation)?;
     let request =
         RecommendRequest { now: Some(end), inventory: None, config: PenaltyConfig::default() };
-    let reply = engine.recommend_with(&request, simulation.inventory())?;
+    let reply = engine.recommend(&request, Some(simulation.inventory()))?;
     if out.is_json() {
         out.value(&reply)?;
         return Ok(true);

@@ -24,7 +24,7 @@ const MAX_EARLIER: usize = 64 << 20;
 pub(crate) fn run(args: &Args, command: &Recommend, out: &mut Out) -> Result<bool> {
     let (request, warnings) = request(args, command.inventory.as_deref(), &command.settings)?;
     let earlier = command.since.as_deref().map(earlier).transpose()?;
-    let mut reply = Engine::new(&args.state).recommend(&request)?;
+    let mut reply = Engine::new(&args.state).recommend(&request, None)?;
     reply.changes = earlier.map(|earlier| changes(&earlier, &reply));
     reply.warnings.splice(0..0, warnings);
     if out.is_json() {

@@ -5,7 +5,7 @@ use crate::fresh::replace;
 use crate::out::{Out, note};
 use crate::recommend::inventory;
 use crate::settings;
-use pve_foresight::backtest::Policy;
+use pve_foresight::api;
 use pve_foresight::engine::{
     BacktestRequest, Engine, EntityRequest, OutcomesRequest, RecommendRequest, TrendsRequest,
     local_time,
@@ -16,11 +16,6 @@ use pve_foresight::report::{NodeStory, Story, html};
 use pve_foresight::settings::PenaltyConfig;
 use std::path::Path;
 
-/// Days that are replayed, and hours between the decisions in them.
-const REPLAY: (u32, usize) = (30, 6);
-/// Values per plot: what a page can show.
-const POINTS: usize = 300;
-
 pub(crate) fn run(args: &Args, command: &Report, out: &mut Out) -> Result<bool> {
     let inventory = inventory(args, command.inventory.as_deref());
     let (effective, warnings) = settings::effective(args, &command.settings, inventory)?;
@@ -28,7 +23,7 @@ pub(crate) fn run(args: &Args, command: &Report, out: &mut Out) -> Result<bool> 
     let engine = Engine::new(&args.state);
     let request =
         RecommendRequest { now: args.now, inventory: inventory.clone(), config: effective.config };
-    let mut advice = engine.recommend(&request)?;
+    let mut advice = engine.recommend(&request, None)?;
     advice.warnings.splice(0..0, warnings);
     let config = &request.config;
     let lookback = config.settings.analysis_lookback.hours().0 as u32;
@@ -42,14 +37,14 @@ pub(crate) fn run(args: &Args, command: &Report, out: &mut Out) -> Result<bool> 
     let outcomes = engine.outcomes(&asked)?;
     let asked = BacktestRequest {
         now: Some(advice.now),
-        days: REPLAY.0,
-        every: REPLAY.1,
-        policies: vec![Policy::None, Policy::Ours],
+        days: api::days().usual,
+        every: api::EVERY.usual,
+        policies: api::POLICIES.to_vec(),
         sensitivities: Vec::new(),
         inventory,
         settings: effective,
     };
-    let backtest = engine.backtest(&asked);
+    let backtest = engine.backtest(&asked, None);
     let page = html(&Story {
         advice: &advice,
         trends: &trends,
@@ -87,6 +82,6 @@ fn node(
 ) -> Result<NodeStory> {
     let mut reply = engine.trends(&asked(now, Some(name.to_string()), lookback, config))?;
     let entity = EntityRequest { now: Some(now), node: Some(name.to_string()), guest: None };
-    let history = engine.history_thinned(&entity, lookback, POINTS)?;
+    let history = engine.history_thinned(&entity, lookback, api::POINTS.usual)?;
     Ok(NodeStory { trends: reply.nodes.swap_remove(0), history })
 }

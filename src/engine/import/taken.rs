@@ -22,18 +22,15 @@ impl Taken {
         from: UnixTime,
         until: UnixTime,
     ) -> Result<Self> {
-        let mut spans = Vec::new();
-        for node in nodes {
-            let history = reader.node_history(node, from - ROLLED..until + REACH)?;
-            spans.extend(history.windows().iter().map(|w| match w.seconds {
-                0 => (w.start - REACH, w.start + REACH),
-                _ => {
-                    let start = w.start - w.start.rem_euclid(ROLLED);
-                    (start, start + ROLLED)
-                }
-            }));
-        }
-        Ok(Self::merged(spans))
+        let past = reader.past(from - ROLLED..until + REACH)?;
+        let spans = past.windows_of(&nodes.collect()).into_iter().map(|w| match w.seconds {
+            0 => (w.start - REACH, w.start + REACH),
+            _ => {
+                let start = w.start - w.start.rem_euclid(ROLLED);
+                (start, start + ROLLED)
+            }
+        });
+        Ok(Self::merged(spans.collect()))
     }
 
     fn merged(mut spans: Vec<(UnixTime, UnixTime)>) -> Self {

@@ -302,7 +302,7 @@ impl<'a> Planner<'a> {
         let k = self.q.config;
         // A node in maintenance is left whatever it saves.
         if self.q.outlook.nodes[of.source].maintenance {
-            return self.busy_now(of.guest);
+            return None;
         }
         let net = of.gain - of.cost.points;
         if net < k.min_score_improvement && !self.exhausted(of.source) {
@@ -331,7 +331,7 @@ impl<'a> Planner<'a> {
                 "has a confidence of {stated}, below the minimum of {asked:.0} %"
             ));
         }
-        self.busy_now(of.guest)
+        None
     }
 
     /// Whether a node has nothing left, now or in its busy hours: then what a move saves decides,
@@ -345,16 +345,11 @@ impl<'a> Planner<'a> {
         Resource::ALL.into_iter().any(full)
     }
 
-    /// Why a guest in its daily peak should wait, when running workloads are protected.
-    pub(super) fn busy_now(&self, guest: usize) -> Option<String> {
-        let hours = &self.q.outlook.guests[guest].cpu_trend.peak_hours;
-        let busy = |hour: u8| hours.contains(&hour);
-        let protect = self.q.config.settings.protect_running_workloads;
+    /// Why a move whose guest is in its daily peak waits for its window, when running workloads are protected.
+    pub(in crate::recommend) fn busy_now(&self, step: &Step) -> Option<String> {
+        let window = step.details.window.as_ref()?;
         let now = self.q.local.hour(self.q.outlook.now) as u8;
-        if !protect || !busy(now) {
-            return None;
-        }
-        let calm = (1..24).map(|h| (now + h) % 24).find(|h| !busy(*h))?;
-        Some(format!("is in its daily peak; put off until {calm:02}:00"))
+        let busy = self.q.outlook.guests[step.guest].cpu_trend.peak_hours.contains(&now);
+        busy.then(|| format!("is in its daily peak; put off until {:02}:00", window.start_hour))
     }
 }

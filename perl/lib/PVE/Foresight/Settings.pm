@@ -38,15 +38,14 @@ my sub current() {
     return { digest => sha1_hex($bytes), content => characters($bytes) };
 }
 
-# For requests that decide by the settings: the file's content, of which the engine says what is wrong.
-sub request() {
+# Asks what decides by the settings. The file is read once, so that what the warnings say of it is true of what the
+# reply rests on: what is wrong in it is told by the engine, and here that it could not even be read.
+sub ask($verb, $request = {}) {
     my $current = current();
-    return defined($current->{content}) ? { settings => $current->{content} } : {};
-}
-
-# Why the file could not even be read, if that is so.
-sub unreadable() {
-    return current()->{refused} // ();
+    my $content = $current->{content};
+    my $reply = PVE::Foresight::ask($verb => { %$request, defined($content) ? (settings => $content) : () });
+    unshift $reply->{warnings}->@*, $current->{refused} // ();
+    return $reply;
 }
 
 # What holds, and where it comes from. A file that cannot be used gives the defaults and says so.

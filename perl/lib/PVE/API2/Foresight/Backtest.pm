@@ -31,6 +31,8 @@ my sub lock_node() {
     return $lock;
 }
 
+my $USUAL_DAYS = 30; # as the engine has it (tests/header.rs)
+
 my %POLICY = ('as-it-was' => 'as it was', none => 'without any migration', ours => 'advice followed');
 
 # A line of figures, each with its unit: the viewer's letters are of different widths, and so are no columns.
@@ -57,13 +59,11 @@ sub run($days) {
     setpriority(0, 0, 19);
     say "replaying up to $days days of what is stored in $PVE::Foresight::STATE_DIR";
     my $reply = eval {
-        PVE::Foresight::ask(backtest => {
-            PVE::Foresight::Settings::request()->%*,
+        PVE::Foresight::Settings::ask(backtest => {
             inventory_path => $PVE::Foresight::CLUSTER_DIR,
             days => int($days),
         });
     } // die "$@"; # as text: the task's status
-    unshift $reply->{warnings}->@*, PVE::Foresight::Settings::unreadable();
     PVE::Foresight::Kept::put($reply, $days);
     tell($reply);
     return;
@@ -108,7 +108,7 @@ __PACKAGE__->register_method({
                 description => "Days that are judged, up to now; fewer where less is stored.",
                 minimum => 1,
                 maximum => PVE::Foresight::Schema::most_kept_days(),
-                default => 30,
+                default => $USUAL_DAYS,
                 optional => 1,
             },
         },
@@ -116,7 +116,7 @@ __PACKAGE__->register_method({
     returns => { type => 'string', description => "The task's UPID." },
     code => sub ($param) {
         my $rpcenv = PVE::RPCEnvironment::get();
-        my $days = $param->{days} // 30;
+        my $days = $param->{days} // $USUAL_DAYS;
         # The worker is forked with the lock open, so there is no moment in which nobody has it; here it goes with the
         # return.
         my $lock = lock_node();

@@ -6,7 +6,6 @@ use v5.36;
 
 use PVE::RESTHandler;
 
-use PVE::Foresight;
 use PVE::Foresight::Error;
 use PVE::Foresight::Reply;
 use PVE::Foresight::Rights;
@@ -32,9 +31,7 @@ __PACKAGE__->register_method({
     code => sub ($param) {
         my $rights = PVE::Foresight::Rights->of_caller();
         return PVE::Foresight::Error::translate(sub {
-            my $reply = PVE::Foresight::ask(outcomes => PVE::Foresight::Settings::request());
-            unshift $reply->{warnings}->@*, PVE::Foresight::Settings::unreadable();
-            return PVE::Foresight::Visible::outcomes($reply, $rights);
+            return PVE::Foresight::Visible::outcomes(PVE::Foresight::Settings::ask('outcomes'), $rights);
         });
     },
 });

@@ -32,11 +32,7 @@ __PACKAGE__->register_method({
     code => sub ($param) {
         my $rights = PVE::Foresight::Rights->of_caller();
         return PVE::Foresight::Error::translate(sub {
-            my $reply = PVE::Foresight::ask(recommend => {
-                PVE::Foresight::Settings::request()->%*,
-                inventory_path => $PVE::Foresight::CLUSTER_DIR,
-            });
-            unshift $reply->{warnings}->@*, PVE::Foresight::Settings::unreadable();
+            my $reply = PVE::Foresight::Settings::ask(recommend => { inventory_path => $PVE::Foresight::CLUSTER_DIR });
             return PVE::Foresight::Visible::advice($reply, $rights);
         });
     },

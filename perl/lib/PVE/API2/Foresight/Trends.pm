@@ -39,10 +39,10 @@ my %POINTS = (
     },
 );
 
+# Lists have no place for warnings: of the settings file the status tells them.
 my sub trends($param, %whose) {
     my $hours = $param->{'lookback-hours'};
-    return PVE::Foresight::ask(trends => {
-        PVE::Foresight::Settings::request()->%*,
+    return PVE::Foresight::Settings::ask(trends => {
         %whose,
         defined($hours) ? (lookback_hours => int($hours)) : (),
     });
@@ -73,7 +73,7 @@ my sub detail($param, $which, %whose) {
         PVE::Foresight::ask(history => {
             %whose,
             hours => $trends->{lookback_hours},
-            points => int($param->{points} // 300),
+            defined($param->{points}) ? (points => int($param->{points})) : (),
         })->{metrics};
     };
     die $@ if $@ && !PVE::Foresight::Error::is($@, 'NOT_FOUND'); # nothing within this window
