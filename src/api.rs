@@ -380,7 +380,7 @@ pub struct NodeReply {
     pub maxcpu: Cores,
     /// Memory.
     pub maxmem: Bytes,
-    /// Running guests.
+    /// Running guests; of an offline node those that were left there.
     pub guests: usize,
     /// CPU: now as measured, before as if today's guests had always been there.
     pub cpu: Readings,
@@ -491,7 +491,7 @@ pub struct SkippedGuest {
     pub node: String,
     /// Why, in one clause.
     pub reason: String,
-    /// Obstacles, where there are any.
+    /// What keeps it where it is, or what keeps it from the node that would be best, then from the others.
     pub blockers: Vec<Blocker>,
 }
 

@@ -7,9 +7,8 @@ use pve_foresight::engine::{Engine, OutcomesRequest, RecommendRequest};
 use pve_foresight::error::Kind;
 use pve_foresight::evidence::GuestEvidence;
 use pve_foresight::model::{DAY, GuestKind, HOUR, Migration, Tick, UnixTime, Vmid};
-use pve_foresight::outcome::{
-    LEDGER_FILE, Ledger, Limits, MAX_OUTCOME_ENTRIES, Outcome, Span, Verdict,
-};
+use pve_foresight::outcome::{LEDGER_FILE, Ledger, MAX_OUTCOME_ENTRIES, Outcome, Span, Verdict};
+use pve_foresight::outlook::Limits;
 use pve_foresight::settings::{PenaltyConfig, Stored, get_effective_penalty_config};
 use pve_foresight::simulate::{
     Failure, GuestGroup, Move, NodeGroup, Profile, PveVersion, Scenario, Simulation, Stop,

@@ -6,9 +6,8 @@ use proptest::prelude::*;
 use pve_foresight::model::{
     GuestMetric, GuestSample, HOUR, Metric, Migration, NodeMetric, NodeSample, Tick, UnixTime, Vmid,
 };
-use pve_foresight::outcome::{
-    GuestRecord, Limits, NodeRecord, Scene, Span, Verdict, WindowOutcome, judge,
-};
+use pve_foresight::outcome::{GuestRecord, NodeRecord, Scene, Span, Verdict, WindowOutcome, judge};
+use pve_foresight::outlook::Limits;
 use pve_foresight::series::{LocalTime, Point};
 use pve_foresight::simulate::{Growth, GuestGroup, Move, NodeGroup, Profile, Scenario, Simulation};
 use pve_foresight::trend::before_after;

@@ -53,6 +53,10 @@ fn run(folder: &Path) -> (Value, Option<bool>) {
         Value::Null => Stored::default(),
         body => Stored::default().with_settings(body).unwrap(),
     };
+    let settings = match &case["expert"] {
+        Value::Null => settings,
+        body => settings.with_expert(body).unwrap(),
+    };
     let empty = Map::new();
     let added = case["inventory"].as_object().unwrap_or(&empty);
     let request = RecommendRequest {
@@ -169,7 +173,11 @@ fn check_explained(reply: &RecommendReply, explain: impl Fn(Vmid) -> ExplainRepl
         let first = &told.targets[0];
         assert_eq!(first.node, r.target);
         assert!(first.feasible && first.worth && first.blockers.is_empty(), "{first:?}");
+        let brings = first.weighing.as_ref().unwrap();
+        let figures = (brings.confidence, brings.score_improvement);
+        assert_eq!(figures, (r.confidence, r.weighing.score_improvement), "those of the plan");
         let group = r.concerns.iter().find(|c| c.starts_with("goes together with"));
+        assert_eq!(group.is_some(), told.summary.contains(" together with "), "{}", told.summary);
         if let (Some(group), Some(reason)) = (group, &first.reason) {
             assert!(group.starts_with(reason.as_str()), "{group}: {reason}");
         }

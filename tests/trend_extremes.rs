@@ -70,7 +70,18 @@ fn traffic_that_was_put_to_rest_is_a_level_shift() {
             let near = |t: &&Trend| {
                 t.changes.iter().any(|c| ((c.time - NOW) as f64 / DAY as f64 - since).abs() < 0.5)
             };
-            assert!(rested.iter().filter(near).count() + 1 >= rested.len(), "{what} {:?}", rested.iter().map(|t| t.changes.iter().map(|c| ((c.time - NOW) as f64 / DAY as f64*100.0).round()).collect::<Vec<_>>()).collect::<Vec<_>>());
+            assert!(
+                rested.iter().filter(near).count() + 1 >= rested.len(),
+                "{what} {:?}",
+                rested
+                    .iter()
+                    .map(|t| t
+                        .changes
+                        .iter()
+                        .map(|c| ((c.time - NOW) as f64 / DAY as f64 * 100.0).round())
+                        .collect::<Vec<_>>())
+                    .collect::<Vec<_>>()
+            );
             let steady = rested.iter().filter(|t| t.stability.unwrap() > 60.0).count();
             assert!(steady + 1 >= rested.len(), "{what}: {steady}");
         }

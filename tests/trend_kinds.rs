@@ -430,3 +430,23 @@ fn what_is_full_is_stable_and_full() {
         assert_eq!(clipped.iter().filter(|t| t.anomaly.unwrap().flag).count(), 0, "{days} days");
     }
 }
+
+/// Old RRD files keep a value for two hours or for twelve; between such values are slots that are never filled.
+#[test]
+fn noise_that_is_recorded_seldom_is_noise() {
+    for (every, windows) in [(2, [7, 14]), (12, [30, 90])] {
+        for days in windows {
+            let noise = |seed| {
+                let mut points = hourly(seed, i64::from(days) / every + 1, 4.0, |_, _| 40.0);
+                let last = points.len() as i64 - 1;
+                for (i, point) in (0..).zip(&mut points) {
+                    point.time = NOW - (last - i) * every * HOUR;
+                }
+                look_back(days, &points)
+            };
+            let trends: Vec<Trend> = (0..2 * DRAWS).map(noise).collect();
+            let stable = count(&trends, Direction::Stable);
+            assert!(stable + 2 >= trends.len(), "every {every} hours, {days} days: {stable}");
+        }
+    }
+}

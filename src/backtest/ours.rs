@@ -182,6 +182,7 @@ impl<'a> Ours<'a> {
             memory,
             host: last(&lived.past_hosts[g], lived.hours, WINDOW).to_vec(),
             growth: (0.0, 0.0),
+            most: (self.recording.guests[g].cores, self.recording.guests[g].maxmem),
         }
     }
 

@@ -5,12 +5,14 @@ use crate::api::{
     ConsideredMove, NodeReply, RecommendReply, Recommendation, SkippedGuest, Weighing,
 };
 use crate::evidence::{TrendEvidence, explanation};
-use crate::model::{GuestFacts, GuestStatus, UnixTime, counted, joined};
-use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
+use crate::model::{GuestFacts, GuestStatus, HOUR, UnixTime, counted, joined};
+use crate::outlook::{GuestOutlook, Limits, NodeOutlook, Resource};
 use crate::recommend::{
-    Blocker, BlockerCode, Considered, Finding, Limits, NodeState, Peaks, Plan, Question, State,
-    Step, Urgency, little_need, not_reported, overload, overload_of_all, plan,
+    Blocker, BlockerCode, Considered, Finding, NodeState, Peaks, Plan, Question, Skipped, Slight,
+    State, Step, Urgency, core_hours, hours_to_full, little_need, not_reported, overload,
+    overload_of_all, plan,
 };
+use crate::trend::Direction;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -78,17 +80,15 @@ pub(super) fn silent(q: &Question) -> Option<String> {
 }
 
 fn nodes(q: &Question) -> Vec<NodeReply> {
-    let loads = q.outlook.node_loads();
-    let limits = Limits::thresholds(q.config);
-    let all = q.outlook.nodes.iter().zip(q.states).zip(&loads).enumerate();
-    all.map(|(index, ((node, state), load))| NodeReply {
+    let all = q.outlook.nodes.iter().zip(q.states).enumerate();
+    all.map(|(index, (node, state))| NodeReply {
         name: node.name.clone(),
         state: state.state,
         urgency: state.urgency,
         findings: state.findings.clone(),
         maxcpu: node.cores,
         maxmem: node.memory,
-        guests: q.outlook.guests.iter().filter(|g| g.host == index).count(),
+        guests: guests(q, index),
         cpu: node.cpu,
         memory: node.mem,
         iowait: node.iowait,
@@ -97,10 +97,20 @@ fn nodes(q: &Question) -> Vec<NodeReply> {
         mem_trend_per_day: node.mem_trend.claimed_slope(),
         mem_direction: node.mem_trend.direction,
         stability_score: node.stability(),
-        overload: overload(q.outlook, index, load, None, limits),
+        overload: state.overload,
         history_days: node.history_hours / 24.0,
     })
     .collect()
+}
+
+/// Running guests of a node; of one that is offline those that were left there.
+fn guests(q: &Question, node: usize) -> usize {
+    let outlook = &q.outlook.nodes[node];
+    let left = |g: &&GuestFacts| g.node == outlook.name && !g.template;
+    match outlook.online {
+        true => q.outlook.guests.iter().filter(|g| g.host == node).count(),
+        false => q.inventory.guests.iter().filter(left).count(),
+    }
 }
 
 fn weighing(step: &Step) -> Weighing {
@@ -146,12 +156,10 @@ fn recommendation(q: &Question, step: &Step, earlier: &[Step]) -> Recommendation
 fn urgency(q: &Question, step: &Step) -> Urgency {
     let limits = Limits::thresholds(q.config);
     let left = overload(q.outlook, step.source, &step.details.source_load, None, limits).node_hours;
-    let before =
-        overload(q.outlook, step.source, &q.outlook.node_loads()[step.source], None, limits);
     let state = &q.states[step.source];
     let alone = q.constraints.together(q.outlook.guests[step.guest].vmid).len() == 1;
-    if left >= before.node_hours || !alone {
-        return state.urgency;
+    if left >= state.overload.node_hours || !alone {
+        return state.urgency_of_moves;
     }
     let per_day = 24.0 * left / q.outlook.horizon().max(f64::MIN_POSITIVE);
     state.urgency_of_step(per_day, q.outlook.nodes[step.source].maintenance)
@@ -180,13 +188,10 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
     let needs = vec![OnceCell::new(); q.outlook.nodes.len()];
     let need = |node: usize| needs[node].get_or_init(|| little_need(q, node)).clone();
     let listed = rest.map(|guest| {
-        let known = plan.skipped.iter().find(|s| s.vmid == guest.vmid);
-        let mut blockers = known.map(|s| s.blockers.clone()).unwrap_or_default();
-        blockers.sort();
-        blockers.dedup();
-        let reason = match (plan.slight.get(&guest.vmid), blockers.first()) {
-            (Some(saved), _) => slight_reason(q, *saved),
-            (None, Some(first)) => first.text.clone(),
+        let held = plan.skipped.get(&guest.vmid);
+        let reason = match (plan.slight.get(&guest.vmid), held) {
+            (Some(slight), _) => slight_reason(q, plan, guest, *slight),
+            (None, Some(held)) => held_reason(held),
             (None, None) => idle_reason(q, plan, guest, &need),
         };
         SkippedGuest {
@@ -194,7 +199,7 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
             name: guest.name.clone(),
             node: guest.node.clone(),
             reason,
-            blockers,
+            blockers: held.map(|s| s.blockers.clone()).unwrap_or_default(),
         }
     });
     let unlisted = q.unlisted().map(|guest| {
@@ -210,15 +215,40 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
     listed.chain(unlisted).collect()
 }
 
+/// What keeps a guest where it is: of several nodes that cannot take it, the best one speaks.
+fn held_reason(held: &Skipped) -> String {
+    let first = held.blockers.first().map_or("", |b| &b.text);
+    match held.nodes {
+        0 | 1 => first.into(),
+        _ => format!("{first}; no other node can take it"),
+    }
+}
+
+/// Whether the plan ends because it may have no more steps.
+fn is_full(q: &Question, plan: &Plan) -> bool {
+    plan.steps.len() >= q.config.max_moves as usize
+}
+
 /// Why a guest that could go stays.
-fn slight_reason(q: &Question, saved: f64) -> String {
-    let saves = match saved >= 0.5 {
-        true => format!("{} of overload", counted(saved.round(), "core-hour")),
+fn slight_reason(q: &Question, plan: &Plan, guest: &GuestFacts, slight: Slight) -> String {
+    let Slight { saved, asked } = slight;
+    let node = q.outlook.node_index(&guest.node).map(|n| &q.outlook.nodes[n]);
+    let worth = saved >= asked || node.is_some_and(|n| n.maintenance);
+    if worth && is_full(q, plan) {
+        return format!(
+            "could go as well, but the plan ends after max_moves = {}",
+            q.config.max_moves
+        );
+    }
+    // Never rounded up to what is asked for.
+    let saved = (saved * 10.0).floor() / 10.0;
+    let saves = match saved > 0.0 {
+        true => format!("{saved:.1} core-hours of overload"),
         false => "no overload".into(),
     };
-    let asked = q.config.min_benefit.0;
+    let asked = core_hours(asked);
     format!(
-        "its best move would save {saves}, near misses counted in part; min_benefit asks for {asked:.0}"
+        "its best move would save {saves}, near misses counted in part; min_benefit asks for {asked}"
     )
 }
 
@@ -271,11 +301,12 @@ fn summary(q: &Question, plan: &Plan) -> String {
         if !emptied.is_empty() && before.node_hours.max(after.node_hours) < 0.5 {
             return format!(
                 "{} recommended to move guests off {}, which {} in maintenance: no node is expected \
-                 above its thresholds in the next {hours} hours, with them or without.{}",
+                 above its thresholds in the next {hours} hours, with them or without.{}{}",
                 counted(moves, "migration"),
                 listed(&emptied),
                 if emptied.len() == 1 { "is" } else { "are" },
                 left_behind(q, plan),
+                full_storages(q),
             );
         }
         let goes = if after.node_hours < before.node_hours { "falls" } else { "goes" };
@@ -288,14 +319,16 @@ fn summary(q: &Question, plan: &Plan) -> String {
         };
         return format!(
             "{} recommended: expected overload in the next {hours} hours {goes} \
-             from {:.0} to {} ({:.digits$} to {:.digits$} core-hours above the thresholds{counted_as}).{}{}",
+             from {:.0} to {} ({:.digits$} to {:.digits$} core-hours above the thresholds{counted_as}).{}{}{}{}",
             counted(moves, "migration"),
             before.node_hours,
             counted(after.node_hours.round(), "node-hour"),
             before.core_hours,
             after.core_hours,
+            still_above(q, plan),
             unavoidable(q, plan),
             left_behind(q, plan),
+            full_storages(q),
             digits = usize::from(before.core_hours < 10.0),
         );
     }
@@ -304,8 +337,8 @@ fn summary(q: &Question, plan: &Plan) -> String {
     if names(q, |s| s.state < State::Offline).is_empty() {
         return format!("No advice: of no node is the load of the last day known ({looked}).");
     }
-    let troubled = names(q, |s| s.state > State::StableButHot && s.state < State::Offline);
-    let hot = names(q, |s| s.state == State::StableButHot);
+    let troubled = names(q, |s| s.of_load > State::StableButHot && s.of_load < State::Offline);
+    let hot = names(q, |s| s.of_load == State::StableButHot);
     let told = match hot.is_empty() {
         true => String::new(),
         false => format!(" {} hot.", are(&hot)),
@@ -316,7 +349,8 @@ fn summary(q: &Question, plan: &Plan) -> String {
         n => format!("none of the {n} moves that were weighed is worth it now"),
     };
     let may = unconfirmed(q);
-    let rest = format!("{told}{may}{}", left_behind(q, plan));
+    let storages = full_storages(q);
+    let rest = format!("{told}{may}{}{storages}", left_behind(q, plan));
     if !troubled.is_empty() {
         let all = unavoidable(q, plan);
         return format!("{} in trouble, but {why} ({looked}).{all}{rest}", are(&troubled));
@@ -335,7 +369,11 @@ fn summary(q: &Question, plan: &Plan) -> String {
         }
         (false, false) => format!("no node is expected above its thresholds within {hours} hours"),
     };
-    format!("Nothing to do: {what} ({looked}).{rest}")
+    match storages.is_empty() {
+        true => format!("Nothing to do: {what} ({looked}).{rest}"),
+        // The thresholds of storages are another matter.
+        false => format!("Nothing to move: by CPU and memory {what} ({looked}).{rest}"),
+    }
 }
 
 /// Nodes in maintenance, if all steps leave such nodes.
@@ -348,20 +386,58 @@ fn emptied(q: &Question, plan: &Plan) -> Vec<String> {
     }
 }
 
-/// Thresholds that would be passed if a trend went on which is not sure enough to act on.
+/// Thresholds that would be passed if a trend went on which is not sure enough to act on, or that are passed at the
+/// same hours each day.
 fn unconfirmed(q: &Question) -> String {
-    let within = |f: &Finding| f.hours_to_threshold.filter(|h| *h <= q.outlook.horizon());
+    let ahead = |h: &f64| *h > 0.0 && *h <= q.outlook.horizon();
+    let within = |f: &Finding| f.hours_to_threshold.filter(ahead);
     let of_node = |(node, state): (&NodeOutlook, &NodeState)| -> String {
         let calm = state.findings.iter().filter(|f| f.state < State::TrendingTowardOverload);
-        let told = calm.filter_map(|f| Some((f, within(f)?))).map(|(f, hours)| {
-            format!(
-                " If its trend goes on, {} of {} passes {:.0} in {hours:.0} hours: not sure enough to act on.",
-                f.metric, node.name, f.threshold
-            )
+        let told = calm.filter_map(|f| {
+            let (hours, direction) = (within(f)?, node.trend_of(f.metric).direction);
+            let (metric, name, limit) = (f.metric, &node.name, f.threshold);
+            match direction {
+                Direction::SustainedIncrease => Some(format!(
+                    " If its trend goes on, {metric} of {name} passes {limit:.0} in {hours:.0} hours: not \
+                     sure enough to act on."
+                )),
+                Direction::Cyclical => {
+                    let time = q.outlook.now + (hours * HOUR as f64) as UnixTime;
+                    let at = q.local.hour(time);
+                    Some(format!(" The daily peak of {name}'s {metric} passes {limit:.0} at about {at:02}:00."))
+                }
+                _ => None,
+            }
         });
         told.collect()
     };
     q.outlook.nodes.iter().zip(q.states).map(of_node).collect()
+}
+
+/// Storages that are full or fill up, which no plan changes.
+fn full_storages(q: &Question) -> String {
+    let of_node = |(node, state): (&NodeOutlook, &NodeState)| -> Option<String> {
+        let used = state.full_storage()?.current?;
+        let full = hours_to_full(used, &node.storage_trend);
+        let rise = match (node.storage_trend.slope_per_day, full) {
+            (Some(slope), Some(hours)) => {
+                let days = counted((hours / 24.0).round(), "day");
+                format!(" ({:+.1} %/day, full in {days})", slope * 100.0)
+            }
+            _ => String::new(),
+        };
+        Some(format!("at {used:.0}{rise} on {}", node.name))
+    };
+    let all = q.outlook.nodes.iter().zip(q.states).filter_map(of_node);
+    let told = listed(&all.collect::<Vec<_>>());
+    match told.is_empty() {
+        true => told,
+        false => format!(
+            " The fullest storage is {told}; its threshold is {:.0}: free or add space, no move of a \
+             guest does that.",
+            q.config.storage_threshold
+        ),
+    }
 }
 
 /// Running guests that stay on nodes which somebody wants to be empty.
@@ -381,6 +457,32 @@ fn left_behind(q: &Question, plan: &Plan) -> String {
         })
     };
     q.outlook.nodes.iter().enumerate().filter_map(of_node).collect()
+}
+
+/// Where and how long nodes stay above their thresholds with all steps.
+fn still_above(q: &Question, plan: &Plan) -> String {
+    let mut above: Vec<(&NodeOutlook, f64)> = q
+        .outlook
+        .nodes
+        .iter()
+        .zip(&plan.left)
+        .map(|(node, left)| (node, left.node_hours.round()))
+        .filter(|(_, hours)| *hours >= 1.0)
+        .collect();
+    above.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let told: Vec<String> = above
+        .iter()
+        .map(|(node, hours)| format!("{} for {}", node.name, counted(*hours, "hour")))
+        .collect();
+    let are = if told.len() == 1 { "its thresholds is" } else { "their thresholds are" };
+    let why = match is_full(q, plan) {
+        true => format!("; max_moves = {} ends the plan here", q.config.max_moves),
+        false => String::new(),
+    };
+    match told.is_empty() {
+        true => String::new(),
+        false => format!(" Then above {are} {}{why}.", listed(&told)),
+    }
 }
 
 /// That the cluster as a whole is too small, where that is most of what is left.
@@ -424,7 +526,7 @@ fn held(q: &Question, plan: &Plan) -> &'static str {
         _ => "rules, storages, devices or tags keep the guests there that would help",
     };
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for first in plan.skipped.iter().filter_map(|s| s.blockers.iter().min()) {
+    for first in plan.skipped.values().filter_map(|s| s.blockers.first()) {
         *counts.entry(reason(first.code)).or_default() += 1;
     }
     let most = counts.into_iter().max_by_key(|(_, count)| *count);
@@ -456,12 +558,12 @@ fn names(q: &Question, wanted: impl Fn(&NodeState) -> bool) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::explain::no_guest;
+    use super::super::explain::{drain_notes, drain_reply, no_guest};
     use super::*;
     use crate::model::{Bytes, Cores, Fraction, Inventory, NodeFacts};
     use crate::outcome::Experience;
     use crate::outlook::{Load, Outlook};
-    use crate::recommend::{Blocker, Constraints, Skipped, states};
+    use crate::recommend::{Blocker, Constraints, Drain, Overload, Skipped, drain, states};
     use crate::series::LocalTime;
     use crate::settings::PenaltyConfig;
     use crate::trend::{Params, analyze};
@@ -590,27 +692,121 @@ mod tests {
             threshold: Fraction(0.8),
             hours_to_threshold: Some(hours),
         };
-        let told = |state, hours| {
+        let told = |state, direction, hours| {
             let findings = vec![finding(state, hours)];
-            let states = [NodeState { state, urgency: Urgency::None, findings }];
-            asked(&[("pve1", 1)], |q| unconfirmed(&Question { states: &states, ..*q }))
+            let states = [NodeState { state, of_load: state, ..NodeState::of(findings) }];
+            asked(&[("pve1", 1)], |q| {
+                let mut outlook = q.outlook.clone();
+                outlook.nodes[0].cpu_trend.direction = direction;
+                unconfirmed(&Question { states: &states, outlook: &outlook, ..*q })
+            })
         };
-        let text = told(State::Healthy, 9.0);
+        let rising = Direction::SustainedIncrease;
+        let text = told(State::Healthy, rising, 9.0);
         assert!(text.contains("CPU of pve1 passes 80 % in 9 hours"), "{text}");
-        assert_eq!(told(State::Healthy, 90.0), "", "beyond the horizon");
-        assert_eq!(told(State::TrendingTowardOverload, 9.0), "", "confirmed");
+        assert_eq!(told(State::Healthy, rising, 90.0), "", "beyond the horizon");
+        assert_eq!(told(State::TrendingTowardOverload, rising, 9.0), "", "confirmed");
+        let daily = told(State::Healthy, Direction::Cyclical, 9.0);
+        assert_eq!(daily, " The daily peak of pve1's CPU passes 80 % at about 09:00.");
+        assert_eq!(told(State::Healthy, Direction::Cyclical, 0.0), "", "it is there");
+        assert_eq!(told(State::Healthy, Direction::Stable, 9.0), "", "no trend");
+    }
+
+    #[test]
+    fn of_nodes_that_cannot_take_a_guest_the_best_one_speaks() {
+        let blockers = vec![
+            Blocker::new(BlockerCode::Overload, "pve2 would reach 98 % CPU"),
+            Blocker::new(BlockerCode::Storage, "storage 'a' is not active on pve4"),
+        ];
+        let of = |nodes| held_reason(&Skipped { blockers: blockers.clone(), nodes });
+        assert_eq!(of(2), "pve2 would reach 98 % CPU; no other node can take it");
+        assert_eq!(of(1), "pve2 would reach 98 % CPU");
+    }
+
+    #[test]
+    fn where_nodes_stay_above_their_thresholds_is_told() {
+        let of = |node_hours| Overload { node_hours, core_hours: 1.0 };
+        let told = |left: &[f64], max_moves| {
+            asked(&[("pve1", 1), ("pve2", 1)], |q| {
+                let mut config = *q.config;
+                config.max_moves = max_moves;
+                let left = left.iter().map(|hours| of(*hours)).collect();
+                let plan = Plan { left, ..Plan::default() };
+                still_above(&Question { config: &config, ..*q }, &plan)
+            })
+        };
+        assert_eq!(told(&[0.2, 107.0], 5), " Then above its thresholds is pve2 for 107 hours.");
+        let both = " Then above their thresholds are pve2 for 9 hours and pve1 for 1 hour; \
+                    max_moves = 0 ends the plan here.";
+        assert_eq!(told(&[1.0, 9.0], 0), both);
+        assert_eq!(told(&[0.0, 0.4], 5), "");
+    }
+
+    #[test]
+    fn a_full_storage_is_told_and_moves_nobody() {
+        let told = asked(&[("pve1", 0), ("pve2", 1)], |q| {
+            let mut outlook = q.outlook.clone();
+            outlook.nodes[0].maintenance = false;
+            for node in &mut outlook.nodes {
+                node.cpu.current = Some(Fraction(0.1));
+            }
+            let node = &mut outlook.nodes[1];
+            node.storage.current = Some(Fraction(0.87));
+            node.storage_trend.direction = Direction::SustainedIncrease;
+            (node.storage_trend.slope_per_day, node.storage_trend.confidence) = (Some(0.01), 0.99);
+            let states = states(&outlook, q.config);
+            assert_eq!(
+                (states[1].state, states[1].urgency),
+                (State::StableButHot, Urgency::Medium)
+            );
+            assert_eq!(states[1].urgency_of_moves, Urgency::None);
+            let q = Question { states: &states, outlook: &outlook, ..*q };
+            summary(&q, &plan(&q))
+        });
+        assert_eq!(
+            told,
+            "Nothing to move: by CPU and memory no node is, or is heading, above its thresholds within \
+             24 hours (looked at 1 guest on 2 nodes). The fullest storage is at 87 % (+1.0 %/day, full \
+             in 13 days) on pve2; its threshold is 85 %: free or add space, no move of a guest does that."
+        );
+    }
+
+    #[test]
+    fn a_drain_that_leaves_one_node_says_so() {
+        let lost = Drain { unbearable: vec![1], ..Drain::default() };
+        let notes = |nodes: &[(&str, usize)]| asked(nodes, |q| drain_notes(q, 0, &lost));
+        let two = [("pve1", 1), ("pve2", 1)];
+        assert_eq!(notes(&two), ["while pve1 is away, all guests run on pve2 alone"]);
+        let three = [("pve1", 1), ("pve2", 1), ("pve3", 0)];
+        assert!(notes(&three)[0].starts_with("while pve1 is away no other node may fail"));
+    }
+
+    #[test]
+    fn of_a_node_that_is_away_no_load_is_told() {
+        asked(&[("pve1", 1), ("pve2", 1), ("pve3", 1)], |q| {
+            let mut outlook = q.outlook.clone();
+            outlook.nodes[1].online = false;
+            outlook.guests.remove(1);
+            let states = states(&outlook, q.config);
+            let q = Question { outlook: &outlook, states: &states, ..*q };
+            let reply = drain_reply(&q, 0, &drain(&q, 0), 0, Vec::new());
+            let told: Vec<&str> = reply.nodes.iter().map(|n| n.name.as_str()).collect();
+            assert_eq!(told, ["pve3"]);
+            assert_eq!(nodes(&q)[1].guests, 1, "it was left there");
+        });
     }
 
     #[test]
     fn what_holds_most_guests_is_what_is_told_of_them() {
-        let skipped = |codes: &[BlockerCode]| Skipped {
-            vmid: 100,
-            blockers: codes.iter().map(|code| Blocker::new(*code, "")).collect(),
+        let skipped = |vmid, codes: &[BlockerCode]| {
+            let blockers = codes.iter().map(|code| Blocker::new(*code, "")).collect();
+            (vmid, Skipped { blockers, nodes: 2 })
         };
         let all = [
-            skipped(&[BlockerCode::N1Reserve, BlockerCode::PingPong]),
-            skipped(&[BlockerCode::Overload, BlockerCode::PingPong]),
-            skipped(&[BlockerCode::Overload]),
+            skipped(100, &[BlockerCode::PingPong, BlockerCode::N1Reserve]),
+            skipped(101, &[BlockerCode::PingPong, BlockerCode::Overload]),
+            // That of a node further down the list is not what holds it.
+            skipped(102, &[BlockerCode::Overload, BlockerCode::NodeOffline]),
         ];
         let plan = Plan { skipped: all.into(), ..Plan::default() };
         let told = asked(&[("pve1", 1), ("pve2", 1)], |q| held(q, &plan));

@@ -10,10 +10,11 @@ use crate::api::{
 };
 use crate::error::{Error, Kind, Result};
 use crate::evidence::{guest_label, label_of};
-use crate::model::{GuestFacts, Inventory, UnixTime, Vmid, counted};
+use crate::model::{GuestFacts, Inventory, UnixTime, Vmid, counted, joined};
+use crate::outlook::Limits;
 use crate::recommend::{
-    BlockerCode, Drain, Explained, Leaving, Limits, Plan, Question, Staying, Step, Target,
-    balancer, drain, explain, plan,
+    BlockerCode, Drain, Explained, Leaving, Plan, Question, Staying, Step, Target, drain, explain,
+    plan,
 };
 use crate::score::total;
 
@@ -120,7 +121,7 @@ fn explain_reply(
         targets,
         window: best.and_then(|step| step.details.window.clone()),
         concerns: explained.concerns.clone(),
-        crs: balancer(q.outlook, q.inventory),
+        crs: plan.balancer,
         warnings,
     }
 }
@@ -159,9 +160,17 @@ fn as_planned(q: &Question, guest: &GuestFacts, plan: &Plan, targets: &mut [Expl
         return;
     };
     let alone = first.blockers.is_empty() && first.reason.is_none();
+    // The figures of the plan, after the steps before it.
+    let step = &plan.steps[at];
+    first.score = Some(total(&step.target_score).0);
+    first.terms.clone_from(&step.target_score);
+    first.weighing = Some(brings(step));
     first.reason = match (along.is_empty(), alone) {
         (false, _) => Some(format!("goes together with {}", along.join(", "))),
         (true, false) => Some(format!("possible and worth it as step {} of the plan", at + 1)),
+        (true, true) if at > 0 => {
+            Some(format!("worth it as step {}, with what the steps before it leave", at + 1))
+        }
         (true, true) => None,
     };
     first.blockers.clear();
@@ -190,17 +199,31 @@ fn verdict(
     targets: &[ExplainTarget],
 ) -> (Standing, String) {
     let label = label(q, guest);
-    let own = |step: &Step| q.outlook.guests[step.guest].vmid == guest.vmid;
+    let of = |step: &Step| q.outlook.guests[step.guest].vmid;
+    let own = |step: &Step| of(step) == guest.vmid;
+    // What rules keep together goes as one.
+    let company = |goes: &dyn Fn(Vmid) -> bool| -> String {
+        let group = q.constraints.together(guest.vmid).into_iter();
+        let others: Vec<String> =
+            group.filter(|v| *v != guest.vmid && goes(*v)).map(|v| v.to_string()).collect();
+        let with = listed(&others);
+        if others.is_empty() { with } else { format!(" together with {with}") }
+    };
     let name = |node: usize| &q.outlook.nodes[node].name;
     if let Some((i, step)) = plan.steps.iter().enumerate().find(|(_, s)| own(s)) {
         let (source, target) = (name(step.source), name(step.target));
-        let text = format!("The plan moves {label} from {source} to {target} (step {}).", i + 1);
+        let along = company(&|v| plan.steps.iter().any(|s| s.target == step.target && of(s) == v));
+        let text =
+            format!("The plan moves {label}{along} from {source} to {target} (step {}).", i + 1);
         return (Standing::Recommended, text);
     }
     if let Some(weighed) = plan.considered.iter().find(|c| own(&c.step)) {
         let target = name(weighed.step.target);
+        let source = weighed.step.source;
+        let there = |v| q.outlook.guests.iter().any(|g| g.vmid == v && g.host == source);
         let text = format!(
-            "A move of {label} to {target} was weighed and rejected: it {}.",
+            "A move of {label}{} to {target} was weighed and rejected: it {}.",
+            company(&there),
             weighed.reason
         );
         return (Standing::Weighed, text);
@@ -241,13 +264,13 @@ fn verdict(
 }
 
 fn label(q: &Question, guest: &GuestFacts) -> String {
-    match q.outlook.guests.binary_search_by_key(&guest.vmid, |g| g.vmid) {
-        Ok(index) => guest_label(&q.outlook.guests[index]),
-        Err(_) => label_of(guest.kind, guest.vmid, &guest.name),
+    match q.outlook.guest_index(guest.vmid) {
+        Some(index) => guest_label(&q.outlook.guests[index]),
+        None => label_of(guest.kind, guest.vmid, &guest.name),
     }
 }
 
-fn drain_reply(
+pub(super) fn drain_reply(
     q: &Question,
     node: usize,
     drain: &Drain,
@@ -258,7 +281,8 @@ fn drain_reply(
     warnings.extend(not_listed(q));
     warnings.extend(silent(q));
     let outlook = &q.outlook.nodes[node];
-    let others = drain.peaks.iter().enumerate().filter(|(n, _)| *n != node);
+    let nodes = &q.outlook.nodes;
+    let others = drain.peaks.iter().enumerate().filter(|(n, _)| *n != node && nodes[*n].online);
     let arrivals = |n: usize| drain.steps.iter().filter(|s| s.target == n).count();
     DrainReply {
         now: q.outlook.now,
@@ -325,10 +349,10 @@ fn drain_summary(q: &Question, node: usize, drain: &Drain) -> String {
         return format!("{name} is empty already.");
     }
     let above = drain.over(node, Limits::thresholds(q.config)).into_iter();
-    let above: Vec<&str> = above.map(|n| q.outlook.nodes[n].name.as_str()).collect();
+    let above: Vec<String> = above.map(|n| q.outlook.nodes[n].name.clone()).collect();
     let load = match above.as_slice() {
         [] => "no other node comes over a threshold in its busy hours".to_string(),
-        names => format!("{} would be over a threshold in busy hours", names.join(", ")),
+        names => format!("{} would be over a threshold in busy hours", joined(names)),
     };
     match (moves, stays) {
         (0, 1) => format!("{name} cannot be emptied: its guest cannot leave."),
@@ -339,7 +363,7 @@ fn drain_summary(q: &Question, node: usize, drain: &Drain) -> String {
     }
 }
 
-fn drain_notes(q: &Question, node: usize, drain: &Drain) -> Vec<String> {
+pub(super) fn drain_notes(q: &Question, node: usize, drain: &Drain) -> Vec<String> {
     let outlook = &q.outlook.nodes[node];
     let managed =
         |s: &&Leaving| q.inventory.guest(s.vmid).is_some_and(|g| g.ha_moves() && g.status.runs());
@@ -363,7 +387,15 @@ fn drain_notes(q: &Question, node: usize, drain: &Drain) -> Vec<String> {
     }
     let lost: Vec<&str> =
         drain.unbearable.iter().map(|n| q.outlook.nodes[*n].name.as_str()).collect();
-    if !lost.is_empty() {
+    let mut able = q
+        .outlook
+        .nodes
+        .iter()
+        .enumerate()
+        .filter(|(n, o)| *n != node && o.online && !o.maintenance);
+    if let ([only], Some(_), None) = (lost.as_slice(), able.next(), able.next()) {
+        notes.push(format!("while {} is away, all guests run on {only} alone", outlook.name));
+    } else if !lost.is_empty() {
         notes.push(format!(
             "while {} is away no other node may fail: the guests of {} would not find memory \
              elsewhere",

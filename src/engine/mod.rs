@@ -379,7 +379,8 @@ impl Engine {
         let lookback = request.config.settings.analysis_lookback.hours().0 as u32;
         let history = History::load(&reader, now, lookback, &DECISIVE)?;
         let local = local_time(now);
-        let outlook = prepare::outlook(&history, &inventory, &request.config, &local);
+        let moves = reader.migrations(reader.retention().range(now))?;
+        let outlook = prepare::outlook(&history, &moves, &inventory, &request.config, &local);
         let states = states(&outlook, &request.config);
         let (experience, odd) = self.experience(&reader, &history, &request.config);
         let question = Question {

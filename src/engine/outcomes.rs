@@ -11,9 +11,10 @@ use crate::collect::inventory;
 use crate::error::{Kind, Result};
 use crate::model::{DAY, GuestMetric, HOUR, Inventory, Migration, NodeMetric, UnixTime, Vmid};
 use crate::outcome::{
-    Advice, Experience, GuestRecord, Ledger, Limits, MAX_OUTCOME_ENTRIES, NodeRecord, Outcome,
-    Scene, Span, Tally, Verdict, calculate_outcome_accuracy, calibration, judge,
+    Advice, Experience, GuestRecord, Ledger, MAX_OUTCOME_ENTRIES, NodeRecord, Outcome, Scene, Span,
+    Tally, Verdict, calculate_outcome_accuracy, calibration, judge,
 };
+use crate::outlook::Limits;
 use crate::series::{LocalTime, Point};
 use crate::settings::{Knob, Loaded, PenaltyConfig, Stored, Table, get_effective_penalty_config};
 use crate::store::{Appended, AsItself, Detail, Fleet, GuestTrack, Reader, Resolution, Writer};
@@ -66,7 +67,7 @@ impl Engine {
     pub fn outcomes(&self, request: &OutcomesRequest) -> Result<OutcomesReply> {
         let reader = Reader::open(&self.state)?;
         let (now, _) = self.moment(&reader, request.now)?;
-        let (ledger, warnings) = self.judged(&reader, now, limits(&request.config))?;
+        let (ledger, warnings) = self.judged(&reader, now, Limits::thresholds(&request.config))?;
         let mut outcomes = ledger.outcomes;
         outcomes.sort_by_key(|o| (o.time, o.vmid));
         outcomes.retain(|o| request.guest.is_none_or(|vmid| o.vmid == vmid));
@@ -88,7 +89,8 @@ impl Engine {
         history: &History,
         config: &PenaltyConfig,
     ) -> (Experience, Vec<String>) {
-        let (ledger, warnings) = match self.judged(reader, history.now, limits(config)) {
+        let (ledger, warnings) = match self.judged(reader, history.now, Limits::thresholds(config))
+        {
             Ok(read) => read,
             Err(e) => (Ledger::default(), vec![e.to_string()]),
         };
@@ -161,7 +163,7 @@ impl Engine {
         let Loaded { stored, warnings: odd, .. } = settings(root)?;
         warnings.extend(odd.iter().map(ToString::to_string));
         let config = get_effective_penalty_config(&stored).config;
-        let study = Study::new(&reader, now, limits(&config))?;
+        let study = Study::new(&reader, now, Limits::thresholds(&config))?;
         // Of a clock that was ahead: what was noted then may never have been, and is found again if it was.
         if ledger.searched.is_some_and(|searched| searched > now) {
             ledger.outcomes.retain(|outcome| outcome.time <= now);
@@ -187,10 +189,6 @@ impl Engine {
         }
         Ok(warnings)
     }
-}
-
-fn limits(config: &PenaltyConfig) -> Limits {
-    Limits { cpu: config.cpu_threshold.0, memory: config.mem_threshold.0 }
 }
 
 fn entry(outcome: Outcome) -> OutcomeEntry {

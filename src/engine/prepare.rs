@@ -2,8 +2,7 @@
 
 use crate::error::Result;
 use crate::model::{
-    Bytes, Cores, DAY, Fraction, GuestMetric, HOUR, Inventory, Metric, Migration, NodeMetric,
-    UnixTime, Vmid,
+    Bytes, Cores, DAY, GuestMetric, HOUR, Inventory, Metric, Migration, NodeMetric, UnixTime, Vmid,
 };
 use crate::outlook::{
     GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, hosts, in_units,
@@ -58,7 +57,9 @@ impl History {
         guest_metrics: &[GuestMetric],
     ) -> Result<Self> {
         let hour = now - now.rem_euclid(HOUR);
+        // Whole rows of six hours, so that none of them tells hours again that are known one by one.
         let start = hour - PROFILE;
+        let start = start - start.rem_euclid(Tier::SixHourly.step());
         let mut coarse = Vec::new();
         let earliest = now - i64::from(lookback_hours) * HOUR;
         let hourly = reader.fleet(start..hour, Resolution::Hourly, Detail::Typical)?;
@@ -188,6 +189,9 @@ impl History {
             placements.extend(fleet.guests[place].placements.iter().cloned());
             capacities.extend(fleet.guests[place].capacities.iter().copied());
         }
+        // The latest samples begin before the hourly rows end.
+        placements.sort_by_key(|p| p.time);
+        capacities.sort_by_key(|c| c.time);
         (placements, capacities)
     }
 
@@ -204,7 +208,10 @@ impl History {
     /// Sizes of a node, oldest first.
     pub(super) fn node_capacities(&self, name: &str) -> Vec<Capacity> {
         let fleets = self.coarse.iter().chain([&self.recent]);
-        fleets.filter_map(|f| Some(&f.nodes[f.node(name)?].capacities)).flatten().copied().collect()
+        let of_fleet = |f: &'_ Fleet| Some(f.nodes[f.node(name)?].capacities.clone());
+        let mut all: Vec<Capacity> = fleets.filter_map(of_fleet).flatten().collect();
+        all.sort_by_key(|c| c.time);
+        all
     }
 }
 
@@ -289,9 +296,11 @@ fn hourly(points: &[Point], (start, hours): (UnixTime, usize)) -> Vec<Option<f64
     sums.into_iter().map(|(sum, weight)| (weight > 0.0).then(|| sum / weight)).collect()
 }
 
-/// Everything that a decision reads, from the store's rows.
+/// Everything that a decision reads, from the store's rows. `moves`: all that are known, since a guest may have to stay
+/// away from a node for longer than its load is looked at.
 pub(super) fn outlook(
     history: &History,
+    moves: &[Migration],
     inventory: &Inventory,
     config: &PenaltyConfig,
     local: &LocalTime,
@@ -299,9 +308,12 @@ pub(super) fn outlook(
     let names = history.node_names();
     let index: BTreeMap<&str, usize> =
         names.iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
-    let moves = history.migrations();
+    let mut moves_of: BTreeMap<Vmid, Vec<Migration>> = BTreeMap::new();
+    for found in moves {
+        moves_of.entry(found.vmid).or_default().push(found.clone());
+    }
     let lens = Lens { now: history.now, config, local };
-    let analysis = Analysis { history, lens, moves: &moves };
+    let analysis = Analysis { history, lens, moves, moves_of };
     let with_host = |track| -> Option<(&GuestTrack, usize)> {
         let track: &GuestTrack = track;
         let running = track.status.runs();
@@ -320,6 +332,7 @@ struct Analysis<'a> {
     history: &'a History,
     lens: Lens<'a>,
     moves: &'a [Migration],
+    moves_of: BTreeMap<Vmid, Vec<Migration>>,
 }
 
 impl Analysis<'_> {
@@ -335,8 +348,9 @@ impl Analysis<'_> {
             self.lens.trend(points, threshold, nature, &shifts)
         };
         let now = |metric| found.current(metric, history.now);
-        let [cpu_points, mem_points, iowait_points] =
-            [NodeMetric::Cpu, NodeMetric::Memory, NodeMetric::Iowait].map(|m| found.points(m));
+        let [cpu_points, mem_points, iowait_points, storage_points] =
+            [NodeMetric::Cpu, NodeMetric::Memory, NodeMetric::Iowait, NodeMetric::StorageUsage]
+                .map(|m| found.points(m));
         let (cpu, mem) = (hourly(&cpu_points, grid), hourly(&mem_points, grid));
         let readings = |hourly: &[Option<f64>], metric| Readings::of(hourly, now(metric));
         let facts = inventory.node(name);
@@ -353,10 +367,11 @@ impl Analysis<'_> {
             cpu: readings(&cpu, NodeMetric::Cpu),
             mem: readings(&mem, NodeMetric::Memory),
             iowait: readings(&hourly(&iowait_points, grid), NodeMetric::Iowait),
-            storage_usage: now(NodeMetric::StorageUsage).map(Fraction),
+            storage: readings(&hourly(&storage_points, grid), NodeMetric::StorageUsage),
             cpu_trend: trend(&cpu_points, config.cpu_threshold.0, Nature::Work),
             mem_trend: trend(&mem_points, config.mem_threshold.0, Nature::Fill),
             iowait_trend: trend(&iowait_points, config.iowait_threshold.0, Nature::Work),
+            storage_trend: trend(&storage_points, config.storage_threshold.0, Nature::Fill),
             history_hours: age_hours(&cpu_points, history.now),
         };
         let scaled = |hourly: &[Option<f64>], of: fn(&Capacity) -> Option<f64>| {
@@ -380,13 +395,13 @@ impl Analysis<'_> {
         let history = self.history;
         let found = history.find_guest(track);
         let (cores, maxmem) = history.guest_size(track);
-        let moves: Vec<Migration> =
-            self.moves.iter().filter(|m| m.vmid == track.vmid).cloned().collect();
-        let trend = |metric, nature| self.lens.trend(&found.points(metric), 1.0, nature, &[]);
-        let cpu_trend = trend(GuestMetric::Cpu, Nature::Work);
-        let mem_trend = trend(on_host(&found), Nature::Fill);
+        let moves = self.moves_of.get(&track.vmid).cloned().unwrap_or_default();
+        let points = [GuestMetric::Cpu, on_host(&found)].map(|m| found.points(m));
+        let [cpu_trend, mem_trend] = [(&points[0], Nature::Work), (&points[1], Nature::Fill)]
+            .map(|(points, nature)| self.lens.trend(points, 1.0, nature, &[]));
         let growth = (self.lens.growth(&cpu_trend) * cores, self.lens.growth(&mem_trend) * maxmem);
-        let past = GuestHistory { growth, ..self.past(track, index) };
+        let history_hours = age_hours(&points[0], history.now);
+        let past = GuestHistory { growth, ..self.past(track, index, points) };
         let writes = hourly(&found.points(GuestMetric::DiskWrite), history.grid());
         let outlook = GuestOutlook {
             vmid: track.vmid,
@@ -401,20 +416,25 @@ impl Analysis<'_> {
             cpu_trend,
             mem_trend,
             moves,
-            history_hours: age_hours(&found.points(GuestMetric::Cpu), history.now),
+            history_hours,
         };
         (outlook, past)
     }
 
-    /// What a guest used, and where.
-    fn past(&self, track: &GuestTrack, index: &BTreeMap<&str, usize>) -> GuestHistory {
+    /// What a guest used, and where, from its points of CPU and memory.
+    fn past(
+        &self,
+        track: &GuestTrack,
+        index: &BTreeMap<&str, usize>,
+        points: [Vec<Point>; 2],
+    ) -> GuestHistory {
         let history = self.history;
         let found = history.find_guest(track);
         let grid = history.grid();
         let (placements, capacities) = history.past_of(track);
         let (cores, maxmem) = newest(&capacities);
         let memory = on_host(&found);
-        let [cpu, mem] = [GuestMetric::Cpu, memory].map(|m| hourly(&found.points(m), grid));
+        let [cpu, mem] = points.map(|points| hourly(&points, grid));
         let now = |metric| found.current(metric, history.now).unwrap_or(0.0);
         GuestHistory {
             cpu: in_units(&cpu, grid.0, &capacities, |c| c.maxcpu.map(|x| x.0)),
@@ -423,6 +443,7 @@ impl Analysis<'_> {
             cpu_now: now(GuestMetric::Cpu) * cores,
             memory_now: now(memory) * maxmem,
             growth: (0.0, 0.0),
+            most: (cores, maxmem),
         }
     }
 
@@ -439,7 +460,10 @@ impl Analysis<'_> {
         let away = self.history.known_tracks().filter(move |g| !there.contains(&key(g)));
         away.filter_map(move |track| {
             let stopped = !track.template && present.contains(&key(track)) && !track.status.runs();
-            let past = self.past(track, index);
+            let found = self.history.find_guest(track);
+            let memory = on_host(&found);
+            let points = [GuestMetric::Cpu, memory].map(|m| found.points(m));
+            let past = self.past(track, index, points);
             (!stopped || past.is_over()).then_some(past)
         })
     }
@@ -456,4 +480,32 @@ fn on_host(found: &Found<'_, GuestMetric>) -> GuestMetric {
 /// Hours since the first of some points.
 fn age_hours(points: &[Point], now: UnixTime) -> f64 {
     points.first().map_or(0.0, |p| (now - p.time) as f64 / HOUR as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Engine;
+    use crate::simulate::{Scenario, Simulation};
+    use serde_json::json;
+
+    #[test]
+    fn no_hour_is_told_by_two_rows() {
+        // Now is 2 h 40 min into a row of six hours.
+        let end = 1_792_658_400;
+        let scenario: Scenario = serde_json::from_value(json!({
+            "seed": 1, "end": end, "days": 18.0, "interval": 1_800,
+            "nodes": [{"count": 1, "name": "pve", "cores": 8, "memory_gib": 64}],
+            "guests": [{"count": 1}],
+        }))
+        .unwrap();
+        let state = tempfile::tempdir().unwrap();
+        Engine::new(state.path()).append(Simulation::new(&scenario).unwrap()).unwrap();
+        let reader = Reader::open(state.path()).unwrap();
+        let history = History::load(&reader, end, 17 * 24, &[]).unwrap();
+        let [six_hourly, hourly] = history.coarse.as_slice() else { panic!("two tiers") };
+        let end_of = six_hourly.windows().last().map(|w| w.start + i64::from(w.seconds));
+        let first = hourly.windows().first().map(|w| w.start);
+        assert!(end_of.is_some() && end_of <= first, "{end_of:?} {first:?}");
+    }
 }

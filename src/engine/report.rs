@@ -132,8 +132,7 @@ fn analyze_node_trends(
     local: &LocalTime,
 ) -> NodeTrends {
     let touches = |m: &&Migration| m.from == name || m.to == name;
-    let shifts: Vec<UnixTime> =
-        history.migrations().iter().filter(touches).map(|m| m.time).collect();
+    let shifts: Vec<UnixTime> = moves.iter().filter(touches).map(|m| m.time).collect();
     let metrics = NodeMetric::ALL.iter().filter_map(|&metric| {
         let points = history.node_points(name, metric);
         let config = &request.config;

@@ -3,8 +3,8 @@
 use super::guest_label;
 use super::sentence::percent;
 use crate::model::{GIB, Points, counted};
-use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
-use crate::recommend::{Limits, Overload, Question, Step, overload_of};
+use crate::outlook::{GuestOutlook, Limits, NodeOutlook, Resource};
+use crate::recommend::{Overload, Question, Step, overload_of};
 use crate::score::Contribution;
 use crate::settings::Term;
 use crate::trend::{Behaviour, Direction, Trend};
@@ -55,6 +55,8 @@ const MATTERS: f64 = 12.0;
 const NOTED: f64 = 2.0;
 /// A target with this stability is called stable.
 const STABLE: f64 = 70.0;
+/// A guest that uses so many times what it mostly does is in a burst.
+const BURST: f64 = 1.1;
 /// Factors shown, costs among them.
 const MOST: usize = 8;
 
@@ -226,12 +228,20 @@ fn guest_factors(q: &Question, step: &Step) -> Vec<Factor> {
     // A peak that comes every day comes again.
     let daily =
         guest.cpu_trend.direction == Direction::Cyclical || !guest.cpu_trend.peak_hours.is_empty();
-    if guest.cpu_trend.behavior == Some(Behaviour::Bursty) && !daily {
+    if guest.cpu_trend.behavior == Some(Behaviour::Bursty) && !daily && is_in_burst(guest) {
         let factor = format!("{} is bursty: its load may go by itself", guest_label(guest));
         all.push(Factor { factor, weight: Weight::Low, kind: Kind::Concern });
     }
     all.extend(earlier_moves(q, guest));
     all
+}
+
+/// Whether it uses clearly more now than it mostly does: otherwise there is nothing that may go by itself.
+fn is_in_burst(guest: &GuestOutlook) -> bool {
+    let (now, hours) =
+        guest.load.cpu.split_first().map_or((0.0, &[][..]), |(now, rest)| (*now, rest));
+    let usual = hours.iter().sum::<f64>() / hours.len().max(1) as f64;
+    now > BURST * usual
 }
 
 /// How its earlier moves turned out, or that there were some.

@@ -3,8 +3,8 @@
 use super::factor::source_resource;
 use super::guest_label;
 use crate::model::UnixTime;
-use crate::outlook::{NodeOutlook, Resource};
-use crate::recommend::{Finding, Limits, Question, State, Step, Window, overload_of};
+use crate::outlook::{Limits, NodeOutlook, Resource, STORAGE};
+use crate::recommend::{Finding, Question, State, Step, Window, overload_of};
 use crate::trend::Direction;
 
 /// Why this move, in two sentences. `earlier` are the steps of the plan before it: what is said of
@@ -51,8 +51,8 @@ pub fn explanation(q: &Question, step: &Step, earlier: &[Step]) -> String {
 /// What cards mean by busy hours, of an outlook of so many hours.
 pub fn busy_hours(horizon: f64) -> String {
     format!(
-        "Busy hours: the highest 5 % of what is expected in these {horizon:.0} hours, by the present \
-         and up to two weeks of hours."
+        "Busy hours: what 95 % of these {horizon:.0} hours are expected to stay at or below, by the \
+         present and up to two weeks of hours."
     )
 }
 
@@ -83,6 +83,9 @@ pub(super) fn percent(share: f64) -> i64 {
 /// of nodes show anyway: `overloaded: memory p95 91 %`.
 pub fn state_told(state: State, findings: &[Finding]) -> String {
     let told = |f: &Finding| match f.high_7d.filter(|high| *high >= f.threshold) {
+        _ if f.metric == STORAGE => {
+            f.current.map_or_else(|| STORAGE.into(), |used| format!("{STORAGE} {used:.0} full"))
+        }
         Some(high) if f.metric != Resource::Cpu.label() => format!("{} p95 {high:.0}", f.metric),
         _ => f.metric.to_string(),
     };

@@ -206,6 +206,8 @@ fn a_daily_peak_is_not_a_burst_that_goes_by_itself() {
     let step = step(&outlook, (0.1, 0.3));
     let bursty = |outlook: &Outlook| told(outlook, &step).iter().any(|f| f.contains("is bursty"));
     outlook.guests[0].cpu_trend.behavior = Some(Behaviour::Bursty);
+    assert!(!bursty(&outlook), "it uses what it always does");
+    outlook.guests[0].load.cpu[0] = 2.5;
     assert!(bursty(&outlook));
     outlook.guests[0].cpu_trend.peak_hours = vec![9, 10];
     assert!(!bursty(&outlook));

@@ -157,7 +157,7 @@ impl Experience {
 mod tests {
     use super::*;
     use crate::model::Migration;
-    use crate::outcome::Limits;
+    use crate::outlook::Limits;
 
     fn outcome(vmid: Vmid, time: UnixTime, verdict: Verdict) -> Outcome {
         let migration = Migration { time, vmid, from: "a".into(), to: "b".into() };

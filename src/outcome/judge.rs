@@ -5,9 +5,8 @@ use super::record::{Effect, GuestEffects, NodeEffects, Verdict, WindowOutcome};
 use super::scene::{NodeRecord, Scene, before, covered, is_plausible, means};
 use super::span::Span;
 use crate::model::{DAY, UnixTime};
-use crate::outlook::Resource;
+use crate::outlook::{Limits, Resource};
 use crate::series::{LocalTime, Point, stats};
-use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// Relief that matters, as a share of a node: below it a migration is not worth its trouble.
@@ -23,24 +22,6 @@ const SURE: f64 = 1.2816;
 const LEAST_KNOWN: f64 = 0.5;
 /// Before the move a node's busy quarter is that of this long.
 const LATELY: i64 = DAY;
-
-/// Thresholds that held at the move, as shares.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Limits {
-    /// CPU.
-    pub cpu: f64,
-    /// Memory.
-    pub memory: f64,
-}
-
-impl Limits {
-    fn of(self, resource: Resource) -> f64 {
-        match resource {
-            Resource::Cpu => self.cpu,
-            Resource::Memory => self.memory,
-        }
-    }
-}
 
 impl NodeRecord {
     pub(super) fn of(&self, resource: Resource) -> &[Point] {

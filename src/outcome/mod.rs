@@ -21,7 +21,7 @@ mod span;
 
 pub use accuracy::{Accuracy, Decile, accuracy_of, calculate_outcome_accuracy, calibration};
 pub use experience::{Experience, Failure, Tally};
-pub use judge::{Limits, judge};
+pub use judge::judge;
 pub use ledger::{Header, LEDGER_FILE, Ledger, MAX_OUTCOME_ENTRIES};
 pub use record::{
     Advice, Basis, Effect, GuestEffects, NodeEffects, Outcome, Verdict, WindowOutcome,

@@ -1,9 +1,8 @@
 //! An outcome as it is kept and told. Fields are only ever added.
 
-use super::judge::Limits;
 use super::span::Span;
 use crate::model::{MOMENTS, Migration, UnixTime, Vmid};
-use crate::outlook::Resource;
+use crate::outlook::{Limits, Resource};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

@@ -20,6 +20,8 @@ pub struct GuestHistory {
     pub memory_now: f64,
     /// Expected change of CPU (host cores) and memory (bytes) by the end of the horizon.
     pub growth: (f64, f64),
+    /// Cores and bytes that it is configured with, 0 where not known: it grows no further.
+    pub most: (f64, f64),
 }
 
 impl GuestHistory {
@@ -120,12 +122,15 @@ pub fn build(
 ) -> Expected {
     let recorded = guests.first().map(|(_, g)| g.cpu.len()).or(nodes.first().map(|n| n.cpu.len()));
     let window = WINDOW.min(recorded.unwrap_or(0));
-    let of_guest = |past: &[Option<f64>], now: f64, growth: f64| {
-        cases(past, now, growth * weights.growth, window, 0.0)
+    let of_guest = |past: &[Option<f64>], now: f64, growth: f64, most: f64| {
+        // What the host adds to it, or it had before it was made smaller, it has had.
+        let had = past.iter().flatten().copied().fold(now, f64::max);
+        let most = if most > 0.0 { most.max(had) } else { f64::INFINITY };
+        cases(past, now, growth * weights.growth, window, (0.0, most))
     };
     let guest_loads = guests.iter().map(|(_, g)| Load {
-        cpu: of_guest(&g.cpu, g.cpu_now, g.growth.0),
-        memory: of_guest(&g.memory, g.memory_now, g.growth.1),
+        cpu: of_guest(&g.cpu, g.cpu_now, g.growth.0, g.most.0),
+        memory: of_guest(&g.memory, g.memory_now, g.growth.1, g.most.1),
     });
     let mut expected = Expected {
         guests: guest_loads.collect(),
@@ -146,7 +151,8 @@ pub fn build(
             // node's own, as large as it is now.
             let least = now.min(0.0);
             let rest: Vec<_> = rest.into_iter().map(|x| x.map(|x| x.max(least))).collect();
-            (cases(&rest, now, 0.0, window, least), with_guests(rest, &here, series))
+            let bounds = (least, f64::INFINITY);
+            (cases(&rest, now, 0.0, window, bounds), with_guests(rest, &here, series))
         };
         let cpu = own(cpu_rest, node.cpu_now, |g| &g.cpu, |g| g.cpu_now);
         let memory = own(memory_rest, node.memory_now, |g| &g.memory, |g| g.memory_now);
@@ -197,8 +203,14 @@ fn besides_guests<'a>(
 
 /// The present, then the last `window` recorded hours with the growth added as a ramp: the oldest
 /// stands for the nearest coming hour. Hours without a record look like the mean of the others;
-/// none is below `least`.
-fn cases(past: &[Option<f64>], now: f64, growth: f64, window: usize, least: f64) -> Vec<f64> {
+/// none is below or above the bounds.
+fn cases(
+    past: &[Option<f64>],
+    now: f64,
+    growth: f64,
+    window: usize,
+    (least, most): (f64, f64),
+) -> Vec<f64> {
     let recent = &past[past.len() - window.min(past.len())..];
     let known: Vec<f64> = recent.iter().flatten().copied().collect();
     let mean = match known.len() {
@@ -206,7 +218,8 @@ fn cases(past: &[Option<f64>], now: f64, growth: f64, window: usize, least: f64)
         n => known.iter().sum::<f64>() / n as f64,
     };
     let ramp = |i: usize| growth * (i + 1) as f64 / window.max(1) as f64;
-    let hours = recent.iter().enumerate().map(|(i, x)| (x.unwrap_or(mean) + ramp(i)).max(least));
+    let hours =
+        recent.iter().enumerate().map(|(i, x)| (x.unwrap_or(mean) + ramp(i)).min(most).max(least));
     std::iter::once(now).chain(hours).collect()
 }
 
@@ -260,6 +273,7 @@ fn high(sorted: &[f64]) -> Option<Fraction> {
 mod tests {
     use super::*;
 
+    const FREE: (f64, f64) = (0.0, f64::INFINITY);
     const ALL_WEEK: Weights = Weights { current: 0.0, day: 0.0, week: 1.0, growth: 1.0 };
 
     fn steady(host: usize, hours: usize, cpu: f64) -> (usize, GuestHistory) {
@@ -269,7 +283,7 @@ mod tests {
             host: vec![Some(host); hours],
             cpu_now: cpu,
             memory_now: 1.0,
-            growth: (0.0, 0.0),
+            ..GuestHistory::default()
         };
         (host, history)
     }
@@ -277,7 +291,7 @@ mod tests {
     #[test]
     fn cases_are_the_present_and_the_recorded_hours() {
         let past: Vec<Option<f64>> = (0..336).map(|h| Some(f64::from(h))).collect();
-        let load = cases(&past, 99.0, 0.0, 168, 0.0);
+        let load = cases(&past, 99.0, 0.0, 168, FREE);
         assert_eq!(load[0], 99.0);
         assert_eq!(load[1..], (168..336).map(f64::from).collect::<Vec<_>>());
     }
@@ -315,15 +329,31 @@ mod tests {
 
     #[test]
     fn growth_is_a_ramp_to_the_horizon() {
-        let load = cases(&[Some(10.0); 24], 10.0, 24.0, 24, 0.0);
+        let load = cases(&[Some(10.0); 24], 10.0, 24.0, 24, FREE);
         assert_eq!((load[0], load[1], load[24]), (10.0, 11.0, 34.0));
     }
 
     #[test]
+    fn a_guest_grows_no_further_than_to_what_it_has() {
+        let grown = |most: f64| {
+            let (host, mut guest) = steady(0, 168, 1.0);
+            // Its host needed a little more for it than it is configured with, once.
+            guest.memory = vec![Some(24.0); 168];
+            guest.memory[3] = Some(28.6);
+            (guest.memory_now, guest.growth, guest.most) = (24.0, (2.0, 10.0), (2.0, most));
+            build(&[(host, guest)], &[], &[], 168, ALL_WEEK).guests.remove(0)
+        };
+        let most = |load: &[f64]| load.iter().copied().fold(0.0, f64::max);
+        assert_eq!((most(&grown(28.0).cpu), most(&grown(28.0).memory)), (2.0, 28.6));
+        assert_eq!(most(&grown(32.0).memory), 32.0);
+        assert_eq!(most(&grown(0.0).memory), 34.0, "not known");
+    }
+
+    #[test]
     fn hours_without_a_record_look_like_the_others() {
-        assert_eq!(cases(&[None, Some(4.0), None], 1.0, 0.0, 3, 0.0), [1.0, 4.0, 4.0, 4.0]);
-        assert_eq!(cases(&[None, None], 1.0, 0.0, 2, 0.0), [1.0, 1.0, 1.0]);
-        assert_eq!(cases(&[], 1.0, 0.0, 0, 0.0), [1.0]);
+        assert_eq!(cases(&[None, Some(4.0), None], 1.0, 0.0, 3, FREE), [1.0, 4.0, 4.0, 4.0]);
+        assert_eq!(cases(&[None, None], 1.0, 0.0, 2, FREE), [1.0, 1.0, 1.0]);
+        assert_eq!(cases(&[], 1.0, 0.0, 0, FREE), [1.0]);
     }
 
     #[test]

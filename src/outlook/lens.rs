@@ -52,13 +52,7 @@ impl Lens<'_> {
 
     /// Change by the end of the horizon if a claimed trend goes on as far as such trends do.
     pub fn growth(&self, trend: &Trend) -> f64 {
-        let horizon = f64::from(self.lookback()) / 24.0;
-        let days = match trend.projection_basis {
-            Some(ProjectionBasis::Persistent) => horizon,
-            Some(ProjectionBasis::New | ProjectionBasis::CpuLike) => horizon.min(BELIEVED_DAYS),
-            None => 0.0,
-        };
-        trend.claimed_slope().unwrap_or(0.0) * days
+        growth(trend, self.config)
     }
 
     /// The outlook of a cluster: `nodes` by name and `guests` by number, their loads still empty,
@@ -87,9 +81,20 @@ impl Lens<'_> {
     }
 }
 
-/// Readings of hours in cores or bytes.
+/// Readings of hours in cores or bytes. Guests that came later may have used more elsewhere than there is here.
 fn seen(hours: &[Option<f64>], capacity: f64, current: Option<Fraction>) -> Readings {
     let shares: Vec<Option<f64>> =
-        hours.iter().map(|x| x.map(|x| x / capacity.max(f64::MIN_POSITIVE))).collect();
+        hours.iter().map(|x| x.map(|x| (x / capacity.max(f64::MIN_POSITIVE)).min(1.0))).collect();
     Readings::of(&shares, current.map(|x| x.0))
+}
+
+/// Change by the end of the horizon if a claimed trend goes on as far as such trends do.
+pub fn growth(trend: &Trend, config: &PenaltyConfig) -> f64 {
+    let horizon = config.settings.analysis_lookback.hours().0 / 24.0;
+    let days = match trend.projection_basis {
+        Some(ProjectionBasis::Persistent) => horizon,
+        Some(ProjectionBasis::New | ProjectionBasis::CpuLike) => horizon.min(BELIEVED_DAYS),
+        None => 0.0,
+    };
+    trend.claimed_slope().unwrap_or(0.0) * days
 }

@@ -12,10 +12,11 @@ mod lens;
 mod past;
 
 pub use build::{Expected, GuestHistory, NodeHistory, Placed, Weights, build};
-pub use lens::Lens;
+pub use lens::{Lens, growth};
 pub use past::{hosts, in_units, mean_of_last_day, newest};
 
 use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
+use crate::settings::PenaltyConfig;
 use crate::trend::{Trend, node_stability};
 
 /// A resource that placements share out.
@@ -39,6 +40,35 @@ impl Resource {
         match self {
             Self::Cpu => "CPU",
             Self::Memory => "memory",
+        }
+    }
+}
+
+/// Name of the metric that counts the time in which a node waits for its disks.
+pub const IO_WAIT: &str = "IO wait";
+/// Name of the metric that tells how full the fullest storage is.
+pub const STORAGE: &str = "storage";
+
+/// Limits as shares of capacity.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Limits {
+    /// CPU limit.
+    pub cpu: f64,
+    /// Memory limit.
+    pub memory: f64,
+}
+
+impl Limits {
+    /// The thresholds of the settings: beyond them a node is in trouble.
+    pub fn thresholds(config: &PenaltyConfig) -> Self {
+        Self { cpu: config.cpu_threshold.0, memory: config.mem_threshold.0 }
+    }
+
+    /// That of a resource.
+    pub fn of(self, resource: Resource) -> f64 {
+        match resource {
+            Resource::Cpu => self.cpu,
+            Resource::Memory => self.memory,
         }
     }
 }
@@ -112,14 +142,16 @@ pub struct NodeOutlook {
     pub mem: Readings,
     /// Measured wait for disks.
     pub iowait: Readings,
-    /// Use of its fullest storage.
-    pub storage_usage: Option<Fraction>,
+    /// Measured use of its fullest storage.
+    pub storage: Readings,
     /// CPU trend over the lookback.
     pub cpu_trend: Trend,
     /// Memory trend over the lookback.
     pub mem_trend: Trend,
     /// Trend of the wait for disks.
     pub iowait_trend: Trend,
+    /// Trend of the use of its fullest storage.
+    pub storage_trend: Trend,
     /// Hours of history behind all this.
     pub history_hours: f64,
 }
@@ -139,10 +171,11 @@ impl NodeOutlook {
             cpu: Readings::default(),
             mem: Readings::default(),
             iowait: Readings::default(),
-            storage_usage: None,
+            storage: Readings::default(),
             cpu_trend: trend.clone(),
             mem_trend: trend.clone(),
             iowait_trend: trend.clone(),
+            storage_trend: trend.clone(),
             history_hours: 0.0,
         }
     }
@@ -168,6 +201,16 @@ impl NodeOutlook {
         match resource {
             Resource::Cpu => &self.cpu_trend,
             Resource::Memory => &self.mem_trend,
+        }
+    }
+
+    /// Trend of what a finding is about, by its name.
+    pub fn trend_of(&self, metric: &str) -> &Trend {
+        match metric {
+            IO_WAIT => &self.iowait_trend,
+            STORAGE => &self.storage_trend,
+            _ if metric == Resource::Memory.label() => &self.mem_trend,
+            _ => &self.cpu_trend,
         }
     }
 
@@ -270,6 +313,11 @@ impl Outlook {
     /// Index of the node called `name`.
     pub fn node_index(&self, name: &str) -> Option<usize> {
         self.nodes.binary_search_by(|n| n.name.as_str().cmp(name)).ok()
+    }
+
+    /// Index of the guest with that number.
+    pub fn guest_index(&self, vmid: Vmid) -> Option<usize> {
+        self.guests.binary_search_by_key(&vmid, |g| g.vmid).ok()
     }
 }
 

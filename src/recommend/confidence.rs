@@ -5,10 +5,9 @@
 //! values and weights are such that the sum is that chance (docs/backtest.md). It says how well
 //! founded the advice is, not how bad the source is.
 
-use super::overload::Limits;
 use crate::model::{Bytes, counted};
 use crate::outcome::Experience;
-use crate::outlook::{GuestOutlook, Load, NodeOutlook, Outlook, Resource};
+use crate::outlook::{GuestOutlook, Limits, Load, NodeOutlook, Outlook, Resource};
 use serde::Serialize;
 
 /// One part of a confidence.

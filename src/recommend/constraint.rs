@@ -127,7 +127,12 @@ pub struct Constraints<'a> {
     inventory: &'a Inventory,
     groups: Vec<Group>,
     groups_of: BTreeMap<Vmid, Vec<usize>>,
+    /// HA's node affinity rules of each guest.
+    node_rules_of: BTreeMap<Vmid, Vec<NodeRule<'a>>>,
 }
+
+/// A node affinity rule: its name, nodes with their priorities, and whether guests must stay on them.
+type NodeRule<'a> = (&'a str, &'a BTreeMap<String, i64>, bool);
 
 /// Tags that say "leave it alone".
 const IGNORE_TAGS: [&str; 2] = ["ignore", "no-auto-migrate"];
@@ -148,7 +153,14 @@ impl<'a> Constraints<'a> {
                 groups_of.entry(*vmid).or_default().push(i);
             }
         }
-        Self { inventory, groups, groups_of }
+        let mut node_rules_of: BTreeMap<Vmid, Vec<NodeRule>> = BTreeMap::new();
+        for rule in &inventory.ha_rules {
+            let HaRuleKind::NodeAffinity { nodes, strict } = &rule.kind else { continue };
+            for vmid in rule.guests.iter().collect::<BTreeSet<_>>() {
+                node_rules_of.entry(*vmid).or_default().push((&rule.name, nodes, *strict));
+            }
+        }
+        Self { inventory, groups, groups_of, node_rules_of }
     }
 
     /// Why `guest` cannot move at all.
@@ -411,17 +423,10 @@ impl<'a> Constraints<'a> {
         ))
     }
 
-    /// The node affinity rules that hold for a guest: name, nodes with their priorities, and whether it must stay on them.
-    fn node_rules_of(
-        &self,
-        guest: &GuestFacts,
-    ) -> impl Iterator<Item = (&str, &BTreeMap<String, i64>, bool)> {
-        let (vmid, bound) = (guest.vmid, is_bound(guest));
-        let rules = self.inventory.ha_rules.iter();
-        rules.filter(move |r| bound && r.guests.contains(&vmid)).filter_map(|r| match &r.kind {
-            HaRuleKind::NodeAffinity { nodes, strict } => Some((r.name.as_str(), nodes, *strict)),
-            HaRuleKind::ResourceAffinity { .. } => None,
-        })
+    /// The node affinity rules that hold for a guest.
+    fn node_rules_of(&self, guest: &GuestFacts) -> impl Iterator<Item = NodeRule<'a>> {
+        let rules = self.node_rules_of.get(&guest.vmid).filter(|_| is_bound(guest));
+        rules.into_iter().flatten().copied()
     }
 
     /// Of the nodes of a rule, without `away`, those that serve and have the highest priority.

@@ -2,19 +2,20 @@
 //!
 //! Unlike the plan, which moves the least, everybody leaves: what would only make a move not worth
 //! it (rest after a move, daily peaks, the present need) is said and does not stand in the way.
-//! Rules, storage and memory do. Guests that belong together go together. Largest memory first,
-//! each to the node that stays the least full, of those to which HA would not take it on by itself;
-//! where that leaves somebody without a place, or takes a node over a threshold, the tightest fit
-//! is tried as well. O(guests x nodes x cases).
+//! Rules, storage and memory do. Guests that belong together go together. Largest first, each to the
+//! node that stays the least full, of those to which HA would not take it on by itself; where that
+//! leaves somebody without a place, or takes a node over a threshold, the tightest fit is tried as
+//! well, and taken if more find a place, or the other nodes are expected less far above their
+//! thresholds: counting nodes would pile all on one. O(guests x nodes x cases).
 
 #[cfg(test)]
 mod tests;
 
 use super::constraint::{Blocker, BlockerCode, local_disks, restarts, runs, size_of};
-use super::overload::Limits;
+use super::overload::{Overload, levels};
 use super::plan::{Cost, Peaks, Planner, Question};
 use crate::model::{GuestFacts, HOUR, Vmid};
-use crate::outlook::Resource;
+use crate::outlook::{Limits, Load, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A way to empty a node.
@@ -26,6 +27,8 @@ pub struct Drain {
     pub stays: Vec<Staying>,
     /// Busy hours of every node, before and after all steps.
     pub peaks: Vec<Peaks>,
+    /// Expected overload of the other nodes after all steps.
+    pub overload: Overload,
     /// Nodes whose failure the others could not bear while the drained one is away: their guests
     /// would not find memory. Empty where no reserve is asked for.
     pub unbearable: Vec<usize>,
@@ -62,25 +65,28 @@ pub struct Staying {
 enum Choice {
     /// The one that stays the least full.
     Emptiest,
-    /// The one that is the fullest with it.
+    /// The one that is the fullest with it, of those that have room below their thresholds.
     Tightest,
 }
 
 /// Guests that move as one, with what they need.
 struct Unit<'a> {
     guests: Vec<&'a GuestFacts>,
+    /// What those that run are configured with.
     memory: f64,
+    /// What is expected of them; `None` where none is known.
+    load: Option<Load>,
 }
 
 /// Finds a place for every guest of node number `node`.
 pub fn drain(q: &Question, node: usize) -> Drain {
     let spread = attempt(q, node, Choice::Emptiest);
     let limits = Limits::thresholds(q.config);
-    let harm = |drain: &Drain| (drain.stays.len(), drain.over(node, limits).len());
-    if harm(&spread) == (0, 0) {
+    if spread.stays.is_empty() && spread.over(node, limits).is_empty() {
         return spread;
     }
     let tight = attempt(q, node, Choice::Tightest);
+    let harm = |drain: &Drain| (drain.stays.len(), drain.overload.core_hours);
     if harm(&tight) < harm(&spread) { tight } else { spread }
 }
 
@@ -114,6 +120,7 @@ fn attempt(q: &Question, node: usize, choice: Choice) -> Drain {
     drain.stays.extend(unlisted.map(|g| Staying { vmid: g.vmid, blockers: blockers() }));
     let after = peaks(&planner);
     drain.peaks = before.into_iter().zip(after).map(|(b, a)| between(b, a)).collect();
+    drain.overload = planner.overload_besides(node);
     drain.unbearable = unbearable(&planner, node);
     // Who does not run is moved when the others are safe.
     drain.steps.sort_by_key(|s| s.guest.is_none());
@@ -147,9 +154,10 @@ fn between(before: [f64; 2], after: [f64; 2]) -> Peaks {
     }
 }
 
-/// Guests of the node in units that move as one; running ones first, then the largest.
+/// Guests of the node in units that move as one; running ones first, then the largest: those that take most of the
+/// node's CPU or memory, whichever is more.
 fn units<'a>(q: &'a Question, node: usize) -> Vec<Unit<'a>> {
-    let name = &q.outlook.nodes[node].name;
+    let (outlook, name) = (q.outlook, &q.outlook.nodes[node].name);
     let mut told: BTreeSet<Vmid> = BTreeSet::new();
     let mut units: Vec<Unit> = Vec::new();
     for guest in q.inventory.guests.iter().filter(|g| g.node == *name) {
@@ -165,11 +173,22 @@ fn units<'a>(q: &'a Question, node: usize) -> Vec<Unit<'a>> {
         };
         told.extend(guests.iter().map(|g| g.vmid));
         let memory = guests.iter().filter(|g| runs(g)).filter_map(|g| g.maxmem).map(|m| m.0).sum();
-        units.push(Unit { guests, memory });
+        let indices = guests.iter().filter_map(|g| outlook.guest_index(g.vmid));
+        let load = indices.map(|g| outlook.guests[g].load.clone()).reduce(|mut sum, load| {
+            sum.add(&load, 1.0);
+            sum
+        });
+        units.push(Unit { guests, memory, load });
     }
     let idle = |u: &Unit| !u.guests.iter().any(|g| runs(g));
-    units.sort_by(|a, b| idle(a).cmp(&idle(b)).then(b.memory.total_cmp(&a.memory)));
-    units
+    let size = |u: &Unit| {
+        let cpu = u.load.as_ref().map(|l| levels(outlook, node, l, None, Resource::Cpu).high);
+        let memory = u.memory / outlook.nodes[node].capacity(Resource::Memory).max(1e-9);
+        cpu.unwrap_or(0.0).max(memory)
+    };
+    let mut sized: Vec<(f64, Unit)> = units.into_iter().map(|u| (size(&u), u)).collect();
+    sized.sort_by(|(a, u), (b, v)| idle(u).cmp(&idle(v)).then(b.total_cmp(a)));
+    sized.into_iter().map(|(_, unit)| unit).collect()
 }
 
 /// What keeps a guest on the node wherever it would go. That it does not run, or is a template, is no reason to stay.
@@ -243,16 +262,7 @@ impl Places {
             unit.guests.iter().filter(on).count()
         };
         let fullness = |target: usize| -> f64 {
-            let outlook = planner.q.outlook;
-            let mut sum = crate::outlook::Load::default();
-            for guest in unit.guests.iter().filter_map(|g| planner.index_of(g.vmid)) {
-                let load = &outlook.guests[guest].load;
-                match sum.cpu.is_empty() {
-                    true => sum = load.clone(),
-                    false => sum.add(load, 1.0),
-                }
-            }
-            let change = (!sum.cpu.is_empty()).then_some((&sum, 1.0));
+            let change = unit.load.as_ref().map(|load| (load, 1.0));
             let of = |r| planner.busy(target, change, r) / planner.limits().of(r).max(1e-9);
             Resource::ALL.into_iter().map(of).fold(0.0, f64::max)
         };
@@ -261,11 +271,12 @@ impl Places {
             .iter()
             .map(|&target| {
                 let full = fullness(target);
+                let over = full > 1.0;
                 let rank = match choice {
-                    Choice::Emptiest => full,
-                    Choice::Tightest => -full,
+                    Choice::Tightest if !over => -full,
+                    _ => full,
                 };
-                ((taken_on(target), full > 1.0), rank, target)
+                ((taken_on(target), over), rank, target)
             })
             .collect();
         ranked.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));

@@ -3,6 +3,7 @@
 use crate::model::{HOUR, Migration, UnixTime};
 use crate::outlook::Outlook;
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// An evacuation is over in this time, seconds.
 const LASTS: i64 = HOUR;
@@ -22,6 +23,15 @@ impl Evacuations {
     pub(super) fn of(outlook: &Outlook) -> Self {
         let mut moves: Vec<&Migration> = outlook.guests.iter().flat_map(|g| &g.moves).collect();
         moves.sort_by_key(|m| std::cmp::Reverse(m.time));
+        let mut departures: BTreeMap<&str, Vec<UnixTime>> = BTreeMap::new();
+        for left in moves.iter().rev() {
+            departures.entry(&left.from).or_default().push(left.time);
+        }
+        let departed = |from: &str, span: RangeInclusive<UnixTime>| {
+            let times = departures.get(from).map_or(&[][..], Vec::as_slice);
+            let until = times.partition_point(|t| t <= span.end());
+            until - times.partition_point(|t| t < span.start())
+        };
         let mut guests: BTreeMap<&str, i64> = BTreeMap::new();
         for guest in &outlook.guests {
             *guests.entry(&outlook.nodes[guest.host].name).or_default() += 1;
@@ -31,9 +41,8 @@ impl Evacuations {
             for left in together {
                 let time = left.time;
                 let span = time.saturating_sub(LASTS)..=time;
-                let leaves = |m: &&&Migration| m.from == left.from && span.contains(&m.time);
                 let is_empty = guests.get(left.from.as_str()).is_none_or(|n| *n <= 0);
-                if is_empty && moves.iter().filter(leaves).count() >= LEAST {
+                if is_empty && departed(&left.from, span) >= LEAST {
                     all.times.entry(left.from.clone()).or_default().push(time);
                 }
             }

@@ -1,10 +1,11 @@
 //! Why, and why not: a guest against every node, each with its score or its obstacles.
 
 use super::constraint::{Blocker, BlockerCode, runs};
-use super::overload::{Limits, need, overload};
+use super::overload::demand;
 use super::plan::{Planner, Question, Step};
-use super::state::{Finding, IO_WAIT, State};
+use super::state::{Finding, State};
 use crate::model::GuestFacts;
+use crate::outlook::IO_WAIT;
 use crate::score::Contribution;
 
 /// A guest against every node.
@@ -41,11 +42,18 @@ pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
     let mut planner = Planner::new(q);
     planner.know_reserve();
     let index = planner.index_of(guest.vmid);
-    let blockers = match index {
+    let mut blockers = match index {
         Some(index) => planner.of_guest(index),
         None => q.constraints.of_guest(guest),
     };
     let host = index.map(|i| planner.hosts[i]).or_else(|| q.outlook.node_index(&guest.node));
+    if let Some(away) = host.and_then(|h| Blocker::away(&q.outlook.nodes[h])) {
+        // That it does not run is no reason of its own then.
+        blockers.retain(|b| b.code != BlockerCode::NotRunning && b.code != away.code);
+        let what =
+            if away.code == BlockerCode::NodeOffline { "is offline" } else { "does not report" };
+        blockers.insert(0, Blocker::new(away.code, format!("is on {}, which {what}", guest.node)));
+    }
     let others = (0..q.outlook.nodes.len()).filter(|n| Some(*n) != host);
     let mut targets: Vec<Target> = others
         .map(|node| match index {
@@ -87,17 +95,21 @@ fn stopped(planner: &Planner, guest: &GuestFacts, node: usize) -> Target {
     Target { node, blockers, step: None, reason: None }
 }
 
+/// What is asked of a move: whole core-hours, but of small nodes and short horizons.
+pub fn core_hours(asked: f64) -> String {
+    let digits = usize::from(asked.fract() != 0.0 && asked < 10.0);
+    format!("{asked:.digits$}")
+}
+
 /// Why nobody looks for moves off a node: it is hardly expected above its thresholds. `None`: it is.
 pub fn little_need(q: &Question, node: usize) -> Option<String> {
-    let load = &q.outlook.node_loads()[node];
-    if need(q.outlook, node, load, q.config).is_some() {
+    if q.states[node].in_need {
         return None;
     }
-    let limits = Limits::thresholds(q.config);
-    let above = overload(q.outlook, node, load, None, limits).core_hours;
+    let above = q.states[node].overload.core_hours;
     let name = &q.outlook.nodes[node].name;
     let waits = |f: &Finding| f.metric == IO_WAIT && f.state > State::Healthy;
-    let of_disks = q.states[node].findings.first().is_some_and(waits);
+    let of_disks = q.states[node].findings.iter().any(waits);
     Some(match above > 0.0 {
         false if of_disks => {
             format!("{name} waits for its disks; moves are sought by CPU and memory alone")
@@ -105,10 +117,10 @@ pub fn little_need(q: &Question, node: usize) -> Option<String> {
         false => format!("{name} needs no relief"),
         true => format!(
             "{name} is expected too little above its thresholds for a move: {} core-hours in \
-             {:.0} hours; min_benefit asks for {:.0}",
+             {:.0} hours; min_benefit asks for {}",
             if above < 0.05 { "less than 0.1".into() } else { format!("{above:.1}") },
             q.outlook.horizon(),
-            q.config.min_benefit.0
+            core_hours(demand(q.outlook, node, q.config))
         ),
     })
 }
@@ -123,11 +135,12 @@ fn not_worth(planner: &Planner, step: &Step) -> Option<String> {
         return Some(little_need(q, step.source).unwrap_or_else(evenly));
     }
     let saved = planner.saved(step.source, step.guest, step.target);
-    let asked = q.config.min_benefit.0;
+    let asked = demand(q.outlook, step.source, q.config);
     if saved < asked && !source.maintenance {
+        let asked = core_hours(asked);
         return Some(format!(
-            "takes {saved:.1} core-hours of risk away, less than the {asked:.0} asked for"
+            "takes {saved:.1} core-hours of risk away, less than the {asked} asked for"
         ));
     }
-    planner.refusal(step)
+    planner.refusal(step).or_else(|| planner.busy_now(step))
 }

@@ -8,7 +8,7 @@ use crate::model::{
     HaRule, HaRuleKind, Inventory, Migration, NodeFacts, StorageFacts, Vmid,
 };
 use crate::outcome::Experience;
-use crate::outlook::{GuestOutlook, Load, NodeOutlook, Outlook, Readings, Resource};
+use crate::outlook::{GuestOutlook, Limits, Load, NodeOutlook, Outlook, Readings, Resource};
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
 use crate::trend::{Params, Trend, analyze};
@@ -211,7 +211,7 @@ const OBSTACLES: [Obstacle; 21] = [
         i.guests[other].tags.push("affinity_shop".into());
     },
     |o, i, g, n| {
-        o.nodes[n].storage_usage = Some(Fraction(0.99));
+        o.nodes[n].storage.current = Some(Fraction(0.99));
         let source = DiskSource::Volume { storage: "local".into(), volume: "disk-1".into() };
         i.guests[g].disks.push(Disk { key: "scsi1".into(), source, ..Disk::default() });
         let local = StorageFacts { kind: "dir".into(), ..StorageFacts::default() };
@@ -261,10 +261,16 @@ fn remedy(
         C::HostPath | C::LocalDisk => facts.disks.clear(),
         C::CrsBalanced => i.crs.auto_rebalance = false,
         C::NodeOffline => {
-            o.nodes[node].online = true;
-            i.nodes[node].online = Some(true);
+            for n in [node, o.guests[guest].host] {
+                o.nodes[n].online = true;
+                i.nodes[n].online = Some(true);
+            }
         }
-        C::NodeSilent => (o.nodes[node].online, o.nodes[node].silent) = (true, false),
+        C::NodeSilent => {
+            for n in [node, o.guests[guest].host] {
+                (o.nodes[n].online, o.nodes[n].silent) = (true, false);
+            }
+        }
         C::NodeMaintenance => i.nodes[node].maintenance = false,
         C::Storage => facts.disks.clear(),
         C::TooManyCores => facts.maxcpu = Some(Cores(1.0)),

@@ -1,8 +1,8 @@
 //! The nodes' expected loads with the steps so far, and the figures that planning asks for over and
 //! over: a step changes two nodes, so all others keep theirs.
 
-use super::overload::{Limits, levels, risk};
-use crate::outlook::{Levels, Load, Outlook, Resource};
+use super::overload::{Overload, levels, overload, risk};
+use crate::outlook::{Levels, Limits, Load, Outlook, Resource};
 
 /// Expected loads of all nodes, kept up to date step by step.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub(super) struct Ledger<'a> {
     versions: Vec<u32>,
     /// Of each node: levels of CPU and memory.
     levels: Vec<[Levels; 2]>,
+    /// Of each node: its overload.
+    overloads: Vec<Overload>,
     /// Of each node: its risk.
     risks: Vec<f64>,
     /// Of each node and guest: the node's risk if the guest left it, or came; once asked for.
@@ -29,6 +31,7 @@ impl<'a> Ledger<'a> {
             loads: outlook.node_loads(),
             versions: vec![0; outlook.nodes.len()],
             levels: vec![[Levels::default(); 2]; outlook.nodes.len()],
+            overloads: vec![Overload::default(); outlook.nodes.len()],
             risks: vec![0.0; outlook.nodes.len()],
             turned: vec![vec![None; outlook.guests.len()]; outlook.nodes.len()],
         };
@@ -39,6 +42,7 @@ impl<'a> Ledger<'a> {
     fn refresh(&mut self, node: usize) {
         let of = |r| levels(self.outlook, node, &self.loads[node], None, r);
         self.levels[node] = Resource::ALL.map(of);
+        self.overloads[node] = overload(self.outlook, node, &self.loads[node], None, self.limits);
         self.risks[node] = risk(self.outlook, node, &self.loads[node], None, self.limits);
         self.turned[node].fill(None);
         self.versions[node] += 1;
@@ -63,6 +67,11 @@ impl<'a> Ledger<'a> {
     pub(super) fn levels(&self, node: usize, resource: Resource) -> Levels {
         let index = Resource::ALL.iter().position(|r| *r == resource).unwrap_or_default();
         self.levels[node][index]
+    }
+
+    /// Expected overload of a node.
+    pub(super) fn overload(&self, node: usize) -> Overload {
+        self.overloads[node]
     }
 
     /// Risk of a node.

@@ -1,7 +1,7 @@
 //! The figure that a plan lowers: how far and how long nodes are expected above their thresholds.
 
-use crate::outlook::{Levels, Load, NodeOutlook, Outlook, Resource};
-use crate::settings::PenaltyConfig;
+use crate::outlook::{Levels, Limits, Load, NodeOutlook, Outlook, Resource};
+use crate::settings::{Days, PenaltyConfig};
 use serde::Serialize;
 use std::ops::{Add, Sub};
 
@@ -41,28 +41,17 @@ impl std::iter::Sum for Overload {
     }
 }
 
-/// Limits as shares of capacity: (cpu, memory).
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// CPU limit.
-    pub cpu: f64,
-    /// Memory limit.
-    pub memory: f64,
-}
-
-impl Limits {
-    /// The thresholds of the settings: beyond them a node is in trouble.
-    pub fn thresholds(config: &PenaltyConfig) -> Self {
-        Self { cpu: config.cpu_threshold.0, memory: config.mem_threshold.0 }
-    }
-
-    /// That of a resource.
-    pub fn of(self, resource: Resource) -> f64 {
-        match resource {
-            Resource::Cpu => self.cpu,
-            Resource::Memory => self.memory,
+/// Sum over all cases, in each of which so much, as a share of `cores`, lies above a limit.
+fn summed(outlook: &Outlook, cores: f64, above: impl Fn(usize) -> f64) -> Overload {
+    let mut sum = Overload::default();
+    for (case, weight) in outlook.weights.iter().enumerate() {
+        let above = above(case);
+        if above > 0.0 {
+            sum.node_hours += weight;
+            sum.core_hours += weight * above * cores;
         }
     }
+    sum
 }
 
 /// Expected overload of node number `node` under `load` plus `sign` times `change`, without
@@ -76,16 +65,10 @@ pub fn overload(
 ) -> Overload {
     let node = &outlook.nodes[node];
     let share = Shares { node, load, change };
-    let mut sum = Overload::default();
-    for (case, weight) in outlook.weights.iter().enumerate() {
-        let excess = |resource| (share.at(resource, case) - limits.of(resource)).max(0.0);
-        let (cpu, memory) = (excess(Resource::Cpu), excess(Resource::Memory));
-        sum.core_hours += weight * (cpu + memory) * node.cores.0;
-        if cpu > 0.0 || memory > 0.0 {
-            sum.node_hours += weight;
-        }
-    }
-    sum
+    let excess = |resource, case| (share.at(resource, case) - limits.of(resource)).max(0.0);
+    summed(outlook, node.cores.0, |case| {
+        excess(Resource::Cpu, case) + excess(Resource::Memory, case)
+    })
 }
 
 /// Expected overload of one resource of a node, as [`overload`] tells it of both.
@@ -99,11 +82,7 @@ pub fn overload_of(
 ) -> Overload {
     let node = &outlook.nodes[node];
     let share = Shares { node, load, change };
-    let cases = outlook.weights.iter().enumerate();
-    let excess = cases.map(|(i, weight)| (weight, share.at(resource, i) - limits.of(resource)));
-    excess.filter(|(_, above)| *above > 0.0).fold(Overload::default(), |sum, (weight, above)| {
-        sum + Overload { node_hours: *weight, core_hours: weight * above * node.cores.0 }
-    })
+    summed(outlook, node.cores.0, |case| share.at(resource, case) - limits.of(resource))
 }
 
 /// Expected overload of all nodes that can carry guests as if they were one: what no placement
@@ -114,17 +93,11 @@ pub fn overload_of_all(resource: Resource, outlook: &Outlook, limits: Limits) ->
         outlook.nodes.iter().filter(|n| able(n)).map(of).sum()
     };
     let (capacity, cores) = (sum(&|n| n.capacity(resource)), sum(&|n| n.cores.0));
-    let mut all = Overload::default();
-    for (case, weight) in outlook.weights.iter().enumerate() {
+    summed(outlook, cores, |case| {
         let guests: f64 = outlook.guests.iter().map(|g| g.load.of(resource)[case]).sum();
         let used = guests + sum(&|n| n.base.of(resource)[case]);
-        let above = used / capacity.max(1e-9) - limits.of(resource);
-        if above > 0.0 {
-            all.node_hours += weight;
-            all.core_hours += weight * above * cores;
-        }
-    }
-    all
+        used / capacity.max(1e-9) - limits.of(resource)
+    })
 }
 
 /// Most that what may come is spread around each recorded hour, up and down, when moves are
@@ -148,16 +121,19 @@ const DAY_HOURS: usize = 24;
 
 /// Risk of a node in need: it is expected above a threshold in some hour, and a move could take
 /// away as much as one must.
-pub(super) fn need(
-    outlook: &Outlook,
-    node: usize,
-    load: &Load,
-    config: &PenaltyConfig,
-) -> Option<f64> {
-    let limits = Limits::thresholds(config);
-    let over = overload(outlook, node, load, None, limits).core_hours > 0.0;
-    let risk = risk(outlook, node, load, None, limits);
-    (over && risk > config.min_benefit.0).then_some(risk)
+pub(super) fn need(over: Overload, risk: f64, asked: f64) -> Option<f64> {
+    (over.core_hours > 0.0 && risk > asked).then_some(risk)
+}
+
+/// Nodes of fewer cores are asked for their part of `min_benefit`: at the default 2 % of what their cores could do.
+const WHOLE_DEMAND_CORES: f64 = 9.0;
+
+/// Risk that a move off a node must take away over the horizon, in core-hours: `min_benefit` is that of a week, and a
+/// small node at its limit all day could never save it.
+pub fn demand(outlook: &Outlook, node: usize, config: &PenaltyConfig) -> f64 {
+    let weeks = outlook.horizon() / Days(7.0).hours().0;
+    let part = (outlook.nodes[node].cores.0 / WHOLE_DEMAND_CORES).min(1.0);
+    config.min_benefit.0 * weeks * part
 }
 
 /// Expected overload of node number `node` like [`overload`], with every case taken as the middle

@@ -1,7 +1,7 @@
 //! Which moves, in which order: as few as keep every node out of trouble.
 //!
-//! Greedy on the expected loads of all nodes together. A step is kept only if it takes `min_benefit`
-//! core-hours of risk away, gains more than it costs and pushes no node over a threshold; its effect is deducted
+//! Greedy on the expected loads of all nodes together. A step is kept only if it takes
+//! `min_benefit` core-hours of risk a week away, gains more than it costs and pushes no node over a threshold; its effect is deducted
 //! from the source and added to the target before the next step is sought, so a hot node is
 //! relieved, not emptied. Ties fall by name and number: the same input gives the same plan.
 //! Where no guest is worth moving by itself, those that must stay together move as one (`unit`).
@@ -16,13 +16,13 @@ use super::confidence::Confidence;
 use super::constraint::{Blocker, BlockerCode, Constraints, Placement};
 use super::evacuation::Evacuations;
 use super::ledger::Ledger;
-use super::overload::{Limits, Overload, levels, need, overload, risk};
+use super::overload::{Overload, demand, levels, need, overload, risk};
 use super::reserve::{Reserve, memory_of_guests};
 use super::state::{NodeState, State, lasting_rise};
 use super::window::Window;
 use crate::model::{Bytes, GuestFacts, Inventory, NodeFacts, Points, Vmid};
 use crate::outcome::Experience;
-use crate::outlook::{GuestOutlook, Levels, Load, NodeOutlook, Outlook, Resource};
+use crate::outlook::{GuestOutlook, Levels, Limits, Load, NodeOutlook, Outlook, Resource};
 use crate::score::Contribution;
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
@@ -132,13 +132,31 @@ pub struct Considered {
     pub reason: String,
 }
 
-/// A guest for which no move was possible.
-#[derive(Clone, Debug)]
+/// A guest for which a move was not possible.
+#[derive(Clone, Debug, Default)]
 pub struct Skipped {
-    /// Its number.
-    pub vmid: Vmid,
-    /// Why, most important first.
+    /// Why: what keeps it where it is, or what keeps it from the node that would be best, then from others.
     pub blockers: Vec<Blocker>,
+    /// Nodes that were asked after all steps, none of which can take it; 0 where that is not the reason.
+    pub nodes: usize,
+}
+
+impl Skipped {
+    /// Adds what keeps it from one more node, most important first.
+    fn add(&mut self, mut found: Vec<Blocker>) {
+        found.sort();
+        found.retain(|b| !self.blockers.contains(b));
+        self.blockers.extend(found);
+    }
+}
+
+/// A possible move that is not worth it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Slight {
+    /// Core-hours of risk that it takes away.
+    pub saved: f64,
+    /// Those that a move off its node must take away.
+    pub asked: f64,
 }
 
 /// The outcome of planning.
@@ -149,14 +167,16 @@ pub struct Plan {
     /// Moves that were weighed and rejected, by guest.
     pub considered: Vec<Considered>,
     /// Guests on troubled nodes that cannot move.
-    pub skipped: Vec<Skipped>,
-    /// Guests on troubled nodes that can move, but to no node that makes it worth it: the
-    /// core-hours of risk that the best of their moves takes away.
-    pub slight: BTreeMap<Vmid, f64>,
+    pub skipped: BTreeMap<Vmid, Skipped>,
+    /// Guests that could leave a node which is in trouble after all steps, but are not worth it, or not within
+    /// `max_moves`: the best of their moves.
+    pub slight: BTreeMap<Vmid, Slight>,
     /// Expected overload of all nodes without any move.
     pub before: Overload,
     /// The same with all steps.
     pub after: Overload,
+    /// That of each node with all steps, in the order of the outlook's nodes.
+    pub left: Vec<Overload>,
     /// What PVE's own balancer sees and will do.
     pub balancer: Balancer,
 }
@@ -201,17 +221,12 @@ pub fn plan(q: &Question) -> Plan {
         }
         steps.into_iter().for_each(|step| planner.apply(step));
     }
-    for (source, guests) in std::mem::take(&mut planner.stuck) {
-        let there = |guest: &usize| planner.hosts[*guest] == source;
-        let guests: Vec<usize> = guests.into_iter().filter(there).collect();
-        guests.into_iter().for_each(|guest| planner.tell_why_nowhere(source, guest));
-    }
-    let after = planner.total_overload();
+    planner.tell_who_stays();
+    let left: Vec<Overload> = (0..planner.ledger.nodes()).map(|n| planner.expected(n)).collect();
+    let after = left.iter().copied().sum();
     let considered = planner.considered.into_values().collect();
-    let skipped =
-        planner.skipped.into_iter().map(|(vmid, blockers)| Skipped { vmid, blockers }).collect();
-    let Planner { steps, slight, balancer, .. } = planner;
-    Plan { steps, considered, skipped, slight, before, after, balancer }
+    let Planner { steps, skipped, slight, balancer, .. } = planner;
+    Plan { steps, considered, skipped, slight, before, after, left, balancer }
 }
 
 /// The cluster with the moves made so far, and what is known against further ones.
@@ -237,17 +252,17 @@ pub(super) struct Planner<'a> {
     moved: BTreeSet<usize>,
     /// Whether a guest may move at all, once asked; steps do not change that.
     movable: Vec<Option<bool>>,
-    /// Moves that failed a test which will not change: not tried again.
+    /// Moves that failed a test which will not change, or are not worth it: not tried again. What a move is worth may
+    /// change, but hardly for the better: a step off its source leaves less to take away, one to its target less room.
+    /// Nor is room on a storage counted that a step before frees only once it is made.
     refused: BTreeSet<(usize, usize)>,
     /// Moves for which a node had no room, with the states of both nodes: not tried again before
     /// one of them changes.
     waiting: BTreeMap<(usize, usize), (u32, u32)>,
     steps: Vec<Step>,
     considered: BTreeMap<Vmid, Considered>,
-    skipped: BTreeMap<Vmid, Vec<Blocker>>,
-    slight: BTreeMap<Vmid, f64>,
-    /// Guests that could relieve a node on which none is worth a move or can make one.
-    stuck: BTreeMap<usize, Vec<usize>>,
+    skipped: BTreeMap<Vmid, Skipped>,
+    slight: BTreeMap<Vmid, Slight>,
     /// Host cores and bytes that the steps so far add to a node now.
     added: Vec<(f64, f64)>,
     balancer: Balancer,
@@ -267,7 +282,7 @@ struct Draft {
     /// Memory is what the source has less of, and the guest takes ever more of it.
     grows: bool,
     cost: Points,
-    /// How full the target is.
+    /// How full the target is of what the source has less of.
     fullness: f64,
 }
 
@@ -302,7 +317,6 @@ impl<'a> Planner<'a> {
             considered: BTreeMap::new(),
             skipped: BTreeMap::new(),
             slight: BTreeMap::new(),
-            stuck: BTreeMap::new(),
             added: vec![(0.0, 0.0); outlook.nodes.len()],
             balancer: balancer(outlook, q.inventory),
             scales: Scales::new(outlook, q.inventory),
@@ -317,14 +331,29 @@ impl<'a> Planner<'a> {
 
     /// Expected overload of all nodes that are there.
     fn total_overload(&self) -> Overload {
-        let online = |n: &usize| self.q.outlook.nodes[*n].online;
-        let nodes = (0..self.ledger.nodes()).filter(online);
-        nodes.map(|node| self.overload(node, None, self.limits())).sum()
+        self.overload_where(|_| true)
+    }
+
+    /// Expected overload of all nodes but `away`.
+    pub(super) fn overload_besides(&self, away: usize) -> Overload {
+        self.overload_where(|node| node != away)
+    }
+
+    fn overload_where(&self, counts: impl Fn(usize) -> bool) -> Overload {
+        (0..self.ledger.nodes()).filter(|n| counts(*n)).map(|node| self.expected(node)).sum()
+    }
+
+    /// Expected overload of a node with the steps so far; none of one that is not there.
+    fn expected(&self, node: usize) -> Overload {
+        match self.q.outlook.nodes[node].online {
+            true => self.ledger.overload(node),
+            false => Overload::default(),
+        }
     }
 
     /// Expected overload of a node with the steps so far and a change.
-    fn overload(&self, node: usize, change: Option<(&Load, f64)>, limits: Limits) -> Overload {
-        overload(self.q.outlook, node, self.ledger.load(node), change, limits)
+    fn overload(&self, node: usize, change: (&Load, f64)) -> Overload {
+        overload(self.q.outlook, node, self.ledger.load(node), Some(change), self.limits())
     }
 
     /// Busy hours of a node with the steps so far and a change.
@@ -350,11 +379,6 @@ impl<'a> Planner<'a> {
         self.busy(node, None, resource) / self.limits().of(resource).max(f64::MIN_POSITIVE)
     }
 
-    /// How full a node is: its fuller resource.
-    fn fullness(&self, node: usize) -> f64 {
-        Resource::ALL.into_iter().map(|r| self.filled(node, r)).fold(0.0, f64::max)
-    }
-
     /// The resource that is nearer to its threshold.
     fn scarce(&self, node: usize) -> Resource {
         match self.filled(node, Resource::Memory) > self.filled(node, Resource::Cpu) {
@@ -370,7 +394,9 @@ impl<'a> Planner<'a> {
         let converged = self.converged();
         let mut hot: Vec<(f64, usize)> = Vec::new();
         for (i, node) in outlook.nodes.iter().enumerate() {
-            let need = need(outlook, i, self.ledger.load(i), config).filter(|_| !converged);
+            let asked = demand(outlook, i, config);
+            let need = need(self.ledger.overload(i), self.ledger.risk(i), asked);
+            let need = need.filter(|_| !converged);
             if let (true, Some(risk)) = (node.online, need.or(node.maintenance.then_some(0.0))) {
                 hot.push((risk, i));
             }
@@ -393,16 +419,23 @@ impl<'a> Planner<'a> {
         !overloaded && online().count() > 1 && Resource::ALL.into_iter().all(|r| spread(r) < even)
     }
 
-    /// The best acceptable move off the worst node that has one.
+    /// The best acceptable move off the worst node that has one. A guest in its daily peak gives way to the next best,
+    /// unless that has to wait just as long.
     fn next_step(&mut self) -> Option<Step> {
         for source in self.sources() {
             let mut drafts = self.drafts(source);
             best_first(&mut drafts);
             let score = self.score(source, None);
+            let mut waits: Option<Step> = None;
             for draft in &drafts {
-                if let Some(step) = self.judge((source, &score), draft) {
-                    return Some(step);
-                }
+                let Some(step) = self.judge((source, &score), draft) else { continue };
+                let Some(reason) = self.busy_now(&step) else {
+                    let start = |step: &Step| step.details.window.as_ref().map(|w| w.start);
+                    let best = waits.filter(|best| start(best) <= start(&step));
+                    return best.or(Some(step));
+                };
+                self.put_off(step.clone(), reason);
+                waits.get_or_insert(step);
             }
         }
         None
@@ -411,13 +444,13 @@ impl<'a> Planner<'a> {
     /// Every move off `source` that saves something. A node in maintenance is left whatever it saves.
     fn drafts(&mut self, source: usize) -> Vec<Draft> {
         let node = &self.q.outlook.nodes[source];
-        let least = self.q.config.min_benefit.0;
+        let least = demand(self.q.outlook, source, self.q.config);
         let before = self.ledger.risk(source);
         let scarce = self.scarce(source);
-        let now: Vec<(f64, f64)> =
-            (0..self.ledger.nodes()).map(|n| (self.ledger.risk(n), self.fullness(n))).collect();
+        let now: Vec<(f64, f64)> = (0..self.ledger.nodes())
+            .map(|n| (self.ledger.risk(n), self.filled(n, scarce)))
+            .collect();
         let mut drafts = Vec::new();
-        let mut relieving = Vec::new();
         for guest in 0..self.q.outlook.guests.len() {
             if self.hosts[guest] != source || self.moved.contains(&guest) || !self.movable(guest) {
                 continue;
@@ -426,7 +459,6 @@ impl<'a> Planner<'a> {
             if relieved < least && !node.maintenance {
                 continue;
             }
-            relieving.push(guest);
             let cost = self.cost(guest).points;
             let grows =
                 scarce == Resource::Memory && lasting_rise(&self.q.outlook.guests[guest].mem_trend);
@@ -444,50 +476,73 @@ impl<'a> Planner<'a> {
                 }
             }
         }
-        if drafts.is_empty() && self.steps.iter().all(|step| step.source != source) {
-            self.stuck.insert(source, relieving);
-        } else {
-            self.stuck.remove(&source);
-        }
         drafts
     }
 
-    /// Remembers what keeps a guest that could relieve `source` from all other nodes after all steps, or that it
-    /// could go, but that this saves too little.
-    fn tell_why_nowhere(&mut self, source: usize, guest: usize) {
+    /// Remembers of the guests on nodes that are in need after all steps why they stay there.
+    fn tell_who_stays(&mut self) {
+        self.know_reserve();
+        for source in self.sources() {
+            let scarce = self.scarce(source);
+            let fullness: Vec<f64> =
+                (0..self.ledger.nodes()).map(|n| self.filled(n, scarce)).collect();
+            for guest in 0..self.hosts.len() {
+                if self.hosts[guest] == source
+                    && !self.moved.contains(&guest)
+                    && self.movable(guest)
+                {
+                    self.tell_why_it_stays(guest, &fullness);
+                }
+            }
+        }
+    }
+
+    /// Remembers what keeps a guest from all other nodes, or that it could go and what this saves.
+    fn tell_why_it_stays(&mut self, guest: usize, fullness: &[f64]) {
+        let (nodes, source) = (&self.q.outlook.nodes, self.hosts[guest]);
         let vmid = self.q.outlook.guests[guest].vmid;
-        let mut obstacles = Vec::new();
-        let mut slight: Option<f64> = None;
         let less = |ledger: &mut Ledger, node, sign| {
             ledger.risk(node) - ledger.risk_turned(node, guest, sign)
         };
         let relieved = less(&mut self.ledger, source, -1.0);
-        for target in (0..self.q.outlook.nodes.len()).filter(|target| *target != source) {
-            let found = self.obstacles(guest, target);
+        // Nobody wonders why a guest does not go to a node that is away, as long as there are others.
+        let able = |n: &usize| nodes[*n].online && !nodes[*n].maintenance;
+        let others = || (0..nodes.len()).filter(|n| *n != source);
+        let some = others().any(|n| able(&n));
+        let able = others().filter(|n| !some || able(n));
+        let mut targets: Vec<(f64, usize)> =
+            able.map(|target| (relieved + less(&mut self.ledger, target, 1.0), target)).collect();
+        targets.sort_by(|a, b| {
+            b.0.total_cmp(&a.0).then(fullness[a.1].total_cmp(&fullness[b.1])).then(a.1.cmp(&b.1))
+        });
+        let asked = demand(self.q.outlook, source, self.q.config);
+        let worth = relieved >= asked || nodes[source].maintenance;
+        let mut held = Skipped { nodes: targets.len(), ..Skipped::default() };
+        for (saved, target) in targets {
+            let found = if worth { self.obstacles(guest, target) } else { Vec::new() };
             if found.is_empty() {
-                let saved = relieved + less(&mut self.ledger, target, 1.0);
-                slight = Some(slight.map_or(saved, |most| most.max(saved)));
+                self.skipped.remove(&vmid);
+                self.slight.insert(vmid, Slight { saved, asked });
+                return;
             }
-            obstacles.extend(found);
+            held.add(found);
         }
-        match slight {
-            Some(saved) => {
-                self.slight.insert(vmid, saved);
-            }
-            None => {
-                self.slight.remove(&vmid);
-                self.skipped.entry(vmid).or_default().extend(obstacles);
-            }
+        if held.nodes > 0 {
+            // That a group stays together is no reason yet: what keeps all of it is, and is known since it was tried.
+            let group = held.blockers.iter().all(|b| b.code == BlockerCode::Together);
+            let tried = self.skipped.remove(&vmid).filter(|_| group).unwrap_or_default();
+            held.blockers = [tried.blockers, held.blockers].concat();
+            self.skipped.insert(vmid, held);
         }
     }
 
     /// Risk of a node with the steps so far and a change.
-    fn risk(&self, node: usize, change: Option<(&Load, f64)>) -> f64 {
-        risk(self.q.outlook, node, self.ledger.load(node), change, self.limits())
+    fn risk(&self, node: usize, change: (&Load, f64)) -> f64 {
+        risk(self.q.outlook, node, self.ledger.load(node), Some(change), self.limits())
     }
 
     pub(super) fn index_of(&self, vmid: Vmid) -> Option<usize> {
-        self.q.outlook.guests.binary_search_by_key(&vmid, |g| g.vmid).ok()
+        self.q.outlook.guest_index(vmid)
     }
 
     /// Works a draft off a node with that score out; `None` when it does not stand, with the reason remembered.
@@ -517,13 +572,16 @@ impl<'a> Planner<'a> {
                 let state = (self.ledger.version(source), self.ledger.version(draft.target));
                 self.waiting.insert((draft.guest, draft.target), state);
             }
-            self.skipped.entry(guest.vmid).or_default().extend(obstacles);
+            let target = &outlook.nodes[draft.target];
+            if target.online && !target.maintenance {
+                self.skipped.entry(guest.vmid).or_default().add(obstacles);
+            }
             return None;
         }
         let weighed = self.weigh((source, score), draft.guest, draft.target);
         if let Some(reason) = self.refusal(&weighed) {
             self.refused.insert((draft.guest, draft.target));
-            // Only the first refusal of a guest is told.
+            // Only the first refusal of a guest is told, so the others are not worked out.
             if !self.considered.contains_key(&guest.vmid) {
                 let step = self.detailed(weighed);
                 self.considered.insert(guest.vmid, Considered { step, reason });
@@ -531,6 +589,13 @@ impl<'a> Planner<'a> {
             return None;
         }
         Some(self.detailed(weighed))
+    }
+
+    /// Remembers that a move that is worth it waits.
+    fn put_off(&mut self, step: Step, reason: String) {
+        let vmid = self.q.outlook.guests[step.guest].vmid;
+        self.refused.insert((step.guest, step.target));
+        self.considered.entry(vmid).or_insert(Considered { step, reason });
     }
 
     fn apply(&mut self, step: Step) {
@@ -594,8 +659,8 @@ fn growth_of_nodes(outlook: &Outlook, hosts: &[usize]) -> Vec<(f64, f64)> {
 }
 
 /// Best draft first: those that save nearly as much as the best, of these guests whose memory goes on
-/// growing in front, then the cheapest; then the others by what they save. Of equals the emptiest
-/// target; ties fall by guest and target. Neither a rise of CPU nor bursts count, since neither tells
+/// growing in front, then the cheapest; then the others by what they save. Of equals the target
+/// that has most of what the source is short of; ties fall by guest and target. Neither a rise of CPU nor bursts count, since neither tells
 /// what comes (docs/backtest.md).
 fn best_first(drafts: &mut [Draft]) {
     let most = drafts.iter().map(|d| d.saved).fold(0.0, f64::max);

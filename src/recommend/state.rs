@@ -1,13 +1,16 @@
 //! Who suffers: the state of every node, from what was seen and how it develops.
 
-use super::overload::{Limits, need, overload};
+use super::overload::{Overload, demand, need, overload, risk};
 use crate::model::Fraction;
-use crate::outlook::{NodeOutlook, Outlook, Readings};
+use crate::outlook::{
+    GuestOutlook, IO_WAIT, Limits, NodeOutlook, Outlook, Readings, Resource, STORAGE, growth,
+};
 use crate::settings::PenaltyConfig;
 use crate::trend::{Direction, ProjectionBasis, Trend};
 use serde::Serialize;
 
-/// State of a node; the worst of its metrics decides.
+/// State of a node; the worst of its metrics decides. A storage makes it hot or heading for overload at most: that it
+/// fills up is told, but no move of a guest is made for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
@@ -76,7 +79,7 @@ impl State {
 /// A metric that shapes a node's state.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
-    /// `CPU`, `memory` or `IO wait`.
+    /// `CPU`, `memory`, `IO wait` or `storage`.
     pub metric: &'static str,
     /// State by this metric alone.
     pub state: State,
@@ -95,24 +98,54 @@ pub struct Finding {
 pub struct NodeState {
     /// Worst state of its metrics.
     pub state: State,
+    /// That without its storages: what moves of guests can change.
+    pub of_load: State,
     /// How soon somebody should look.
     pub urgency: Urgency,
+    /// How soon a move off it is wanted.
+    pub urgency_of_moves: Urgency,
     /// All metrics, the worst first.
     pub findings: Vec<Finding>,
+    /// Expected overload with all guests where they are.
+    pub overload: Overload,
+    /// Whether that is enough to look for moves off the node.
+    pub in_need: bool,
 }
 
 impl NodeState {
+    /// What findings make, before anything is expected of the node.
+    pub(crate) fn of(mut findings: Vec<Finding>) -> Self {
+        findings.sort_by_key(|f| std::cmp::Reverse((f.state != State::Unknown, f.state)));
+        let mut load = findings.iter().filter(|f| f.metric != STORAGE);
+        let of_load = load.next().map_or(State::Unknown, |f| f.state);
+        let state = findings.first().map_or(of_load, |f| f.state.max(of_load));
+        let (none, overload) = (Urgency::None, Overload::default());
+        Self {
+            state,
+            of_load,
+            urgency: none,
+            urgency_of_moves: none,
+            findings,
+            overload,
+            in_need: false,
+        }
+    }
+
+    /// Its storage, where that is full or fills up.
+    pub fn full_storage(&self) -> Option<&Finding> {
+        let full = |f: &&Finding| f.metric == STORAGE && f.state > State::Healthy;
+        self.findings.iter().find(full)
+    }
+
     /// Urgency of a step off the node when so much of its overload is left by the steps before it.
     pub fn urgency_of_step(&self, hours_per_day: f64, maintenance: bool) -> Urgency {
         match maintenance || hours_per_day >= 1.0 {
-            true => self.urgency,
-            false => self.urgency.min(Urgency::Low),
+            true => self.urgency_of_moves,
+            false => self.urgency_of_moves.min(Urgency::Low),
         }
     }
 }
 
-/// Name of the metric that counts the time in which a node waits for its disks.
-pub(super) const IO_WAIT: &str = "IO wait";
 /// A node this close below a threshold is hot.
 const HOT_MARGIN: f64 = 0.05;
 /// A rising CPU must be this close for its projection to count (most CPU trends end, docs/trend.md).
@@ -124,64 +157,127 @@ const MIN_CLAIM: f64 = 0.75;
 pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
     let loads = outlook.node_loads();
     let with_need = |(i, node): (usize, &NodeOutlook)| {
-        let mut of_node = of_node(node, config);
-        if of_node.state == State::Healthy && need(outlook, i, &loads[i], config).is_some() {
-            of_node.state = State::StableButHot;
+        let mut of_node =
+            of_node(node, Resource::ALL.map(|r| beyond(outlook, i, r, config)), config);
+        let limits = Limits::thresholds(config);
+        of_node.overload = overload(outlook, i, &loads[i], None, limits);
+        let risk = risk(outlook, i, &loads[i], None, limits);
+        of_node.in_need = need(of_node.overload, risk, demand(outlook, i, config)).is_some();
+        if of_node.of_load == State::Healthy && of_node.in_need {
+            of_node.of_load = State::StableButHot;
+            of_node.state = of_node.state.max(of_node.of_load);
         }
-        let over = overload(outlook, i, &loads[i], None, Limits::thresholds(config)).node_hours;
-        let hours_per_day = 24.0 * over / outlook.horizon().max(f64::MIN_POSITIVE);
-        of_node.urgency = of_node.state.urgency(hours_per_day);
+        let hours_per_day =
+            24.0 * of_node.overload.node_hours / outlook.horizon().max(f64::MIN_POSITIVE);
+        let mut urgency = of_node.of_load.urgency(hours_per_day);
         if node.maintenance && node.online {
             // Somebody waits for it to be empty.
-            of_node.urgency = of_node.urgency.max(Urgency::Medium);
+            urgency = urgency.max(Urgency::Medium);
         }
+        of_node.urgency_of_moves = urgency;
+        // It is so all day long.
+        let storage = of_node.full_storage().map_or(Urgency::None, |f| f.state.urgency(24.0));
+        of_node.urgency = urgency.max(storage);
         of_node
     };
     outlook.nodes.iter().enumerate().map(with_need).collect()
 }
 
-fn of_node(node: &NodeOutlook, config: &PenaltyConfig) -> NodeState {
+/// By which share of a node a resource would grow beyond what its guests can have if all their claimed trends went on.
+fn beyond(outlook: &Outlook, node: usize, of: Resource, config: &PenaltyConfig) -> f64 {
+    let of_guest = |guest: &GuestOutlook| {
+        let (trend, most) = match of {
+            Resource::Cpu => (&guest.cpu_trend, guest.cores.0),
+            Resource::Memory => (&guest.mem_trend, guest.maxmem.0),
+        };
+        let now = guest.load.of(of).first().copied().unwrap_or(0.0);
+        let room = guest.load.of(of).iter().copied().fold(most, f64::max) - now;
+        (growth(trend, config) * most - room).max(0.0)
+    };
+    let here = outlook.guests.iter().filter(|g| g.host == node);
+    here.map(of_guest).sum::<f64>() / outlook.nodes[node].capacity(of).max(1e-9)
+}
+
+fn of_node(node: &NodeOutlook, beyond: [f64; 2], config: &PenaltyConfig) -> NodeState {
     if !node.online {
         let state = if node.silent { State::Silent } else { State::Offline };
-        return NodeState { state, urgency: Urgency::None, findings: Vec::new() };
+        return NodeState { state, of_load: state, ..NodeState::of(Vec::new()) };
     }
-    let finding = |metric, seen: &Readings, trend: &Trend, threshold: Fraction, lasting| Finding {
+    let finding = |metric, seen: &Readings, threshold: Fraction, rise: Rise| Finding {
         metric,
-        state: of_metric(seen, trend, threshold.0, lasting, config),
+        state: of_metric(seen, threshold.0, rise, config),
         current: seen.current,
         high_7d: seen.high_7d,
         threshold,
-        hours_to_threshold: hours_to_threshold(trend),
+        hours_to_threshold: hours_to_threshold(rise.trend),
     };
+    let rise = |trend, lasting, beyond| Rise { trend, lasting, beyond };
+    let [cpu, memory] = beyond;
     let mut findings = vec![
-        finding("CPU", &node.cpu, &node.cpu_trend, config.cpu_threshold, false),
-        finding("memory", &node.mem, &node.mem_trend, config.mem_threshold, true),
-        finding(IO_WAIT, &node.iowait, &node.iowait_trend, config.iowait_threshold, false),
+        finding("CPU", &node.cpu, config.cpu_threshold, rise(&node.cpu_trend, false, cpu)),
+        finding("memory", &node.mem, config.mem_threshold, rise(&node.mem_trend, true, memory)),
+        finding(
+            IO_WAIT,
+            &node.iowait,
+            config.iowait_threshold,
+            rise(&node.iowait_trend, false, 0.0),
+        ),
     ];
-    findings.sort_by_key(|f| std::cmp::Reverse((f.state != State::Unknown, f.state)));
-    let state = findings.first().map_or(State::Unknown, |f| f.state);
-    NodeState { state, urgency: Urgency::None, findings }
+    // A node without storages has none that is unknown.
+    findings.extend(node.storage.current.map(|used| Finding {
+        metric: STORAGE,
+        state: of_storage(used, &node.storage_trend, config),
+        current: Some(used),
+        high_7d: node.storage.high_7d,
+        threshold: config.storage_threshold,
+        hours_to_threshold: hours_to_threshold(&node.storage_trend),
+    }));
+    NodeState::of(findings)
 }
 
-/// `lasting`: a projection of this metric must have stood for two days instead of being near.
-fn of_metric(
-    seen: &Readings,
-    trend: &Trend,
-    threshold: f64,
+/// A storage heads for overload where a lasting rise takes it over its threshold within the horizon, or, from above it,
+/// to its end.
+fn of_storage(used: Fraction, trend: &Trend, config: &PenaltyConfig) -> State {
+    let threshold = config.storage_threshold.0;
+    let horizon = config.settings.analysis_lookback.hours().0;
+    let above = used.0 >= threshold;
+    let hours = if above { hours_to_full(used, trend) } else { hours_to_threshold(trend) };
+    let heading = lasting_rise(trend) && hours.is_some_and(|h| h <= horizon);
+    match (heading && config.blend().current < 1.0, above) {
+        (true, _) => State::TrendingTowardOverload,
+        (false, true) => State::StableButHot,
+        (false, false) => State::Healthy,
+    }
+}
+
+/// Hours until a storage is full if a claimed rise goes on.
+pub(crate) fn hours_to_full(used: Fraction, trend: &Trend) -> Option<f64> {
+    let per_day = trend.slope_per_day.filter(|slope| sure_rise(trend) && *slope > 0.0)?;
+    Some((1.0 - used.0).max(0.0) / per_day * 24.0)
+}
+
+/// How a metric rises, and what must confirm it.
+#[derive(Clone, Copy)]
+struct Rise<'a> {
+    trend: &'a Trend,
+    /// A projection must have stood for two days instead of being near.
     lasting: bool,
-    config: &PenaltyConfig,
-) -> State {
+    /// Share of the node of which it is known that it cannot come.
+    beyond: f64,
+}
+
+fn of_metric(seen: &Readings, threshold: f64, rise: Rise, config: &PenaltyConfig) -> State {
     let Some(current) = seen.current.or(seen.mean_24h) else { return State::Unknown };
     if config.blend().current >= 1.0 {
         return if current.0 >= threshold { State::Overloaded } else { State::Healthy };
     }
     let high = seen.high_7d.unwrap_or(current).0;
     let lately = seen.high_24h.unwrap_or(current).0.max(current.0);
-    let falling = trend.direction == Direction::SustainedDecrease;
+    let falling = rise.trend.direction == Direction::SustainedDecrease;
     if high >= threshold && lately >= threshold && !falling {
         return State::Overloaded;
     }
-    if rises_into(trend, threshold, high.max(lately), lasting, config) {
+    if rise.leads_to(threshold, high.max(lately), config) {
         return State::TrendingTowardOverload;
     }
     let usually = seen.mean_7d.unwrap_or(current).0;
@@ -191,21 +287,20 @@ fn of_metric(
     State::Healthy
 }
 
-/// Whether a claimed rise crosses the threshold within the horizon and something confirms it.
-fn rises_into(
-    trend: &Trend,
-    threshold: f64,
-    high: f64,
-    lasting: bool,
-    config: &PenaltyConfig,
-) -> bool {
-    let horizon = config.settings.analysis_lookback.hours().0;
-    let crosses = hours_to_threshold(trend).is_some_and(|h| h <= horizon);
-    let confirmed = match lasting {
-        true => lasting_rise(trend),
-        false => sure_rise(trend) && high >= threshold - NEAR_MARGIN,
-    };
-    crosses && confirmed
+impl Rise<'_> {
+    /// Whether it is claimed, crosses the threshold within the horizon from where it is `high`, and something
+    /// confirms it.
+    fn leads_to(self, threshold: f64, high: f64, config: &PenaltyConfig) -> bool {
+        let horizon = config.settings.analysis_lookback.hours().0;
+        let crosses = hours_to_threshold(self.trend).is_some_and(|h| h <= horizon);
+        let confirmed = match self.lasting {
+            true => lasting_rise(self.trend),
+            false => sure_rise(self.trend) && high >= threshold - NEAR_MARGIN,
+        };
+        let possible =
+            self.beyond <= 0.0 || high + growth(self.trend, config) - self.beyond >= threshold;
+        crosses && confirmed && possible
+    }
 }
 
 fn sure_rise(trend: &Trend) -> bool {

@@ -7,12 +7,13 @@ use crate::model::{
 };
 use crate::outcome::{Experience, Outcome, Verdict};
 use crate::outlook::{
-    GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Resource, Weights,
-    build,
+    GuestHistory, GuestOutlook, Limits, NodeHistory, NodeOutlook, Outlook, Readings, Resource,
+    Weights, build,
 };
 use crate::series::{LocalTime, Point};
 use crate::settings::{Key, PenaltyConfig, Settings, map_simplified_to_penalty_config};
-use crate::trend::{Direction, Params, ProjectionBasis, Trend, analyze};
+use crate::trend::{Crossing, Direction, Params, Projection, ProjectionBasis, Trend, analyze};
+use std::collections::BTreeSet;
 
 const NOW: UnixTime = 1_790_006_400;
 /// Hour of the day that NOW is in UTC, in which trends are made.
@@ -86,7 +87,7 @@ impl Case {
                     host: vec![Some(host); HOURS as usize],
                     cpu_now: curve(-1),
                     memory_now: used * GIB,
-                    growth: (0.0, 0.0),
+                    ..GuestHistory::default()
                 };
                 (host, history)
             })
@@ -224,6 +225,15 @@ fn of_moves_that_are_as_good_a_guest_whose_memory_goes_on_growing_is_first() {
 }
 
 #[test]
+fn of_targets_that_are_as_good_the_one_with_most_of_what_is_short_is_taken() {
+    // CPU is short; the second target has more of it to spare, and more memory in use.
+    let mut case = hot();
+    case.guests[5] = (1, |_| 4.0, 8.0);
+    case.guests[6] = (2, |_| 1.0, 48.0);
+    assert_eq!(case.moves(), [(100, 2)]);
+}
+
+#[test]
 fn a_node_in_maintenance_is_no_refuge_for_the_guests_of_a_failed_one() {
     // Node 1 has room for one of the two guests of node 0, and node 2, which is empty, for the other.
     let mut case =
@@ -241,7 +251,7 @@ fn no_step_pushes_a_target_over_its_threshold() {
     case.guests[6] = (2, |_| 10.5, 8.0);
     let (_, plan) = case.run();
     assert!(plan.steps.is_empty(), "nobody has room for 2.9 cores");
-    let codes: Vec<_> = plan.skipped.iter().flat_map(|s| &s.blockers).map(|b| b.code).collect();
+    let codes: Vec<_> = plan.skipped.values().flat_map(|s| &s.blockers).map(|b| b.code).collect();
     assert!(codes.contains(&BlockerCode::Overload));
 }
 
@@ -276,7 +286,7 @@ fn a_guest_that_just_moved_rests_and_does_not_go_back() {
     };
     let (_, plan) = case.run();
     assert!(plan.steps.is_empty());
-    assert!(plan.skipped.iter().all(|s| s.blockers[0].code == BlockerCode::Cooldown));
+    assert!(plan.skipped.values().all(|s| s.blockers[0].code == BlockerCode::Cooldown));
     case.change = |outlook, _| {
         let time = NOW - 3 * 86_400;
         for guest in outlook.guests.iter_mut().filter(|g| g.host == 0) {
@@ -325,7 +335,7 @@ fn local_disks_go_by_their_own_storage() {
             node.storage_free.insert("tank".into(), Bytes(left * GIB));
             node.storage_size.insert("tank".into(), Bytes(size * GIB));
         }
-        outlook.nodes.iter_mut().for_each(|n| n.storage_usage = Some(Fraction(0.9)));
+        outlook.nodes.iter_mut().for_each(|n| n.storage.current = Some(Fraction(0.9)));
     }
     let mut case = hot();
     case.change = |outlook, inventory| disks(outlook, inventory, 1_000.0, 1_000.0);
@@ -333,7 +343,7 @@ fn local_disks_go_by_their_own_storage() {
     case.change = |outlook, inventory| disks(outlook, inventory, 150.0, 1_000.0);
     let (_, plan) = case.run();
     assert!(plan.steps.is_empty());
-    let told = plan.skipped.iter().flat_map(|s| &s.blockers).map(|b| b.text.as_str());
+    let told = plan.skipped.values().flat_map(|s| &s.blockers).map(|b| b.text.as_str());
     let want = "40.0 GiB of local disks would be copied to 'tank' of pve1, which would be 89 % full \
                 (threshold 85 %)";
     assert!(told.clone().any(|text| text == want), "{:?}", told.collect::<Vec<_>>());
@@ -364,13 +374,28 @@ fn who_does_not_run_does_not_hold_its_group() {
 }
 
 #[test]
+fn what_keeps_a_group_from_going_together_is_told() {
+    // Either of the two finds its memory on the other node, both do not.
+    let mut case = Case::new(2).guest(0, |_| 7.0, 50.0).guest(0, |_| 7.0, 50.0);
+    case.cores[1] = 32.0;
+    case.change = |_, inventory| {
+        inventory.guests.iter_mut().for_each(|g| g.tags.push("affinity_shop".into()));
+    };
+    let (_, plan) = case.run();
+    assert!(plan.steps.is_empty());
+    let told = plan.skipped.values().flat_map(|s| &s.blockers).map(|b| b.text.as_str());
+    let want = "pve1 has 52.0 GiB in use in its busy hours; 75.0 GiB more would pass 95 % of its";
+    assert!(told.clone().any(|text| text.starts_with(want)), "{:?}", told.collect::<Vec<_>>());
+}
+
+#[test]
 fn memory_that_a_guest_may_take_must_be_there() {
     let mut case = hot();
     case.guests[5].2 = 112.0;
     case.guests[6].2 = 112.0;
     let (_, plan) = case.run();
     assert!(plan.steps.is_empty());
-    let codes: Vec<_> = plan.skipped.iter().flat_map(|s| &s.blockers).map(|b| b.code).collect();
+    let codes: Vec<_> = plan.skipped.values().flat_map(|s| &s.blockers).map(|b| b.code).collect();
     assert!(codes.contains(&BlockerCode::MemoryCapacity));
 }
 
@@ -432,14 +457,18 @@ fn each_of_the_five_settings_flips_a_decision() {
     case.config = with(|s| s.trend_weight = Fraction(0.0));
     assert!(case.moves().is_empty());
 
-    // Analysis lookback: what hurts over a week is too little to move a guest for within a day.
+    // Analysis lookback: what comes in three days is not looked for within one.
     let mut case = hot();
-    for guest in &mut case.guests[..5] {
-        guest.1 = |_| 2.6;
-    }
-    assert_eq!(case.moves().len(), 1);
+    case.change = |outlook, _| {
+        let trend = &mut outlook.nodes[1].mem_trend;
+        rises(trend, ProjectionBasis::Persistent);
+        let peak = Crossing::In { hours: 72.0, earliest: 48.0, latest: None };
+        trend.projection = Some(Projection { threshold: 0.85, level: peak, peak });
+    };
+    let state = |case: &Case| case.asked(|q| q.states[1].state);
+    assert_eq!(state(&case), State::TrendingTowardOverload);
     case.config = with(|s| s.analysis_lookback = crate::settings::Days(1.0));
-    assert!(case.moves().is_empty());
+    assert_eq!(state(&case), State::Healthy);
 
     // Minimum confidence: four days of history leave a doubt.
     let mut case = hot();
@@ -462,6 +491,32 @@ fn each_of_the_five_settings_flips_a_decision() {
     assert!(case.run().1.considered[0].reason.contains("put off until"));
     case.config = with(|s| s.protect_running_workloads = false);
     assert!(!case.moves().is_empty());
+}
+
+/// A node whose load is that of one large guest, the best to go, and in its daily peak, and of `others`.
+fn best_is_busy(others: Curve) -> Case {
+    let peak: Curve = |h| if (10..16).contains(&(h + 16).rem_euclid(24)) { 6.0 } else { 1.0 };
+    let case = Case::new(3).guest(0, peak, 8.0).guest(0, others, 8.0).guest(0, others, 8.0);
+    Case { local_hour: 12, ..case }
+}
+
+#[test]
+fn a_guest_in_its_daily_peak_gives_way_unless_the_next_best_waits_as_long() {
+    // The others could go now, and so they do.
+    let mut steady = best_is_busy(|_| 4.5);
+    steady.change = |outlook, _| outlook.nodes[0].cpu_trend.peak_hours.clear();
+    let (outlook, plan) = steady.run();
+    assert_eq!(outlook.guests[plan.steps[0].guest].vmid, 101);
+    assert!(plan.considered[0].reason.contains("put off until 16:00"), "{:?}", plan.considered);
+    // The node itself is busy for as long: who saves most goes, at the same time.
+    let mut bound = best_is_busy(|_| 4.5);
+    bound.change = |outlook, _| {
+        outlook.nodes[0].cpu_trend.peak_hours = (10..16).collect();
+    };
+    let (_, plan) = bound.run();
+    assert_eq!(plan.steps[0].guest, 0);
+    assert_eq!(plan.steps[0].details.window.as_ref().unwrap().start_hour, 16);
+    assert!(plan.considered.is_empty(), "{:?}", plan.considered);
 }
 
 #[test]
@@ -498,6 +553,34 @@ fn a_node_that_is_off_has_no_overload() {
     assert!(case.run().1.before.node_hours > 100.0);
     case.change = |outlook, _| outlook.nodes[0].online = false;
     assert_eq!(case.run().1.before, Overload::default());
+}
+
+#[test]
+fn a_small_node_at_its_limit_is_relieved_whatever_the_look_back() {
+    let moves = |curve: Curve, days: f64| {
+        let mut case = Case::new(2).guest(0, curve, 4.0).guest(0, curve, 4.0);
+        case.change = |_, inventory| {
+            inventory.guests.iter_mut().for_each(|g| g.maxcpu = Some(Cores(4.0)));
+        };
+        let analysis_lookback = crate::settings::Days(days);
+        let settings = Settings { analysis_lookback, ..Settings::default() };
+        let config = map_simplified_to_penalty_config(&settings);
+        Case { cores: vec![4.0; 2], config, ..case }.moves().len()
+    };
+    for days in [1.0, 7.0] {
+        assert_eq!(moves(|_| 1.9, days), 1, "all of its 4 cores, {days} days");
+        assert_eq!(moves(|_| 1.51, days), 0, "half a percent above its threshold, {days} days");
+    }
+}
+
+#[test]
+fn of_nodes_of_nine_cores_and_more_as_much_is_asked_a_week() {
+    let mut case = hot();
+    let asked = |case: &Case| case.asked(|q| demand(q.outlook, 0, q.config));
+    for (cores, of_default) in [(4.0, 4.0 / 9.0), (9.0, 1.0), (112.0, 1.0)] {
+        case.cores[0] = cores;
+        assert!((asked(&case) - 30.0 * of_default).abs() < 1e-9, "{cores}");
+    }
 }
 
 #[test]
@@ -544,7 +627,7 @@ fn no_plan_raises_the_busiest_hours_of_the_cluster() {
 fn past(verdict: Verdict, source: &str, target: &str, hours_ago: i64) -> Outcome {
     let (time, from, to) = (NOW - hours_ago * 3_600, source.into(), target.into());
     let migration = Migration { time, vmid: 100, from, to };
-    let limits = crate::outcome::Limits { cpu: 0.8, memory: 0.85 };
+    let limits = Limits { cpu: 0.8, memory: 0.85 };
     let mut outcome = Outcome::new(&migration, (String::new(), 0), limits, time);
     outcome.windows.iter_mut().for_each(|w| w.result = verdict);
     outcome
@@ -563,7 +646,7 @@ fn a_move_that_failed_is_not_repeated_for_a_while() {
         case.config.set(Key::repeat_block_hours, block);
         let (outlook, plan) = case.run();
         let same = |s: &Step| outlook.guests[s.guest].vmid == vmid && s.target == first.target;
-        let told = plan.skipped.iter().flat_map(|s| &s.blockers);
+        let told = plan.skipped.values().flat_map(|s| &s.blockers);
         let named = told.filter(|b| b.code == BlockerCode::FailedBefore).count() > 0;
         (plan.steps.iter().any(same), named)
     };
@@ -637,7 +720,7 @@ fn a_crowded_target_takes_a_guest_if_it_is_clearly_better_off() {
     full.guests[2].1 = |_| 9.5;
     let (_, plan) = full.run();
     assert!(plan.steps.is_empty());
-    let codes: Vec<_> = plan.skipped.iter().flat_map(|s| &s.blockers).map(|b| b.code).collect();
+    let codes: Vec<_> = plan.skipped.values().flat_map(|s| &s.blockers).map(|b| b.code).collect();
     assert!(codes.contains(&BlockerCode::Overload));
     // A source that is hardly above its threshold is not worth a crowded target.
     let mut near = crowded(8.0);
@@ -667,7 +750,7 @@ fn where_no_move_saves_anything_it_is_said_what_keeps_guests_from_everywhere() {
     let (outlook, plan) = case.run();
     assert!(plan.steps.is_empty() && plan.considered.is_empty());
     for guest in outlook.guests.iter().filter(|g| g.host == 0) {
-        let told = plan.skipped.iter().find(|s| s.vmid == guest.vmid).unwrap();
+        let told = &plan.skipped[&guest.vmid];
         let nodes: Vec<bool> = ["pve1", "pve2"]
             .iter()
             .map(|name| told.blockers.iter().any(|b| b.text.starts_with(name)))
@@ -684,7 +767,7 @@ fn a_guest_that_could_go_for_little_is_not_said_to_be_held() {
     let (_, plan) = case.run();
     assert!(plan.steps.is_empty() && plan.skipped.is_empty(), "{plan:?}");
     assert_eq!(plan.slight.len(), 2);
-    assert!(plan.slight.values().all(|saved| *saved < PenaltyConfig::default().min_benefit.0));
+    assert!(plan.slight.values().all(|slight| slight.saved < slight.asked), "{plan:?}");
     // With an idle node beside them, both have somewhere to go and one is enough.
     let (_, plan) = Case { cores: vec![16.0; 3], ..case }.run();
     assert_eq!((plan.steps.len(), plan.slight.len()), (1, 0));
@@ -723,8 +806,7 @@ fn overload_of_one_resource_is_not_that_of_the_other() {
 
 #[test]
 fn a_step_after_those_that_relieved_its_source_can_wait() {
-    let state =
-        NodeState { state: State::Overloaded, urgency: Urgency::High, findings: Vec::new() };
+    let state = NodeState { urgency_of_moves: Urgency::High, ..NodeState::of(Vec::new()) };
     assert_eq!(state.urgency_of_step(0.5, false), Urgency::Low);
     assert_eq!(state.urgency_of_step(1.0, false), Urgency::High);
     assert_eq!(state.urgency_of_step(0.5, true), Urgency::High, "it is to be emptied");
@@ -751,4 +833,119 @@ fn a_node_scores_with_a_guest_that_has_come_as_it_was_weighed_with_it() {
             }
         }
     });
+}
+
+#[test]
+fn a_node_that_is_away_is_no_reason_as_long_as_others_are_there() {
+    let mut case = hot();
+    case.guests[5] = (1, |_| 10.5, 8.0);
+    case.guests[6].1 = |_| 0.0;
+    case.change = |outlook, _| outlook.nodes[2].online = false;
+    let (_, plan) = case.run();
+    let told = |plan: &Plan| -> BTreeSet<String> {
+        plan.skipped.values().flat_map(|s| &s.blockers).map(|b| b.text.clone()).collect()
+    };
+    assert_eq!((plan.steps.len(), plan.skipped.len()), (0, 5));
+    assert!(told(&plan).iter().all(|text| text.starts_with("pve1 would reach")), "{plan:?}");
+    case.change = |outlook, _| outlook.nodes[1..].iter_mut().for_each(|n| n.online = false);
+    let (_, plan) = case.run();
+    assert!(told(&plan).contains("pve1 is offline"), "{plan:?}");
+}
+
+#[test]
+fn the_node_that_would_be_best_is_told_first() {
+    // Node 1 is nearly full, node 2 is worse.
+    let mut case = hot();
+    case.guests[5] = (1, |_| 10.5, 8.0);
+    case.guests[6] = (2, |_| 14.0, 8.0);
+    let first = |case: &Case| case.run().1.skipped[&100].blockers[0].text.clone();
+    assert!(first(&case).starts_with("pve1 would reach 85 %"), "{}", first(&case));
+    (case.guests[5].1, case.guests[6].1) = (case.guests[6].1, case.guests[5].1);
+    assert!(first(&case).starts_with("pve2 would reach 85 %"), "{}", first(&case));
+}
+
+#[test]
+fn who_stays_on_a_node_that_a_step_leaves_hears_why() {
+    // Six busy guests: one step is not enough, and the last guest hardly counts.
+    let mut case = hot().guest(0, |_| 2.9, 8.0).guest(0, |_| 0.02, 1.0);
+    case.config.max_moves = 1;
+    let asked = case.config.min_benefit.0;
+    let (outlook, plan) = case.run();
+    assert_eq!(plan.steps.len(), 1);
+    assert!(plan.left[0].node_hours > 100.0, "{:?}", plan.left);
+    let stay =
+        |g: &&GuestOutlook| g.host == 0 && g.vmid != outlook.guests[plan.steps[0].guest].vmid;
+    let saved = |vmid| plan.slight[&vmid].saved >= asked;
+    for guest in outlook.guests.iter().filter(stay) {
+        assert_eq!(saved(guest.vmid), guest.vmid != 108, "{:?}", plan.slight);
+    }
+}
+
+/// Whether the memory of node 0, at 80 %, is found to head for its threshold of 85 % by the rise of guest 100.
+fn heads_for_overload(change: fn(&mut Outlook, &mut Inventory)) -> bool {
+    let mut case = Case::new(2).guest(0, |_| 1.0, 100.0).guest(1, |_| 1.0, 8.0);
+    case.change = change;
+    case.asked(|q| q.states[0].state == State::TrendingTowardOverload)
+}
+
+/// A rise that takes node 0 to its threshold in two days, which is that of its guest.
+fn grows(outlook: &mut Outlook) {
+    use crate::trend::{Crossing, Projection};
+    let crossing = Crossing::In { hours: 48.0, earliest: 40.0, latest: None };
+    for trend in [&mut outlook.nodes[0].mem_trend, &mut outlook.guests[0].mem_trend] {
+        rises(trend, ProjectionBasis::Persistent);
+        trend.projection = Some(Projection { threshold: 0.85, level: crossing, peak: crossing });
+    }
+}
+
+#[test]
+fn a_rise_of_guests_that_have_no_more_room_ends() {
+    assert!(heads_for_overload(|outlook, _| grows(outlook)));
+    assert!(!heads_for_overload(|outlook, _| {
+        grows(outlook);
+        outlook.guests[0].maxmem = Bytes(101.0 * GIB);
+    }));
+    // What grows is the node itself.
+    assert!(heads_for_overload(|outlook, _| {
+        grows(outlook);
+        outlook.guests[0].mem_trend = outlook.guests[1].mem_trend.clone();
+        outlook.guests[0].maxmem = Bytes(101.0 * GIB);
+    }));
+}
+
+#[test]
+fn a_storage_that_fills_up_is_a_state_of_its_node() {
+    let state = |used: f64, per_day: f64| {
+        let (mut outlook, _) = Case::new(1).outlook();
+        let node = &mut outlook.nodes[0];
+        node.storage.current = Some(Fraction(used));
+        rises(&mut node.storage_trend, ProjectionBasis::Persistent);
+        node.storage_trend.slope_per_day = Some(per_day);
+        let states = states(&outlook, &PenaltyConfig::default());
+        assert_eq!(states[0].of_load, State::Healthy);
+        (states[0].state, states[0].urgency)
+    };
+    assert_eq!(state(0.84, 0.01), (State::Healthy, Urgency::None), "no projection");
+    assert_eq!(state(0.87, 0.01), (State::StableButHot, Urgency::Medium), "full in two weeks");
+    assert_eq!(state(0.95, 0.01), (State::TrendingTowardOverload, Urgency::Medium));
+}
+
+#[test]
+fn a_guest_of_a_failed_node_stays_since_that_is_offline() {
+    let mut case = hot();
+    case.change = |outlook, inventory| {
+        outlook.nodes[1].online = false;
+        outlook.guests.remove(5);
+        inventory.guests[5].status = GuestStatus::Unknown;
+    };
+    let told = case.asked(|q| explain(q, q.inventory.guest(105).unwrap()).blockers);
+    let told: Vec<_> = told.iter().map(|b| (b.code, b.text.as_str())).collect();
+    assert_eq!(told, [(BlockerCode::NodeOffline, "is on pve1, which is offline")]);
+    // And of the node that is away no load is told.
+    let of_others = case.asked(|q| explain(q, q.inventory.guest(100).unwrap()).targets);
+    let away = of_others.iter().find(|t| t.node == 1).unwrap();
+    assert_eq!(
+        away.blockers.iter().map(|b| b.text.as_str()).collect::<Vec<_>>(),
+        ["pve1 is offline"]
+    );
 }

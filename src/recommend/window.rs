@@ -25,7 +25,7 @@ pub(super) type Busy<'a> = (String, &'a [u8]);
 
 /// A shorter stretch is no time to plan a move in, unless there is no other.
 const ENOUGH: usize = 2;
-/// Hours in which a stretch is looked for.
+/// Hours in which a stretch is looked for; it may end later.
 const AHEAD: usize = 24;
 
 impl Window {
@@ -46,7 +46,8 @@ impl Window {
         if all.is_empty() {
             return None;
         }
-        let runs = runs((0..AHEAD).map(calm));
+        let mut runs = runs((0..2 * AHEAD).map(calm));
+        runs.retain(|run| run.start < AHEAD);
         let run = runs.iter().find(|r| r.len() >= ENOUGH).or(runs.first())?;
         let names: Vec<String> =
             all.iter().map(|(who, hours)| format!("{who} ({})", spans(hours))).collect();
@@ -113,6 +114,13 @@ mod tests {
         assert_eq!((now.start - MIDNIGHT) / HOUR, 20);
         assert_eq!((now.end - MIDNIGHT) / HOUR, 33);
         assert_eq!(now.why, "outside the busy hours of VM 1 (09-17) and pve1 (17-20)");
+    }
+
+    #[test]
+    fn it_lasts_to_the_next_busy_hour() {
+        let day: &[u8] = &[9, 10, 11, 12, 13, 14, 15, 16];
+        let found = window(8, &[("VM 1", day), ("pve1", &[17, 18])]).unwrap();
+        assert_eq!((found.start_hour, found.end_hour), (19, 9), "not cut a day from now");
     }
 
     #[test]

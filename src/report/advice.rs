@@ -32,7 +32,7 @@ fn card(r: &Recommendation, now: UnixTime) -> String {
     format!(
         "<article>\n<h3>{}. {} {}: {} → {} <span class=\"badge {}\">{} urgency</span> \
          <span class=\"badge\">confidence {}</span></h3>\n<p>{}</p>\n<ul>\n{factors}{concerns}</ul>\n{window}{}\
-         <p class=\"dim\">{}: {:.0} days of nodes, {:.0} of the guest. Score improves by {:.0} points, \
+         <p class=\"dim\">{}: {:.0} days of nodes and {:.0} of the guest used. Score improves by {:.0} points, \
          the move costs {:.0}.</p>\n<pre>{}</pre>\n</article>\n",
         r.order,
         r.vmid,

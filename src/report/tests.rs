@@ -5,7 +5,8 @@ use crate::engine::{
     BacktestRequest, Engine, EntityRequest, OutcomesRequest, RecommendRequest, TrendsRequest,
 };
 use crate::model::Migration;
-use crate::outcome::{Limits, Outcome, Verdict};
+use crate::outcome::{Outcome, Verdict};
+use crate::outlook::Limits;
 use crate::recommend::{Blocker, BlockerCode, State, Window};
 use crate::series::LocalTime;
 use crate::settings::{PenaltyConfig, Stored, get_effective_penalty_config};

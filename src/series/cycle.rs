@@ -9,10 +9,12 @@ const FIRST: f64 = 0.42;
 const SECOND: f64 = 0.36;
 /// Autocorrelation of noise, in units of 1 / sqrt(n), that no cycle is seen in.
 const CHANCE: f64 = 2.5;
+/// Share of the values that must have a partner at a lag for it to be known, where there are gaps.
+const KNOWN: f64 = 0.3;
 
 /// Whether a pattern repeats at least three times: the autocorrelation of the ranks falls below 0.1
 /// and then peaks, and peaks again at twice that lag. Ranks, so two spikes do not make a cycle. `keys` are the slots of `x` on a regular
-/// grid, ascending. O(n²) of the number of slots, gaps included; series spanning over 2,000 slots answer false.
+/// grid, ascending; lags that too few pairs have are unknown and passed over. O(n²) of the number of slots, gaps included; series spanning over 2,000 slots answer false.
 pub fn repeats(x: &[f64], keys: &[i64]) -> bool {
     let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return false };
     let slots = (last - first + 1) as usize;
@@ -36,18 +38,22 @@ pub fn repeats(x: &[f64], keys: &[i64]) -> bool {
             true => (slots - lag) as f64,
             false => dot(&there[lag..], &there),
         };
-        if pairs >= 8.0 { dot(&dense[lag..], &dense) / pairs / variance } else { 0.0 }
+        let known = pairs >= 8.0 && (gapless || pairs >= KNOWN * x.len() as f64);
+        known.then(|| dot(&dense[lag..], &dense) / pairs / variance)
     };
-    let acf: Buffer = (0..=slots / 3).map(correlation).collect();
-    let Some(dip) = acf.iter().position(|r| *r < 0.1) else { return false };
-    // A neighbouring lag is as good as twice the lag itself: periods are no whole number of slots.
-    let around =
-        |lag: usize| (lag.saturating_sub(1)..=lag + 1).map(correlation).fold(-1.0, f64::max);
+    let acf: Vec<(usize, f64)> =
+        (0..=slots / 3).filter_map(|lag| Some((lag, correlation(lag)?))).collect();
+    let Some(dip) = acf.iter().position(|(_, r)| *r < 0.1) else { return false };
     // Noise reaches further on few values.
     let chance = CHANCE / (x.len() as f64).sqrt();
-    (dip + 1..slots / 3).any(|lag| {
-        let peak = acf[lag] >= acf[lag - 1] && acf[lag] >= acf[lag + 1];
-        peak && acf[lag] > FIRST.max(chance) && around(2 * lag) > SECOND.max(0.8 * chance)
+    acf[dip..].windows(3).any(|w| {
+        let [(_, before), (lag, here), (next, after)] = [w[0], w[1], w[2]];
+        // A neighbouring lag is as good as twice the lag itself: periods are no whole number of slots.
+        let near = next - lag;
+        let around = || (2 * lag - near..=2 * lag + near).filter_map(correlation);
+        here >= before.max(after)
+            && here > FIRST.max(chance)
+            && around().fold(-1.0, f64::max) > SECOND.max(0.8 * chance)
     })
 }
 
@@ -69,6 +75,17 @@ mod tests {
         assert!(!repeats(&spikes, &keys));
         assert!(!repeats(&[1.0; 168], &keys));
         assert!(!repeats(&[], &[]));
+    }
+
+    #[test]
+    fn slots_that_are_never_filled_make_no_cycle_and_hide_none() {
+        for every in [2i64, 3, 12] {
+            let keys: Vec<i64> = (0..100).map(|i| i * every).collect();
+            let wander: Vec<f64> = (0..100).map(|i| (f64::from(i) / 100.0 * TAU).sin()).collect();
+            assert!(!repeats(&wander, &keys), "every {every}");
+            let sine: Vec<f64> = (0..100).map(|i| (f64::from(i) / 12.3 * TAU).sin()).collect();
+            assert!(repeats(&sine, &keys), "every {every}");
+        }
     }
 
     #[test]

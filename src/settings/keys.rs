@@ -433,7 +433,7 @@ settings! {
         /// Points a move must gain, its cost deducted
         min_score_improvement: Points = 15.0 in 0.0..=1000.0, Gate [Levels(25.0, 8.0)];
         // Not hours of a node: a move is the same work on a large node and a small one.
-        /// Core-hours of expected overload that a move must take away within the look-back ahead, near misses of a threshold counted in part
+        /// Core-hours of expected overload that a move must take away a week, near misses of a threshold counted in part; of a node of fewer than 9 cores its part of that
         min_benefit: CoreHours = 30.0 in 0.0..=10000.0, Gate [Levels(60.0, 15.0)];
         /// Spread of CPU and memory load between the nodes below which the cluster counts as balanced while no node is above a threshold
         cluster_convergence_threshold: Fraction = 8.0 in 0.0..=100.0, Gate [Levels(12.0, 5.0)];

@@ -88,7 +88,9 @@ impl Yardstick<'_> {
             .map(|w| w[1].start - w[0].start);
         let interval = median(gaps.collect());
         let between = chosen.windows(2).map(|w| w[1].start - w[0].end());
-        let within = chosen.iter().map(|p| (p.tier.step() as f64 * (1.0 - p.fill)).round() as i64);
+        // What is missing of the first row mostly is the time before the first sample.
+        let inside = chosen.iter().skip(1);
+        let within = inside.map(|p| (p.tier.step() as f64 * (1.0 - p.fill)).round() as i64);
         let oldest = chosen.first().map(|p| p.start);
         let last = chosen.last().map(|p| (p.end() - 1).max(p.start));
         DataQuality {
@@ -387,4 +389,21 @@ fn best_counts(segment: &Segment, row: &Row, group: Group, number: usize) -> Opt
         }
     }
     Some(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_before_the_first_sample_is_no_gap() {
+        // Stored without a gap from the middle of a bucket of six hours on.
+        let first = Piece::new(Tier::SixHourly, 0, 36, 72);
+        let rest = |filled| Piece::new(Tier::SixHourly, Tier::SixHourly.step(), filled, 72);
+        let retention = Retention::default();
+        let yardstick = Yardstick { now: 2 * Tier::SixHourly.step(), retention: &retention };
+        let gap = |filled| yardstick.judge(&[first, rest(filled)], |_| Vec::new()).largest_gap;
+        assert_eq!(gap(72), Some(0));
+        assert_eq!(gap(60), Some(3_600), "an hour of the second is missing");
+    }
 }

@@ -4,7 +4,7 @@ use super::label::{self, Case};
 use super::season::{self, Season};
 use super::slope::{self, Slope};
 use super::structure::{self, Structure};
-use super::{Params, Scale, Trend, rhythm, swing};
+use super::{Nature, Params, Scale, Trend, rhythm, stairs, swing};
 use crate::model::{DAY, HOUR, UnixTime};
 use crate::series::{Bins, Buffer, Grid, Point, stats};
 
@@ -47,6 +47,8 @@ pub(super) struct Explained {
     pub(super) adjusted: Buffer,
     pub(super) structure: Structure,
     pub(super) slope: Slope,
+    /// Slope of what fills by steps, those included.
+    pub(super) net: Option<Slope>,
     /// Unpredictable standard deviation in points.
     pub(super) noise: f64,
     /// Mean of a run at the very top into which a trend has grown, and which is left out of the window; in points.
@@ -56,6 +58,11 @@ pub(super) struct Explained {
 }
 
 impl Explained {
+    /// The slope that is told.
+    pub(super) fn told(&self) -> &Slope {
+        self.net.as_ref().unwrap_or(&self.slope)
+    }
+
     /// What level and season say of a local hour of a day, `time` days from now.
     pub(super) fn at(&self, time: f64, hour: usize, weekend: bool) -> f64 {
         let season = &self.season;
@@ -115,6 +122,7 @@ impl<'a> View<'a> {
             structure: &explained.structure,
             adjusted: &explained.adjusted,
             slope: &explained.slope,
+            net: explained.net.as_ref(),
             noise: explained.noise,
             lookback: self.params.lookback_days(),
             history: self.bins.span(),
@@ -200,8 +208,13 @@ impl<'a> View<'a> {
             }
         }
         let slope = slope::slope(&window, &structure, seasonal);
+        let net = match self.params.nature {
+            Nature::Fill => stairs::net(&window, &structure, &slope),
+            Nature::Work => None,
+        };
         let noise = rhythm::noise(&structure, &window, self.inside());
-        Explained { season, window, adjusted, structure, slope, noise, top: None, resized: None }
+        let (top, resized) = (None, None);
+        Explained { season, window, adjusted, structure, slope, net, noise, top, resized }
     }
 }
 

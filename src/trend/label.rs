@@ -43,6 +43,8 @@ pub(super) struct Case<'a> {
     /// The window less the season.
     pub(super) adjusted: &'a [f64],
     pub(super) slope: &'a Slope,
+    /// Slope of what fills by steps, those included.
+    pub(super) net: Option<&'a Slope>,
     /// Unpredictable standard deviation in points.
     pub(super) noise: f64,
     pub(super) lookback: f64,
@@ -50,10 +52,17 @@ pub(super) struct Case<'a> {
     pub(super) history: f64,
 }
 
+impl Case<'_> {
+    /// The slope that is told.
+    fn told(&self) -> &Slope {
+        self.net.unwrap_or(self.slope)
+    }
+}
+
 /// The first of trend, cyclical, volatile, stable that holds.
 pub(super) fn direction(case: &Case<'_>) -> Direction {
     if shows_trend(case) {
-        return match case.slope.average > 0.0 {
+        return match case.told().average > 0.0 {
             true => Direction::SustainedIncrease,
             false => Direction::SustainedDecrease,
         };
@@ -66,7 +75,14 @@ pub(super) fn direction(case: &Case<'_>) -> Direction {
 
 /// Whether the direction is a trend, up or down.
 pub(super) fn shows_trend(case: &Case<'_>) -> bool {
-    is_trend(case) && !is_sawtooth(case) && !is_recovery(case)
+    match case.net {
+        // The steps are of the law: they were not chosen to make it.
+        Some(net) => {
+            let moved = net.average.abs() * net.segment;
+            is_enough(case) && net.p < ALPHA && moved >= MATERIAL
+        }
+        None => is_trend(case) && !is_sawtooth(case) && !is_recovery(case),
+    }
 }
 
 /// Fewest values that can show a trend, and what they are.
@@ -165,7 +181,7 @@ fn is_cyclical(case: &Case<'_>) -> bool {
 /// by the slope's own uncertainty. For the rest: the chance that it is below what is material, times how
 /// far the spread and the profile are from the borders between the labels (calibrated, docs/trend.md).
 pub(super) fn confidence(case: &Case<'_>, direction: Direction) -> f64 {
-    let slope = case.slope;
+    let slope = case.told();
     let expected = case.lookback * case.grid.per_day() as f64;
     let coverage = 0.6 + 0.4 * (case.bins.len() as f64 / expected).min(1.0).sqrt();
     if direction.is_trend() {

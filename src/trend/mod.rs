@@ -22,6 +22,7 @@ mod projection;
 mod rhythm;
 mod season;
 mod slope;
+mod stairs;
 mod structure;
 mod swing;
 mod weekend;
@@ -112,7 +113,8 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     };
     let explained = view.explained();
     let case = view.case(&explained);
-    let Explained { season, window, structure, slope, noise, .. } = &explained;
+    let Explained { season, window, structure, noise, .. } = &explained;
+    let slope = explained.told();
     let direction = label::direction(&case);
     let whole = match params.scale {
         Scale::Share { .. } => 100.0,

@@ -109,7 +109,7 @@ impl Outlook {
         unit: f64,
         params: &Params<'_>,
     ) -> Self {
-        let Explained { structure: s, slope, .. } = explained;
+        let (s, slope) = (&explained.structure, explained.told());
         let recent = recent(&explained.window, &explained.adjusted, s);
         let (row, contrast) = (s.row(0.0), s.present_slope());
         let covariance =
@@ -121,6 +121,10 @@ impl Outlook {
             false => [&row, &contrast, &bend].map(|other| covariance(&bend, other)),
         };
         season.effect.iter_mut().for_each(|e| *e *= unit);
+        let (var_slope, with_level) = match &explained.net {
+            Some(net) => ((net.error * unit).powi(2), 0.0),
+            None => (covariance(&contrast, &contrast), covariance(&row, &contrast)),
+        };
         let whole = match params.scale {
             Scale::Share { whole } => whole,
             Scale::Relative { .. } => f64::INFINITY,
@@ -130,8 +134,8 @@ impl Outlook {
             slope: slope.current * unit,
             clock: s.clock,
             var_level: covariance(&row, &row),
-            var_slope: covariance(&contrast, &contrast),
-            covariance: covariance(&row, &contrast),
+            var_slope,
+            covariance: with_level,
             rate,
             quantile_80: WIDER * t_quantile(0.9, slope.dof),
             lookback_hours: params.lookback_days() * 24.0,

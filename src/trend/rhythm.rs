@@ -84,8 +84,8 @@ pub(super) fn behaviour(
     let bursts = |s: f64| noise >= s && (ratio > 1.6 || jumps(adjusted));
     match direction {
         Direction::SustainedIncrease => Behaviour::Growing,
-        _ if idle => Behaviour::Idle,
         _ if bursts(7.5) || (ratio > 4.0 && noise > 4.0) => Behaviour::Bursty,
+        _ if idle => Behaviour::Idle,
         Direction::Cyclical => Behaviour::Cyclical,
         _ => Behaviour::Stable,
     }

@@ -238,7 +238,7 @@ Ext.define('PVE.foresight.Utils', {
     },
 
     // Metrics as findings call them.
-    findingMetrics: { CPU: 'cpu', 'IO wait': 'iowait' },
+    findingMetrics: { CPU: 'cpu', 'IO wait': 'iowait', storage: 'storage_usage' },
 
     findingMetric: function ({ metric }) {
         return this.findingMetrics[metric] ?? metric;

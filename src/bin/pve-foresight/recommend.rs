@@ -208,7 +208,7 @@ fn card(r: &Recommendation, now: UnixTime, out: &mut Out) -> Result<()> {
     }
     let data = &r.trend_evidence.data_quality;
     let weighed = format!(
-        "{} ({:.0} days of nodes, {:.0} of the guest). Score improves by {:.0} points, the move \
+        "{} ({:.0} days of nodes and {:.0} of the guest used). Score improves by {:.0} points, the move \
          costs {:.0}.",
         data.confidence_note,
         data.node_history_days,

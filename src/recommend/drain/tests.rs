@@ -111,17 +111,40 @@ fn room_that_is_not_known_is_told() {
 
 #[test]
 fn a_way_that_keeps_all_below_their_thresholds_is_found() {
-    // Of 16 cores 12.8 are below the threshold. The guest of more memory fits on either node, the
-    // other, of 8 cores, on the emptier one alone.
+    // Of 16 cores 12.8 are below the threshold: 6.1 are left on the one node, 4.1 on the other. Each
+    // where the node stays the least full, there is no room for the third.
     let case = Case::new(3)
-        .guest(0, |_| 3.0, 20.0)
-        .guest(0, |_| 8.0, 8.0)
-        .guest(1, |_| 8.0, 8.0)
-        .guest(2, |_| 4.0, 8.0);
+        .guest(0, |_| 4.0, 8.0)
+        .guest(0, |_| 3.0, 8.0)
+        .guest(0, |_| 3.0, 8.0)
+        .guest(1, |_| 6.5, 8.0)
+        .guest(2, |_| 8.5, 8.0);
     let drained = case.asked(|q| drain(q, 0));
     let targets: Vec<(Vmid, usize)> = drained.steps.iter().map(|s| (s.vmid, s.target)).collect();
-    assert_eq!(targets, [(100, 1), (101, 2)]);
+    assert_eq!(targets, [(100, 2), (101, 1), (102, 1)]);
     assert_eq!(case.asked(|q| drained.over(0, Limits::thresholds(q.config))), Vec::<usize>::new());
+}
+
+#[test]
+fn where_no_way_keeps_all_below_their_thresholds_the_excess_is_shared() {
+    // Each of the two passes 80 % of its 16 cores with either of them, by far less than one with both.
+    let case = Case::new(3)
+        .guest(0, |_| 7.0, 8.0)
+        .guest(0, |_| 7.0, 8.0)
+        .guest(1, |_| 8.0, 8.0)
+        .guest(2, |_| 7.5, 8.0);
+    assert_eq!(targets(&case), [(100, 2), (101, 1)]);
+}
+
+#[test]
+fn who_takes_most_of_either_resource_is_placed_first() {
+    // By memory alone the small one came first and took the place of the only one that needs it.
+    let case = Case::new(3)
+        .guest(0, |_| 0.1, 9.0)
+        .guest(0, |_| 6.0, 8.0)
+        .guest(1, |_| 7.0, 8.0)
+        .guest(2, |_| 6.0, 8.0);
+    assert_eq!(targets(&case), [(101, 2), (100, 1)]);
 }
 
 #[test]

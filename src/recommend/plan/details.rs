@@ -64,17 +64,14 @@ impl Planner<'_> {
     /// Risk that a move takes away from both nodes together, in core-hours.
     pub(in crate::recommend) fn saved(&self, source: usize, guest: usize, target: usize) -> f64 {
         let load = &self.q.outlook.guests[guest].load;
-        let less = |node, sign| self.risk(node, None) - self.risk(node, Some((load, sign)));
+        let less = |node, sign| self.ledger.risk(node) - self.risk(node, (load, sign));
         less(source, -1.0) + less(target, 1.0)
     }
 
     /// Overload that a move takes away from both nodes together.
     fn benefit(&self, source: usize, guest: usize, target: usize) -> Overload {
         let load = &self.q.outlook.guests[guest].load;
-        let change = |node, sign| {
-            self.overload(node, None, self.limits())
-                - self.overload(node, Some((load, sign)), self.limits())
-        };
+        let change = |node, sign| self.ledger.overload(node) - self.overload(node, (load, sign));
         change(source, -1.0) + change(target, 1.0)
     }
 

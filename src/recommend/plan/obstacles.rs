@@ -3,12 +3,12 @@
 
 use super::{Planner, Step};
 use crate::model::{Bytes, DAY, Fraction, HOUR, Vmid};
-use crate::outlook::{GuestOutlook, NodeOutlook, Resource};
+use crate::outlook::{GuestOutlook, IO_WAIT, NodeOutlook, Resource};
 use crate::recommend::balancer;
 use crate::recommend::confidence::stated;
 use crate::recommend::constraint::{Blocker, BlockerCode, LocalDisk, local_disks};
 use crate::recommend::reserve::Reserve;
-use crate::recommend::state::{Finding, IO_WAIT, State};
+use crate::recommend::state::{Finding, State};
 use std::collections::BTreeMap;
 
 /// Share of a crowded source's busy hours, with the guest, below which a crowded target is the
@@ -24,7 +24,7 @@ impl<'a> Planner<'a> {
         let blockers = self.of_guest(guest);
         let movable = blockers.is_empty();
         if !movable {
-            self.skipped.insert(self.q.outlook.guests[guest].vmid, blockers);
+            self.skipped.entry(self.q.outlook.guests[guest].vmid).or_default().add(blockers);
         }
         self.movable[guest] = Some(movable);
         movable
@@ -70,6 +70,10 @@ impl<'a> Planner<'a> {
             found.extend(self.q.constraints.of_pair(facts, node, &self.placement));
         }
         found.extend(Blocker::away(node).filter(|away| found.iter().all(|b| b.code != away.code)));
+        if !node.online {
+            // What it carried before tells nothing.
+            return found;
+        }
         if node.cores.0 <= 0.0 || node.memory.0 <= 0.0 {
             // What it would carry is no share of anything.
             let text = format!("it is not known how large {} is", node.name);
@@ -148,7 +152,7 @@ impl<'a> Planner<'a> {
         let most = self.q.config.storage_threshold;
         let full = |storage: &str, size: f64| {
             let Some(left) = self.left(target, storage) else {
-                let used = node.storage_usage.filter(|x| *x >= most)?;
+                let used = node.storage.current.filter(|x| *x >= most)?;
                 return Some(format!(
                     "its local disks would be copied, but a storage of {} is {used:.0} full",
                     node.name
@@ -296,7 +300,7 @@ impl<'a> Planner<'a> {
         let k = self.q.config;
         // A node in maintenance is left whatever it saves.
         if self.q.outlook.nodes[of.source].maintenance {
-            return self.busy_now(of.guest);
+            return None;
         }
         let net = of.gain - of.cost.points;
         if net < k.min_score_improvement && !self.exhausted(of.source) {
@@ -315,7 +319,8 @@ impl<'a> Planner<'a> {
         // Risk counts hours that only may come; those that are expected must not become more.
         if of.benefit.core_hours < -1e-9 {
             let added = -of.benefit.core_hours;
-            return Some(format!("would add {added:.1} core-hours above the thresholds"));
+            let added = if added < 0.05 { "less than 0.1".into() } else { format!("{added:.1}") };
+            return Some(format!("would add {added} core-hours above the thresholds"));
         }
         let asked = k.settings.minimum_confidence.0 * 100.0;
         if of.confidence.percent < asked {
@@ -324,7 +329,7 @@ impl<'a> Planner<'a> {
                 "has a confidence of {stated}, below the minimum of {asked:.0} %"
             ));
         }
-        self.busy_now(of.guest)
+        None
     }
 
     /// Whether a node has nothing left, now or in its busy hours: then what a move saves decides,
@@ -338,16 +343,11 @@ impl<'a> Planner<'a> {
         Resource::ALL.into_iter().any(full)
     }
 
-    /// Why a guest in its daily peak should wait, when running workloads are protected.
-    pub(super) fn busy_now(&self, guest: usize) -> Option<String> {
-        let hours = &self.q.outlook.guests[guest].cpu_trend.peak_hours;
-        let busy = |hour: u8| hours.contains(&hour);
-        let protect = self.q.config.settings.protect_running_workloads;
+    /// Why a move whose guest is in its daily peak waits for its window, when running workloads are protected.
+    pub(in crate::recommend) fn busy_now(&self, step: &Step) -> Option<String> {
+        let window = step.details.window.as_ref()?;
         let now = self.q.local.hour(self.q.outlook.now) as u8;
-        if !protect || !busy(now) {
-            return None;
-        }
-        let calm = (1..24).map(|h| (now + h) % 24).find(|h| !busy(*h))?;
-        Some(format!("is in its daily peak; put off until {calm:02}:00"))
+        let busy = self.q.outlook.guests[step.guest].cpu_trend.peak_hours.contains(&now);
+        busy.then(|| format!("is in its daily peak; put off until {:02}:00", window.start_hour))
     }
 }

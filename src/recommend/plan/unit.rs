@@ -8,6 +8,7 @@ use super::{BlockerCode, Considered, Planner, Step};
 use crate::model::{Bytes, Points, Vmid};
 use crate::outlook::GuestOutlook;
 use crate::recommend::constraint::runs;
+use crate::recommend::overload::demand;
 use std::collections::BTreeSet;
 
 /// A group against a target, before its details are worked out.
@@ -63,11 +64,11 @@ impl Planner<'_> {
     /// The targets to which moving the group saves something.
     fn unit_drafts(&self, source: usize, members: &[usize]) -> Vec<Draft> {
         let whole = self.whole(members);
-        let less = |node, sign| self.risk(node, None) - self.risk(node, Some((&whole.load, sign)));
+        let less = |node, sign| self.ledger.risk(node) - self.risk(node, (&whole.load, sign));
         let relieved = less(source, -1.0);
         let least = match self.q.outlook.nodes[source].maintenance {
             true => f64::NEG_INFINITY,
-            false => self.q.config.min_benefit.0,
+            false => demand(self.q.outlook, source, self.q.config),
         };
         (0..self.ledger.nodes())
             .filter(|target| *target != source)
@@ -106,7 +107,7 @@ impl Planner<'_> {
         whole.cost.points = steps.iter().map(|s| s.cost.points).sum::<Points>();
         whole.cost.memory = steps.iter().map(|s| s.cost.memory).sum::<Bytes>();
         whole.benefit = steps.iter().map(|s| s.benefit).sum();
-        let busy = || draft.members.iter().find_map(|&guest| self.busy_now(guest));
+        let busy = || steps.iter().find_map(|step| self.busy_now(step));
         if let Some(reason) = self.refusal(&whole).or_else(busy) {
             let vmid = self.q.outlook.guests[whole.guest].vmid;
             self.considered.entry(vmid).or_insert(Considered { step: whole, reason });
@@ -116,7 +117,8 @@ impl Planner<'_> {
     }
 
     /// One step for each guest, each weighed after those before it; `None` where one is not
-    /// possible. That they belong together does not keep them from leaving together.
+    /// possible, with what stands in its way remembered. That they belong together does not keep
+    /// them from leaving together.
     fn unit_steps(&mut self, draft: &Draft) -> Option<Vec<Step>> {
         let mut steps = Vec::new();
         for &guest in &draft.members {
@@ -124,6 +126,8 @@ impl Planner<'_> {
             let mut obstacles = self.obstacles(guest, draft.target);
             obstacles.retain(|b| b.code != BlockerCode::Together);
             if !obstacles.is_empty() {
+                let vmid = self.q.outlook.guests[guest].vmid;
+                self.skipped.entry(vmid).or_default().add(obstacles);
                 break;
             }
             steps.push(self.work_out(draft.source, guest, draft.target));

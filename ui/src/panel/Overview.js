@@ -116,7 +116,7 @@ Ext.define('PVE.foresight.panel.Overview', {
     busyHours: ({ horizon_hours: hours }) =>
         Ext.String.format(
             gettext(
-                'Busy hours: the highest 5 % of what is expected in these {0} hours, by the present and up to two weeks of hours.',
+                'Busy hours: what 95 % of these {0} hours are expected to stay at or below, by the present and up to two weeks of hours.',
             ),
             Math.round(hours),
         ),

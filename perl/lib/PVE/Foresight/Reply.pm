@@ -342,7 +342,7 @@ my sub node_advice() {
         urgency => word("How soon somebody should look.", @URGENCIES),
         findings => list("What it is about, the worst metric first.", object(
             "A metric.",
-            metric => string("Its name."),
+            metric => string("CPU, memory, IO wait or storage."),
             state => word("State by this metric alone.", @STATES),
             current => maybe(number("Level now, as a share.")),
             high_7d => maybe(number("95th percentile of the hourly means of the last 7 days.")),
@@ -351,7 +351,7 @@ my sub node_advice() {
         )),
         maxcpu => number("Cores."),
         maxmem => number("Bytes of memory."),
-        guests => maybe(integer("Running guests; left out where some of them are withheld.")),
+        guests => maybe(integer("Running guests, of an offline node those that were left there; left out where some of them are withheld.")),
         cpu => readings("CPU as a share."),
         memory => readings("Memory as a share."),
         iowait => readings("Wait for disks as a share."),
@@ -404,7 +404,7 @@ sub recommend() {
             name => string("Its name."),
             node => node_name("Its host."),
             reason => string("Why, in one clause."),
-            blockers => list("Obstacles.", object(
+            blockers => list("What keeps it where it is, or from the node that would be best, then from the others.", object(
                 "An obstacle.",
                 code => string("Stable word for programs."),
                 text => string("One clause for people."),
