@@ -47,12 +47,12 @@ pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
         None => q.constraints.of_guest(guest),
     };
     let host = index.map(|i| planner.hosts[i]).or_else(|| q.outlook.node_index(&guest.node));
-    if let Some(away) = host.and_then(|h| Blocker::away(&q.outlook.nodes[h])) {
+    let host_node = host.map(|h| &q.outlook.nodes[h]);
+    if host_node.is_some_and(|node| !node.online && !node.silent) {
         // That it does not run is no reason of its own then.
-        blockers.retain(|b| b.code != BlockerCode::NotRunning && b.code != away.code);
-        let what =
-            if away.code == BlockerCode::NodeOffline { "is offline" } else { "does not report" };
-        blockers.insert(0, Blocker::new(away.code, format!("is on {}, which {what}", guest.node)));
+        blockers.retain(|b| !matches!(b.code, BlockerCode::NotRunning | BlockerCode::NodeOffline));
+        let text = format!("is on {}, which is offline", guest.node);
+        blockers.insert(0, Blocker::new(BlockerCode::NodeOffline, text));
     }
     let others = (0..q.outlook.nodes.len()).filter(|n| Some(*n) != host);
     let mut targets: Vec<Target> = others
