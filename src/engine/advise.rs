@@ -474,14 +474,13 @@ fn still_above(q: &Question, plan: &Plan) -> String {
         .iter()
         .map(|(node, hours)| format!("{} for {}", node.name, counted(*hours, "hour")))
         .collect();
-    let are = if told.len() == 1 { "its thresholds is" } else { "their thresholds are" };
     let why = match is_full(q, plan) {
         true => format!("; max_moves = {} ends the plan here", q.config.max_moves),
         false => String::new(),
     };
     match told.is_empty() {
         true => String::new(),
-        false => format!(" Then above {are} {}{why}.", listed(&told)),
+        false => format!(" Left above the thresholds: {}{why}.", listed(&told)),
     }
 }
 
@@ -735,9 +734,9 @@ mod tests {
                 still_above(&Question { config: &config, ..*q }, &plan)
             })
         };
-        assert_eq!(told(&[0.2, 107.0], 5), " Then above its thresholds is pve2 for 107 hours.");
-        let both = " Then above their thresholds are pve2 for 9 hours and pve1 for 1 hour; \
-                    max_moves = 0 ends the plan here.";
+        assert_eq!(told(&[0.2, 107.0], 5), " Left above the thresholds: pve2 for 107 hours.");
+        let both = " Left above the thresholds: pve2 for 9 hours and pve1 for 1 hour; max_moves = 0 \
+                    ends the plan here.";
         assert_eq!(told(&[1.0, 9.0], 0), both);
         assert_eq!(told(&[0.0, 0.4], 5), "");
     }
