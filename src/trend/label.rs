@@ -32,7 +32,7 @@ const NEAR: f64 = 0.5;
 /// So many level shifts may be those of a cycle.
 const MANY: usize = 3;
 /// Unpredictable spread in points from which a series is volatile.
-pub(super) const VOLATILE: f64 = 7.5;
+const VOLATILE: f64 = 7.5;
 
 /// What the label is decided on.
 pub(super) struct Case<'a> {

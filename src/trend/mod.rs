@@ -1,7 +1,7 @@
 //! From points to findings: direction, rate, confidence, baseline, anomaly, projection, stability.
 //!
 //! [`analyze`] is the pipeline; each step is a file of small pure functions:
-//! clean -> bins -> season -> structure (steps, slope breaks) -> slope -> label and confidence ->
+//! clean -> bins -> season -> structure (steps, slope breaks) -> slope (stairs) -> label and confidence ->
 //! anomaly -> projection -> rhythm. `docs/trend.md` has the reasons and the measured worth.
 
 mod anomaly;

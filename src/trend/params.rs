@@ -13,8 +13,9 @@ pub enum Scale {
         /// The value that means full: 1.0 for fractions, 100.0 for percent.
         whole: f64,
     },
-    /// A rate or number without a natural end: one point is 4 % of the median, or of `floor` where
-    /// the median is below it. Values that stay below `floor` are idle.
+    /// A rate or number without a natural end: one point is 4 % of the median, of the median of the last day or of the
+    /// busiest days but for one in ten where these are higher, or of `floor` where all are below it. Values that stay
+    /// below `floor` are idle.
     Relative {
         /// What is too little to matter, in the unit of the values.
         floor: f64,
