@@ -1,7 +1,7 @@
 //! A regular grid over irregular points.
 
 use super::calendar::weekend_of;
-use super::{Buffer, LocalTime, Point, stats};
+use super::{Buffer, Column, LocalTime, Point, stats};
 use crate::model::{DAY, HOUR, UnixTime};
 
 /// Width of the grid's slots.
@@ -32,15 +32,15 @@ impl Grid {
 #[derive(Clone, Debug, Default)]
 pub struct Bins {
     /// Number of the slot on the grid; neighbours differ by 1, a gap by more.
-    pub key: Vec<i64>,
+    pub key: Column<i64>,
     /// Mean time of what is in the slot, in days from the moment of analysis.
     pub t: Buffer,
     /// Mean of what is in the slot, weighted by sample counts.
     pub y: Buffer,
     /// Slot of the local day.
-    pub slot: Vec<u8>,
+    pub slot: Column<u8>,
     /// Whether on a local Saturday or Sunday.
-    pub weekend: Vec<bool>,
+    pub weekend: Column<bool>,
 }
 
 impl Bins {
@@ -61,32 +61,32 @@ impl Bins {
         // Columns as long as they can get, written by place: five columns that grow cost more than what they hold.
         let n = points.len();
         let mut bins = Self {
-            key: vec![0; n],
+            key: Column::filled(n, 0),
             t: Buffer::filled(n, 0.0),
             y: Buffer::filled(n, 0.0),
-            slot: vec![0; n],
-            weekend: vec![false; n],
+            slot: Column::filled(n, 0),
+            weekend: Column::filled(n, false),
         };
-        let (keys, times, values) = (&mut bins.key[..n], &mut bins.t[..n], &mut bins.y[..n]);
-        let (slots, weekends) = (&mut bins.slot[..n], &mut bins.weekend[..n]);
+        let columns = bins.t.iter_mut().zip(bins.y.iter_mut()).zip(bins.key.iter_mut());
+        let mut rows = columns.zip(bins.slot.iter_mut().zip(bins.weekend.iter_mut()));
         let days = |p: &Point| p.time.saturating_sub(now) as f64 / DAY as f64;
-        let (mut rest, mut filled) = (points, 0);
-        while let Some((first, others)) = rest.split_first() {
-            slot = slot.until(first.time, grid, local);
-            let (mut t, mut y) = (days(first), first.value);
-            let mut weight = f64::from(first.count.max(1));
-            rest = others;
-            while let Some((p, others)) = rest.split_first()
+        let (mut filled, mut weight) = (0, 0.0);
+        let mut last: Option<(&mut f64, &mut f64)> = None;
+        for p in points {
+            let (day, more) = (days(p), f64::from(p.count.max(1)));
+            if let Some((t, y)) = &mut last
                 && slot.holds(p.time, grid, local)
             {
-                let w = f64::from(p.count.max(1));
-                weight += w;
-                t += w / weight * (days(p) - t);
-                y += w / weight * (p.value - y);
-                rest = others;
+                weight += more;
+                **t += more / weight * (day - **t);
+                **y += more / weight * (p.value - **y);
+                continue;
             }
-            (keys[filled], times[filled], values[filled]) = (slot.key, t, y);
-            (slots[filled], weekends[filled]) = (slot.of_day, slot.weekend);
+            let Some((((t, y), key), (of_day, weekend))) = rows.next() else { break };
+            slot = slot.until(p.time, grid, local);
+            (*t, *y, *key) = (day, p.value, slot.key);
+            (*of_day, *weekend) = (slot.of_day, slot.weekend);
+            (last, weight) = (Some((t, y)), more);
             filled += 1;
         }
         bins.truncate(filled);
@@ -120,11 +120,11 @@ impl Bins {
     /// The bins from index `start` on.
     pub fn since(&self, start: usize) -> Self {
         Self {
-            key: self.key[start..].to_vec(),
+            key: Column::of(&self.key[start..]),
             t: Buffer::of(&self.t[start..]),
             y: Buffer::of(&self.y[start..]),
-            slot: self.slot[start..].to_vec(),
-            weekend: self.weekend[start..].to_vec(),
+            slot: Column::of(&self.slot[start..]),
+            weekend: Column::of(&self.weekend[start..]),
         }
     }
 }
@@ -236,8 +236,8 @@ mod tests {
         let points = [hour, Point::sample(2_000, 71.0), Point::sample(7_300, 5.0)];
         let bins = Bins::of(&points, Grid::Hour, 86_400, &LocalTime::utc());
         assert_eq!(*bins.y, [11.0, 5.0]);
-        assert_eq!(bins.key, [0, 2]);
-        assert_eq!(bins.slot, [0, 2]);
+        assert_eq!(*bins.key, [0, 2]);
+        assert_eq!(*bins.slot, [0, 2]);
         assert!((bins.t[1] - (7_300.0 - 86_400.0) / 86_400.0).abs() < 1e-12);
     }
 
@@ -246,9 +246,9 @@ mod tests {
         let half_past = LocalTime::fixed(19_800); // India, +5:30
         let points: Vec<Point> = (0..4).map(|i| Point::sample(i * 1_800, 1.0)).collect();
         let bins = Bins::of(&points, Grid::Hour, 0, &half_past);
-        assert_eq!(bins.slot, [5, 6, 7], "05:30, 06:00 + 06:30, 07:00");
+        assert_eq!(*bins.slot, [5, 6, 7], "05:30, 06:00 + 06:30, 07:00");
         let bins = Bins::of(&points, Grid::SixHours, 0, &half_past);
-        assert_eq!(bins.slot, [0, 1]);
+        assert_eq!(*bins.slot, [0, 1]);
     }
 
     #[test]
@@ -262,10 +262,10 @@ mod tests {
         };
         let points = [hour(0, 10.0), hour(1, 20.0), hour(2, 20.0)];
         let bins = Bins::of(&points, Grid::Hour, 0, &LocalTime::fixed(19_800));
-        assert_eq!(bins.slot, [5, 6, 7, 8]);
+        assert_eq!(*bins.slot, [5, 6, 7, 8]);
         assert_eq!(*bins.y, [10.0, 15.0, 20.0, 20.0]);
         let bins = Bins::of(&points, Grid::Hour, 0, &LocalTime::fixed(7_200));
-        assert_eq!((bins.slot, bins.y.to_vec()), (vec![2, 3, 4], vec![10.0, 20.0, 20.0]));
+        assert_eq!((bins.slot.to_vec(), bins.y.to_vec()), (vec![2, 3, 4], vec![10.0, 20.0, 20.0]));
     }
 
     #[test]

@@ -186,7 +186,7 @@ impl<'a> Rows<'a> {
 
 /// A model on its way: an orthonormal basis of its columns, known by its products with all candidates.
 /// Adding a column costs a few operations a candidate, whatever the columns.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Path {
     columns: Vec<Column>,
     /// Each column in the basis, one after the other: its products with the basis before it, its length beyond.
@@ -203,6 +203,25 @@ struct Path {
 }
 
 impl Path {
+    /// A copy with room for `more` columns.
+    fn fork(&self, more: usize) -> Self {
+        let (known, size) = (self.columns.len() + more, self.free.len());
+        let mut copy = Self {
+            columns: Vec::with_capacity(known),
+            triangle: Buffer::with_capacity(known * (known + 1) / 2),
+            shares: Buffer::with_capacity(known),
+            parts: Buffer::with_capacity(known * size),
+            products: self.products.clone(),
+            free: self.free.clone(),
+            rss: self.rss,
+        };
+        copy.columns.extend_from_slice(&self.columns);
+        copy.triangle.extend_from_slice(&self.triangle);
+        copy.shares.extend_from_slice(&self.shares);
+        copy.parts.extend_from_slice(&self.parts);
+        copy
+    }
+
     /// Adds a column with these `products` with the basis, of squared length `length` and product `share`
     /// with the residual.
     fn add(&mut self, column: Column, (length, share): (f64, f64), products: &[f64]) {
@@ -344,10 +363,10 @@ impl<'a> Ground<'a> {
             }
         }
         let mut level = Path {
-            columns: Vec::new(),
-            triangle: Buffer::default(),
-            shares: Buffer::default(),
-            parts: Buffer::with_capacity((2 + rules.terms) * 2 * n),
+            columns: Vec::with_capacity(1),
+            triangle: Buffer::with_capacity(1),
+            shares: Buffer::with_capacity(1),
+            parts: Buffer::with_capacity(2 * n),
             products: rows.products(&y),
             free,
             rss: dot(&y, &y),
@@ -356,7 +375,7 @@ impl<'a> Ground<'a> {
         let ones = whole(&rows.one_one, &rows.one, &rows.one);
         level.add(Column::One, (ones, dot(&rows.one, &y)), &[]);
         level.open(&rows);
-        let mut line = level.clone();
+        let mut line = level.fork(1);
         let product = whole(&rows.one_time, &rows.one, &rows.time) / ones.sqrt();
         let share = dot(&rows.time, &y) - product * level.shares[0];
         let length = whole(&rows.time_time, &rows.time, &rows.time);
@@ -368,14 +387,16 @@ impl<'a> Ground<'a> {
     /// Adds up to `terms` steps and hinges to a constant, the `given` terms (hinges at times of the series) and
     /// (if `sloped`) t, each time the one that lowers the sum of squares most: O(n (terms + given)²).
     pub fn search(&self, sloped: bool, given: &[Term], terms: usize) -> Found {
-        let mut path = if sloped { self.line.clone() } else { self.level.clone() };
+        let path = if sloped { &self.line } else { &self.level };
+        let mut path = path.fork(given.len() + self.rules.terms);
         for term in given {
             if let Some(candidate) = self.candidate(*term) {
                 path.add_candidate(&self.rows, candidate);
             }
             path.close(self.rows.t, term.time(), self.rules.apart);
         }
-        let models = vec![Model { sloped, terms: given.to_vec(), rss: path.rss }];
+        let mut models = Vec::with_capacity(1 + terms);
+        models.push(Model { sloped, terms: given.to_vec(), rss: path.rss });
         let mut found = Found { models, path };
         self.further(&mut found, terms);
         found
@@ -387,11 +408,10 @@ impl<'a> Ground<'a> {
             let Found { models, path } = found;
             path.open(&self.rows);
             let Some((candidate, last)) = self.best(path).zip(models.last()) else { return };
-            let (term, mut chosen) = (self.term(candidate), last.terms.clone());
+            let term = self.term(candidate);
             path.add_candidate(&self.rows, candidate);
             path.close(self.rows.t, term.time(), self.rules.apart);
-            chosen.push(term);
-            let sloped = last.sloped;
+            let (sloped, chosen) = (last.sloped, [&*last.terms, &[term]].concat());
             models.push(Model { sloped, terms: chosen, rss: path.rss });
         }
     }

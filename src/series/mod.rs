@@ -16,6 +16,6 @@ pub mod profile;
 pub mod stats;
 
 pub use bins::{Bins, Grid};
-pub use buffer::Buffer;
+pub use buffer::{Buffer, Column};
 pub use calendar::LocalTime;
 pub use point::Point;

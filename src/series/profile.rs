@@ -65,7 +65,7 @@ pub fn fit(t: &[f64], y: &[f64], group: &[u8], groups: usize) -> Option<Profile>
         }
         residual.clear();
         residual.extend(y.iter().zip(fitted.iter()).map(|(y, f)| y - f));
-        if !stats::clip_outliers(&mut residual, 3.0, &mut buffer) && pass > 0 {
+        if !stats::clip_outliers(&mut residual, 3.0, &mut buffer) {
             break;
         }
         work.iter_mut().zip(residual.iter()).zip(fitted.iter()).for_each(|((w, r), f)| *w = r + f);

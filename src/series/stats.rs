@@ -1,6 +1,6 @@
 //! Order statistics and robust scales.
 
-use super::Buffer;
+use super::{Buffer, Column};
 
 /// Factor that makes the median absolute deviation of a normal sample its standard deviation.
 pub const MAD_TO_SD: f64 = 1.4826;
@@ -59,25 +59,44 @@ fn by_shelves(x: &[f64], low: usize) -> Option<(f64, f64)> {
     for (of, v) in of.iter_mut().zip(x) {
         *of = shelves.of(*v);
     }
-    of[..x.len()].iter().for_each(|shelf| count[usize::from(*shelf)] += 1);
+    let of = &of[..x.len()];
+    of.iter().for_each(|shelf| count[usize::from(*shelf)] += 1);
     let (mut shelf, mut before) = (0, 0);
     while before + usize::from(count[shelf]) <= low {
         before += usize::from(count[shelf]);
         shelf += 1;
     }
     let (mut few, mut found) = ([0.0; FEW], 0);
-    for (v, of) in x.iter().zip(&of) {
-        // Always written: what cannot be foretold costs more as a branch.
-        few[found % FEW] = *v;
-        found += usize::from(usize::from(*of) == shelf);
-    }
-    let few = few.get_mut(..found)?;
+    let few = few.get_mut(..usize::from(count[shelf]))?;
+    on_shelf(of, shelf as u8, |i| {
+        few[found] = x[i];
+        found += 1;
+    });
     few.sort_unstable_by(ascending);
     let next = few.get(low - before + 1).copied().unwrap_or_else(|| {
-        let beyond = x.iter().zip(&of).filter(|(_, of)| usize::from(**of) > shelf);
+        let beyond = x.iter().zip(of).filter(|(_, of)| usize::from(**of) > shelf);
         beyond.fold(f64::INFINITY, |least, (v, _)| least.min(*v))
     });
     Some((few[low - before], next))
+}
+
+/// Calls `found` with each place of `shelf` in `of`, in order; eight places are refused at once.
+fn on_shelf(of: &[u8], shelf: u8, mut found: impl FnMut(usize)) {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let wanted = ONES * u64::from(shelf);
+    let (eights, rest) = of.as_chunks::<8>();
+    for (k, eight) in eights.iter().enumerate() {
+        let differs = u64::from_le_bytes(*eight) ^ wanted;
+        // The highest bit of each byte that is zero, of no other.
+        let mut same = !(((differs & !HIGH) + !HIGH) | differs) & HIGH;
+        while same != 0 {
+            found(8 * k + (same.trailing_zeros() / 8) as usize);
+            same &= same - 1;
+        }
+    }
+    let first = 8 * eights.len();
+    rest.iter().enumerate().filter(|(_, of)| **of == shelf).for_each(|(i, _)| found(first + i));
 }
 
 /// Which shelf a value is on: from the least to the greatest value, about [`SHELVES`] of them.
@@ -332,9 +351,10 @@ pub fn weighted_quantile(x: &mut [f64], weights: &mut [f64], p: f64) -> Option<f
     while x.len() > SORTED
         && let Some(shelves) = Shelves::over(x)
     {
+        let of: Column<u8> = x.iter().map(|v| shelves.of(*v)).collect();
         let mut loads = [0.0; 256];
-        for (v, weight) in x.iter().zip(&*weights) {
-            loads[usize::from(shelves.of(*v))] += weight;
+        for (shelf, weight) in of.iter().zip(&*weights) {
+            loads[usize::from(*shelf)] += weight;
         }
         let mut below = 0.0;
         let reached = loads.iter().position(|load| {
@@ -346,11 +366,10 @@ pub fn weighted_quantile(x: &mut [f64], weights: &mut [f64], p: f64) -> Option<f
         let shelf = reached.unwrap_or_else(last);
         wanted -= below - loads[shelf];
         let (mut inside, all) = (0, x.len());
-        for i in 0..all {
-            // Always written: what cannot be foretold costs more as a branch.
+        on_shelf(&of, shelf as u8, |i| {
             (x[inside], weights[inside]) = (x[i], weights[i]);
-            inside += usize::from(usize::from(shelves.of(x[i])) == shelf);
-        }
+            inside += 1;
+        });
         (x, weights) = (&mut x[..inside], &mut weights[..inside]);
         if inside == all {
             break;

@@ -152,7 +152,7 @@ fn spread(residual: &[f64], bins: &Bins, (slot, per_day): (usize, usize), expect
         *near = apart.min(per_day - apart) * 24 <= 2 * per_day;
     }
     let (mut sum, mut count) = (15.0 * everywhere, 15.0);
-    for (r, slot) in residual.iter().zip(&bins.slot) {
+    for (r, slot) in residual.iter().zip(bins.slot.iter()) {
         let here = f64::from(u8::from(near[usize::from(*slot)]));
         sum += here * r.abs();
         count += here;

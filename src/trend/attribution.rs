@@ -63,12 +63,12 @@ fn hourly(points: &[Point], params: &Params<'_>) -> Bins {
 /// Weights w with slope = sum of w y: w = t~ / sum t~², t~ = t less its mean over the same hour.
 fn slope_weights(bins: &Bins) -> Option<Vec<f64>> {
     let (mut sum, mut count) = ([0.0; 24], [0.0; 24]);
-    for (t, slot) in bins.t.iter().zip(&bins.slot) {
+    for (t, slot) in bins.t.iter().zip(bins.slot.iter()) {
         sum[usize::from(*slot)] += t;
         count[usize::from(*slot)] += 1.0;
     }
     let inner = |(t, slot): (&f64, &u8)| t - sum[usize::from(*slot)] / count[usize::from(*slot)];
-    let inner: Vec<f64> = bins.t.iter().zip(&bins.slot).map(inner).collect();
+    let inner: Vec<f64> = bins.t.iter().zip(bins.slot.iter()).map(inner).collect();
     let square: f64 = inner.iter().map(|v| v * v).sum();
     (square > 1e-9).then(|| inner.iter().map(|v| v / square).collect())
 }

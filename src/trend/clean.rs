@@ -2,7 +2,7 @@
 
 use super::{Params, Scale};
 use crate::model::{DAY, HOUR, UnixTime};
-use crate::series::{Buffer, Grid, Point, stats};
+use crate::series::{Buffer, Column, Grid, Point, stats};
 
 /// Profiles look this far back on the hourly grid, days.
 const PROFILE_DAYS: f64 = 14.0;
@@ -24,7 +24,7 @@ const AHEAD: i64 = 60;
 /// Believable points, ascending, one per moment.
 pub(super) struct Clean {
     /// Values and p95 in points of the scale.
-    pub(super) points: Vec<Point>,
+    pub(super) points: Column<Point>,
     /// Value of one point in the unit of the input.
     pub(super) unit: f64,
     /// Grid that suits lookback and resolution.
@@ -36,36 +36,27 @@ pub(super) struct Clean {
 pub(super) fn clean(points: &[Point], params: &Params<'_>) -> Clean {
     let from = params.now.saturating_sub(history(params));
     let until = params.now.saturating_add(AHEAD);
-    let mut kept: Vec<Point> = Vec::with_capacity(points.len());
-    let (mut ascending, mut latest, mut longest) = (true, UnixTime::MIN, 0);
-    for p in points {
-        if (from..=until).contains(&p.time)
-            && let Some(p) = believe(p, params.scale)
-        {
-            ascending &= latest < p.time;
-            (latest, longest) = (p.time, p.seconds.max(longest));
-            kept.push(p);
-        }
-    }
-    if !ascending {
+    let mut kept = Column::of(points);
+    let believable = believable(params.scale);
+    kept.retain_mut(|p| (from..=until).contains(&p.time) && believable(p));
+    if !kept.is_sorted_by(|a, b| a.time < b.time) {
         kept.sort_by_key(|p| p.time);
         keep_last_of_each_time(&mut kept);
     }
     let grid = grid(&kept, params);
     if grid == Grid::Hour {
         // Six-hour means have no hour: they would smear the hourly profile.
-        if i64::from(longest) > 2 * HOUR {
-            kept.retain(|p| i64::from(p.seconds) <= 2 * HOUR);
-        }
+        kept.retain(|p| i64::from(p.seconds) <= 2 * HOUR);
         let start = params.now.saturating_sub((PROFILE_DAYS * DAY as f64) as i64);
         let old = kept.partition_point(|p| p.time < start);
         kept.drain(..old);
     }
     let unit = unit(&kept, params.scale);
     drop_glitches(&mut kept, unit);
+    let per_unit = 1.0 / unit;
     kept.iter_mut().for_each(|p| {
-        p.value /= unit;
-        p.p95 = p.p95.map(|v| v / unit);
+        p.value *= per_unit;
+        p.p95 = p.p95.map(|v| v * per_unit);
     });
     Clean { points: kept, unit, grid }
 }
@@ -75,15 +66,20 @@ fn history(params: &Params<'_>) -> i64 {
     ((params.lookback_days().max(90.0)) * DAY as f64) as i64
 }
 
-/// The point as far as it is possible; shares a little above the whole are counted as the whole.
-fn believe(p: &Point, scale: Scale) -> Option<Point> {
+/// Whether a point is possible. Shares a little above the whole are made the whole, an impossible p95 is taken away.
+fn believable(scale: Scale) -> impl Fn(&mut Point) -> bool {
     let (limit, cap) = match scale {
         Scale::Share { whole } => (1.05 * whole, whole),
         Scale::Relative { .. } => (IMPOSSIBLE_RATE, IMPOSSIBLE_RATE),
     };
-    let possible = |v: f64| (0.0..=limit).contains(&v);
-    let p95 = p.p95.filter(|v| possible(*v)).map(|v| v.min(cap));
-    possible(p.value).then(|| Point { value: p.value.min(cap), p95, ..*p })
+    let possible = move |v: f64| (0.0..=limit).contains(&v);
+    let capped = move |v: f64| if v > cap { cap } else { v };
+    move |p| {
+        let believed = possible(p.value);
+        p.value = capped(p.value);
+        p.p95 = p.p95.filter(|v| possible(*v)).map(capped);
+        believed
+    }
 }
 
 /// Drops single samples that a counter's reset or wrap makes: an isolated zero amid load, or a value [`WRAP`] times larger

@@ -14,6 +14,8 @@ const PEAK: (f64, f64) = (0.3, 5.0);
 const STABILITY_SPREAD: f64 = 15.0;
 /// Ratio of the two standard deviations of changes from which they are leaps.
 const LEAP: f64 = 1.7;
+/// Share of a span's time that is told to be at its p95.
+const PEAK_SHARE: f64 = 0.1;
 /// A share below this many points is idle.
 const IDLE_POINTS: f64 = 2.0;
 
@@ -113,21 +115,16 @@ pub(super) fn is_idle(p95: Option<f64>, scale: Scale, unit: f64) -> bool {
 pub(super) fn p95(points: &[Point], params: &Params<'_>) -> Option<f64> {
     let from = params.now.saturating_sub(7 * DAY);
     let week = &points[points.partition_point(|p| p.time < from)..];
-    let room = || Buffer::with_capacity(2 * week.len());
-    let (mut levels, mut weights) = (room(), room());
-    let mut count = |level: f64, seconds: f64| {
-        levels.push(level);
-        weights.push(seconds);
-    };
-    for (i, p) in week.iter().enumerate() {
-        let seconds = lasts(week, i);
-        match p.p95.filter(|p95| p.seconds > 0 && *p95 > p.value) {
-            Some(p95) => {
-                count(p95, 0.1 * seconds);
-                count(((p.value - 0.1 * p95) / 0.9).max(0.0), 0.9 * seconds);
-            }
-            None => count(p.value, seconds),
-        }
+    let peak = |p: &Point| p.p95.filter(|p95| p.seconds > 0 && *p95 > p.value);
+    let share = |p: &Point| if peak(p).is_some() { PEAK_SHARE } else { 1.0 };
+    let places = 0..week.len();
+    let mut levels: Buffer = week.iter().map(|p| peak(p).unwrap_or(p.value)).collect();
+    let mut weights: Buffer = places.clone().map(|i| share(&week[i]) * lasts(week, i)).collect();
+    if week.iter().any(|p| peak(p).is_some()) {
+        let rest =
+            |p: &Point| (p.value - PEAK_SHARE * p.p95.unwrap_or(p.value)) / (1.0 - PEAK_SHARE);
+        levels.extend(week.iter().map(|p| f64::max(rest(p), 0.0)));
+        weights.extend(places.map(|i| (1.0 - share(&week[i])) * lasts(week, i)));
     }
     stats::weighted_quantile(&mut levels, &mut weights, 0.95)
 }

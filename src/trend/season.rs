@@ -143,7 +143,7 @@ fn weekends_stray(bins: &Bins, daily: &profile::Profile) -> bool {
     let rest: Buffer = columns.map(|((y, t), effect)| y - effect - daily.slope * t).collect();
     let mean = stats::mean(&rest);
     let (mut sums, mut counts) = ([0.0; 2], [0.0; 2]);
-    for (rest, weekend) in rest.iter().zip(&bins.weekend) {
+    for (rest, weekend) in rest.iter().zip(bins.weekend.iter()) {
         let side = usize::from(*weekend);
         sums[side] += (rest - mean).powi(2);
         counts[side] += 1.0;
