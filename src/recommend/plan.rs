@@ -629,7 +629,7 @@ impl<'a> Planner<'a> {
 
     /// Puts the configuration and the local disks of a guest, which need not run, on another node.
     pub(super) fn place(&mut self, vmid: Vmid, source: usize, target: usize) {
-        for disk in self.local_disks(vmid) {
+        for disk in self.copied_disks(vmid) {
             let size = disk.size.unwrap_or_default().0;
             *self.copied.entry((source, disk.storage)).or_default() -= size;
             *self.copied.entry((target, disk.storage)).or_default() += size;
