@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) -> RecommendReply {
     let plan = plan(q);
     let steps = plan.steps.iter().enumerate();
-    let mut all_warnings = warnings;
+    let mut all_warnings: Vec<String> = no_quorum(q).into_iter().chain(warnings).collect();
     all_warnings.extend(unknown(q));
     all_warnings.extend(not_listed(q));
     all_warnings.extend(silent(q));
@@ -36,7 +36,7 @@ pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) 
         overload_after: plan.after,
         horizon_hours: q.outlook.horizon().round(),
         trend_hours: crate::trend::TREND_HOURS,
-        summary: summary(q, &plan),
+        summary: refused_now(q, summary(q, &plan)),
         crs: plan.balancer,
         changes: None,
         warnings: all_warnings,
@@ -48,6 +48,23 @@ pub(super) fn unknown(q: &Question) -> Option<String> {
     let text = "storages, disks, HA rules and tags are not known: give --inventory, or check them \
                 before you move a guest";
     (!q.constraints.knows_storages()).then(|| text.into())
+/// That PVE refuses all that is advised.
+pub(super) fn no_quorum(q: &Question) -> Option<String> {
+    (q.inventory.quorate == Some(false)).then(|| {
+        "the cluster has no quorum: PVE refuses to move or change any guest until it has (`pvecm status`); \
+         nodes that seem offline may run on their own, with guests of which nothing is known here"
+            .into()
+    })
+}
+
+/// A summary, led by what makes everything that it advises fail.
+pub(super) fn refused_now(q: &Question, summary: String) -> String {
+    match q.inventory.quorate {
+        Some(false) => format!("No quorum: the cluster refuses every move for now. {summary}"),
+        _ => summary,
+    }
+}
+
 }
 
 /// That guests run which the inventory does not have.
@@ -557,12 +574,14 @@ fn names(q: &Question, wanted: impl Fn(&NodeState) -> bool) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::explain::{drain_notes, drain_reply, no_guest};
+    use super::super::explain::{drain_notes, drain_reply, explain_reply, no_guest};
     use super::*;
-    use crate::model::{Bytes, Cores, Fraction, Inventory, NodeFacts};
+    use crate::model::{Bytes, Cores, Fraction, Inventory, NodeFacts, Votes};
     use crate::outcome::Experience;
     use crate::outlook::{Load, Outlook};
-    use crate::recommend::{Blocker, Constraints, Drain, Overload, Skipped, drain, states};
+    use crate::recommend::{
+        Blocker, Constraints, Drain, Overload, Skipped, drain, explain, states,
+    };
     use crate::series::LocalTime;
     use crate::settings::PenaltyConfig;
     use crate::trend::{Params, analyze};
@@ -769,6 +788,58 @@ mod tests {
              24 hours (looked at 1 guest on 2 nodes). The fullest storage is at 87 % (+1.0 %/day, full \
              in 13 days) on pve2; its threshold is 85 %: free or add space, no move of a guest does that."
         );
+    }
+
+    #[test]
+    fn without_quorum_all_advice_says_so_first() {
+        asked(&[("pve1", 1), ("pve2", 1)], |q| {
+            let inventory = Inventory { quorate: Some(false), ..q.inventory.clone() };
+            let q = Question { inventory: &inventory, ..*q };
+            let guest = q.inventory.guest(101).expect("listed");
+            let odd = || vec!["odd".to_string()];
+            let advice = advise(&q, 0, odd());
+            let drained = drain_reply(&q, 0, &drain(&q, 0), 0, odd());
+            let explained = explain_reply(&q, guest, &explain(&q, guest), 0, odd());
+            for (warnings, summary) in [
+                (advice.warnings, advice.summary),
+                (drained.warnings, drained.summary),
+                (explained.warnings, explained.summary),
+            ] {
+                assert!(warnings[0].starts_with("the cluster has no quorum"), "{warnings:?}");
+                assert!(summary.starts_with("No quorum: "), "{summary}");
+            }
+        });
+        let told = asked(&[("pve1", 1), ("pve2", 1)], |q| advise(q, 0, Vec::new()).summary);
+        assert!(!told.contains("quorum"), "it is not known whether there is one: {told}");
+    }
+
+    #[test]
+    fn a_drain_that_costs_the_quorum_says_so() {
+        let told = |votes: &[(&str, u32)], qdevice, away: Option<usize>| {
+            asked(&[("pve1", 0), ("pve2", 1), ("pve3", 0)], |q| {
+                let nodes = votes.iter().map(|(name, votes)| (name.to_string(), *votes)).collect();
+                let votes = Some(Votes { nodes, qdevice, two_node: false });
+                let mut inventory = Inventory { votes, ..q.inventory.clone() };
+                for (n, node) in inventory.nodes.iter_mut().enumerate() {
+                    node.online = Some(away != Some(n));
+                }
+                let notes =
+                    drain_notes(&Question { inventory: &inventory, ..*q }, 1, &Drain::default());
+                notes.into_iter().find(|note| note.contains("quorum"))
+            })
+        };
+        let three = [("pve1", 1), ("pve2", 1), ("pve3", 1)];
+        assert_eq!(told(&three, 0, None), None);
+        assert_eq!(
+            told(&three, 0, Some(2)).expect("a note"),
+            "the cluster loses its quorum when pve2 is shut down: 1 vote would be left of the 2 needed; \
+             no guest can be started or moved then, and HA resets nodes with guests of its own"
+        );
+        let two = [("pve1", 1), ("pve2", 1)];
+        assert!(told(&two, 0, Some(2)).is_some());
+        assert_eq!(told(&two, 1, Some(2)), None, "the QDevice has the third vote");
+        assert_eq!(told(&[("pve1", 3), ("pve2", 1)], 0, None), None, "pve1 decides alone");
+        assert!(told(&three, 0, Some(0)).is_some());
     }
 
     #[test]
