@@ -193,6 +193,26 @@ fn what_a_move_costs_is_never_left_out() {
 }
 
 #[test]
+fn what_the_target_promises_to_guests_is_told() {
+    let outlook = outlook(busy, 10.0);
+    let mut step = step(&outlook, (0.1, 0.3));
+    let promised = |points, observed| Contribution {
+        term: Term::MemOvercommit,
+        key: "",
+        points: Points(points),
+        observed,
+        limit: 1.2,
+    };
+    step.target_score = vec![promised(40.9, 2.75)];
+    let all = asked(&outlook, |q| TrendEvidence::of(q, &step)).decision_factors;
+    let told = all.iter().find(|f| f.factor.contains("promised")).unwrap();
+    assert_eq!(told.factor, "pve2 would have 2.75 times its memory promised to guests");
+    assert_eq!((told.weight, told.kind), (Weight::High, Kind::Concern));
+    step.target_score = vec![promised(0.5, 1.1)];
+    assert!(!self::told(&outlook, &step).iter().any(|f| f.contains("promised")), "hardly counted");
+}
+
+#[test]
 fn busy_hours_that_stay_are_no_fall() {
     let outlook = outlook(busy, 10.0);
     let mut step = step(&outlook, (0.1, 0.3));
