@@ -580,7 +580,7 @@ mod tests {
     use crate::outcome::Experience;
     use crate::outlook::{Load, Outlook};
     use crate::recommend::{
-        Blocker, Constraints, Drain, Overload, Skipped, drain, explain, states,
+        Blocker, Constraints, Drain, Overload, Recent, Skipped, drain, explain, states,
     };
     use crate::series::LocalTime;
     use crate::settings::PenaltyConfig;
@@ -629,6 +629,7 @@ mod tests {
             config: &config,
             experience: &Experience::default(),
             local: &LocalTime::utc(),
+            recent: Recent::whole(),
         })
     }
 

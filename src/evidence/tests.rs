@@ -4,7 +4,9 @@ use super::*;
 use crate::model::{Bytes, Cores, Fraction, GIB, Inventory, Points};
 use crate::outcome::Experience;
 use crate::outlook::{Load, NodeOutlook, Outlook, Readings};
-use crate::recommend::{Confidence, Constraints, Cost, Details, Finding, Overload, Peaks, State};
+use crate::recommend::{
+    Confidence, Constraints, Cost, Details, Finding, Overload, Peaks, Recent, State,
+};
 use crate::score::Contribution;
 use crate::series::LocalTime;
 use crate::settings::{PenaltyConfig, Term};
@@ -85,6 +87,7 @@ fn asked<T>(outlook: &Outlook, answer: impl FnOnce(&Question) -> T) -> T {
         config: &PenaltyConfig::default(),
         experience: &Experience::default(),
         local: &LocalTime::utc(),
+        recent: Recent::whole(),
     })
 }
 
@@ -210,6 +213,20 @@ fn what_the_target_promises_to_guests_is_told() {
     assert_eq!((told.weight, told.kind), (Weight::High, Kind::Concern));
     step.target_score = vec![promised(0.5, 1.1)];
     assert!(!self::told(&outlook, &step).iter().any(|f| f.contains("promised")), "hardly counted");
+}
+
+#[test]
+fn recent_gaps_stand_where_plenty_of_data_is_praised() {
+    let outlook = outlook(busy, 10.0);
+    let step = step(&outlook, (0.1, 0.3));
+    let note = |recent| {
+        asked(&outlook, |q| TrendEvidence::of(&Question { recent, ..*q }, &step))
+            .data_quality
+            .confidence_note
+    };
+    assert_eq!(note(Recent::whole()), "High data availability");
+    let gaps = Recent { missing: 27, ..Recent::whole() };
+    assert_eq!(note(gaps), "Gaps in the data: 27 of the last 48 hours are missing");
 }
 
 #[test]

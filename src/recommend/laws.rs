@@ -316,6 +316,7 @@ fn asked<T>(
         config,
         local: &LocalTime::utc(),
         experience: &Experience::default(),
+        recent: Recent::whole(),
     })
 }
 

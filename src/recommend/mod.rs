@@ -19,7 +19,7 @@ mod window;
 
 pub(crate) use balancer::imbalance;
 pub use balancer::{Balancer, BalancerMove, balancer};
-pub use confidence::{Confidence, Part, stated};
+pub use confidence::{Confidence, Part, Recent, stated};
 pub use constraint::{Blocker, BlockerCode, Constraints};
 pub(crate) use constraint::{has_local_disks, not_reported};
 pub use drain::{Drain, Leaving, Staying, drain};

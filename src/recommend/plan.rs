@@ -12,7 +12,7 @@ mod obstacles;
 mod unit;
 
 use super::balancer::{Balancer, Scales, balancer};
-use super::confidence::Confidence;
+use super::confidence::{Confidence, Recent};
 use super::constraint::{Blocker, BlockerCode, Constraints, Placement};
 use super::evacuation::Evacuations;
 use super::ledger::Ledger;
@@ -198,6 +198,8 @@ pub struct Question<'a> {
     pub experience: &'a Experience,
     /// Local time of the cluster.
     pub local: &'a LocalTime,
+    /// Gaps in what is stored.
+    pub recent: Recent,
 }
 
 impl<'a> Question<'a> {

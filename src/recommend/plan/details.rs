@@ -110,6 +110,7 @@ impl Planner<'_> {
             guest,
             limits: self.limits(),
             experience: self.q.experience,
+            recent: self.q.recent,
         })
     }
 
@@ -189,7 +190,6 @@ impl Planner<'_> {
         facts.map(|_| self.balancer.text.clone()).into_iter()
     }
 
-    /// That nobody knows whether there is room for the disks that are copied.
     /// That a running VM would go to a node of an older version of PVE, which need not know the
     /// machine that it runs on. No more than a concern: what a node reports as may lag behind it.
     pub(in crate::recommend) fn to_older(
@@ -210,6 +210,7 @@ impl Planner<'_> {
         })
     }
 
+    /// That nobody knows whether there is room for the disks that are copied.
     pub(in crate::recommend) fn unsure_copy(&self, vmid: Vmid, target: usize) -> Option<String> {
         let disks = self.copied_disks(vmid);
         let unknown =
