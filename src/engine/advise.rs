@@ -106,6 +106,7 @@ fn nodes(q: &Question) -> Vec<NodeReply> {
         maxcpu: node.cores,
         maxmem: node.memory,
         guests: guests(q, index),
+        maintenance: node.maintenance,
         cpu: node.cpu,
         memory: node.mem,
         iowait: node.iowait,

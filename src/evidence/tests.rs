@@ -298,9 +298,10 @@ fn a_state_names_what_the_table_does_not_show() {
     };
     let waits =
         [finding("IO wait", State::Overloaded, 0.41), finding("CPU", State::StableButHot, 0.8)];
-    assert_eq!(state_told(State::Overloaded, &waits), "overloaded: IO wait p95 41 %");
-    assert_eq!(state_told(State::StableButHot, &waits), "hot");
-    assert_eq!(state_told(State::Healthy, &[]), "healthy");
+    assert_eq!(state_told(State::Overloaded, &waits, false), "overloaded: IO wait p95 41 %");
+    assert_eq!(state_told(State::StableButHot, &waits, false), "hot");
+    assert_eq!(state_told(State::Healthy, &[], false), "healthy");
+    assert_eq!(state_told(State::Healthy, &[], true), "healthy, in maintenance");
 }
 
 #[test]
