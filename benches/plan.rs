@@ -2,7 +2,7 @@
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use pve_foresight::outcome::Experience;
-use pve_foresight::recommend::{Constraints, Question, plan, states};
+use pve_foresight::recommend::{Constraints, Question, Recent, plan, states};
 use pve_foresight::series::LocalTime;
 use std::hint::black_box;
 
@@ -29,6 +29,7 @@ fn planning(c: &mut Criterion) {
             config: &config,
             experience: &experience,
             local: &local,
+            recent: Recent::whole(),
         };
         let id = BenchmarkId::from_parameter(format!("{nodes} nodes, {guests} guests"));
         group.bench_function(id, |b| b.iter(|| plan(black_box(&question))));

@@ -49,11 +49,11 @@ pub fn pmxcfs(data: &[u8]) {
         4 => drop(parse::rules(text)),
         5 => drop(parse::groups(text)),
         6 => drop(parse::manager_status(text)),
-        7 => drop(parse::datacenter(text)),
+        7 => drop((parse::datacenter(text), parse::corosync(text))),
         8 => drop(parse::storage(text)),
         9 => drop(parse::qemu(text)),
         10 => drop(parse::lxc(text)),
-        _ => drop(parse::mapping(text)),
+        _ => drop((parse::mapping(text), parse::replication(text))),
     }
 }
 

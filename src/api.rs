@@ -372,6 +372,8 @@ pub struct NodeReply {
     pub name: String,
     /// Its state.
     pub state: State,
+    /// Whether HA has it in maintenance, or was asked to.
+    pub maintenance: bool,
     /// How soon somebody should look.
     pub urgency: Urgency,
     /// What it is about, the worst metric first.

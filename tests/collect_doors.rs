@@ -146,6 +146,7 @@ fn unreadable_rules_keep_those_they_may_concern_where_they_are() {
         ("datacenter.cfg", ha),
         ("ha/resources.cfg", all),
         ("ha/manager_status", all),
+        ("replication.cfg", all),
         ("mapping/pci.cfg", &[]),
     ] {
         let tree = copy("pve9");

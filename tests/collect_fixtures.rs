@@ -198,6 +198,22 @@ fn only_the_current_part_counts_but_for_disks() {
 }
 
 #[test]
+fn what_pve_would_refuse_is_known() {
+    let all = facts("pve9");
+    let jobs = &all.guest(102).unwrap().replication;
+    let jobs: Vec<(&str, bool)> = jobs.iter().map(|j| (j.target.as_str(), j.removed)).collect();
+    assert_eq!(jobs, [("pve1", false), ("pve4", true)]);
+    let failed = |vmid| all.guest(vmid).unwrap().ha.as_ref().unwrap().in_error;
+    assert_eq!((failed(100), failed(106)), (false, true));
+    let votes = all.votes.unwrap();
+    let left = votes.with(["pve1", "pve4"].into_iter());
+    assert_eq!((votes.qdevice, votes.needed(), left), (1, 3, 3));
+    let reports = |version, name| facts(version).node(name).unwrap().reports_as;
+    assert_eq!((reports("pve9", "pve1"), reports("pve8", "alpha")), (Some(9), Some(8)));
+    assert_eq!(reports("pve9", "pve3"), None, "offline");
+}
+
+#[test]
 fn groups_of_pve8_become_rules() {
     let all = facts("pve8");
     let [rule] = &all.ha_rules[..] else { panic!("{:?}", all.ha_rules) };

@@ -16,6 +16,7 @@ fn parse_all(bytes: &[u8]) {
     let _ = (parse::qemu(bytes), parse::lxc(bytes), parse::storage(bytes), parse::mapping(bytes));
     let _ = (parse::rules(bytes), parse::groups(bytes), parse::resources(bytes));
     let _ = (parse::datacenter(bytes), parse::manager_status(bytes), Counters::parse(bytes));
+    let _ = (parse::corosync(bytes), parse::replication(bytes));
     if let Ok(file) = parse::rrd_file(bytes) {
         for (archive, row) in
             file.archives.iter().flat_map(|a| (0..a.len()).map(move |row| (a, row)))

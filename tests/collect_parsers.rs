@@ -325,8 +325,9 @@ fn ha_resources_and_groups() {
 
 #[test]
 fn ha_manager_status() {
-    assert!(parse::manager_status(b"").unwrap().is_empty(), "a manager that never ran");
-    assert!(parse::manager_status(b"{}").unwrap().is_empty());
+    for text in [&b""[..], b"{}"] {
+        assert_eq!(parse::manager_status(text).unwrap(), Default::default(), "it never ran");
+    }
     for (asked, want) in [
         ("1", true),
         ("0", false),
@@ -336,9 +337,12 @@ fn ha_manager_status() {
         ("null", false),
     ] {
         let text = format!(r#"{{"node_request":{{"a":{{"maintenance":{asked}}}}}}}"#);
-        let states = parse::manager_status(text.as_bytes()).unwrap();
-        assert_eq!(states["a"].maintenance_asked, want, "{asked}");
+        let nodes = parse::manager_status(text.as_bytes()).unwrap().nodes;
+        assert_eq!(nodes["a"].maintenance_asked, want, "{asked}");
     }
+    let text = br#"{"service_status":{"vm:7":{"state":"error"},"ct:8":{"state":"started"},"ct:9":{"state":"error"},"vm:x":{"state":"error"},"vm:4":{}}}"#;
+    let failed = parse::manager_status(text).unwrap().in_error;
+    assert_eq!(failed.into_iter().collect::<Vec<_>>(), [7, 9]);
     for bad in ["[", "{\"node_status\":[]}", "{\"node_status\":{\"a\":7}}", "\u{feff}{}"] {
         assert!(parse::manager_status(bad.as_bytes()).is_err(), "{bad}");
     }

@@ -7,7 +7,7 @@ use plan_support::{Shape, config};
 use pve_foresight::model::GIB;
 use pve_foresight::outcome::Experience;
 use pve_foresight::outlook::{Load, NodeOutlook};
-use pve_foresight::recommend::{Constraints, Plan, Question, plan, states};
+use pve_foresight::recommend::{Constraints, Plan, Question, Recent, plan, states};
 use pve_foresight::series::LocalTime;
 
 /// Share of memory from which on these clusters count it as full: `plan_support::config`.
@@ -23,6 +23,7 @@ fn planned(shape: &Shape) -> Plan {
         config: &config,
         experience: &Experience::default(),
         local: &LocalTime::utc(),
+        recent: Recent::whole(),
     })
 }
 

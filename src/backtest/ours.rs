@@ -9,7 +9,7 @@ use crate::outcome::Experience;
 use crate::outlook::{
     GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, mean_of_last_day,
 };
-use crate::recommend::{Constraints, Plan, Question, Step, plan, states};
+use crate::recommend::{Constraints, Plan, Question, Recent, Step, plan, states};
 use crate::series::{LocalTime, Point};
 use crate::settings::PenaltyConfig;
 use crate::trend::{Nature, Trend, analyze_each};
@@ -80,6 +80,7 @@ impl<'a> Ours<'a> {
                 config: self.config,
                 experience: &Experience::default(),
                 local: self.local,
+                recent: Recent::whole(),
             })
         };
         (outlook, inventory, plan)

@@ -134,6 +134,7 @@ pub(super) fn disk(key: &str, value: &str, default_key: &str) -> Option<Disk> {
         source,
         size: part("size").and_then(size).map(Bytes),
         snapshot: None,
+        not_replicated: part("replicate").and_then(boolean) == Some(false),
     })
 }
 

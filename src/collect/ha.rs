@@ -38,6 +38,15 @@ pub struct NodeState {
     pub maintenance_asked: bool,
 }
 
+/// `ha/manager_status`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ManagerStatus {
+    /// By node.
+    pub nodes: BTreeMap<String, NodeState>,
+    /// Resources in state `error`.
+    pub in_error: BTreeSet<Vmid>,
+}
+
 /// Reads `ha/resources.cfg`.
 pub fn resources(bytes: &[u8]) -> Parsed<BTreeMap<Vmid, HaResource>> {
     let mut notes = Notes::default();
@@ -55,6 +64,7 @@ pub fn resources(bytes: &[u8]) -> Parsed<BTreeMap<Vmid, HaResource>> {
             group: clean_name(section.get("group").unwrap_or_default()),
             auto_rebalance: section.get("auto-rebalance").and_then(boolean).unwrap_or(true),
             no_failback: section.get("failback").and_then(boolean) == Some(false),
+            in_error: false,
         };
         value.insert(vmid, resource);
     }
@@ -86,10 +96,14 @@ pub fn rules(bytes: &[u8]) -> Parsed<Rules> {
     Parsed { value, notes }
 }
 
+/// `vm:100`
+fn vmid(sid: &str) -> Option<Vmid> {
+    sid.split_once(':').and_then(|(_, vmid)| number(vmid))
+}
+
 /// `vm:100,ct:101`
 fn guests(section: &Section<'_>) -> Vec<Vmid> {
     let all = section.get("resources").into_iter().flat_map(list);
-    let vmid = |id: &str| id.split_once(':').and_then(|(_, vmid)| number(vmid));
     let mut guests: Vec<Vmid> = all.filter_map(vmid).collect();
     guests.sort_unstable();
     guests.dedup();
@@ -159,6 +173,14 @@ struct RawStatus {
     node_status: BTreeMap<String, String>,
     #[serde(default)]
     node_request: BTreeMap<String, RawRequest>,
+    #[serde(default)]
+    service_status: BTreeMap<String, RawService>,
+}
+
+#[derive(Deserialize)]
+struct RawService {
+    #[serde(default)]
+    state: serde_json::Value,
 }
 
 #[derive(Deserialize)]
@@ -170,14 +192,16 @@ struct RawRequest {
 
 /// Reads `ha/manager_status`; an empty file is a manager that never ran. An error is the line
 /// that is no JSON, or not what is expected.
-pub fn manager_status(bytes: &[u8]) -> Result<BTreeMap<String, NodeState>, Note> {
+pub fn manager_status(bytes: &[u8]) -> Result<ManagerStatus, Note> {
     if bytes.trim_ascii().is_empty() {
-        return Ok(BTreeMap::new());
+        return Ok(ManagerStatus::default());
     }
     let raw: RawStatus = json(bytes)?;
-    let mut states: BTreeMap<String, NodeState> = BTreeMap::new();
+    let failed = raw.service_status.iter().filter(|(_, service)| service.state == "error");
+    let in_error = failed.filter_map(|(sid, _)| vmid(sid)).collect();
+    let mut nodes: BTreeMap<String, NodeState> = BTreeMap::new();
     for (node, state) in raw.node_status {
-        states.entry(node).or_default().state = state;
+        nodes.entry(node).or_default().state = state;
     }
     for (node, request) in raw.node_request {
         let asked = match request.maintenance {
@@ -187,7 +211,7 @@ pub fn manager_status(bytes: &[u8]) -> Result<BTreeMap<String, NodeState>, Note>
             serde_json::Value::String(text) => !matches!(text.as_str(), "" | "0"),
             _ => true,
         };
-        states.entry(node).or_default().maintenance_asked = asked;
+        nodes.entry(node).or_default().maintenance_asked = asked;
     }
-    Ok(states)
+    Ok(ManagerStatus { nodes, in_error })
 }

@@ -11,10 +11,11 @@ use super::mapping::{self, Mapping};
 use super::rrd::{self, Rrd};
 use super::text::{Parsed, is_node_name};
 use super::tree::{MAX_CONFIG, Tree};
-use super::{datacenter, lxc, qemu, storage};
+use super::{corosync, datacenter, lxc, qemu, replication, storage};
 use crate::error::{Error, Kind, Result, Warning};
 use crate::model::{
-    GuestFacts, GuestKind, HaResource, Inventory, NodeFacts, StorageFacts, UnixTime, Vmid,
+    GuestFacts, GuestKind, HaResource, Inventory, NodeFacts, ReplicationJob, StorageFacts,
+    UnixTime, Vmid,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -42,12 +43,16 @@ pub fn inventory(root: &Path, now: UnixTime) -> Result<Inventory> {
     let ha = Ha::read(&mut reader, matches!(crs, Outcome::Unreadable));
     let mappings = Mappings::read(&mut reader);
     let storages = reader.storages();
+    let replication = reader.replication();
+    let votes = reader.optional("corosync.conf", corosync::parse).found().flatten();
     let guests = places.iter().map(|(vmid, place)| {
         let mut facts = reader.guest(*vmid, place);
         with_entry(&mut facts, &rrd);
         mappings.complete(&mut facts);
         ha.complete(&mut facts);
-        facts.config_unknown |= storages.is_none();
+        facts.config_unknown |= storages.is_none() || replication.is_none();
+        facts.replication =
+            replication.iter().flat_map(|jobs| jobs.get(vmid)).flatten().cloned().collect();
         facts
     });
     let guests = guests.collect();
@@ -65,6 +70,7 @@ pub fn inventory(root: &Path, now: UnixTime) -> Result<Inventory> {
         cluster: members.cluster,
         local_node: members.local,
         quorate: members.quorate,
+        votes,
     })
 }
 
@@ -155,16 +161,25 @@ impl Reader<'_> {
         GuestFacts { vmid, kind: place.kind, node: place.node.clone(), ..facts }
     }
 
-    /// States of nodes by `ha/manager_status`.
-    fn states(&mut self) -> Option<BTreeMap<String, ha::NodeState>> {
+    /// `ha/manager_status`.
+    fn manager_status(&mut self) -> Option<ha::ManagerStatus> {
         let name = "ha/manager_status";
         let file = self.tree.path(name);
         let read = self.tree.read(name, MAX_CONFIG).map_err(|e| unusable(&file, &e));
-        let states = read.and_then(|bytes| {
-            let states = ha::manager_status(&bytes.unwrap_or_default());
-            states.map_err(|note| note.about(&file))
+        let status = read.and_then(|bytes| {
+            let status = ha::manager_status(&bytes.unwrap_or_default());
+            status.map_err(|note| note.about(&file))
         });
-        states.map_err(|warning| self.warnings.push(warning)).ok()
+        status.map_err(|warning| self.warnings.push(warning)).ok()
+    }
+
+    /// Replication jobs by guest; `None`: not readable, so any guest may be replicated.
+    fn replication(&mut self) -> Option<BTreeMap<Vmid, Vec<ReplicationJob>>> {
+        match self.optional("replication.cfg", replication::parse) {
+            Outcome::Found(jobs) => Some(jobs),
+            Outcome::Absent => Some(BTreeMap::new()),
+            Outcome::Unreadable => None,
+        }
     }
 
     /// `storage.cfg`. Without one PVE knows `local` alone, and so do we; `None`: not readable.
@@ -180,8 +195,9 @@ impl Reader<'_> {
 
 /// A node, with what the HA manager and `.rrd` add to it.
 fn node(name: &str, online: Option<bool>, rrd: &Rrd, ha: &Ha) -> NodeFacts {
-    let entry = rrd.nodes.get(name).map(|entry| &entry.sample);
-    let state = ha.states.as_ref().and_then(|states| states.get(name));
+    let entry = rrd.nodes.get(name);
+    let sample = entry.map(|entry| &entry.sample);
+    let state = ha.status.as_ref().and_then(|status| status.nodes.get(name));
     let own = || rrd.storages.iter().filter(|((node, _), _)| node == name);
     let storage: Vec<String> = own().map(|((_, id), _)| id.clone()).collect();
     let free = own().filter_map(|((_, id), entry)| Some((id.clone(), entry.sample.free()?)));
@@ -191,8 +207,9 @@ fn node(name: &str, online: Option<bool>, rrd: &Rrd, ha: &Ha) -> NodeFacts {
         // A node about to be fenced is lost, whatever corosync still thinks of it.
         online: if state.is_some_and(|s| s.state == "fence") { Some(false) } else { online },
         maintenance: state.is_some_and(|s| s.maintenance_asked || s.state == "maintenance"),
-        maxcpu: entry.and_then(|e| e.maxcpu),
-        maxmem: entry.and_then(|e| e.maxmem),
+        reports_as: entry.map(|e| e.version),
+        maxcpu: sample.and_then(|s| s.maxcpu),
+        maxmem: sample.and_then(|s| s.maxmem),
         storage: (!storage.is_empty()).then_some(storage),
         storage_free: free.collect(),
         storage_size: size.collect(),
@@ -248,7 +265,7 @@ struct Ha {
     /// can be judged.
     rules_unknown: bool,
     /// `None`: not readable, so any node may be in maintenance.
-    states: Option<BTreeMap<String, ha::NodeState>>,
+    status: Option<ha::ManagerStatus>,
 }
 
 impl Ha {
@@ -282,15 +299,21 @@ impl Ha {
                 resource.no_failback = group.nofailback;
             }
         }
-        let states = reader.states();
-        Self { resources, rules, rules_unknown, states }
+        let status = reader.manager_status();
+        let failed = status.iter().flat_map(|status| &status.in_error);
+        for vmid in failed {
+            if let Some(resource) = resources.as_mut().and_then(|all| all.get_mut(vmid)) {
+                resource.in_error = true;
+            }
+        }
+        Self { resources, rules, rules_unknown, status }
     }
 
     /// Makes a guest an HA resource, and marks it where HA's wishes for it are not known.
     fn complete(&self, facts: &mut GuestFacts) {
         facts.ha = self.resources.as_ref().and_then(|all| all.get(&facts.vmid)).cloned();
         facts.config_unknown |= self.resources.is_none()
-            || self.states.is_none()
+            || self.status.is_none()
             || self.rules.unclear.contains(&facts.vmid)
             || (self.rules_unknown && facts.ha.is_some());
     }

@@ -7,6 +7,7 @@
 //! One collector run: [`live`], [`identify`], [`rates`], then the counters are saved for the next.
 
 mod cluster;
+mod corosync;
 mod counters;
 mod datacenter;
 mod guest;
@@ -19,6 +20,7 @@ mod mapping;
 mod proxbalance;
 mod qemu;
 mod rates;
+mod replication;
 mod rrd;
 mod rrd_file;
 mod section;
@@ -42,11 +44,15 @@ pub use text::{Note, Notes, Parsed};
 /// The parsers, one per format: for fixtures, fuzzers, and files that came some other way.
 pub mod parse {
     pub use super::cluster::{members, vmlist};
+    pub use super::corosync::parse as corosync;
     pub use super::datacenter::parse as datacenter;
-    pub use super::ha::{Group, NodeState, Rules, groups, manager_status, resources, rules};
+    pub use super::ha::{
+        Group, ManagerStatus, NodeState, Rules, groups, manager_status, resources, rules,
+    };
     pub use super::lxc::parse as lxc;
     pub use super::mapping::{Mapping, parse as mapping};
     pub use super::qemu::parse as qemu;
+    pub use super::replication::parse as replication;
     pub use super::rrd::parse as rrd;
     pub use super::rrd_file::parse as rrd_file;
     pub use super::storage::parse as storage;

@@ -287,6 +287,7 @@ mod tests {
             online: Some(true),
             entry: Some(NodeEntry {
                 stamp: Stamp { line: 2, ctime, uptime },
+                version: 9,
                 counters: [Some(value); 2],
                 sample: NodeSample { name: name.into(), ..NodeSample::default() },
             }),

@@ -57,6 +57,8 @@ pub struct Stamp {
 pub struct NodeEntry {
     /// When and where.
     pub stamp: Stamp,
+    /// PVE's major version that its key is of.
+    pub version: u32,
     /// Bytes received and sent since the node started.
     pub counters: [Option<f64>; 2],
     /// Everything that is no counter.
@@ -98,6 +100,8 @@ struct Key<'a> {
     columns: Columns,
     /// Number of columns this version has; `None`: a version newer than we know.
     width: Option<usize>,
+    /// PVE's major version that it came with.
+    version: u32,
     id: &'a str,
 }
 
@@ -116,7 +120,7 @@ pub fn parse(bytes: &[u8]) -> Parsed<Rrd> {
             notes.add(number, format!("not an entry, skipped: {}", quote(line)));
             continue;
         };
-        let Some((columns, width)) = columns_of(kind) else {
+        let Some((columns, width, version)) = columns_of(kind) else {
             if unknown.insert(kind.to_string()) {
                 notes.add(number, format!("unknown key {}, such entries are skipped", quote(kind)));
             }
@@ -126,7 +130,7 @@ pub fn parse(bytes: &[u8]) -> Parsed<Rrd> {
             let message = "key {} is newer than this program; its known columns are used";
             notes.add(number, message.replace("{}", &quote(kind)));
         }
-        let key = Key { columns, width, id };
+        let key = Key { columns, width, version, id };
         let mut row = Row { line: number, fields, notes: &mut notes };
         if value.insert(&key, &mut row).is_none() {
             notes.add(number, format!("unusable entry, skipped: {}", quote(line)));
@@ -147,13 +151,16 @@ fn split(line: &str) -> nom::IResult<&str, (&str, &str, Vec<&str>)> {
     all_consuming((kind, id, fields)).parse(line)
 }
 
-/// Columns and width of a kind of key.
-fn columns_of(kind: &str) -> Option<(Columns, Option<usize>)> {
+/// Last major version of PVE with the old keys.
+const OLD_KEYS: u32 = 8;
+
+/// Columns and width of a kind of key, and PVE's major version that it is of.
+fn columns_of(kind: &str) -> Option<(Columns, Option<usize>, u32)> {
     match kind {
-        "pve2-node" => return Some((Columns::Node, Some(15))),
-        "pve2-vm" => return Some((Columns::OldGuest, Some(13))),
-        "pve2.3-vm" => return Some((Columns::Guest, Some(15))),
-        "pve2-storage" => return Some((Columns::Storage, Some(3))),
+        "pve2-node" => return Some((Columns::Node, Some(15), OLD_KEYS)),
+        "pve2-vm" => return Some((Columns::OldGuest, Some(13), OLD_KEYS)),
+        "pve2.3-vm" => return Some((Columns::Guest, Some(15), OLD_KEYS)),
+        "pve2-storage" => return Some((Columns::Storage, Some(3), OLD_KEYS)),
         _ => (),
     }
     let (name, version) = kind.strip_prefix("pve-")?.split_once('-')?;
@@ -163,7 +170,8 @@ fn columns_of(kind: &str) -> Option<(Columns, Option<usize>)> {
         "storage" => (Columns::Storage, 3),
         _ => return None,
     };
-    Some((columns, (version == "9.0").then_some(width)))
+    let major = version.split('.').next().and_then(super::text::number);
+    Some((columns, (version == "9.0").then_some(width), major.unwrap_or(OLD_KEYS + 1)))
 }
 
 /// The fields of one line.
@@ -248,7 +256,7 @@ impl Rrd {
         match key.columns {
             Columns::Node => {
                 let name = Some(key.id).filter(|id| is_node_name(id))?;
-                let entry = node(name, row)?;
+                let entry = node(name, key.version, row)?;
                 newer(&mut self.nodes, name.to_string(), entry, |e| e.stamp.ctime);
             }
             Columns::Guest | Columns::OldGuest => {
@@ -282,7 +290,7 @@ fn newer<K: Ord, E>(map: &mut BTreeMap<K, E>, key: K, entry: E, ctime: fn(&E) ->
 /// Columns: uptime, sublevel, ctime, loadavg, maxcpu, cpu, iowait, memtotal, memused, swaptotal,
 /// swapused, roottotal, rootused, netin, netout; PVE 9: memavailable, arcsize, pressures of cpu
 /// (some), io (some, full), memory (some, full).
-fn node(name: &str, row: &mut Row<'_, '_>) -> Option<NodeEntry> {
+fn node(name: &str, version: u32, row: &mut Row<'_, '_>) -> Option<NodeEntry> {
     let stamp = row.stamp(2, Some(0))?;
     let share =
         |row: &mut Row<'_, '_>, column, what| row.number(column, what, MAX_NODE_CPU).map(Fraction);
@@ -307,7 +315,7 @@ fn node(name: &str, row: &mut Row<'_, '_>) -> Option<NodeEntry> {
         ..NodeSample::default()
     };
     let counters = [row.number(13, "netin", MAX_AMOUNT), row.number(14, "netout", MAX_AMOUNT)];
-    Some(NodeEntry { stamp, counters, sample })
+    Some(NodeEntry { stamp, version, counters, sample })
 }
 
 /// Columns: uptime, name, status, template, ctime, maxcpu, cpu, maxmem, mem, maxdisk, disk, netin,

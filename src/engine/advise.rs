@@ -4,23 +4,28 @@ use super::command::command;
 use crate::api::{
     ConsideredMove, NodeReply, RecommendReply, Recommendation, SkippedGuest, Weighing,
 };
-use crate::evidence::{TrendEvidence, explanation};
-use crate::model::{GuestFacts, GuestStatus, HOUR, UnixTime, counted, joined};
-use crate::outlook::{GuestOutlook, Limits, NodeOutlook, Resource};
+use crate::evidence::{TrendEvidence, explanation, guest_label};
+use crate::model::{
+    Bytes, BytesPerSecond, GuestFacts, GuestStatus, HOUR, MIB, UnixTime, counted, joined,
+};
+use crate::outlook::{GuestOutlook, IO_WAIT, Limits, NodeOutlook, Resource, STORAGE};
 use crate::recommend::{
     Blocker, BlockerCode, Considered, Finding, NodeState, Peaks, Plan, Question, Skipped, Slight,
-    State, Step, Urgency, core_hours, hours_to_full, little_need, not_reported, overload,
-    overload_of_all, plan,
+    State, Step, Urgency, copied_disks, core_hours, hours_to_full, little_need, not_reported,
+    overload, overload_of_all, plan,
 };
 use crate::trend::Direction;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Bytes a second from which on what a guest writes is told where its node waits for disks.
+const NOTABLE_WRITES: f64 = MIB;
+
 /// Plans and words the reply.
 pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) -> RecommendReply {
     let plan = plan(q);
     let steps = plan.steps.iter().enumerate();
-    let mut all_warnings = warnings;
+    let mut all_warnings: Vec<String> = no_quorum(q).into_iter().chain(warnings).collect();
     all_warnings.extend(unknown(q));
     all_warnings.extend(not_listed(q));
     all_warnings.extend(silent(q));
@@ -36,10 +41,27 @@ pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) 
         overload_after: plan.after,
         horizon_hours: q.outlook.horizon().round(),
         trend_hours: crate::trend::TREND_HOURS,
-        summary: summary(q, &plan),
+        summary: refused_now(q, summary(q, &plan)),
         crs: plan.balancer,
         changes: None,
         warnings: all_warnings,
+    }
+}
+
+/// That PVE refuses all that is advised.
+pub(super) fn no_quorum(q: &Question) -> Option<String> {
+    (q.inventory.quorate == Some(false)).then(|| {
+        "the cluster has no quorum: PVE refuses to move or change any guest until it has (`pvecm status`); \
+         nodes that seem offline may run on their own, with guests of which nothing is known here"
+            .into()
+    })
+}
+
+/// A summary, led by what makes everything that it advises fail.
+pub(super) fn refused_now(q: &Question, summary: String) -> String {
+    match q.inventory.quorate {
+        Some(false) => format!("No quorum: the cluster refuses every move for now. {summary}"),
+        _ => summary,
     }
 }
 
@@ -84,6 +106,7 @@ fn nodes(q: &Question) -> Vec<NodeReply> {
     all.map(|(index, (node, state))| NodeReply {
         name: node.name.clone(),
         state: state.state,
+        maintenance: node.maintenance,
         urgency: state.urgency,
         findings: state.findings.clone(),
         maxcpu: node.cores,
@@ -305,7 +328,7 @@ fn summary(q: &Question, plan: &Plan) -> String {
                 counted(moves, "migration"),
                 listed(&emptied),
                 if emptied.len() == 1 { "is" } else { "are" },
-                left_behind(q, plan),
+                waiting(q) + &left_behind(q, plan),
                 full_storages(q),
             );
         }
@@ -327,7 +350,7 @@ fn summary(q: &Question, plan: &Plan) -> String {
             after.core_hours,
             still_above(q, plan),
             unavoidable(q, plan),
-            left_behind(q, plan),
+            waiting(q) + &left_behind(q, plan),
             full_storages(q),
             digits = usize::from(before.core_hours < 10.0),
         );
@@ -337,7 +360,11 @@ fn summary(q: &Question, plan: &Plan) -> String {
     if names(q, |s| s.state < State::Offline).is_empty() {
         return format!("No advice: of no node is the load of the last day known ({looked}).");
     }
-    let troubled = names(q, |s| s.of_load > State::StableButHot && s.of_load < State::Offline);
+    let troubled = |s: &NodeState| s.of_load > State::StableButHot && s.of_load < State::Offline;
+    let waits = waiting(q);
+    let only_waits =
+        !waits.is_empty() && names(q, |s| troubled(s) && waits_for_disks(s).is_none()).is_empty();
+    let troubled = names(q, |s| troubled(s) && (only_waits || waits_for_disks(s).is_none()));
     let hot = names(q, |s| s.of_load == State::StableButHot);
     let told = match hot.is_empty() {
         true => String::new(),
@@ -350,7 +377,10 @@ fn summary(q: &Question, plan: &Plan) -> String {
     };
     let may = unconfirmed(q);
     let storages = full_storages(q);
-    let rest = format!("{told}{may}{}{storages}", left_behind(q, plan));
+    let rest = format!("{waits}{told}{may}{}{storages}", left_behind(q, plan));
+    if only_waits && plan.before.node_hours < 0.5 {
+        return format!("Nothing to move ({looked}).{rest}");
+    }
     if !troubled.is_empty() {
         let all = unavoidable(q, plan);
         return format!("{} in trouble, but {why} ({looked}).{all}{rest}", are(&troubled));
@@ -414,8 +444,35 @@ fn unconfirmed(q: &Question) -> String {
     q.outlook.nodes.iter().zip(q.states).map(of_node).collect()
 }
 
-/// Storages that are full or fill up, which no plan changes.
+/// The storage of a node of which most is in use, where the inventory tells.
+fn fullest<'a>(q: &Question<'a>, node: &str) -> Option<&'a str> {
+    let facts = q.inventory.node(node)?;
+    let used = |(id, size): (&'a String, &Bytes)| {
+        let free = facts.storage_free.get(id)?;
+        Some((1.0 - free.0 / size.0.max(1.0), id.as_str()))
+    };
+    let all = facts.storage_size.iter().filter_map(used);
+    all.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, id)| id)
+}
+
+/// Guests of a node that have disks on a storage which is not shared: their moves would free it.
+fn guests_on<'a>(
+    q: &Question<'a>,
+    node: &'a str,
+    storage: &'a str,
+) -> impl Iterator<Item = &'a GuestFacts> {
+    let inventory = q.inventory;
+    let there = inventory.guests.iter().filter(move |g| g.node == node);
+    there.filter(move |g| copied_disks(g, inventory).iter().any(|disk| disk.storage == storage))
+}
+
+/// Storages that are full or fill up, for which no move is planned.
 fn full_storages(q: &Question) -> String {
+    let shared = |id: &str| {
+        q.inventory.storages.as_ref().and_then(|all| all.get(id)).is_some_and(|s| s.shared)
+    };
+    let mut told_of: BTreeSet<&str> = BTreeSet::new();
+    let mut guests: Vec<String> = Vec::new();
     let of_node = |(node, state): (&NodeOutlook, &NodeState)| -> Option<String> {
         let used = state.full_storage()?.current?;
         let full = hours_to_full(used, &node.storage_trend);
@@ -426,17 +483,70 @@ fn full_storages(q: &Question) -> String {
             }
             _ => String::new(),
         };
-        Some(format!("at {used:.0}{rise} on {}", node.name))
+        let name = match fullest(q, &node.name) {
+            // All nodes see the same one.
+            Some(id) if shared(id) => told_of.insert(id).then(|| format!("'{id}'"))?,
+            Some(id) => {
+                guests.extend(guests_on(q, &node.name, id).map(|g| g.vmid.to_string()));
+                format!("'{id}' of {}", node.name)
+            }
+            None => format!("a storage of {}", node.name),
+        };
+        Some(format!("{name} is {used:.0} full{rise}"))
     };
-    let all = q.outlook.nodes.iter().zip(q.states).filter_map(of_node);
-    let told = listed(&all.collect::<Vec<_>>());
-    match told.is_empty() {
-        true => told,
-        false => format!(
-            " The fullest storage is {told}; its threshold is {:.0}: free or add space, no move of a \
-             guest does that.",
-            q.config.storage_threshold
+    let all: Vec<String> = q.outlook.nodes.iter().zip(q.states).filter_map(of_node).collect();
+    if all.is_empty() {
+        return String::new();
+    }
+    let moves = match (guests.is_empty(), q.constraints.knows_storages()) {
+        (false, _) => format!(
+            ", or move guests that have their disks there ({}): `explain` says where to",
+            listed(&guests)
         ),
+        (true, true) => "; no move of a guest does that".into(),
+        (true, false) => String::new(),
+    };
+    format!(
+        " Storage (threshold {:.0}): {}. Free or add space{moves}.",
+        q.config.storage_threshold,
+        listed(&all)
+    )
+}
+
+/// Nodes that are in trouble because they wait for their disks, which no plan changes.
+fn waiting(q: &Question) -> String {
+    let of_node = |(index, (node, state)): (usize, (&NodeOutlook, &NodeState))| -> Option<String> {
+        let found = waits_for_disks(state)?;
+        let busiest = q.outlook.guests.iter().filter(|g| g.host == index);
+        let busiest = busiest.max_by(|a, b| a.write_bps.total_cmp(&b.write_bps));
+        let writes = busiest.filter(|g| g.write_bps >= NOTABLE_WRITES).map(|guest| {
+            let rate = BytesPerSecond(guest.write_bps);
+            format!(
+                "; {} writes most there, on average {rate:.0} in the last day",
+                guest_label(guest)
+            )
+        });
+        Some(format!(
+            " {} waits for its disks {:.0} of the time (threshold {:.0}): moves are sought by CPU and memory \
+             alone{}.",
+            node.name,
+            found.current.or(found.high_7d)?,
+            found.threshold,
+            writes.unwrap_or_default()
+        ))
+    };
+    q.outlook.nodes.iter().zip(q.states).enumerate().filter_map(of_node).collect()
+}
+
+/// The finding of a node whose trouble is that it waits for its disks, and nothing else.
+fn waits_for_disks(state: &NodeState) -> Option<&Finding> {
+    let in_trouble = |f: &&Finding| {
+        f.metric != STORAGE && f.state > State::StableButHot && f.state < State::Offline
+    };
+    let mut found = state.findings.iter().filter(in_trouble);
+    match (found.next(), found.next()) {
+        (Some(only), None) => Some(only).filter(|f| f.metric == IO_WAIT),
+        _ => None,
     }
 }
 
@@ -519,6 +629,7 @@ fn held(q: &Question, plan: &Plan) -> &'static str {
             "no node has room for the guests that would help"
         }
         C::ConfigUnknown => "the guests that would help are not known well enough to move them",
+        C::HaError => "HA has given up the guests that would help",
         C::NodeOffline | C::NodeSilent | C::NodeMaintenance => {
             "the other nodes are offline, silent or in maintenance"
         }
@@ -557,12 +668,16 @@ fn names(q: &Question, wanted: impl Fn(&NodeState) -> bool) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::explain::{drain_notes, drain_reply, no_guest};
+    use super::super::explain::{drain_notes, drain_reply, explain_reply, no_guest};
     use super::*;
-    use crate::model::{Bytes, Cores, Fraction, Inventory, NodeFacts};
+    use crate::model::{
+        Cores, Disk, DiskSource, Fraction, Inventory, NodeFacts, StorageFacts, Votes,
+    };
     use crate::outcome::Experience;
     use crate::outlook::{Load, Outlook};
-    use crate::recommend::{Blocker, Constraints, Drain, Overload, Skipped, drain, states};
+    use crate::recommend::{
+        Blocker, Constraints, Drain, Overload, Recent, Skipped, drain, explain, states,
+    };
     use crate::series::LocalTime;
     use crate::settings::PenaltyConfig;
     use crate::trend::{Params, analyze};
@@ -610,6 +725,7 @@ mod tests {
             config: &config,
             experience: &Experience::default(),
             local: &LocalTime::utc(),
+            recent: Recent::whole(),
         })
     }
 
@@ -741,9 +857,24 @@ mod tests {
         assert_eq!(told(&[0.0, 0.4], 5), "");
     }
 
-    #[test]
-    fn a_full_storage_is_told_and_moves_nobody() {
-        let told = asked(&[("pve1", 0), ("pve2", 1)], |q| {
+    /// The summary where a storage of pve2 is full: `ceph`, which the guest there uses, or `local`.
+    fn of_full_storage(id: Option<&str>, guests_disk: &str) -> String {
+        asked(&[("pve1", 0), ("pve2", 1)], |q| {
+            let mut inventory = q.inventory.clone();
+            if let Some(id) = id {
+                let kind = |shared| StorageFacts { shared, ..StorageFacts::default() };
+                inventory.storages =
+                    Some([("ceph".to_string(), kind(true)), ("local".into(), kind(false))].into());
+                let facts = &mut inventory.nodes[1];
+                for (name, free) in [("ceph", 60.0), ("local", 50.0)] {
+                    facts.storage_size.insert(name.into(), Bytes(100.0));
+                    let free = if name == id { 13.0 } else { free };
+                    facts.storage_free.insert(name.into(), Bytes(free));
+                }
+                let source =
+                    DiskSource::Volume { storage: guests_disk.into(), volume: "disk-0".into() };
+                inventory.guests[0].disks = vec![Disk { source, ..Disk::default() }];
+            }
             let mut outlook = q.outlook.clone();
             outlook.nodes[0].maintenance = false;
             for node in &mut outlook.nodes {
@@ -759,15 +890,123 @@ mod tests {
                 (State::StableButHot, Urgency::Medium)
             );
             assert_eq!(states[1].urgency_of_moves, Urgency::None);
-            let q = Question { states: &states, outlook: &outlook, ..*q };
+            let constraints = Constraints::new(&inventory);
+            let (inventory, constraints) = (&inventory, &constraints);
+            let q = Question { states: &states, outlook: &outlook, inventory, constraints, ..*q };
             summary(&q, &plan(&q))
-        });
+        })
+    }
+
+    #[test]
+    fn a_full_storage_is_told_and_moves_nobody() {
         assert_eq!(
-            told,
+            of_full_storage(None, ""),
             "Nothing to move: by CPU and memory no node is, or is heading, above its thresholds within \
-             24 hours (looked at 1 guest on 2 nodes). The fullest storage is at 87 % (+1.0 %/day, full \
-             in 13 days) on pve2; its threshold is 85 %: free or add space, no move of a guest does that."
+             24 hours (looked at 1 guest on 2 nodes). Storage (threshold 85 %): a storage of pve2 is 87 % full \
+             (+1.0 %/day, full in 13 days). Free or add space."
         );
+    }
+
+    #[test]
+    fn a_full_storage_is_named_and_who_could_leave_it() {
+        let of = |id, guests_disk| {
+            let told = of_full_storage(Some(id), guests_disk);
+            told.split_once("(threshold 85 %): ").expect("a sentence").1.to_string()
+        };
+        let rise = "is 87 % full (+1.0 %/day, full in 13 days). Free or add space";
+        assert_eq!(
+            of("local", "local"),
+            format!(
+                "'local' of pve2 {rise}, or move guests that have their disks there (100): `explain` \
+                 says where to."
+            )
+        );
+        assert_eq!(
+            of("local", "ceph"),
+            format!("'local' of pve2 {rise}; no move of a guest does that.")
+        );
+        assert_eq!(of("ceph", "ceph"), format!("'ceph' {rise}; no move of a guest does that."));
+    }
+
+    #[test]
+    fn a_node_that_waits_for_its_disks_is_told_with_who_writes_there() {
+        let told = |write_bps, cpu| {
+            asked(&[("pve1", 0), ("pve2", 2)], |q| {
+                let mut outlook = q.outlook.clone();
+                outlook.nodes[0].maintenance = false;
+                let node = &mut outlook.nodes[1];
+                node.iowait.current = Some(Fraction(0.41));
+                node.iowait.high_7d = Some(Fraction(0.4));
+                (node.cpu.current, node.cpu.high_7d) = (Some(Fraction(cpu)), Some(Fraction(cpu)));
+                outlook.guests[1].write_bps = write_bps;
+                let states = states(&outlook, q.config);
+                let q = Question { states: &states, outlook: &outlook, ..*q };
+                summary(&q, &plan(&q))
+            })
+        };
+        let waits = " pve2 waits for its disks 41 % of the time (threshold 20 %): moves are sought by CPU and \
+                     memory alone";
+        let looked = "(looked at 2 guests on 2 nodes).";
+        assert_eq!(
+            told(5.0 * MIB, 0.1),
+            format!(
+                "Nothing to move {looked}{waits}; VM 101 writes most there, on average 5 MiB/s in the last day."
+            )
+        );
+        assert_eq!(told(100.0, 0.1), format!("Nothing to move {looked}{waits}."));
+        assert!(told(0.0, 0.95).starts_with("pve2 is in trouble, but"), "{}", told(0.0, 0.95));
+    }
+
+    #[test]
+    fn without_quorum_all_advice_says_so_first() {
+        asked(&[("pve1", 1), ("pve2", 1)], |q| {
+            let inventory = Inventory { quorate: Some(false), ..q.inventory.clone() };
+            let q = Question { inventory: &inventory, ..*q };
+            let guest = q.inventory.guest(101).expect("listed");
+            let odd = || vec!["odd".to_string()];
+            let advice = advise(&q, 0, odd());
+            let drained = drain_reply(&q, 0, &drain(&q, 0), 0, odd());
+            let explained = explain_reply(&q, guest, &explain(&q, guest), 0, odd());
+            for (warnings, summary) in [
+                (advice.warnings, advice.summary),
+                (drained.warnings, drained.summary),
+                (explained.warnings, explained.summary),
+            ] {
+                assert!(warnings[0].starts_with("the cluster has no quorum"), "{warnings:?}");
+                assert!(summary.starts_with("No quorum: "), "{summary}");
+            }
+        });
+        let told = asked(&[("pve1", 1), ("pve2", 1)], |q| advise(q, 0, Vec::new()).summary);
+        assert!(!told.contains("quorum"), "it is not known whether there is one: {told}");
+    }
+
+    #[test]
+    fn a_drain_that_costs_the_quorum_says_so() {
+        let told = |votes: &[(&str, u32)], qdevice, away: Option<usize>| {
+            asked(&[("pve1", 0), ("pve2", 1), ("pve3", 0)], |q| {
+                let nodes = votes.iter().map(|(name, votes)| (name.to_string(), *votes)).collect();
+                let votes = Some(Votes { nodes, qdevice, two_node: false });
+                let mut inventory = Inventory { votes, ..q.inventory.clone() };
+                for (n, node) in inventory.nodes.iter_mut().enumerate() {
+                    node.online = Some(away != Some(n));
+                }
+                let notes =
+                    drain_notes(&Question { inventory: &inventory, ..*q }, 1, &Drain::default());
+                notes.into_iter().find(|note| note.contains("quorum"))
+            })
+        };
+        let three = [("pve1", 1), ("pve2", 1), ("pve3", 1)];
+        assert_eq!(told(&three, 0, None), None);
+        assert_eq!(
+            told(&three, 0, Some(2)).expect("a note"),
+            "the cluster loses its quorum when pve2 is shut down: 1 vote would be left of the 2 needed; \
+             no guest can be started or moved then, and HA resets nodes with guests of its own"
+        );
+        let two = [("pve1", 1), ("pve2", 1)];
+        assert!(told(&two, 0, Some(2)).is_some());
+        assert_eq!(told(&two, 1, Some(2)), None, "the QDevice has the third vote");
+        assert_eq!(told(&[("pve1", 3), ("pve2", 1)], 0, None), None, "pve1 decides alone");
+        assert!(told(&three, 0, Some(0)).is_some());
     }
 
     #[test]

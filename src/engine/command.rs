@@ -1,7 +1,7 @@
 //! What an admin can paste into a shell on the source node.
 
 use crate::model::{GuestFacts, GuestKind, Inventory, Vmid};
-use crate::recommend::{Question, local_disks};
+use crate::recommend::{Question, has_local_disks};
 use std::borrow::Cow;
 
 /// The command that moves a guest. HA guests go through the HA manager, which would bring back what
@@ -14,15 +14,14 @@ fn line(inventory: &Inventory, kind: GuestKind, vmid: Vmid, target: &str) -> Str
     let target = shell_word(target);
     let facts = inventory.guest(vmid);
     let running = facts.is_none_or(|f| f.status.runs());
-    // Whether there are any, not how large: a configuration need not tell the size of a disk.
-    let copies = facts.is_some_and(|f| !local_disks(f, inventory).is_empty());
+    let local = facts.is_some_and(|f| has_local_disks(f, inventory));
     if facts.is_some_and(GuestFacts::ha_moves) {
         return format!("ha-manager migrate {}:{vmid} {target}", kind.ha_prefix());
     }
     match (kind, running) {
         (GuestKind::Lxc, true) => format!("pct migrate {vmid} {target} --restart"),
         (GuestKind::Lxc, false) => format!("pct migrate {vmid} {target}"),
-        (GuestKind::Qemu, true) if copies => {
+        (GuestKind::Qemu, true) if local => {
             format!("qm migrate {vmid} {target} --online --with-local-disks")
         }
         (GuestKind::Qemu, true) => format!("qm migrate {vmid} {target} --online"),

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::RecommendRequest;
-use super::advise::{listed, not_listed, silent, unknown};
+use super::advise::{listed, no_quorum, not_listed, refused_now, silent, unknown};
 use super::command::command;
 use crate::api::{
     DrainBlocker, DrainNode, DrainReply, DrainStay, DrainStep, ExplainMove, ExplainReply,
@@ -11,7 +11,7 @@ use crate::api::{
 use crate::error::{Error, Kind, Result};
 use crate::evidence::{guest_label, label_of};
 use crate::model::{GuestFacts, Inventory, UnixTime, Vmid, counted, joined};
-use crate::outlook::Limits;
+use crate::outlook::{Limits, NodeOutlook};
 use crate::recommend::{
     BlockerCode, Drain, Explained, Leaving, Plan, Question, Staying, Step, Target, drain, explain,
     plan,
@@ -81,13 +81,14 @@ fn no_node(q: &Question, name: &str) -> Error {
     Error::new(Kind::NotFound, message)
 }
 
-fn explain_reply(
+pub(super) fn explain_reply(
     q: &Question,
     guest: &GuestFacts,
     explained: &Explained,
     data_until: UnixTime,
-    mut warnings: Vec<String>,
+    warnings: Vec<String>,
 ) -> ExplainReply {
+    let mut warnings: Vec<String> = no_quorum(q).into_iter().chain(warnings).collect();
     warnings.extend(unknown(q));
     warnings.extend(not_listed(q));
     let plan = plan(q);
@@ -115,7 +116,7 @@ fn explain_reply(
         node: guest.node.clone(),
         status: guest.status,
         verdict,
-        summary,
+        summary: refused_now(q, summary),
         blockers: explained.blockers.clone(),
         source,
         targets,
@@ -275,8 +276,9 @@ pub(super) fn drain_reply(
     node: usize,
     drain: &Drain,
     data_until: UnixTime,
-    mut warnings: Vec<String>,
+    warnings: Vec<String>,
 ) -> DrainReply {
+    let mut warnings: Vec<String> = no_quorum(q).into_iter().chain(warnings).collect();
     warnings.extend(unknown(q));
     warnings.extend(not_listed(q));
     warnings.extend(silent(q));
@@ -291,7 +293,7 @@ pub(super) fn drain_reply(
         online: outlook.online || outlook.silent,
         maintenance: outlook.maintenance,
         complete: drain.stays.is_empty(),
-        summary: drain_summary(q, node, drain),
+        summary: refused_now(q, drain_summary(q, node, drain)),
         steps: drain.steps.iter().enumerate().map(|(i, s)| drain_step(q, i, s)).collect(),
         stays: drain.stays.iter().map(|s| drain_stay(q, s)).collect(),
         nodes: others
@@ -363,12 +365,30 @@ fn drain_summary(q: &Question, node: usize, drain: &Drain) -> String {
     }
 }
 
+/// That the others have no quorum once a node is off, though they have it now.
+fn quorum_lost(q: &Question, node: &NodeOutlook) -> Option<String> {
+    let votes = q.inventory.votes.as_ref()?;
+    let nodes = q.inventory.nodes.iter().filter(|n| n.online == Some(true));
+    let online: Vec<&str> = nodes.map(|n| n.name.as_str()).collect();
+    let others = online.iter().copied().filter(|name| *name != node.name);
+    let (needed, left) = (votes.needed(), votes.with(others));
+    let lost = left < needed && votes.with(online.iter().copied()) >= needed;
+    lost.then(|| {
+        format!(
+            "the cluster loses its quorum when {} is shut down: {} would be left of the {needed} needed; no \
+             guest can be started or moved then, and HA resets nodes with guests of its own",
+            node.name,
+            counted(left, "vote")
+        )
+    })
+}
+
 pub(super) fn drain_notes(q: &Question, node: usize, drain: &Drain) -> Vec<String> {
     let outlook = &q.outlook.nodes[node];
     let managed =
         |s: &&Leaving| q.inventory.guest(s.vmid).is_some_and(|g| g.ha_moves() && g.status.runs());
     let ha = drain.steps.iter().filter(managed).count();
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = quorum_lost(q, outlook).into_iter().collect();
     if outlook.maintenance && ha > 0 {
         let text = "is in maintenance: the HA manager moves its HA guests by itself";
         notes.push(format!("{} {text}", outlook.name));

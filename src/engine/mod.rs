@@ -391,6 +391,7 @@ impl Engine {
             config: &request.config,
             experience: &experience,
             local: &local,
+            recent: history.recent(),
         };
         let mut warnings: Vec<String> =
             inventory.warnings.iter().map(ToString::to_string).collect();

@@ -8,6 +8,7 @@ use crate::outlook::{
     GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, hosts, in_units,
     mean_of_last_day, newest,
 };
+use crate::recommend::Recent;
 use crate::series::{LocalTime, Point};
 use crate::settings::PenaltyConfig;
 use crate::store::{
@@ -120,6 +121,17 @@ impl History {
         let last = |fleet: &Fleet| fleet.windows().last().map(store::Window::end);
         let newest = self.coarse.iter().chain([&self.recent]).filter_map(last).max();
         newest.unwrap_or(self.now) - SILENT
+    }
+
+    /// How much is stored of the last days: one run of the collector stores the whole cluster.
+    pub(super) fn recent(&self) -> Recent {
+        let hour = self.hour();
+        let starts = || self.coarse.iter().flat_map(|f| f.windows()).map(|w| w.start);
+        let first = starts().min().unwrap_or(hour);
+        let from = (hour - i64::from(Recent::DAYS) * DAY).max(first).min(hour);
+        let known = starts().filter(|start| (from..hour).contains(start)).count() as u32;
+        let hours = ((hour - from) / HOUR) as u32;
+        Recent { hours, missing: hours.saturating_sub(known) }
     }
 
     /// Whether the node was seen online last.
@@ -489,20 +501,39 @@ mod tests {
     use crate::simulate::{Scenario, Simulation};
     use serde_json::json;
 
-    #[test]
-    fn no_hour_is_told_by_two_rows() {
-        // Now is 2 h 40 min into a row of six hours.
-        let end = 1_792_658_400;
+    /// Now is 2 h 40 min into a row of six hours.
+    const END: UnixTime = 1_792_658_400;
+
+    /// What is known of so many days of a small cluster, without the ticks that are lost.
+    fn history(days: f64, lost: impl Fn(UnixTime) -> bool) -> History {
         let scenario: Scenario = serde_json::from_value(json!({
-            "seed": 1, "end": end, "days": 18.0, "interval": 1_800,
+            "seed": 1, "end": END, "days": days, "interval": 1_800,
             "nodes": [{"count": 1, "name": "pve", "cores": 8, "memory_gib": 64}],
             "guests": [{"count": 1}],
         }))
         .unwrap();
         let state = tempfile::tempdir().unwrap();
-        Engine::new(state.path()).append(Simulation::new(&scenario).unwrap()).unwrap();
-        let reader = Reader::open(state.path()).unwrap();
-        let history = History::load(&reader, end, 17 * 24, &[]).unwrap();
+        let ticks = Simulation::new(&scenario).unwrap().filter(|tick| !lost(tick.ts));
+        Engine::new(state.path()).append(ticks).unwrap();
+        History::load(&Reader::open(state.path()).unwrap(), END, 17 * 24, &[]).unwrap()
+    }
+
+    #[test]
+    fn gaps_of_the_last_two_days_are_known() {
+        let recent = |days, from: i64, to: i64| {
+            let Recent { hours, missing } =
+                history(days, |ts| (END - from * HOUR..END - to * HOUR).contains(&ts)).recent();
+            (hours, missing)
+        };
+        assert_eq!(recent(18.0, 0, 0), (48, 0));
+        assert_eq!(recent(18.0, 30, 3), (48, 26), "two more are known in part");
+        assert_eq!(recent(18.0, 100, 60), (48, 0), "older gaps are none of late");
+        assert_eq!(recent(1.0, 10, 8), (23, 1), "before the first sample nothing is missing");
+    }
+
+    #[test]
+    fn no_hour_is_told_by_two_rows() {
+        let history = history(18.0, |_| false);
         let [six_hourly, hourly] = history.coarse.as_slice() else { panic!("two tiers") };
         let end_of = six_hourly.windows().last().map(|w| w.start + i64::from(w.seconds));
         let first = hourly.windows().first().map(|w| w.start);

@@ -290,6 +290,14 @@ fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
         let factor = format!("{} is predictable (score {stability:.0}/100){falling}", target.name);
         all.push(Factor { factor, weight: Weight::Medium, kind: Kind::Positive });
     }
+    let promised = |c: &&Contribution| c.term == Term::MemOvercommit && c.points.0 >= NOTED;
+    if let Some(promised) = step.target_score.iter().find(promised) {
+        let factor = format!(
+            "{} would have {:.2} times its memory promised to guests",
+            target.name, promised.observed
+        );
+        all.push(Factor { factor, weight: weight(promised.points), kind: Kind::Concern });
+    }
     if let Some(rise) = step.target_score.iter().find(|c| c.term == Term::CpuTrend) {
         let factor =
             format!("{} CPU would grow by {:.1} % per day", target.name, rise.observed * 100.0);

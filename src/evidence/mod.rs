@@ -14,7 +14,7 @@ pub use sentence::{busy_hours, explanation, good_time, state_told};
 use crate::model::{GuestKind, Vmid};
 use crate::outcome::Tally;
 use crate::outlook::{GuestOutlook, NodeOutlook};
-use crate::recommend::{Question, Step};
+use crate::recommend::{Question, Recent, Step};
 use crate::trend::{Behaviour, Direction, Trend};
 use serde::Serialize;
 
@@ -81,7 +81,7 @@ pub struct DataNote {
     /// Days of history of the guest.
     pub guest_history_days: f64,
     /// One line for people.
-    pub confidence_note: &'static str,
+    pub confidence_note: String,
 }
 
 impl TrendEvidence {
@@ -95,7 +95,7 @@ impl TrendEvidence {
             target_node_trend: NodeEvidence::of(target, sigma),
             guest_trend: GuestEvidence::of(guest, q.experience.guest(guest.vmid)),
             decision_factors: factor::factors(q, step),
-            data_quality: DataNote::of(source, target, guest),
+            data_quality: DataNote::of(source, target, guest, q.recent),
         }
     }
 }
@@ -132,14 +132,21 @@ impl GuestEvidence {
 }
 
 impl DataNote {
-    fn of(source: &NodeOutlook, target: &NodeOutlook, guest: &GuestOutlook) -> Self {
+    fn of(
+        source: &NodeOutlook,
+        target: &NodeOutlook,
+        guest: &GuestOutlook,
+        recent: Recent,
+    ) -> Self {
         let node_days = source.history_hours.min(target.history_hours) / 24.0;
         let guest_days = guest.history_hours / 24.0;
-        let confidence_note = match node_days.min(guest_days) {
+        let amount = match node_days.min(guest_days) {
             days if days >= 7.0 => "High data availability",
             days if days >= 2.0 => "Moderate data availability",
             _ => "Limited data: less than two days of history",
         };
+        let gaps = recent.told().map(|gaps| format!("Gaps in the data: {gaps}"));
+        let confidence_note = gaps.unwrap_or_else(|| amount.into());
         Self {
             node_history_days: round(node_days, 1),
             guest_history_days: round(guest_days, 1),

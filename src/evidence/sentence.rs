@@ -80,8 +80,13 @@ pub(super) fn percent(share: f64) -> i64 {
 }
 
 /// The word for a node's state with what makes it so, where that is not the CPU alone, which tables
-/// of nodes show anyway: `overloaded: memory p95 91 %`.
-pub fn state_told(state: State, findings: &[Finding]) -> String {
+/// of nodes show anyway: `overloaded: memory p95 91 %`; and that it is in maintenance.
+pub fn state_told(state: State, findings: &[Finding], maintenance: bool) -> String {
+    let told = state_with_reasons(state, findings);
+    if maintenance { format!("{told}, in maintenance") } else { told }
+}
+
+fn state_with_reasons(state: State, findings: &[Finding]) -> String {
     let told = |f: &Finding| match f.high_7d.filter(|high| *high >= f.threshold) {
         _ if f.metric == STORAGE => {
             f.current.map_or_else(|| STORAGE.into(), |used| format!("{STORAGE} {used:.0} full"))

@@ -4,7 +4,9 @@ use super::*;
 use crate::model::{Bytes, Cores, Fraction, GIB, Inventory, Points};
 use crate::outcome::Experience;
 use crate::outlook::{Load, NodeOutlook, Outlook, Readings};
-use crate::recommend::{Confidence, Constraints, Cost, Details, Finding, Overload, Peaks, State};
+use crate::recommend::{
+    Confidence, Constraints, Cost, Details, Finding, Overload, Peaks, Recent, State,
+};
 use crate::score::Contribution;
 use crate::series::LocalTime;
 use crate::settings::{PenaltyConfig, Term};
@@ -85,6 +87,7 @@ fn asked<T>(outlook: &Outlook, answer: impl FnOnce(&Question) -> T) -> T {
         config: &PenaltyConfig::default(),
         experience: &Experience::default(),
         local: &LocalTime::utc(),
+        recent: Recent::whole(),
     })
 }
 
@@ -193,6 +196,40 @@ fn what_a_move_costs_is_never_left_out() {
 }
 
 #[test]
+fn what_the_target_promises_to_guests_is_told() {
+    let outlook = outlook(busy, 10.0);
+    let mut step = step(&outlook, (0.1, 0.3));
+    let promised = |points, observed| Contribution {
+        term: Term::MemOvercommit,
+        key: "",
+        points: Points(points),
+        observed,
+        limit: 1.2,
+    };
+    step.target_score = vec![promised(40.9, 2.75)];
+    let all = asked(&outlook, |q| TrendEvidence::of(q, &step)).decision_factors;
+    let told = all.iter().find(|f| f.factor.contains("promised")).unwrap();
+    assert_eq!(told.factor, "pve2 would have 2.75 times its memory promised to guests");
+    assert_eq!((told.weight, told.kind), (Weight::High, Kind::Concern));
+    step.target_score = vec![promised(0.5, 1.1)];
+    assert!(!self::told(&outlook, &step).iter().any(|f| f.contains("promised")), "hardly counted");
+}
+
+#[test]
+fn recent_gaps_stand_where_plenty_of_data_is_praised() {
+    let outlook = outlook(busy, 10.0);
+    let step = step(&outlook, (0.1, 0.3));
+    let note = |recent| {
+        asked(&outlook, |q| TrendEvidence::of(&Question { recent, ..*q }, &step))
+            .data_quality
+            .confidence_note
+    };
+    assert_eq!(note(Recent::whole()), "High data availability");
+    let gaps = Recent { missing: 27, ..Recent::whole() };
+    assert_eq!(note(gaps), "Gaps in the data: 27 of the last 48 hours are missing");
+}
+
+#[test]
 fn busy_hours_that_stay_are_no_fall() {
     let outlook = outlook(busy, 10.0);
     let mut step = step(&outlook, (0.1, 0.3));
@@ -261,9 +298,10 @@ fn a_state_names_what_the_table_does_not_show() {
     };
     let waits =
         [finding("IO wait", State::Overloaded, 0.41), finding("CPU", State::StableButHot, 0.8)];
-    assert_eq!(state_told(State::Overloaded, &waits), "overloaded: IO wait p95 41 %");
-    assert_eq!(state_told(State::StableButHot, &waits), "hot");
-    assert_eq!(state_told(State::Healthy, &[]), "healthy");
+    assert_eq!(state_told(State::Overloaded, &waits, false), "overloaded: IO wait p95 41 %");
+    assert_eq!(state_told(State::StableButHot, &waits, false), "hot");
+    assert_eq!(state_told(State::Healthy, &[], false), "healthy");
+    assert_eq!(state_told(State::Healthy, &[], true), "healthy, in maintenance");
 }
 
 #[test]

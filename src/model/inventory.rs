@@ -19,6 +19,8 @@ pub struct Inventory {
     pub local_node: String,
     /// Whether the cluster has quorum; `None` when not known.
     pub quorate: Option<bool>,
+    /// Votes that decide on quorum; `None` when not known.
+    pub votes: Option<Votes>,
     /// Nodes, in order of their names.
     pub nodes: Vec<NodeFacts>,
     /// Guests, in order of their vmids.
@@ -35,6 +37,18 @@ pub struct Inventory {
     pub warnings: Vec<Warning>,
 }
 
+/// Votes of corosync (`corosync.conf`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Votes {
+    /// By node.
+    pub nodes: BTreeMap<String, u32>,
+    /// Those of the QDevice; 0 without one.
+    pub qdevice: u32,
+    /// One of two nodes is enough (`two_node`).
+    pub two_node: bool,
+}
+
 /// A node's configuration.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -45,6 +59,9 @@ pub struct NodeFacts {
     pub online: Option<bool>,
     /// HA manager's maintenance mode.
     pub maintenance: bool,
+    /// PVE's major version by the form in which the node reports, where known. PVE 9 reports as
+    /// PVE 8 does until its RRD files are converted.
+    pub reports_as: Option<u32>,
     /// Cores it has, where known.
     pub maxcpu: Option<Cores>,
     /// Memory it has, where known.
@@ -116,6 +133,8 @@ pub struct GuestFacts {
     pub arch: String,
     /// HA resource, when HA manages it.
     pub ha: Option<HaResource>,
+    /// Jobs that replicate its local disks. Disabled ones count: PVE only asks whether there is one.
+    pub replication: Vec<ReplicationJob>,
     /// Its configuration, or HA's, could not be read or understood: what it needs is not known, so
     /// it must stay. The warnings say which file it was.
     pub config_unknown: bool,
@@ -138,6 +157,8 @@ pub struct Disk {
     /// A snapshot that needs it to be what it is. Of the saved memory of a snapshot and of
     /// cloud-init drives it is not told: they are copied or made anew.
     pub snapshot: Option<String>,
+    /// Storage replication leaves it out (`replicate=0`).
+    pub not_replicated: bool,
 }
 
 /// What is behind a disk.
@@ -190,6 +211,18 @@ pub struct HaResource {
     /// HA leaves it where it is when a node that it prefers comes back: `failback 0`, or
     /// `nofailback` of a PVE 8 group.
     pub no_failback: bool,
+    /// The HA manager has it in state `error`, in which it does nothing with it.
+    pub in_error: bool,
+}
+
+/// A storage replication job of a guest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReplicationJob {
+    /// Node that it replicates to.
+    pub target: String,
+    /// Marked for removal (`remove_job`).
+    pub removed: bool,
 }
 
 /// An HA rule.
@@ -250,6 +283,20 @@ impl Default for Crs {
             margin: Fraction(0.10),
             method: "bruteforce".into(),
         }
+    }
+}
+
+impl Votes {
+    /// Votes that the cluster needs for quorum.
+    pub fn needed(&self) -> u32 {
+        let all = self.nodes.values().fold(self.qdevice, |sum, votes| sum.saturating_add(*votes));
+        if self.two_node { 1 } else { all / 2 + 1 }
+    }
+
+    /// Votes that are there with these nodes online.
+    pub fn with<'a>(&self, online: impl Iterator<Item = &'a str>) -> u32 {
+        let of_node = |name: &str| self.nodes.get(name).copied().unwrap_or(0);
+        online.fold(self.qdevice, |sum, name| sum.saturating_add(of_node(name)))
     }
 }
 

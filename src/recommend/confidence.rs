@@ -47,6 +47,36 @@ const UNKNOWN: f64 = 0.5;
 const DAY_HOURS: usize = 24;
 const WEEK_HOURS: f64 = 168.0;
 
+/// How much is stored of the last two days, or of what there is of them since the first sample.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Recent {
+    /// Whole hours of them.
+    pub hours: u32,
+    /// Hours of which nothing is stored.
+    pub missing: u32,
+}
+
+impl Recent {
+    /// Days that [`Recent`] looks at.
+    pub const DAYS: u32 = 2;
+
+    /// Nothing is missing.
+    pub fn whole() -> Self {
+        Self { hours: Self::DAYS * DAY_HOURS as u32, missing: 0 }
+    }
+
+    fn known(self) -> f64 {
+        1.0 - f64::from(self.missing) / f64::from(self.hours.max(1))
+    }
+
+    /// That hours are missing, in one clause.
+    pub fn told(self) -> Option<String> {
+        let are = if self.missing == 1 { "is" } else { "are" };
+        (self.missing > 0)
+            .then(|| format!("{} of the last {} hours {are} missing", self.missing, self.hours))
+    }
+}
+
 /// What a confidence rests on.
 #[derive(Clone, Copy, Debug)]
 pub struct Basis<'a> {
@@ -66,6 +96,8 @@ pub struct Basis<'a> {
     pub limits: Limits,
     /// What earlier moves taught.
     pub experience: &'a Experience,
+    /// Gaps in what is stored.
+    pub recent: Recent,
 }
 
 /// A confidence for people: rounded down, so that one below the minimum never reads as the minimum.
@@ -250,13 +282,14 @@ fn guest(b: &Basis) -> Part {
     Part { name: "guest", value, weight: GUEST, why }
 }
 
-/// Is there enough history of all three?
+/// Is there enough history of all three, and is it of late?
 fn data(b: &Basis) -> Part {
     let nodes = &b.outlook.nodes;
     let hours =
         nodes[b.source].history_hours.min(nodes[b.target].history_hours).min(b.guest.history_hours);
-    let value = (hours / ENOUGH_HISTORY).clamp(0.0, 1.0);
-    let why = format!("{:.1} days of history of source, target and guest", hours / 24.0);
+    let value = (hours / ENOUGH_HISTORY).clamp(0.0, 1.0) * b.recent.known();
+    let gaps = b.recent.told().map_or(String::new(), |gaps| format!("; {gaps}"));
+    let why = format!("{:.1} days of history of source, target and guest{gaps}", hours / 24.0);
     Part { name: "data", value, weight: DATA, why }
 }
 
@@ -302,6 +335,10 @@ mod tests {
 
     /// Everything of the move of a guest with that load off node a.
     fn judged(outlook: &Outlook, load: impl Fn(usize) -> f64) -> Confidence {
+        judged_with(outlook, load, Recent::whole())
+    }
+
+    fn judged_with(outlook: &Outlook, load: impl Fn(usize) -> f64, recent: Recent) -> Confidence {
         let trend = &outlook.nodes[0].cpu_trend;
         let load = Load { cpu: (0..CASES).map(load).collect(), memory: vec![1.0; CASES] };
         let mut source_load = outlook.nodes[0].base.clone();
@@ -321,6 +358,7 @@ mod tests {
             guest: &guest,
             limits: LIMITS,
             experience: &Experience::default(),
+            recent,
         })
     }
 
@@ -340,6 +378,19 @@ mod tests {
     #[test]
     fn weights_are_a_whole() {
         assert!((NEED + TARGET + GUEST + DATA + OUTCOME - 1.0f64).abs() < 1e-12);
+    }
+
+    #[test]
+    fn hours_that_are_missing_of_late_are_a_doubt() {
+        let outlook = outlook(1.0, even);
+        let data = |missing| {
+            let judged = judged_with(&outlook, |_| 5.0, Recent { missing, ..Recent::whole() });
+            part(&judged, "data").clone()
+        };
+        assert_eq!((data(0).value, data(12).value), (1.0, 0.75));
+        let history = "14.0 days of history of source, target and guest";
+        assert_eq!(data(0).why, history);
+        assert_eq!(data(12).why, format!("{history}; 12 of the last 48 hours are missing"));
     }
 
     #[test]

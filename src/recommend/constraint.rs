@@ -55,10 +55,14 @@ pub enum BlockerCode {
     Storage,
     /// A disk on a storage of its host alone is one that PVE does not copy.
     LocalDisk,
+    /// PVE refuses to move it there while it runs, or its replication would fail after it.
+    Replication,
     /// A mapped device it needs is not offered there.
     MappedDevice,
     /// A VM that could have more cores than the node does not start there.
     TooManyCores,
+    /// The HA manager has given it up, and moves it no more.
+    HaError,
     /// An HA rule keeps it on other nodes.
     HaNodeAffinity,
     /// A rule or tag keeps it together with guests elsewhere.
@@ -187,6 +191,16 @@ impl<'a> Constraints<'a> {
                 "has a configuration that could not be read or understood".into(),
             );
         }
+        if guest.ha_moves() && guest.ha.as_ref().is_some_and(|ha| ha.in_error) {
+            let sid = format!("{}:{}", guest.kind.ha_prefix(), guest.vmid);
+            add(
+                C::HaError,
+                format!(
+                    "is in HA's state 'error', in which HA moves it no more: find out why, then disable it \
+                     (`ha-manager set {sid} --state disabled`) and start it again"
+                ),
+            );
+        }
         for tag in guest.tags.iter().filter(|t| IGNORE_TAGS.contains(&t.as_str())) {
             add(C::TagIgnore, format!("has the tag '{tag}'"));
         }
@@ -249,6 +263,7 @@ impl<'a> Constraints<'a> {
             let text = format!("has {:.0} cores, {} only {:.0}", needs.0, target.name, has.0);
             found.push(Blocker::new(C::TooManyCores, text));
         }
+        found.extend(off_replication(guest, &target.name));
         self.storages(guest, target, &mut found);
         self.devices(guest, target, &mut found);
         self.affinities(guest, source, target, placement, &mut found);
@@ -569,7 +584,34 @@ pub(super) fn restarts(guest: &GuestFacts) -> bool {
     guest.kind == GuestKind::Lxc && guest.status == GuestStatus::Running
 }
 
-/// A disk that must be copied because its storage is not shared.
+/// Why storage replication keeps a VM off a node (qemu-server, `QemuMigrate::prepare`). HA forces the move of a running
+/// one; PVE warns then that its jobs fail from there on.
+fn off_replication(guest: &GuestFacts, target: &str) -> Option<Blocker> {
+    let jobs = &guest.replication;
+    if guest.kind != GuestKind::Qemu || jobs.is_empty() {
+        return None;
+    }
+    let text = match jobs.iter().find(|job| job.target == target) {
+        Some(job) if job.removed => {
+            format!("has a replication job to {target} that is marked for removal")
+        }
+        Some(_) => return None,
+        None if !runs(guest) => return None,
+        None => {
+            let targets: Vec<&str> = jobs.iter().map(|job| job.target.as_str()).collect();
+            let targets = targets.join(" and ");
+            match guest.ha_moves() {
+                true => format!("is replicated to {targets}, which would fail from {target}"),
+                false => {
+                    format!("is replicated to {targets}: PVE moves it nowhere else while it runs")
+                }
+            }
+        }
+    };
+    Some(Blocker::new(BlockerCode::Replication, text))
+}
+
+/// A disk on a storage that is not shared.
 struct LocalVolume<'a> {
     disk: &'a Disk,
     storage: &'a str,
@@ -578,6 +620,14 @@ struct LocalVolume<'a> {
 }
 
 impl LocalVolume<'_> {
+    /// Whether it is there already wherever the guest may go: PVE replicates what a storage of this
+    /// kind has, and moves a running VM that is replicated to the targets of its jobs alone.
+    fn is_replicated(&self, guest: &GuestFacts) -> bool {
+        let running_vm = guest.kind == GuestKind::Qemu && runs(guest);
+        let replicates = self.facts.kind == "zfspool" && !self.disk.not_replicated;
+        running_vm && replicates && !guest.replication.is_empty()
+    }
+
     /// Why PVE refuses to copy it, and what helps (qemu-server, `scan_local_volumes`;
     /// pve-container, `phase1`).
     fn not_copied(&self, guest: &GuestFacts) -> Option<String> {
@@ -587,7 +637,8 @@ impl LocalVolume<'_> {
                  storage, which makes it a full one"
             ));
         }
-        let snapshot = self.disk.snapshot.as_ref().filter(|_| !self.takes_snapshots(guest))?;
+        let taken = self.takes_snapshots(guest) || self.is_replicated(guest);
+        let snapshot = self.disk.snapshot.as_ref().filter(|_| !taken)?;
         Some(format!(
             "is in the snapshot '{snapshot}', with which PVE does not copy it: delete the snapshot"
         ))
@@ -626,20 +677,25 @@ fn local_volumes<'a>(
     guest.disks.iter().filter(|d| !d.cdrom).filter_map(local)
 }
 
-/// A disk that must be copied, to the storage of the same name on another node.
+/// A disk that must be copied to the storage of the same name on another node.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct LocalDisk<'a> {
     pub(crate) storage: &'a str,
     pub(crate) size: Option<Bytes>,
 }
 
-/// Disks of a guest that must be copied because their storage is not shared.
-pub(crate) fn local_disks<'a>(
+/// Whether a guest has disks on a storage that is not shared.
+pub(crate) fn has_local_disks(guest: &GuestFacts, inventory: &Inventory) -> bool {
+    local_volumes(guest, inventory).next().is_some()
+}
+
+/// Disks of a guest that must be copied, since no other node has them.
+pub(crate) fn copied_disks<'a>(
     guest: &'a GuestFacts,
     inventory: &'a Inventory,
 ) -> Vec<LocalDisk<'a>> {
     let of = |v: LocalVolume<'a>| LocalDisk { storage: v.storage, size: v.disk.size };
-    local_volumes(guest, inventory).map(of).collect()
+    local_volumes(guest, inventory).filter(|v| !v.is_replicated(guest)).map(of).collect()
 }
 
 /// Bytes of these disks as far as their sizes are known.
@@ -651,7 +707,7 @@ pub(super) fn size_of(disks: &[LocalDisk]) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Cores, Device, HaResource, HaRule};
+    use crate::model::{Cores, Device, HaResource, HaRule, ReplicationJob};
 
     fn guest(vmid: Vmid, node: &str) -> GuestFacts {
         let disk = Disk {
@@ -704,7 +760,7 @@ mod tests {
     fn each_obstacle_is_named_and_its_removal_frees_the_way() {
         use BlockerCode as C;
         type Change = fn(&mut Inventory);
-        let cases: [(BlockerCode, Change); 21] = [
+        let cases: [(BlockerCode, Change); 23] = [
             (C::Template, |i| i.guests[0].template = true),
             (C::NotRunning, |i| i.guests[0].status = GuestStatus::Stopped),
             (C::Locked, |i| i.guests[0].lock = Some("backup".into())),
@@ -722,6 +778,12 @@ mod tests {
             (C::HostPath, |i| {
                 let path = "/dev/sdb".into();
                 i.guests[0].disks[0].source = DiskSource::HostPath { path, shared: false };
+            }),
+            (C::HaError, |i| {
+                i.guests[0].ha = Some(HaResource { in_error: true, ..HaResource::default() });
+            }),
+            (C::Replication, |i| {
+                i.guests[0].replication.push(ReplicationJob { target: "c".into(), removed: false });
             }),
             (C::NodeOffline, |i| i.nodes[1].online = Some(false)),
             (C::NodeMaintenance, |i| i.nodes[1].maintenance = true),
@@ -944,9 +1006,48 @@ mod tests {
     #[test]
     fn local_disks_are_named() {
         let mut inventory = cluster();
-        assert!(local_disks(&inventory.guests[0], &inventory).is_empty());
+        assert!(copied_disks(&inventory.guests[0], &inventory).is_empty());
         inventory.storages.as_mut().unwrap().get_mut("ceph").unwrap().shared = false;
         let disk = LocalDisk { storage: "ceph", size: None };
-        assert_eq!(local_disks(&inventory.guests[0], &inventory), [disk]);
+        assert_eq!(copied_disks(&inventory.guests[0], &inventory), [disk]);
+    }
+
+    #[test]
+    fn a_running_vm_goes_where_it_is_replicated_to() {
+        let job = |target: &str| ReplicationJob { target: target.into(), removed: false };
+        let text = |inventory: &Inventory| told(inventory).remove(0).1;
+        let mut inventory = cluster();
+        inventory.guests[0].replication = vec![job("c")];
+        let elsewhere = "is replicated to c: PVE moves it nowhere else while it runs";
+        assert_eq!(told(&inventory), [("b", elsewhere.into()), ("c", String::new())]);
+        inventory.guests[0].ha = Some(HaResource { state: "started".into(), ..Default::default() });
+        assert_eq!(text(&inventory), "is replicated to c, which would fail from b");
+        inventory.guests[0].status = GuestStatus::Stopped;
+        assert_eq!(text(&inventory), "", "a stopped one is copied");
+        inventory.guests[0].replication = vec![ReplicationJob { removed: true, ..job("b") }];
+        assert_eq!(text(&inventory), "has a replication job to b that is marked for removal");
+        inventory.guests[0].replication = vec![job("c")];
+        inventory.guests[0].status = GuestStatus::Running;
+        inventory.guests[0].kind = GuestKind::Lxc;
+        assert_eq!(text(&inventory), "", "a container stops for its move");
+    }
+
+    #[test]
+    fn what_is_replicated_is_there_already() {
+        let mut inventory = cluster();
+        let tank = StorageFacts { kind: "zfspool".into(), ..StorageFacts::default() };
+        inventory.storages.as_mut().unwrap().insert("ceph".into(), tank);
+        inventory.guests[0].disks[0].snapshot = Some("before".into());
+        let codes = |i: &Inventory| -> Vec<BlockerCode> {
+            Constraints::new(i).of_guest(&i.guests[0]).into_iter().map(|b| b.code).collect()
+        };
+        let copied = |i: &Inventory| copied_disks(&i.guests[0], i).len();
+        assert_eq!((codes(&inventory), copied(&inventory)), (vec![BlockerCode::LocalDisk], 1));
+        inventory.guests[0].replication =
+            vec![ReplicationJob { target: "c".into(), removed: false }];
+        assert_eq!((codes(&inventory), copied(&inventory)), (vec![], 0));
+        assert!(has_local_disks(&inventory.guests[0], &inventory), "qm still asks for the option");
+        inventory.guests[0].disks[0].not_replicated = true;
+        assert_eq!((codes(&inventory), copied(&inventory)), (vec![BlockerCode::LocalDisk], 1));
     }
 }

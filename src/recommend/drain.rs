@@ -11,7 +11,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::constraint::{Blocker, BlockerCode, local_disks, restarts, runs, size_of};
+use super::constraint::{Blocker, BlockerCode, copied_disks, restarts, runs, size_of};
 use super::overload::{Overload, levels};
 use super::plan::{Cost, Peaks, Planner, Question};
 use crate::model::{GuestFacts, HOUR, Vmid};
@@ -244,7 +244,7 @@ fn obstacles(planner: &Planner, unit: &Unit, guest: &GuestFacts, target: usize) 
         let maxmem = q.outlook.guests[index].maxmem.0;
         found.extend(planner.memory_for(target, unit.memory.max(maxmem)));
     }
-    if !local_disks(guest, q.inventory).is_empty() {
+    if !copied_disks(guest, q.inventory).is_empty() {
         found.extend(planner.full_storage(unit.guests.iter().map(|g| g.vmid), target));
     }
     found
@@ -323,11 +323,12 @@ fn concerns(planner: &Planner, guest: &GuestFacts, node: usize, target: usize) -
             found.push("is in its daily peak now".into());
         }
     }
-    let copied = size_of(&local_disks(guest, planner.q.inventory));
+    let copied = size_of(&copied_disks(guest, planner.q.inventory));
     if copied.0 > 0.0 {
         found.push(format!("{copied} of local disks must be copied"));
     }
     found.extend(planner.unsure_copy(guest.vmid, target));
+    found.extend(planner.to_older(guest.vmid, node, target));
     let (rules, [from, to]) =
         (planner.q.constraints, [node, target].map(|n| &planner.q.outlook.nodes[n].name));
     found.extend(rules.taken_on(guest, to, from).or_else(|| rules.brought_back(guest, to, from)));

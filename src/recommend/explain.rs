@@ -72,7 +72,10 @@ pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
     };
     // What stands in the way already need not be told as a concern as well.
     let told = blockers.iter().any(|b| b.code == BlockerCode::CrsBalanced);
-    let concerns = if told { Vec::new() } else { planner.concerns(guest.vmid).collect() };
+    let mut concerns: Vec<String> =
+        if told { Vec::new() } else { planner.concerns(guest.vmid).collect() };
+    let possible = targets.iter().filter(|t| t.blockers.is_empty() && blockers.is_empty());
+    concerns.extend(possible.filter_map(|t| planner.to_older(guest.vmid, host?, t.node)));
     Explained { guest: index, blockers, source_score, targets, concerns }
 }
 

@@ -5,7 +5,7 @@ use super::plan::Planner;
 use super::*;
 use crate::model::{
     Bytes, Cores, Device, Disk, DiskSource, Fraction, GIB, GuestFacts, GuestStatus, HaResource,
-    HaRule, HaRuleKind, Inventory, Migration, NodeFacts, StorageFacts, Vmid,
+    HaRule, HaRuleKind, Inventory, Migration, NodeFacts, ReplicationJob, StorageFacts, Vmid,
 };
 use crate::outcome::Experience;
 use crate::outlook::{GuestOutlook, Limits, Load, NodeOutlook, Outlook, Readings, Resource};
@@ -160,10 +160,15 @@ fn inventory(outlook: &Outlook) -> Inventory {
 /// Something in the way of a guest, or of everybody at a node.
 type Obstacle = fn(&mut Outlook, &mut Inventory, usize, usize);
 
-const OBSTACLES: [Obstacle; 21] = [
+const OBSTACLES: [Obstacle; 23] = [
     |_, i, g, _| i.guests[g].template = true,
     |_, i, g, _| i.guests[g].lock = Some("backup".into()),
     |_, i, g, _| i.guests[g].config_unknown = true,
+    |_, i, g, n| {
+        let target = i.nodes[n].name.clone();
+        i.guests[g].replication.push(ReplicationJob { target, removed: g % 3 == 0 });
+    },
+    |_, i, g, _| i.guests[g].ha = Some(HaResource { in_error: true, ..HaResource::default() }),
     |_, i, g, _| i.guests[g].tags.push("ignore".into()),
     |_, i, g, n| i.guests[g].tags.push(format!("pin_{}", i.nodes[n].name)),
     |_, i, g, _| i.guests[g].devices.push(Device { key: "hostpci0".into(), ..Device::default() }),
@@ -274,6 +279,8 @@ fn remedy(
         C::NodeMaintenance => i.nodes[node].maintenance = false,
         C::Storage => facts.disks.clear(),
         C::TooManyCores => facts.maxcpu = Some(Cores(1.0)),
+        C::Replication => facts.replication.clear(),
+        C::HaError => facts.ha = None,
         C::HaNodeAffinity => i.ha_rules.retain(|r| r.name != "nodes" || !r.guests.contains(&vmid)),
         C::Together => {
             facts.tags.retain(|t| t != "affinity_shop");
@@ -309,6 +316,7 @@ fn asked<T>(
         config,
         local: &LocalTime::utc(),
         experience: &Experience::default(),
+        recent: Recent::whole(),
     })
 }
 

@@ -19,10 +19,9 @@ mod window;
 
 pub(crate) use balancer::imbalance;
 pub use balancer::{Balancer, BalancerMove, balancer};
-pub use confidence::{Confidence, Part, stated};
-pub(crate) use constraint::local_disks;
-pub(crate) use constraint::not_reported;
+pub use confidence::{Confidence, Part, Recent, stated};
 pub use constraint::{Blocker, BlockerCode, Constraints};
+pub(crate) use constraint::{copied_disks, has_local_disks, not_reported};
 pub use drain::{Drain, Leaving, Staying, drain};
 pub use explain::{Explained, Target, core_hours, explain, little_need};
 pub use overload::{Overload, demand, overload, overload_of, overload_of_all};

@@ -12,7 +12,7 @@ mod obstacles;
 mod unit;
 
 use super::balancer::{Balancer, Scales, balancer};
-use super::confidence::Confidence;
+use super::confidence::{Confidence, Recent};
 use super::constraint::{Blocker, BlockerCode, Constraints, Placement};
 use super::evacuation::Evacuations;
 use super::ledger::Ledger;
@@ -198,6 +198,8 @@ pub struct Question<'a> {
     pub experience: &'a Experience,
     /// Local time of the cluster.
     pub local: &'a LocalTime,
+    /// Gaps in what is stored.
+    pub recent: Recent,
 }
 
 impl<'a> Question<'a> {
@@ -629,7 +631,7 @@ impl<'a> Planner<'a> {
 
     /// Puts the configuration and the local disks of a guest, which need not run, on another node.
     pub(super) fn place(&mut self, vmid: Vmid, source: usize, target: usize) {
-        for disk in self.local_disks(vmid) {
+        for disk in self.copied_disks(vmid) {
             let size = disk.size.unwrap_or_default().0;
             *self.copied.entry((source, disk.storage)).or_default() -= size;
             *self.copied.entry((target, disk.storage)).or_default() += size;

@@ -62,6 +62,7 @@ impl Case {
             config: &self.config,
             experience: &self.experience,
             local: &LocalTime::fixed((i32::from(self.local_hour) - NOW_HOUR) * 3_600),
+            recent: Recent::whole(),
         })
     }
 

@@ -44,7 +44,7 @@ fn card(r: &Recommendation, now: UnixTime) -> String {
         stated(r.confidence),
         escape(&r.decision_explanation),
         nodes(r),
-        escape(quality.confidence_note),
+        escape(&quality.confidence_note),
         quality.node_history_days,
         quality.guest_history_days,
         r.weighing.score_improvement,

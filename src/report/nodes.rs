@@ -56,7 +56,7 @@ fn state(node: &NodeReply) -> String {
         State::Overloaded => "bad",
         State::Offline | State::Silent | State::Unknown => "dim",
     };
-    let told = state_told(node.state, &node.findings);
+    let told = state_told(node.state, &node.findings, node.maintenance);
     format!("<span class=\"{class}\">{}</span>", escape(&told))
 }
 

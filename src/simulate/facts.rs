@@ -37,12 +37,12 @@ impl Simulation {
         NodeFacts {
             name: node.name.clone(),
             online: Some(self.is_online(i)),
-            maintenance: false,
             maxcpu: Some(node.capacity.cores),
             maxmem: Some(node.capacity.memory),
             storage: Some(storage.map(|s| s.id.clone()).collect()),
             storage_free: free.collect(),
             storage_size: size.collect(),
+            ..NodeFacts::default()
         }
     }
 

@@ -170,7 +170,7 @@ fn state(node: &NodeReply) -> String {
         State::Overloaded => BAD,
         State::Offline | State::Silent | State::Unknown => DIM,
     };
-    styled(style, state_told(node.state, &node.findings))
+    styled(style, state_told(node.state, &node.findings, node.maintenance))
 }
 
 fn urgency(urgency: Urgency) -> Style {

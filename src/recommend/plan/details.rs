@@ -5,7 +5,7 @@ use crate::model::{Bytes, GIB, GuestKind, Vmid};
 use crate::outlook::{GuestOutlook, Resource};
 use crate::recommend::balancer;
 use crate::recommend::confidence::{Basis, Confidence};
-use crate::recommend::constraint::{LocalDisk, restarts, size_of};
+use crate::recommend::constraint::{LocalDisk, restarts, runs, size_of};
 use crate::recommend::overload::Overload;
 use crate::recommend::window::{Busy, Window};
 use crate::score::{Candidate, Contribution, penalties, total};
@@ -56,6 +56,7 @@ impl Planner<'_> {
             concerns: self
                 .concerns(outlook.vmid)
                 .chain(self.unsure_copy(outlook.vmid, target))
+                .chain(self.to_older(outlook.vmid, source, target))
                 .collect(),
         };
         weighed.with(details)
@@ -81,7 +82,7 @@ impl Planner<'_> {
         let facts = self.facts.get(&outlook.vmid);
         let restart = facts.is_some_and(|f| restarts(f));
         let memory = Bytes(outlook.load.memory.first().copied().unwrap_or(0.0));
-        let local_disks = size_of(&self.local_disks(outlook.vmid));
+        let local_disks = size_of(&self.copied_disks(outlook.vmid));
         // A container's memory is not transferred: it stops here and starts there.
         let live = match restart {
             true => k.container_restart_cost,
@@ -109,6 +110,7 @@ impl Planner<'_> {
             guest,
             limits: self.limits(),
             experience: self.q.experience,
+            recent: self.q.recent,
         })
     }
 
@@ -188,9 +190,29 @@ impl Planner<'_> {
         facts.map(|_| self.balancer.text.clone()).into_iter()
     }
 
+    /// That a running VM would go to a node of an older version of PVE, which need not know the
+    /// machine that it runs on. No more than a concern: what a node reports as may lag behind it.
+    pub(in crate::recommend) fn to_older(
+        &self,
+        vmid: Vmid,
+        source: usize,
+        target: usize,
+    ) -> Option<String> {
+        let facts = self.facts.get(&vmid)?;
+        let [from, to] = [source, target].map(|n| self.node_facts[n].reports_as);
+        let (from, to) = from.zip(to).filter(|(from, to)| from > to)?;
+        (facts.kind == GuestKind::Qemu && runs(facts)).then(|| {
+            let [source, target] = [source, target].map(|n| &self.q.outlook.nodes[n].name);
+            format!(
+                "{source} reports as PVE {from} does, {target} as PVE {to}: live migration to an older \
+                 version is not supported"
+            )
+        })
+    }
+
     /// That nobody knows whether there is room for the disks that are copied.
     pub(in crate::recommend) fn unsure_copy(&self, vmid: Vmid, target: usize) -> Option<String> {
-        let disks = self.local_disks(vmid);
+        let disks = self.copied_disks(vmid);
         let unknown =
             |disk: &&LocalDisk| disk.size.is_none() || self.left(target, disk.storage).is_none();
         let storage = disks.iter().find(unknown)?.storage;

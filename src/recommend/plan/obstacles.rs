@@ -6,7 +6,7 @@ use crate::model::{Bytes, DAY, Fraction, HOUR, Vmid};
 use crate::outlook::{GuestOutlook, IO_WAIT, NodeOutlook, Resource};
 use crate::recommend::balancer;
 use crate::recommend::confidence::stated;
-use crate::recommend::constraint::{Blocker, BlockerCode, LocalDisk, local_disks};
+use crate::recommend::constraint::{Blocker, BlockerCode, LocalDisk, copied_disks};
 use crate::recommend::reserve::Reserve;
 use crate::recommend::state::{Finding, State};
 use std::collections::BTreeMap;
@@ -126,8 +126,8 @@ impl<'a> Planner<'a> {
     }
 
     /// Disks of a guest that must be copied.
-    pub(super) fn local_disks(&self, vmid: Vmid) -> Vec<LocalDisk<'a>> {
-        self.facts.get(&vmid).map_or(Vec::new(), |facts| local_disks(facts, self.q.inventory))
+    pub(super) fn copied_disks(&self, vmid: Vmid) -> Vec<LocalDisk<'a>> {
+        self.facts.get(&vmid).map_or(Vec::new(), |facts| copied_disks(facts, self.q.inventory))
     }
 
     /// What is left of a storage of a node after the steps so far, where that is known.
@@ -145,7 +145,7 @@ impl<'a> Planner<'a> {
         target: usize,
     ) -> Option<Blocker> {
         let mut wanted: BTreeMap<&str, f64> = BTreeMap::new();
-        for disk in guests.flat_map(|vmid| self.local_disks(vmid)) {
+        for disk in guests.flat_map(|vmid| self.copied_disks(vmid)) {
             *wanted.entry(disk.storage).or_default() += disk.size.unwrap_or_default().0;
         }
         let node = &self.q.outlook.nodes[target];

@@ -14,7 +14,7 @@ Ext.define('PVE.foresight.grid.Nodes', {
         let u = PVE.foresight.Utils;
         let h = PVE.foresight.Html;
         me.store = Ext.create('Ext.data.Store', {
-            fields: ['name', 'state', 'guests', 'cpu', 'memory', 'iowait', 'storage', 'stability'],
+            fields: ['name', 'state', 'maintenance', 'guests', 'cpu', 'memory', 'iowait', 'storage', 'stability'],
             sorters: [{ property: 'name', direction: 'ASC' }],
             proxy: { type: 'memory' },
         });
@@ -42,7 +42,11 @@ Ext.define('PVE.foresight.grid.Nodes', {
                 minWidth: 150,
                 renderer: (state, meta, record) => {
                     meta.tdAttr = h.tip(record.data.found);
-                    return `${h.stateIcon(state)} ${h.encode(u.label('state', state))}`;
+                    let text = u.label('state', state);
+                    if (record.data.maintenance) {
+                        text = Ext.String.format(gettext('{0}, in maintenance'), text);
+                    }
+                    return `${h.stateIcon(state)} ${h.encode(text)}`;
                 },
             },
             { text: gettext('Guests'), dataIndex: 'guests', width: 75, align: 'right' },
@@ -88,6 +92,7 @@ Ext.define('PVE.foresight.grid.Nodes', {
             return {
                 name: node.name,
                 state: node.state,
+                maintenance: node.maintenance,
                 guests: node.guests,
                 cpu: node.cpu?.current,
                 memory: node.memory?.current,

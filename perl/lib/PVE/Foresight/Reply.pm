@@ -339,6 +339,7 @@ my sub node_advice() {
         "A node's part in the advice.",
         name => node_name("The node."),
         state => word("Its state.", @STATES),
+        maintenance => boolean("Whether HA has it in maintenance, or was asked to."),
         urgency => word("How soon somebody should look.", @URGENCIES),
         findings => list("What it is about, the worst metric first.", object(
             "A metric.",

@@ -21,7 +21,7 @@ my %ADVICE = (
         skipped => [qw(vmid name node reason blockers)],
         # Without `guests`: how many there are.
         nodes => [qw(
-            name state urgency findings maxcpu maxmem cpu memory iowait
+            name state maintenance urgency findings maxcpu maxmem cpu memory iowait
             cpu_trend_per_day cpu_direction mem_trend_per_day mem_direction
             stability_score overload history_days
         )],
