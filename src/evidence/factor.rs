@@ -310,3 +310,10 @@ fn cost_factors(step: &Step) -> Vec<Factor> {
     }
     all
 }
+    let able = |n: &NodeOutlook| n.online && !n.maintenance;
+    let choice = q.outlook.nodes.iter().filter(|n| able(n)).count() > 1;
+    if q.outlook.nodes[step.source].maintenance && choice {
+        let factor =
+            format!("{} is left the least full of the nodes that can take it", target.name);
+        all.push(Factor { factor, weight: Weight::Medium, kind: Kind::Positive });
+    }

@@ -261,16 +261,11 @@ impl Places {
             };
             unit.guests.iter().filter(on).count()
         };
-        let fullness = |target: usize| -> f64 {
-            let change = unit.load.as_ref().map(|load| (load, 1.0));
-            let of = |r| planner.busy(target, change, r) / planner.limits().of(r).max(1e-9);
-            Resource::ALL.into_iter().map(of).fold(0.0, f64::max)
-        };
         let mut ranked: Vec<((usize, bool), f64, usize)> = self
             .free
             .iter()
             .map(|&target| {
-                let full = fullness(target);
+                let full = planner.filled_by(target, unit.load.as_ref());
                 let over = full > 1.0;
                 let rank = match choice {
                     Choice::Tightest if !over => -full,

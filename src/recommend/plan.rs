@@ -277,12 +277,13 @@ pub(super) struct Planner<'a> {
 struct Draft {
     guest: usize,
     target: usize,
-    /// Risk that it takes away, in core-hours.
+    /// Risk that it takes away, in core-hours; where the source is emptied, from that alone: all targets that can take
+    /// the guest are as good by it.
     saved: f64,
     /// Memory is what the source has less of, and the guest takes ever more of it.
     grows: bool,
     cost: Points,
-    /// How full the target is of what the source has less of.
+    /// How full the target is of what the source has less of; where the source is emptied, how full it is left.
     fullness: f64,
 }
 
@@ -417,6 +418,11 @@ impl<'a> Planner<'a> {
         let overloaded = self.q.states.iter().any(|s| s.state == State::Overloaded);
         let even = self.q.config.cluster_convergence_threshold.0;
         !overloaded && online().count() > 1 && Resource::ALL.into_iter().all(|r| spread(r) < even)
+    /// How full a node would be in its busy hours with more load, as a share of its thresholds.
+    pub(super) fn filled_by(&self, node: usize, more: Option<&Load>) -> f64 {
+        self.ledger.filled_by(node, more)
+    }
+
     }
 
     /// The best acceptable move off the worst node that has one. A guest in its daily peak gives way to the next best,
@@ -471,7 +477,7 @@ impl<'a> Planner<'a> {
                     continue;
                 }
                 let saved = relieved - (self.ledger.risk_turned(target, guest, 1.0) - now);
-                if saved >= least || node.maintenance {
+                if saved >= least {
                     drafts.push(Draft { guest, target, saved, grows, cost, fullness });
                 }
             }
@@ -508,6 +514,11 @@ impl<'a> Planner<'a> {
         // Nobody wonders why a guest does not go to a node that is away, as long as there are others.
         let able = |n: &usize| nodes[*n].online && !nodes[*n].maintenance;
         let others = || (0..nodes.len()).filter(|n| *n != source);
+                if node.maintenance {
+                    let fullness = self.ledger.filled_with(target, guest);
+                    drafts.push(Draft { guest, target, saved: relieved, grows, cost, fullness });
+                    continue;
+                }
         let some = others().any(|n| able(&n));
         let able = others().filter(|n| !some || able(n));
         let mut targets: Vec<(f64, usize)> =
@@ -660,7 +671,7 @@ fn growth_of_nodes(outlook: &Outlook, hosts: &[usize]) -> Vec<(f64, f64)> {
 
 /// Best draft first: those that save nearly as much as the best, of these guests whose memory goes on
 /// growing in front, then the cheapest; then the others by what they save. Of equals the target
-/// that has most of what the source is short of; ties fall by guest and target. Neither a rise of CPU nor bursts count, since neither tells
+/// that has most of what the source is short of, or is left the least full where the source is emptied; ties fall by guest and target. Neither a rise of CPU nor bursts count, since neither tells
 /// what comes (docs/backtest.md).
 fn best_first(drafts: &mut [Draft]) {
     let most = drafts.iter().map(|d| d.saved).fold(0.0, f64::max);

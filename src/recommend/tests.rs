@@ -433,6 +433,31 @@ fn blocked_guests_stay_and_others_go_in_their_place() {
 }
 
 #[test]
+#[test]
+fn an_emptied_node_gives_its_guests_to_who_is_left_the_least_full() {
+    // Node 1 has more memory to spare than node 2, of which node 0 uses most, and hardly CPU.
+    let case = || {
+        let mut case =
+            Case::new(3).guest(0, |_| 0.5, 16.0).guest(1, |_| 11.0, 20.0).guest(2, |_| 4.0, 30.0);
+        case.change = |outlook, inventory| {
+            outlook.nodes[0].maintenance = true;
+            inventory.nodes[0].maintenance = true;
+        };
+        case
+    };
+    assert_eq!(case().moves(), [(100, 2)]);
+    // The same of guests that go as one.
+    let mut pair = case().guest(0, |_| 0.4, 16.0);
+    pair.change = |outlook, inventory| {
+        outlook.nodes[0].maintenance = true;
+        inventory.nodes[0].maintenance = true;
+        for index in [0, 3] {
+            inventory.guests[index].tags = vec!["affinity_a".into()];
+        }
+    };
+    assert_eq!(pair.moves(), [(100, 2), (103, 2)]);
+}
+
 fn each_of_the_five_settings_flips_a_decision() {
     let with = |change: fn(&mut Settings)| {
         let mut settings = Settings::default();
