@@ -134,7 +134,7 @@ fn nodes(reply: &RecommendReply, out: &mut Out) -> Result<()> {
         "node",
         "state",
         "guests",
-        "CPU now",
+        "CPU last hour",
         "7-day p95",
         "trend",
         "memory",

@@ -162,7 +162,8 @@ pub(crate) fn when(time: i64) -> String {
 }
 
 fn metrics(metrics: &[MetricTrend], out: &mut Out) -> Result<()> {
-    let mut rows = table(&["metric", "level", "trend", "confidence", "now", "threshold", "steps"]);
+    let mut rows =
+        table(&["metric", "level", "trend", "confidence", "last hour", "threshold", "steps"]);
     for m in metrics {
         let t = &m.trend;
         let value = |x: Option<f64>| x.map_or("-".into(), |x| m.unit.text(x));
