@@ -6,7 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
-use pve_foresight::api::{DrainReply, ExplainReply, RecommendReply, Standing};
+use pve_foresight::api::{DrainReply, ExplainReply, RecommendReply, SkippedGuest, Standing};
 use pve_foresight::engine::{Engine, RecommendRequest};
 use pve_foresight::model::{Inventory, Vmid};
 use pve_foresight::recommend::Window;
@@ -183,9 +183,34 @@ fn check_explained(reply: &RecommendReply, explain: impl Fn(Vmid) -> ExplainRepl
         }
         assert!(group.is_none() || first.reason.is_some());
     }
-    if let Some(held) = reply.skipped.iter().find(|s| !s.blockers.is_empty()) {
-        let told = explain(held.vmid);
-        assert!(told.verdict != Standing::Stays || told.window.is_none(), "{}", told.summary);
+    // One guest of each reason will do.
+    let reasons: BTreeMap<&str, &SkippedGuest> =
+        reply.skipped.iter().map(|s| (s.reason.as_str(), s)).collect();
+    for held in reasons.into_values() {
+        check_agrees(held, &explain(held.vmid));
+    }
+}
+
+/// Both say the same of who stays: what keeps it from one node is no reason while another could take it.
+fn check_agrees(held: &SkippedGuest, told: &ExplainReply) {
+    let both = format!("{}: {}; {}", held.vmid, held.reason, told.summary);
+    match told.verdict {
+        Standing::Possible => {
+            let later = held.reason.starts_with("could go before the moves above");
+            assert!(held.blockers.is_empty() || later, "{both}");
+        }
+        Standing::Stays => {
+            assert!(told.window.is_none(), "{both}");
+            // Of a node that gives nobody away only that is told.
+            let of_node = held.reason.starts_with(&held.node);
+            let own = told.blockers.first().map(|b| b.text.as_str());
+            let alone =
+                told.targets.is_empty() && held.reason.starts_with("there is no other node");
+            let idle = ["does not run", "is a template"].contains(&held.reason.as_str());
+            let same = own.map_or(!held.blockers.is_empty(), |own| held.reason.contains(own));
+            assert!(of_node || alone || idle || same, "{both}");
+        }
+        Standing::Recommended | Standing::Weighed => panic!("{both}"),
     }
 }
 

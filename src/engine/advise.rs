@@ -7,8 +7,9 @@ use crate::api::{
 use crate::evidence::{TrendEvidence, explanation, guest_label};
 use crate::model::{
     Bytes, BytesPerSecond, GuestFacts, GuestStatus, HOUR, MIB, UnixTime, counted, joined,
+    percent_beside, signed,
 };
-use crate::outlook::{GuestOutlook, IO_WAIT, Limits, NodeOutlook, Resource, STORAGE};
+use crate::outlook::{GuestOutlook, IO_WAIT, Levels, Limits, NodeOutlook, Resource, STORAGE};
 use crate::recommend::{
     Blocker, BlockerCode, Considered, Finding, NodeState, Peaks, Plan, Question, Skipped, Slight,
     State, Step, Urgency, copied_disks, core_hours, hours_to_full, little_need, not_reported,
@@ -213,8 +214,8 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
     let listed = rest.map(|guest| {
         let held = plan.skipped.get(&guest.vmid);
         let reason = match (plan.slight.get(&guest.vmid), held) {
-            (Some(slight), _) => slight_reason(q, plan, guest, *slight),
-            (None, Some(held)) => held_reason(held),
+            (_, Some(held)) => held_reason(held),
+            (Some(slight), None) => slight_reason(q, plan, guest, *slight),
             (None, None) => idle_reason(q, plan, guest, &need),
         };
         SkippedGuest {
@@ -240,11 +241,22 @@ fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
 
 /// What keeps a guest where it is: of several nodes that cannot take it, the best one speaks.
 fn held_reason(held: &Skipped) -> String {
-    let first = held.blockers.first().map_or("", |b| &b.text);
-    match held.nodes {
-        0 | 1 => first.into(),
+    let first = held.blockers[..held.first].iter().map(|b| b.text.as_str());
+    let first = first.collect::<Vec<_>>().join("; ");
+    let why = match held.nodes {
+        _ if held.is_bound() => with_its_group(&first),
+        0 | 1 => first,
         _ => format!("{first}; no other node can take it"),
+    };
+    match held.could {
+        true => format!("could go before the moves above, not after them: {why}"),
+        false => why,
     }
+}
+
+/// Of a guest that rules keep where others are, and nothing else.
+pub(super) fn with_its_group(kept: &str) -> String {
+    format!("{kept}, and could leave with them alone")
 }
 
 /// Whether the plan ends because it may have no more steps.
@@ -332,7 +344,8 @@ fn summary(q: &Question, plan: &Plan) -> String {
                 full_storages(q),
             );
         }
-        let goes = if after.node_hours < before.node_hours { "falls" } else { "goes" };
+        let (from, to) = (before.node_hours.round(), after.node_hours.round());
+        let goes = if to < from { "falls" } else { "goes" };
         let memory = |p: &Peaks| p.memory_before.max(p.memory_after) > q.config.mem_threshold.0;
         let is_memory =
             |s: &Step| memory(&s.details.source_peaks) || memory(&s.details.target_peaks);
@@ -340,19 +353,27 @@ fn summary(q: &Question, plan: &Plan) -> String {
             true => ", memory counted as cores",
             false => "",
         };
+        let digits = usize::from(before.core_hours < 10.0);
+        let excess =
+            format!("{:.digits$} to {:.digits$} core-hours", before.core_hours, after.core_hours);
+        let effect = match from == to && after.core_hours < before.core_hours {
+            // What falls is told first.
+            true => format!(
+                "falls from {excess} above the thresholds{counted_as}, in as many node-hours ({to:.0})"
+            ),
+            false => format!(
+                "{goes} from {from:.0} to {} ({excess} above the thresholds{counted_as})",
+                counted(to, "node-hour")
+            ),
+        };
         return format!(
-            "{} recommended: expected overload in the next {hours} hours {goes} \
-             from {:.0} to {} ({:.digits$} to {:.digits$} core-hours above the thresholds{counted_as}).{}{}{}{}",
+            "{} recommended: expected overload in the next {hours} hours {effect}.{}{}{}{}{}",
             counted(moves, "migration"),
-            before.node_hours,
-            counted(after.node_hours.round(), "node-hour"),
-            before.core_hours,
-            after.core_hours,
             still_above(q, plan),
+            too_large(q, plan),
             unavoidable(q, plan),
             waiting(q) + &left_behind(q, plan),
             full_storages(q),
-            digits = usize::from(before.core_hours < 10.0),
         );
     }
     let (guests, nodes) = (q.outlook.guests.len(), q.outlook.nodes.len());
@@ -382,7 +403,7 @@ fn summary(q: &Question, plan: &Plan) -> String {
         return format!("Nothing to move ({looked}).{rest}");
     }
     if !troubled.is_empty() {
-        let all = unavoidable(q, plan);
+        let all = format!("{}{}", too_large(q, plan), unavoidable(q, plan));
         return format!("{} in trouble, but {why} ({looked}).{all}{rest}", are(&troubled));
     }
     let above = plan.before.node_hours.round();
@@ -479,7 +500,7 @@ fn full_storages(q: &Question) -> String {
         let rise = match (node.storage_trend.slope_per_day, full) {
             (Some(slope), Some(hours)) => {
                 let days = counted((hours / 24.0).round(), "day");
-                format!(" ({:+.1} %/day, full in {days})", slope * 100.0)
+                format!(" ({} %/day, full in {days})", signed(slope * 100.0, 1))
             }
             _ => String::new(),
         };
@@ -492,7 +513,8 @@ fn full_storages(q: &Question) -> String {
             }
             None => format!("a storage of {}", node.name),
         };
-        Some(format!("{name} is {used:.0} full{rise}"))
+        let used = percent_beside(used.0, q.config.storage_threshold.0);
+        Some(format!("{name} is {used} % full{rise}"))
     };
     let all: Vec<String> = q.outlook.nodes.iter().zip(q.states).filter_map(of_node).collect();
     if all.is_empty() {
@@ -594,6 +616,39 @@ fn still_above(q: &Question, plan: &Plan) -> String {
     }
 }
 
+/// Guests that by themselves keep a node above its threshold with all steps, and would any other.
+fn too_large(q: &Question, plan: &Plan) -> String {
+    let limits = Limits::thresholds(q.config);
+    let of_guest = |(index, guest): (usize, &GuestOutlook)| {
+        let goes = plan.steps.iter().find(|step| step.guest == index);
+        let host = goes.map_or(guest.host, |step| step.target);
+        if plan.left.get(host).is_none_or(|left| left.node_hours < 1.0) {
+            return None;
+        }
+        Resource::ALL.into_iter().find_map(|resource| {
+            let needs = Levels::of(guest.load.of(resource).iter().copied(), &q.outlook.weights).high;
+            let able = |n: &&NodeOutlook| n.online && !n.maintenance;
+            let mut nodes = q.outlook.nodes.iter().filter(able);
+            let too_much = |n: &NodeOutlook| needs > limits.of(resource) * n.capacity(resource);
+            if !nodes.all(too_much) {
+                return None;
+            }
+            let node = &q.outlook.nodes[host];
+            let (needs, has) = match resource {
+                Resource::Cpu => (format!("{needs:.0}"), format!("{:.0}", node.cores)),
+                Resource::Memory => (Bytes(needs).to_string(), format!("{} of memory", node.memory)),
+            };
+            Some(format!(
+                " {} alone needs {needs} of the {has} of {} in its busy hours, and no node has that much below its \
+                 threshold: no placement changes that.",
+                guest_label(guest),
+                node.name
+            ))
+        })
+    };
+    q.outlook.guests.iter().enumerate().filter_map(of_guest).collect()
+}
+
 /// That the cluster as a whole is too small, where that is most of what is left.
 fn unavoidable(q: &Question, plan: &Plan) -> String {
     let limits = Limits::thresholds(q.config);
@@ -636,7 +691,9 @@ fn held(q: &Question, plan: &Plan) -> &'static str {
         _ => "rules, storages, devices or tags keep the guests there that would help",
     };
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    for first in plan.skipped.values().filter_map(|s| s.blockers.first()) {
+    // Who would not help is not asked for.
+    let helps = plan.skipped.iter().filter(|(vmid, _)| !plan.slight.contains_key(vmid));
+    for first in helps.filter_map(|(_, s)| s.blockers.first()) {
         *counts.entry(reason(first.code)).or_default() += 1;
     }
     let most = counts.into_iter().max_by_key(|(_, count)| *count);
@@ -833,9 +890,16 @@ mod tests {
             Blocker::new(BlockerCode::Overload, "pve2 would reach 98 % CPU"),
             Blocker::new(BlockerCode::Storage, "storage 'a' is not active on pve4"),
         ];
-        let of = |nodes| held_reason(&Skipped { blockers: blockers.clone(), nodes });
-        assert_eq!(of(2), "pve2 would reach 98 % CPU; no other node can take it");
-        assert_eq!(of(1), "pve2 would reach 98 % CPU");
+        let of = |nodes, first, could| {
+            held_reason(&Skipped { blockers: blockers.clone(), first, nodes, could })
+        };
+        assert_eq!(of(2, 1, false), "pve2 would reach 98 % CPU; no other node can take it");
+        assert_eq!(of(1, 1, false), "pve2 would reach 98 % CPU");
+        assert_eq!(of(0, 2, false), "pve2 would reach 98 % CPU; storage 'a' is not active on pve4");
+        assert_eq!(
+            of(1, 1, true),
+            "could go before the moves above, not after them: pve2 would reach 98 % CPU"
+        );
     }
 
     #[test]
@@ -1010,6 +1074,38 @@ mod tests {
     }
 
     #[test]
+    fn a_guest_that_is_too_large_for_any_node_is_told() {
+        let told = |cores: f64| {
+            asked(&[("pve1", 2), ("pve2", 1)], |q| {
+                let mut outlook = q.outlook.clone();
+                outlook.nodes[0].maintenance = false;
+                outlook.guests[0].load.cpu = vec![7.0; 24];
+                outlook.nodes[1].cores = Cores(cores);
+                let left = Overload { node_hours: 24.0, core_hours: 14.0 };
+                let plan = Plan { left: vec![left, Overload::default()], ..Plan::default() };
+                too_large(&Question { outlook: &outlook, ..*q }, &plan)
+            })
+        };
+        assert_eq!(
+            told(8.0),
+            " VM 100 alone needs 7 of the 8 cores of pve1 in its busy hours, and no node has that much \
+             below its threshold: no placement changes that."
+        );
+        assert_eq!(told(16.0), "", "pve2 has");
+    }
+
+    #[test]
+    fn where_as_many_hours_stay_above_the_fall_of_core_hours_is_told() {
+        asked(&[("pve1", 2), ("pve2", 1)], |q| {
+            let of = |core_hours| Overload { node_hours: 24.0, core_hours };
+            let plan = Plan { before: of(512.0), after: of(310.0), ..plan(q) };
+            let text = summary(q, &plan);
+            let want = "falls from 512 to 310 core-hours above the thresholds, in as many node-hours (24).";
+            assert!(text.contains(want), "{text}");
+        });
+    }
+
+    #[test]
     fn a_drain_that_leaves_one_node_says_so() {
         let lost = Drain { unbearable: vec![1], ..Drain::default() };
         let notes = |nodes: &[(&str, usize)]| asked(nodes, |q| drain_notes(q, 0, &lost));
@@ -1038,7 +1134,7 @@ mod tests {
     fn what_holds_most_guests_is_what_is_told_of_them() {
         let skipped = |vmid, codes: &[BlockerCode]| {
             let blockers = codes.iter().map(|code| Blocker::new(*code, "")).collect();
-            (vmid, Skipped { blockers, nodes: 2 })
+            (vmid, Skipped { blockers, nodes: 2, first: 1, could: false })
         };
         let all = [
             skipped(100, &[BlockerCode::PingPong, BlockerCode::N1Reserve]),

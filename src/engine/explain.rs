@@ -2,7 +2,7 @@
 
 use super::Engine;
 use super::RecommendRequest;
-use super::advise::{listed, no_quorum, not_listed, refused_now, silent, unknown};
+use super::advise::{listed, no_quorum, not_listed, refused_now, silent, unknown, with_its_group};
 use super::command::command;
 use crate::api::{
     DrainBlocker, DrainNode, DrainReply, DrainStay, DrainStep, ExplainMove, ExplainReply,
@@ -239,7 +239,7 @@ fn verdict(
             !t.blockers.is_empty() && t.blockers.iter().all(|b| b.code == BlockerCode::Together)
         };
         let why = match targets.iter().find(bound).and_then(|t| t.blockers.first()) {
-            Some(together) => format!("{}, and could leave with them alone", together.text),
+            Some(together) => with_its_group(&together.text),
             None => "no other node can take it".into(),
         };
         return (Standing::Stays, format!("{label} stays on {}: {why}.", guest.node));

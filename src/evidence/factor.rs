@@ -2,9 +2,11 @@
 
 use super::guest_label;
 use super::sentence::percent;
-use crate::model::{GIB, Points, counted};
+use crate::model::{Bytes, Cores, GIB, Points, counted, percent_beside, signed};
 use crate::outlook::{GuestOutlook, Limits, NodeOutlook, Resource};
-use crate::recommend::{Overload, Question, Step, overload_of};
+use crate::recommend::{
+    Overload, Question, Step, hours_to_full, hours_to_full_memory, overload_of,
+};
 use crate::score::Contribution;
 use crate::settings::Term;
 use crate::trend::{Behaviour, Direction, Trend};
@@ -53,6 +55,9 @@ const DECIDES: f64 = 40.0;
 const MATTERS: f64 = 12.0;
 /// Points from which a contribution is told at all.
 const NOTED: f64 = 2.0;
+/// Growth of a guest from which it is told at all, and from which it decided, in percent of its node per day.
+const NOTED_GROWTH: f64 = 0.2;
+const DECIDING_GROWTH: f64 = 0.5;
 /// A target with this stability is called stable.
 const STABLE: f64 = 70.0;
 /// A guest that uses so many times what it mostly does is in a burst.
@@ -71,8 +76,10 @@ pub(super) fn factors(q: &Question, step: &Step) -> Vec<Factor> {
     all.extend(guest_factors(q, step));
     all.extend(target_factors(q, step));
     all.sort_by_key(|f| (f.weight, f.kind));
-    // What the plan is made for comes first, and what the move costs is never left out.
-    let (first, costs) = (overload_factors(q, step, source, resource), cost_factors(step));
+    // What the plan is made for comes first, and what the move costs, or brings to the target, is never left out.
+    let first = overload_factors(q, step, source, resource);
+    let mut costs = cost_factors(step);
+    costs.extend(growth_there(q, step));
     all.truncate(MOST - first.len() - costs.len());
     all.extend(costs);
     all.sort_by_key(|f| (f.weight, f.kind));
@@ -101,29 +108,53 @@ fn overload_factors(
     };
     let (name, label) = (&source.name, resource.label());
     let mut all = Vec::new();
+    let (with, without) = source_overload(q, step, resource);
+    let hours = (with.node_hours.round(), without.node_hours.round());
+    let limit = Limits::thresholds(q.config).of(resource);
+    // Above it in so few hours that these are not among the busy ones.
+    let rare = before <= limit && hours.0 >= 1.0 && !source.maintenance;
     let (before, after) = (percent(before), percent(after));
-    if before != after {
+    if rare && hours.0 != hours.1 {
+        all.push(format!(
+            "{name} is expected above {:.0} % {label} for {:.0} instead of {}",
+            limit * 100.0,
+            hours.1,
+            counted(hours.0, "hour")
+        ));
+    } else if before != after && !rare {
         all.push(format!("Busy hours of {name} fall from {before} % to {after} % {label}"));
     }
-    let (with, without) = source_overload(q, step, resource);
     if with.core_hours >= 1.0 && !source.maintenance {
-        // Overload of memory is counted as that of so many cores; people know it in GiB.
-        let (unit, of_core) = match resource {
-            Resource::Cpu => ("core-hour", 1.0),
-            Resource::Memory => ("GiB-hour", source.memory.0 / GIB / source.cores.0.max(1e-9)),
-        };
+        let (unit, with, without) = excess_told(source, resource, with, without);
         all.push(format!(
-            "{name} is expected {:.0} instead of {} above its {label} threshold",
-            without.core_hours * of_core,
-            counted((with.core_hours * of_core).round(), unit)
+            "{name} is expected {without:.0} instead of {} above its {label} threshold",
+            counted(with.round(), unit)
         ));
     }
     let positive = |factor| Factor { factor, weight: Weight::High, kind: Kind::Positive };
     all.into_iter().map(positive).collect()
 }
 
+/// Overload of a resource in the unit that people know: that of memory is counted as that of so many cores.
+pub(super) fn excess_told(
+    node: &NodeOutlook,
+    resource: Resource,
+    with: Overload,
+    without: Overload,
+) -> (&'static str, f64, f64) {
+    let (unit, of_core) = match resource {
+        Resource::Cpu => ("core-hour", 1.0),
+        Resource::Memory => ("GiB-hour", node.memory.0 / GIB / node.cores.0.max(1e-9)),
+    };
+    (unit, with.core_hours * of_core, without.core_hours * of_core)
+}
+
 /// Overload of a resource of the source with the guest and without it.
-fn source_overload(q: &Question, step: &Step, resource: Resource) -> (Overload, Overload) {
+pub(super) fn source_overload(
+    q: &Question,
+    step: &Step,
+    resource: Resource,
+) -> (Overload, Overload) {
     let limits = Limits::thresholds(q.config);
     let load = &q.outlook.guests[step.guest].load;
     let of = |change| {
@@ -157,14 +188,17 @@ fn problem(q: &Question, source: &NodeOutlook, c: &Contribution) -> Option<Facto
     let name = &source.name;
     let (share, per_day) = (c.observed * 100.0, c.observed * 100.0);
     let factor = match c.term {
-        Term::CpuCurrent => format!("{name} CPU {} {share:.0} % now", at(source, Resource::Cpu, c)),
+        Term::CpuCurrent => {
+            format!("{name} CPU {} {share:.0} %, by its last hour", at(source, Resource::Cpu, c))
+        }
         Term::CpuSpikes => format!("{name} CPU reaches {share:.0} % in its busy hours"),
         Term::CpuTrend => match rise(q, source, &source.cpu_trend) {
             Some(rise) => format!("{name} CPU is trending up {rise}"),
             None => format!("Guests on {name} grow by {per_day:.1} % of its CPU per day"),
         },
         Term::MemCurrent => {
-            format!("{name} memory {} {share:.0} % now", at(source, Resource::Memory, c))
+            let at = at(source, Resource::Memory, c);
+            format!("{name} memory {at} {share:.0} %, by its last hour")
         }
         // Demand may pass what there is; what is in use cannot.
         Term::MemSustained => format!(
@@ -173,7 +207,11 @@ fn problem(q: &Question, source: &NodeOutlook, c: &Contribution) -> Option<Facto
             q.outlook.horizon()
         ),
         Term::MemTrend => match rise(q, source, &source.mem_trend) {
-            Some(rise) => format!("{name} memory is trending up {rise}"),
+            Some(rise) => {
+                let full = days_told(hours_to_full_memory(q.outlook, source));
+                let full = full.map_or(String::new(), |days| format!("; full in {days}"));
+                format!("{name} memory is trending up {rise}{full}")
+            }
             None => format!("Guests on {name} grow by {per_day:.1} % of its memory per day"),
         },
         Term::MemOvercommit => {
@@ -205,26 +243,16 @@ fn rise(q: &Question, node: &NodeOutlook, trend: &Trend) -> Option<String> {
     let slope = trend.slope_per_day.filter(|_| trend.direction == Direction::SustainedIncrease)?;
     let days = q.config.settings.analysis_lookback.hours().0.min(node.history_hours) / 24.0;
     let steps = if trend.changes.is_empty() { "" } else { ", steps left aside" };
-    Some(format!("{:+.1} %/day, judged by its last {days:.0} days{steps}", slope * 100.0))
+    Some(format!("{} %/day, judged by its last {days:.0} days{steps}", signed(slope * 100.0, 1)))
 }
 
 fn guest_factors(q: &Question, step: &Step) -> Vec<Factor> {
     let guest = &q.outlook.guests[step.guest];
     let source = &q.outlook.nodes[step.source];
     let mut all = Vec::new();
-    let growth = guest.cpu_growth().0;
-    if guest.cpu_trend.direction == Direction::SustainedIncrease && growth > 0.0 {
-        let share = growth / source.cores.0.max(1e-9) * 100.0;
-        all.push(Factor {
-            factor: format!(
-                "{} grows by {growth:.2} cores per day, {share:.1} % of {}",
-                guest_label(guest),
-                source.name
-            ),
-            weight: if share >= 0.5 { Weight::High } else { Weight::Medium },
-            kind: Kind::Problem,
-        });
-    }
+    all.extend(
+        Resource::ALL.into_iter().filter_map(|resource| growth_factor(guest, source, resource)),
+    );
     // A peak that comes every day comes again.
     let daily =
         guest.cpu_trend.direction == Direction::Cyclical || !guest.cpu_trend.peak_hours.is_empty();
@@ -234,6 +262,59 @@ fn guest_factors(q: &Question, step: &Step) -> Vec<Factor> {
     }
     all.extend(earlier_moves(q, guest));
     all
+}
+
+/// How a guest grows that is claimed to.
+fn growth_factor(guest: &GuestOutlook, source: &NodeOutlook, resource: Resource) -> Option<Factor> {
+    let per_day = growth_told(guest, resource)?;
+    let share = growth(guest, resource) / source.capacity(resource).max(1e-9) * 100.0;
+    if share < NOTED_GROWTH {
+        return None;
+    }
+    let full = match resource {
+        Resource::Cpu => None,
+        Resource::Memory => {
+            let used = Bytes(guest.load.memory.first().copied()?) / guest.maxmem;
+            days_told(hours_to_full(used, &guest.mem_trend))
+        }
+    };
+    let full =
+        full.map_or(String::new(), |days| format!("; its {} are full in {days}", guest.maxmem));
+    Some(Factor {
+        factor: format!(
+            "{} grows by {per_day} per day, {share:.1} % of {}{full}",
+            guest_label(guest),
+            source.name
+        ),
+        weight: if share >= DECIDING_GROWTH { Weight::High } else { Weight::Medium },
+        kind: Kind::Problem,
+    })
+}
+
+/// Growth of a guest per day in host cores or bytes; not above 0 where no rise is claimed.
+fn growth(guest: &GuestOutlook, resource: Resource) -> f64 {
+    match resource {
+        Resource::Cpu => guest.cpu_growth().0,
+        Resource::Memory => guest.memory_growth().0,
+    }
+}
+
+/// `0.65 cores` or `2.4 GiB of memory` that a guest grows by in a day, where a rise is claimed.
+pub(super) fn growth_told(guest: &GuestOutlook, resource: Resource) -> Option<String> {
+    let growth = growth(guest, resource);
+    (growth > 0.0).then(|| match resource {
+        Resource::Cpu => format!("{:.2}", Cores(growth)),
+        Resource::Memory => format!("{} of memory", Bytes(growth)),
+    })
+}
+
+/// Days after which nobody knows whether a rise has gone on.
+const FORESEEN_DAYS: f64 = 30.0;
+
+/// `9 days` until something is full; not what is full already, nor what is too far away.
+fn days_told(hours: Option<f64>) -> Option<String> {
+    let days = hours? / 24.0;
+    (days > 0.0 && days <= FORESEEN_DAYS).then(|| counted(days.ceil(), "day"))
 }
 
 /// Whether it uses clearly more now than it mostly does: otherwise there is nothing that may go by itself.
@@ -270,20 +351,27 @@ fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
     let verb = if over { "would pass a threshold:" } else { "stays below its thresholds:" };
     let mut all = vec![Factor {
         factor: format!(
-            "{} {verb} {:.0} % CPU and {:.0} % memory in its busy hours",
+            "{} {verb} {} % CPU and {} % memory in its busy hours",
             target.name,
-            peaks.cpu_after * 100.0,
-            peaks.memory_after * 100.0
+            percent_beside(peaks.cpu_after, q.config.cpu_threshold.0),
+            percent_beside(peaks.memory_after, q.config.mem_threshold.0)
         ),
         weight: Weight::High,
         kind: if over { Kind::Concern } else { Kind::Positive },
     }];
+    let able = |n: &NodeOutlook| n.online && !n.maintenance;
+    let choice = q.outlook.nodes.iter().filter(|n| able(n)).count() > 1;
+    if q.outlook.nodes[step.source].maintenance && choice {
+        let factor =
+            format!("{} is left the least full of the nodes that can take it", target.name);
+        all.push(Factor { factor, weight: Weight::Medium, kind: Kind::Positive });
+    }
     let rises = |trend: &Trend| trend.direction == Direction::SustainedIncrease;
     let steady = !rises(&target.cpu_trend) && !rises(&target.mem_trend);
     if let Some(stability) = target.stability().filter(|s| steady && *s >= STABLE) {
         let falling = match (target.cpu_trend.direction, target.cpu_trend.slope_per_day) {
             (Direction::SustainedDecrease, Some(slope)) => {
-                format!(", its CPU falling {:+.1} %/day", slope * 100.0)
+                format!(", its CPU falling {} %/day", signed(slope * 100.0, 1))
             }
             _ => String::new(),
         };
@@ -298,12 +386,24 @@ fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
         );
         all.push(Factor { factor, weight: weight(promised.points), kind: Kind::Concern });
     }
-    if let Some(rise) = step.target_score.iter().find(|c| c.term == Term::CpuTrend) {
-        let factor =
-            format!("{} CPU would grow by {:.1} % per day", target.name, rise.observed * 100.0);
-        all.push(Factor { factor, weight: weight(rise.points), kind: Kind::Concern });
-    }
     all
+}
+
+/// What the target's guests would grow by with this one.
+fn growth_there(q: &Question, step: &Step) -> Vec<Factor> {
+    let name = &q.outlook.nodes[step.target].name;
+    let of_term = |rise: &Contribution| {
+        let resource = match rise.term {
+            Term::CpuTrend => Resource::Cpu,
+            Term::MemTrend => Resource::Memory,
+            _ => return None,
+        };
+        let (label, share) = (resource.label(), rise.observed * 100.0);
+        let factor = format!("{name} {label} would grow by {share:.1} % per day");
+        Some(Factor { factor, weight: weight(rise.points), kind: Kind::Concern })
+    };
+    let noted = |rise: &&Contribution| rise.points.0 >= NOTED;
+    step.target_score.iter().filter(noted).filter_map(of_term).collect()
 }
 
 fn cost_factors(step: &Step) -> Vec<Factor> {

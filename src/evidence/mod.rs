@@ -61,6 +61,10 @@ pub struct GuestEvidence {
     pub cpu_growth_rate: String,
     /// The same in host cores per day.
     pub cpu_growth_cores: f64,
+    /// Memory growth in points of the guest's own memory per day; `none` where no trend is claimed.
+    pub mem_growth_rate: String,
+    /// The same in bytes per day.
+    pub mem_growth_bytes: f64,
     /// `growing`, `bursty`, `cyclical`, `stable` or `idle`.
     pub behavior: Option<Behaviour>,
     /// Busy hours of the day, local time.
@@ -121,6 +125,8 @@ impl GuestEvidence {
         Self {
             cpu_growth_rate: rate(&guest.cpu_trend),
             cpu_growth_cores: round(guest.cpu_growth().0, 3),
+            mem_growth_rate: rate(&guest.mem_trend),
+            mem_growth_bytes: guest.memory_growth().0.round() + 0.0,
             behavior: guest.cpu_trend.behavior,
             peak_hours: guest.cpu_trend.peak_hours.clone(),
             // Moves of the stored history that no outcome is kept of count as well.

@@ -1,8 +1,8 @@
 //! The explanation that a tired admin believes: two sentences with real numbers.
 
-use super::factor::source_resource;
+use super::factor::{excess_told, growth_told, source_overload, source_resource};
 use super::guest_label;
-use crate::model::UnixTime;
+use crate::model::{UnixTime, signed};
 use crate::outlook::{Limits, NodeOutlook, Resource, STORAGE};
 use crate::recommend::{Finding, Question, State, Step, Window, overload_of};
 use crate::trend::Direction;
@@ -13,19 +13,15 @@ pub fn explanation(q: &Question, step: &Step, earlier: &[Step]) -> String {
     let (source, target) = (&q.outlook.nodes[step.source], &q.outlook.nodes[step.target]);
     let guest = &q.outlook.guests[step.guest];
     let resource = source_resource(q, step);
-    let busy = fall(peaks(resource, &step.details.source_peaks));
+    let effect = effect(q, step, resource);
     let (now_there, then_there) = peaks(resource, &step.details.target_peaks);
     let label = resource.label();
     let behind = earlier_at(step.source, earlier);
     let first = behind.is_none();
     let then = earlier_at(step.target, earlier);
     let then = then.map_or(String::new(), |steps| format!(" after {steps}"));
-    let role = match guest.cpu_growth().0 {
-        growth if growth > 0.0 && resource == Resource::Cpu => {
-            format!(", which grows by {growth:.2} cores per day")
-        }
-        _ => String::new(),
-    };
+    let role = growth_told(guest, resource)
+        .map_or(String::new(), |growth| format!(", which grows by {growth} per day"));
     let label_of = format!("{}{role}", guest_label(guest));
     let name = &source.name;
     // That it is in maintenance is not the steps' doing: they count for the figures only.
@@ -40,7 +36,7 @@ pub fn explanation(q: &Question, step: &Step, earlier: &[Step]) -> String {
         }
     };
     format!(
-        "{trouble} its busy hours {busy}. {} {} and would{then} {} {label} in its busy hours{}.",
+        "{trouble} its {effect}. {} {} and would{then} {} {label} in its busy hours{}.",
         target.name,
         calm(target, resource),
         reach(now_there, then_there),
@@ -54,6 +50,22 @@ pub fn busy_hours(horizon: f64) -> String {
         "Busy hours: what 95 % of these {horizon:.0} hours are expected to stay at or below, by the \
          present and up to two weeks of hours."
     )
+}
+
+/// What of the source the step makes less: its busy hours; the excess where these do not tell it, since it is above the
+/// threshold in few hours only, or in as many as before.
+fn effect(q: &Question, step: &Step, resource: Resource) -> String {
+    let busy = peaks(resource, &step.details.source_peaks);
+    let (with, without) = source_overload(q, step, resource);
+    let rare = busy.0 <= Limits::thresholds(q.config).of(resource);
+    let as_many = with.node_hours.round() == without.node_hours.round();
+    let excess = with.core_hours - without.core_hours;
+    let emptied = q.outlook.nodes[step.source].maintenance;
+    if emptied || with.node_hours.round() < 1.0 || excess < 1.0 || !(rare || as_many) {
+        return format!("busy hours {}", fall(busy));
+    }
+    let (unit, before, after) = excess_told(&q.outlook.nodes[step.source], resource, with, without);
+    format!("{unit}s above that fall from {before:.0} to {after:.0}")
 }
 
 /// `fall from 99 % to 78 %`, or that they do not.
@@ -153,33 +165,35 @@ fn trouble(q: &Question, step: &Step, resource: Resource, guest: &str, first: bo
     let trend = node.trend(resource);
     let rising = match (trend.direction, trend.slope_per_day) {
         (Direction::SustainedIncrease, Some(slope)) => {
-            format!(", rising {:+.1} %/day", slope * 100.0)
+            format!(", rising {} %/day", signed(slope * 100.0, 1))
         }
         _ => String::new(),
     };
-    let now = match node.readings(resource).current {
-        _ if !first => format!("{label} is"),
-        Some(now) => format!("{label} is measured at {now:.0} now{rising}, and"),
-        None => format!("{label} is not known now, but"),
+    let is = match node.readings(resource).current {
+        _ if !first => "is".to_string(),
+        // The mean of it: a burst has not filled it yet.
+        Some(level) => format!("was at {level:.0} in the last hour{rising}, and is"),
+        None => "is not known now, but".into(),
     };
     let leaves = Some((&q.outlook.guests[step.guest].load, -1.0));
-    let hours = |change| {
+    let expected = |change| {
         let load = &step.details.source_load;
-        overload_of(resource, q.outlook, step.source, load, change, limits).node_hours.round()
+        overload_of(resource, q.outlook, step.source, load, change, limits)
     };
-    if hours(None) == 0.0 && !first {
+    let (with, without) = (expected(None).node_hours.round(), expected(leaves).node_hours.round());
+    if with == 0.0 && !first {
         // A guest that goes because another does.
         let limit = limits.of(resource) * 100.0;
         return format!("{label} is not expected above {limit:.0} % any more; without {guest}");
     }
-    let left = match hours(leaves) {
+    let left = match without {
         0.0 => "none".to_string(),
+        _ if with == without => "as many".to_string(),
         left => format!("{left:.0}"),
     };
     format!(
-        "{now} expected above {:.0} % for {:.0} of the next {:.0} hours, {left} without {guest};",
+        "{label} {is} expected above {:.0} % for {with:.0} of the next {:.0} hours, {left} without {guest};",
         limits.of(resource) * 100.0,
-        hours(None),
         q.outlook.horizon()
     )
 }
@@ -189,7 +203,7 @@ fn calm(node: &NodeOutlook, resource: Resource) -> String {
     let trend = node.trend(resource);
     let how = match (trend.direction, trend.slope_per_day) {
         (Direction::SustainedIncrease, Some(slope)) => {
-            format!("is rising {:+.1} %/day", slope * 100.0)
+            format!("is rising {} %/day", signed(slope * 100.0, 1))
         }
         (Direction::SustainedIncrease, None) => "is rising".into(),
         (Direction::SustainedDecrease, _) => "is falling".into(),

@@ -108,7 +108,7 @@ fn the_hours_are_those_of_the_resource_that_is_named() {
     let text = asked(&outlook, |q| explanation(q, &step, &[]));
     assert_eq!(
         text,
-        "pve1 CPU is measured at 95 % now, and expected above 80 % for 20 of the next 168 hours, 5 \
+        "pve1 CPU was at 95 % in the last hour, and is expected above 80 % for 20 of the next 168 hours, 5 \
          without VM 100 'web'; its busy hours fall from 95 % to 75 %. pve2 has little history at \
          95 % CPU and would reach 30 % instead of 10 % CPU in its busy hours."
     );
@@ -143,6 +143,8 @@ fn a_target_above_its_threshold_speaks_against_the_move() {
     let below = target(0.79);
     assert_eq!(below.kind, Kind::Positive);
     assert!(below.factor.starts_with("pve2 stays below its thresholds: 79 % CPU"));
+    let near = target(0.796).factor;
+    assert!(near.starts_with("pve2 stays below its thresholds: 79.6 % CPU"), "{near}");
     let over = target(0.81);
     assert_eq!(over.kind, Kind::Concern);
     assert!(over.factor.starts_with("pve2 would pass a threshold: 81 % CPU"), "{}", over.factor);
@@ -321,4 +323,82 @@ fn above_and_below_usual_go_by_the_same_setting() {
         let found = asked(&outlook, |q| TrendEvidence::of(q, &step)).source_node_trend;
         assert_eq!((found.above_baseline, found.below_baseline), (above, below), "{sigma:?}");
     }
+}
+
+/// A rise of the guest's memory by 5 % of its 5 bytes a day.
+fn leaks(outlook: &mut Outlook) {
+    let trend = &mut outlook.guests[0].mem_trend;
+    trend.direction = Direction::SustainedIncrease;
+    (trend.slope_per_day, trend.confidence) = (Some(0.05), 0.9);
+}
+
+#[test]
+fn a_guest_whose_memory_grows_is_told_as_one_whose_cpu_does() {
+    let mut outlook = outlook(|_| 1.0, 89.0);
+    leaks(&mut outlook);
+    let mut step = step(&outlook, (0.1, 0.3));
+    step.details.source_peaks.memory_after = 0.89;
+    let told_all = told(&outlook, &step);
+    // 4 of its 5 bytes are free.
+    let growth =
+        "VM 100 'web' grows by 0 B of memory per day, 0.2 % of pve1; its 5 B are full in 16 days";
+    assert!(told_all.iter().any(|f| f == growth), "{told_all:?}");
+    let text = asked(&outlook, |q| explanation(q, &step, &[]));
+    assert!(text.contains("VM 100 'web', which grows by 0 B of memory per day;"), "{text}");
+    let guest = asked(&outlook, |q| TrendEvidence::of(q, &step)).guest_trend;
+    assert_eq!((guest.mem_growth_rate.as_str(), guest.mem_growth_bytes), ("+5.0%/day", 0.0));
+    // However much there is to tell, what it brings to the target is told.
+    let growth =
+        |term| Contribution { term, key: "", points: Points(15.0), observed: 0.019, limit: 0.0 };
+    step.target_score = vec![growth(Term::CpuTrend), growth(Term::MemTrend)];
+    let told_all = told(&outlook, &step);
+    for resource in ["CPU", "memory"] {
+        let concern = format!("pve2 {resource} would grow by 1.9 % per day");
+        assert!(told_all.contains(&concern), "{told_all:?}");
+    }
+}
+
+#[test]
+fn memory_is_said_to_be_full_where_its_guests_can_fill_it() {
+    let full = |maxmem: f64| {
+        let mut outlook = outlook(|_| 1.0, 89.0);
+        leaks(&mut outlook);
+        outlook.guests[0].maxmem = Bytes(maxmem);
+        let node = &mut outlook.nodes[0];
+        node.mem.current = Some(Fraction(0.9));
+        node.mem_trend.direction = Direction::SustainedIncrease;
+        (node.mem_trend.slope_per_day, node.mem_trend.confidence) = (Some(0.02), 0.9);
+        let mut step = step(&outlook, (0.1, 0.3));
+        let (term, points) = (Term::MemTrend, Points(15.0));
+        step.source_score =
+            vec![Contribution { term, key: "", points, observed: 0.02, limit: 0.0 }];
+        let all = told(&outlook, &step);
+        all.into_iter().find(|f| f.contains("memory is trending up")).expect("a rise")
+    };
+    assert!(full(50.0).ends_with("; full in 5 days"), "{}", full(50.0));
+    assert!(full(1.2).ends_with("days"), "{}", full(1.2));
+}
+
+#[test]
+fn hours_that_are_not_among_the_busy_ones_are_told_themselves() {
+    // Above its threshold in 5 of 168 hours, of which the 95th percentile knows nothing.
+    let outlook = outlook(|hour| if hour < 5 { 7.0 } else { 1.0 }, 10.0);
+    let mut step = step(&outlook, (0.1, 0.3));
+    (step.details.source_peaks.cpu_before, step.details.source_peaks.cpu_after) = (0.16, 0.14);
+    let all = told(&outlook, &step);
+    assert_eq!(all[0], "pve1 is expected above 80 % CPU for 0 instead of 5 hours", "{all:?}");
+    let text = asked(&outlook, |q| explanation(q, &step, &[]));
+    assert!(
+        text.contains("none without VM 100 'web'; its core-hours above that fall from 5 to 0."),
+        "{text}"
+    );
+}
+
+#[test]
+fn where_as_many_hours_stay_above_the_excess_is_told() {
+    let outlook = outlook(|_| 9.0, 10.0);
+    let step = step(&outlook, (0.1, 0.3));
+    let text = asked(&outlook, |q| explanation(q, &step, &[]));
+    let want = "as many without VM 100 'web'; its core-hours above that fall from 504 to 168.";
+    assert!(text.contains(want), "{text}");
 }

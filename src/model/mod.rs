@@ -14,7 +14,10 @@ pub use inventory::*;
 pub use metric::{GuestMetric, Metric, NodeMetric, Worse};
 pub use tick::{GuestKind, GuestSample, GuestStatus, NodeSample, StorageSample, Tick};
 pub(crate) use tick::{MAX_AMOUNT, MAX_LOAD, MAX_NAME, MAX_SHARE, MAX_STORAGES, is_name};
-pub use units::{Bytes, BytesPerSecond, Cores, Fraction, Points, Unit, counted, joined};
+pub use units::{
+    Bytes, BytesPerSecond, Cores, Fraction, Points, Unit, counted, joined, percent_beside, signed,
+    unsigned,
+};
 
 use std::ops::RangeInclusive;
 

@@ -99,9 +99,7 @@ fn share(part: f64, whole: f64) -> f64 {
 
 impl fmt::Display for Fraction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = format!("{:.*}", f.precision().unwrap_or(1), self.0 * 100.0);
-        let is_nothing = text.bytes().all(|digit| matches!(digit, b'-' | b'0' | b'.'));
-        write!(f, "{} %", if is_nothing { text.trim_start_matches('-') } else { &text })
+        write!(f, "{} %", unsigned(self.0 * 100.0, f.precision().unwrap_or(1)))
     }
 }
 
@@ -125,7 +123,7 @@ impl fmt::Display for BytesPerSecond {
 
 impl fmt::Display for Points {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.*} points", f.precision().unwrap_or(1), self.0)
+        write!(f, "{} points", unsigned(self.0, f.precision().unwrap_or(1)))
     }
 }
 
@@ -168,6 +166,36 @@ impl Unit {
     }
 }
 
+/// A number with so many decimals. What is told as nothing has no sign.
+pub fn unsigned(value: f64, digits: usize) -> String {
+    without_sign_of_nothing(format!("{value:.digits$}"))
+}
+
+/// A difference with its sign, `+1.5` or `-0.2`; what is told as nothing has none.
+pub fn signed(value: f64, digits: usize) -> String {
+    without_sign_of_nothing(format!("{value:+.digits$}"))
+}
+
+fn without_sign_of_nothing(text: String) -> String {
+    match text.bytes().all(|c| matches!(c, b'+' | b'-' | b'0' | b'.')) {
+        true => text.trim_start_matches(['+', '-']).to_string(),
+        false => text,
+    }
+}
+
+/// A share of 0 to 1 as the number of its percent, whole unless that would put it on or beyond a limit where it is not:
+/// then with a decimal that stays on its side, 84.8 below a limit of 85 % and 80.1 above one of 80 %.
+pub fn percent_beside(share: f64, limit: f64) -> String {
+    // 0.29 is a little less than 29 %.
+    let [share, limit] = [share, limit].map(|x| (x * 1e8).round() / 1e6);
+    let whole = share.round();
+    if whole.total_cmp(&limit) == share.total_cmp(&limit) {
+        return unsigned(whole, 0);
+    }
+    let tenths = share * 10.0;
+    unsigned(if share < limit { tenths.floor() } else { tenths.ceil() } / 10.0, 1)
+}
+
 /// `1 node` or `5 nodes`.
 pub fn counted<N: PartialEq + From<u8> + fmt::Display>(count: N, what: &str) -> String {
     let s = if count == N::from(1) { "" } else { "s" };
@@ -208,5 +236,18 @@ mod tests {
         assert_eq!(Unit::Number.text(0.84), "0.84");
         assert_eq!(Fraction(-0.0002).to_string(), "0.0 %", "nothing has no sign");
         assert_eq!(Fraction(-0.002).to_string(), "-0.2 %");
+        assert_eq!(Points(-0.04).to_string(), "0.0 points");
+        assert_eq!([unsigned(-0.4, 0), unsigned(-0.6, 0)], ["0", "-1"]);
+        assert_eq!([signed(-0.04, 1), signed(0.0, 1), signed(2.0, 1)], ["0.0", "0.0", "+2.0"]);
+    }
+
+    #[test]
+    fn a_share_is_told_on_its_side_of_a_limit() {
+        let of_85 = |share| percent_beside(share, 0.85);
+        assert_eq!([of_85(0.848), of_85(0.84999), of_85(0.844)], ["84.8", "84.9", "84"]);
+        assert_eq!([of_85(0.852), of_85(0.85001), of_85(0.856)], ["85.2", "85.1", "86"]);
+        assert_eq!(of_85(0.85), "85", "on it");
+        assert_eq!([percent_beside(0.292, 0.29), percent_beside(-0.001, 0.8)], ["29.2", "0"]);
+        assert_eq!([percent_beside(0.803, 0.805), percent_beside(0.806, 0.805)], ["80", "81"]);
     }
 }

@@ -45,6 +45,8 @@ pub enum BlockerCode {
     CrsBalanced,
     /// It is there already.
     SameNode,
+    /// It is on the only node.
+    NoOtherNode,
     /// The node is offline or unknown.
     NodeOffline,
     /// The node is online, but does not report any more: how it is is not known.
@@ -215,7 +217,7 @@ impl<'a> Constraints<'a> {
         for volume in local_volumes(guest, self.inventory) {
             if let Some(why) = volume.not_copied(guest).or_else(|| self.cloned(guest, &volume)) {
                 let (key, storage) = (&volume.disk.key, volume.storage);
-                add(C::LocalDisk, format!("{key} on '{storage}', which is not shared, {why}"));
+                add(C::LocalDisk, format!("has the local disk {key} on '{storage}', which {why}"));
             }
         }
         found
@@ -513,7 +515,8 @@ impl<'a> Constraints<'a> {
             } else if let Some(other) =
                 on(&target.name).into_iter().find(|v| !group.of_ha || self.is_running(*v))
             {
-                let text = format!("{} keeps it apart from {other} there", group.label);
+                let (label, node) = (&group.label, &target.name);
+                let text = format!("{label} keeps it apart from {other} on {node}");
                 found.push(Blocker::new(C::Apart, text));
             }
         }
@@ -979,12 +982,12 @@ mod tests {
         assert_eq!(stays(Qemu, Running, "zfspool", disk, None), None);
         assert_eq!(
             stays(Qemu, Running, "zfspool", disk, snap).unwrap(),
-            "scsi0 on 'tank', which is not shared, is in the snapshot 'before', with which PVE does \
+            "has the local disk scsi0 on 'tank', which is in the snapshot 'before', with which PVE does \
              not copy it: delete the snapshot"
         );
         assert_eq!(
             stays(Qemu, Running, "zfspool", clone, None).unwrap(),
-            "scsi0 on 'tank', which is not shared, is a linked clone of base-9-disk-0, which PVE \
+            "has the local disk scsi0 on 'tank', which is a linked clone of base-9-disk-0, which PVE \
              does not copy: move the disk to another storage, which makes it a full one"
         );
         let in_directory = "9/base-9-disk-0.qcow2/1/vm-1-disk-0.qcow2";

@@ -107,7 +107,7 @@ fn attempt(q: &Question, node: usize, choice: Choice) -> Drain {
             unit.guests.iter().map(|g| own(&planner, node, g)).collect();
         let places = match blockers.iter().all(Vec::is_empty) {
             true => places(&planner, &unit, node),
-            false => Places { free: Vec::new(), blocked: BTreeMap::new() },
+            false => Places::default(),
         };
         match places.best(&planner, &unit, node, choice) {
             Some(target) => drain.steps.extend(leave(&mut planner, &unit, node, target)),
@@ -207,7 +207,10 @@ fn own(planner: &Planner, node: usize, guest: &GuestFacts) -> Vec<(Option<usize>
 }
 
 /// Where a unit can go, and what stands in the way elsewhere.
+#[derive(Default)]
 struct Places {
+    /// Nodes that were asked.
+    asked: usize,
     free: Vec<usize>,
     /// By guest.
     blocked: BTreeMap<Vmid, Vec<(Option<usize>, Blocker)>>,
@@ -215,8 +218,9 @@ struct Places {
 
 fn places(planner: &Planner, unit: &Unit, node: usize) -> Places {
     let outlook = planner.q.outlook;
-    let mut places = Places { free: Vec::new(), blocked: BTreeMap::new() };
+    let mut places = Places::default();
     for target in (0..outlook.nodes.len()).filter(|t| *t != node) {
+        places.asked += 1;
         let mut free = true;
         for guest in &unit.guests {
             let found = obstacles(planner, unit, guest, target);
@@ -261,16 +265,11 @@ impl Places {
             };
             unit.guests.iter().filter(on).count()
         };
-        let fullness = |target: usize| -> f64 {
-            let change = unit.load.as_ref().map(|load| (load, 1.0));
-            let of = |r| planner.busy(target, change, r) / planner.limits().of(r).max(1e-9);
-            Resource::ALL.into_iter().map(of).fold(0.0, f64::max)
-        };
         let mut ranked: Vec<((usize, bool), f64, usize)> = self
             .free
             .iter()
             .map(|&target| {
-                let full = fullness(target);
+                let full = planner.filled_by(target, unit.load.as_ref());
                 let over = full > 1.0;
                 let rank = match choice {
                     Choice::Tightest if !over => -full,
@@ -349,11 +348,19 @@ fn stay(unit: &Unit, own: &[Vec<(Option<usize>, Blocker)>], places: &Places) -> 
         if blockers.is_empty() {
             let others: Vec<String> =
                 held.iter().filter(|v| **v != guest.vmid).map(ToString::to_string).collect();
-            let text = match others.is_empty() {
-                true => "no node has room for all the guests that belong with it".to_string(),
-                false => format!("belongs with {}, which must stay", others.join(", ")),
+            let alone = places.asked == 0;
+            let (code, text) = match others.is_empty() {
+                true if alone => (BlockerCode::NoOtherNode, "there is no other node".to_string()),
+                true => {
+                    let text = "no node has room for all the guests that belong with it";
+                    (BlockerCode::Together, text.to_string())
+                }
+                false => {
+                    let text = format!("belongs with {}, which must stay", others.join(", "));
+                    (BlockerCode::Together, text)
+                }
             };
-            blockers.push((None, Blocker::new(BlockerCode::Together, text)));
+            blockers.push((None, Blocker::new(code, text)));
         }
         Staying { vmid: guest.vmid, blockers }
     };

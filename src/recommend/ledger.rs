@@ -3,6 +3,7 @@
 
 use super::overload::{Overload, levels, overload, risk};
 use crate::outlook::{Levels, Limits, Load, Outlook, Resource};
+use std::collections::BTreeMap;
 
 /// Expected loads of all nodes, kept up to date step by step.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(super) struct Ledger<'a> {
     risks: Vec<f64>,
     /// Of each node and guest: the node's risk if the guest left it, or came; once asked for.
     turned: Vec<Vec<Option<f64>>>,
+    /// By node and guest: how full the node would be with it, and the version of the node that this is of.
+    filled: BTreeMap<(usize, usize), (u32, f64)>,
 }
 
 impl<'a> Ledger<'a> {
@@ -34,6 +37,7 @@ impl<'a> Ledger<'a> {
             overloads: vec![Overload::default(); outlook.nodes.len()],
             risks: vec![0.0; outlook.nodes.len()],
             turned: vec![vec![None; outlook.guests.len()]; outlook.nodes.len()],
+            filled: BTreeMap::new(),
         };
         (0..outlook.nodes.len()).for_each(|node| ledger.refresh(node));
         ledger
@@ -88,6 +92,32 @@ impl<'a> Ledger<'a> {
         let found = risk(self.outlook, node, &self.loads[node], change, self.limits);
         self.turned[node][guest] = Some(found);
         found
+    }
+
+    /// How full a node would be in its busy hours with more load, as a share of its thresholds: of CPU or memory,
+    /// whichever is more.
+    pub(super) fn filled_by(&self, node: usize, more: Option<&Load>) -> f64 {
+        let of = |resource| {
+            let change = more.map(|load| (load, 1.0));
+            let high = match change {
+                None => self.levels(node, resource).high,
+                Some(_) => levels(self.outlook, node, &self.loads[node], change, resource).high,
+            };
+            high / self.limits.of(resource).max(f64::MIN_POSITIVE)
+        };
+        Resource::ALL.map(of).into_iter().fold(0.0, f64::max)
+    }
+
+    /// The same with a guest that is not there.
+    pub(super) fn filled_with(&mut self, node: usize, guest: usize) -> f64 {
+        let version = self.versions[node];
+        let known = self.filled.get(&(node, guest)).filter(|(of, _)| *of == version);
+        if let Some((_, filled)) = known {
+            return *filled;
+        }
+        let filled = self.filled_by(node, Some(&self.outlook.guests[guest].load));
+        self.filled.insert((node, guest), (version, filled));
+        filled
     }
 
     /// A guest goes from `source` to `target`.

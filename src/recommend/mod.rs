@@ -26,6 +26,6 @@ pub use drain::{Drain, Leaving, Staying, drain};
 pub use explain::{Explained, Target, core_hours, explain, little_need};
 pub use overload::{Overload, demand, overload, overload_of, overload_of_all};
 pub use plan::{Considered, Cost, Details, Peaks, Plan, Question, Skipped, Slight, Step, plan};
-pub(crate) use state::hours_to_full;
 pub use state::{Finding, NodeState, State, Urgency, states};
+pub(crate) use state::{hours_to_full, hours_to_full_memory};
 pub use window::Window;

@@ -137,20 +137,58 @@ pub struct Considered {
 pub struct Skipped {
     /// Why: what keeps it where it is, or what keeps it from the node that would be best, then from others.
     pub blockers: Vec<Blocker>,
-    /// Nodes that were asked after all steps, none of which can take it; 0 where that is not the reason.
+    /// How many of them, from the first on, are of the guest itself or of the node that would be best.
+    pub first: usize,
+    /// Nodes that were asked, none of which can take it; 0 where that is not the reason.
     pub nodes: usize,
+    /// A node could have taken it before the steps of the plan.
+    pub could: bool,
 }
 
 impl Skipped {
+    /// What keeps it from every node, that would be best first. Where nothing but its group keeps it from one, that speaks.
+    fn everywhere(mut found: Vec<Vec<Blocker>>) -> Self {
+        if let Some(bound) = found.iter().position(|of_node| of_group(of_node)) {
+            found[..=bound].rotate_right(1);
+        }
+        let mut held = Self { nodes: found.len(), ..Self::default() };
+        found.into_iter().for_each(|of_node| held.add(of_node));
+        held
+    }
+
     /// Adds what keeps it from one more node, most important first.
     fn add(&mut self, mut found: Vec<Blocker>) {
         found.sort();
         found.retain(|b| !self.blockers.contains(b));
+        if self.blockers.is_empty() {
+            self.first = found.len();
+        }
         self.blockers.extend(found);
+    }
+
+    /// That a group stays together is no reason yet: what keeps all of it is, and is known where that was tried.
+    fn after(mut self, tried: Self) -> Self {
+        let known: Vec<Blocker> =
+            tried.blockers.into_iter().filter(|b| b.code != BlockerCode::Together).collect();
+        if self.is_bound() && !known.is_empty() {
+            self.first = 1;
+            self.blockers.splice(0..0, known);
+        }
+        self
+    }
+
+    /// Whether it could leave with its group alone.
+    pub fn is_bound(&self) -> bool {
+        of_group(&self.blockers[..self.first])
     }
 }
 
-/// A possible move that is not worth it.
+/// Whether guests that must go along are all that stands in the way.
+fn of_group(blockers: &[Blocker]) -> bool {
+    !blockers.is_empty() && blockers.iter().all(|b| b.code == BlockerCode::Together)
+}
+
+/// What a move would take away that is not made.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Slight {
     /// Core-hours of risk that it takes away.
@@ -168,8 +206,8 @@ pub struct Plan {
     pub considered: Vec<Considered>,
     /// Guests on troubled nodes that cannot move.
     pub skipped: BTreeMap<Vmid, Skipped>,
-    /// Guests that could leave a node which is in trouble after all steps, but are not worth it, or not within
-    /// `max_moves`: the best of their moves.
+    /// Guests of a node which is in trouble after all steps, that are not worth it, or not within `max_moves`: the best
+    /// of their moves.
     pub slight: BTreeMap<Vmid, Slight>,
     /// Expected overload of all nodes without any move.
     pub before: Overload,
@@ -279,12 +317,13 @@ pub(super) struct Planner<'a> {
 struct Draft {
     guest: usize,
     target: usize,
-    /// Risk that it takes away, in core-hours.
+    /// Risk that it takes away, in core-hours; where the source is emptied, from that alone: all targets that can take
+    /// the guest are as good by it.
     saved: f64,
     /// Memory is what the source has less of, and the guest takes ever more of it.
     grows: bool,
     cost: Points,
-    /// How full the target is of what the source has less of.
+    /// How full the target is of what the source has less of; where the source is emptied, how full it is left.
     fullness: f64,
 }
 
@@ -381,6 +420,11 @@ impl<'a> Planner<'a> {
         self.busy(node, None, resource) / self.limits().of(resource).max(f64::MIN_POSITIVE)
     }
 
+    /// How full a node would be in its busy hours with more load, as a share of its thresholds.
+    pub(super) fn filled_by(&self, node: usize, more: Option<&Load>) -> f64 {
+        self.ledger.filled_by(node, more)
+    }
+
     /// The resource that is nearer to its threshold.
     fn scarce(&self, node: usize) -> Resource {
         match self.filled(node, Resource::Memory) > self.filled(node, Resource::Cpu) {
@@ -472,8 +516,13 @@ impl<'a> Planner<'a> {
                 if self.waiting.get(&(guest, target)) == Some(&state) {
                     continue;
                 }
+                if node.maintenance {
+                    let fullness = self.ledger.filled_with(target, guest);
+                    drafts.push(Draft { guest, target, saved: relieved, grows, cost, fullness });
+                    continue;
+                }
                 let saved = relieved - (self.ledger.risk_turned(target, guest, 1.0) - now);
-                if saved >= least || node.maintenance {
+                if saved >= least {
                     drafts.push(Draft { guest, target, saved, grows, cost, fullness });
                 }
             }
@@ -481,61 +530,75 @@ impl<'a> Planner<'a> {
         drafts
     }
 
-    /// Remembers of the guests on nodes that are in need after all steps why they stay there.
+    /// Remembers of the guests on nodes that are in need, or were before the steps, why they stay there.
     fn tell_who_stays(&mut self) {
-        self.know_reserve();
-        for source in self.sources() {
-            let scarce = self.scarce(source);
-            let fullness: Vec<f64> =
-                (0..self.ledger.nodes()).map(|n| self.filled(n, scarce)).collect();
-            for guest in 0..self.hosts.len() {
-                if self.hosts[guest] == source
-                    && !self.moved.contains(&guest)
-                    && self.movable(guest)
-                {
-                    self.tell_why_it_stays(guest, &fullness);
-                }
+        let in_need = self.sources();
+        // On a node that the steps have relieved a guest stays for what kept it there before them.
+        let mut before = (!self.steps.is_empty()).then(|| Planner::new(self.q));
+        let were_in_need = before.as_ref().map_or(Vec::new(), |before| before.sources());
+        for guest in 0..self.hosts.len() {
+            let (source, vmid) = (self.hosts[guest], self.q.outlook.guests[guest].vmid);
+            let asked = in_need.contains(&source) || were_in_need.contains(&source);
+            let tried = self.skipped.contains_key(&vmid);
+            if self.moved.contains(&guest) || !(asked || tried) || !self.movable(guest) {
+                continue;
+            }
+            let tried = self.skipped.remove(&vmid).unwrap_or_default();
+            let held = match in_need.contains(&source) {
+                true => self.told_in_need(guest, before.as_mut()),
+                false => before.as_mut().and_then(|before| before.best_move(guest)?.1),
+            };
+            if let Some(held) = held {
+                self.skipped.insert(vmid, held.after(tried));
             }
         }
     }
 
-    /// Remembers what keeps a guest from all other nodes, or that it could go and what this saves.
-    fn tell_why_it_stays(&mut self, guest: usize, fullness: &[f64]) {
+    /// Remembers what a guest could take away from its node, which is in need; or what keeps it there, if that was so
+    /// before the steps, as it is told of the guest alone.
+    fn told_in_need(&mut self, guest: usize, before: Option<&mut Self>) -> Option<Skipped> {
+        let (slight, held) = self.best_move(guest)?;
+        let emptied = self.q.outlook.nodes[self.hosts[guest]].maintenance;
+        if held.is_none() || (slight.saved < slight.asked && !emptied) {
+            self.slight.insert(self.q.outlook.guests[guest].vmid, slight);
+        }
+        let held = held?;
+        let Some(before) = before else { return Some(held) };
+        let then = before.best_move(guest).and_then(|(_, held)| held);
+        Some(then.unwrap_or(Skipped { could: true, ..held }))
+    }
+
+    /// What the best possible move of a guest takes away; where none is possible that of the best one, with what keeps
+    /// it from all other nodes. `None` without another node.
+    fn best_move(&mut self, guest: usize) -> Option<(Slight, Option<Skipped>)> {
+        self.know_reserve();
         let (nodes, source) = (&self.q.outlook.nodes, self.hosts[guest]);
-        let vmid = self.q.outlook.guests[guest].vmid;
-        let less = |ledger: &mut Ledger, node, sign| {
-            ledger.risk(node) - ledger.risk_turned(node, guest, sign)
-        };
-        let relieved = less(&mut self.ledger, source, -1.0);
+        let scarce = self.scarce(source);
+        let relieved = self.ledger.risk(source) - self.ledger.risk_turned(source, guest, -1.0);
         // Nobody wonders why a guest does not go to a node that is away, as long as there are others.
         let able = |n: &usize| nodes[*n].online && !nodes[*n].maintenance;
         let others = || (0..nodes.len()).filter(|n| *n != source);
         let some = others().any(|n| able(&n));
-        let able = others().filter(|n| !some || able(n));
-        let mut targets: Vec<(f64, usize)> =
-            able.map(|target| (relieved + less(&mut self.ledger, target, 1.0), target)).collect();
-        targets.sort_by(|a, b| {
-            b.0.total_cmp(&a.0).then(fullness[a.1].total_cmp(&fullness[b.1])).then(a.1.cmp(&b.1))
-        });
+        let mut targets: Vec<(f64, f64, usize)> = others()
+            .filter(|n| !some || able(n))
+            .map(|target| {
+                let added = self.ledger.risk_turned(target, guest, 1.0) - self.ledger.risk(target);
+                (relieved - added, self.filled(target, scarce), target)
+            })
+            .collect();
+        targets.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
         let asked = demand(self.q.outlook, source, self.q.config);
-        let worth = relieved >= asked || nodes[source].maintenance;
-        let mut held = Skipped { nodes: targets.len(), ..Skipped::default() };
-        for (saved, target) in targets {
-            let found = if worth { self.obstacles(guest, target) } else { Vec::new() };
-            if found.is_empty() {
-                self.skipped.remove(&vmid);
-                self.slight.insert(vmid, Slight { saved, asked });
-                return;
+        let slight = |saved| Slight { saved, asked };
+        let best = slight(targets.first()?.0);
+        let mut found: Vec<Vec<Blocker>> = Vec::new();
+        for (saved, _, target) in targets {
+            let obstacles = self.obstacles(guest, target);
+            if obstacles.is_empty() {
+                return Some((slight(saved), None));
             }
-            held.add(found);
+            found.push(obstacles);
         }
-        if held.nodes > 0 {
-            // That a group stays together is no reason yet: what keeps all of it is, and is known since it was tried.
-            let group = held.blockers.iter().all(|b| b.code == BlockerCode::Together);
-            let tried = self.skipped.remove(&vmid).filter(|_| group).unwrap_or_default();
-            held.blockers = [tried.blockers, held.blockers].concat();
-            self.skipped.insert(vmid, held);
-        }
+        Some((best, Some(Skipped::everywhere(found))))
     }
 
     /// Risk of a node with the steps so far and a change.
@@ -662,7 +725,7 @@ fn growth_of_nodes(outlook: &Outlook, hosts: &[usize]) -> Vec<(f64, f64)> {
 
 /// Best draft first: those that save nearly as much as the best, of these guests whose memory goes on
 /// growing in front, then the cheapest; then the others by what they save. Of equals the target
-/// that has most of what the source is short of; ties fall by guest and target. Neither a rise of CPU nor bursts count, since neither tells
+/// that has most of what the source is short of, or is left the least full where the source is emptied; ties fall by guest and target. Neither a rise of CPU nor bursts count, since neither tells
 /// what comes (docs/backtest.md).
 fn best_first(drafts: &mut [Draft]) {
     let most = drafts.iter().map(|d| d.saved).fold(0.0, f64::max);

@@ -250,10 +250,22 @@ fn of_storage(used: Fraction, trend: &Trend, config: &PenaltyConfig) -> State {
     }
 }
 
-/// Hours until a storage is full if a claimed rise goes on.
+/// Hours until what is used so far is full if a claimed rise goes on.
 pub(crate) fn hours_to_full(used: Fraction, trend: &Trend) -> Option<f64> {
     let per_day = trend.slope_per_day.filter(|slope| sure_rise(trend) && *slope > 0.0)?;
     Some((1.0 - used.0).max(0.0) / per_day * 24.0)
+}
+
+/// Hours until the memory of a node is full if its claimed rise goes on, which that of guests does only as far as they
+/// have memory.
+pub(crate) fn hours_to_full_memory(outlook: &Outlook, node: &NodeOutlook) -> Option<f64> {
+    let hours = hours_to_full(node.mem.current?, &node.mem_trend)?;
+    let ends = |guest: &GuestOutlook| {
+        let now = guest.load.memory.first().copied().unwrap_or(0.0);
+        now + guest.memory_growth().0 * hours / 24.0 > guest.maxmem.0.max(now)
+    };
+    let here = |guest: &&GuestOutlook| outlook.nodes[guest.host].name == node.name;
+    (!outlook.guests.iter().filter(here).any(ends)).then_some(hours)
 }
 
 /// How a metric rises, and what must confirm it.

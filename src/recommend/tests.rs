@@ -288,6 +288,8 @@ fn a_guest_that_just_moved_rests_and_does_not_go_back() {
     let (_, plan) = case.run();
     assert!(plan.steps.is_empty());
     assert!(plan.skipped.values().all(|s| s.blockers[0].code == BlockerCode::Cooldown));
+    let text = "moved from pve1 to pve0 1 h ago; rests for another 23 h";
+    assert!(plan.skipped.values().all(|s| s.blockers[0].text == text), "{:?}", plan.skipped);
     case.change = |outlook, _| {
         let time = NOW - 3 * 86_400;
         for guest in outlook.guests.iter_mut().filter(|g| g.host == 0) {
@@ -296,6 +298,15 @@ fn a_guest_that_just_moved_rests_and_does_not_go_back() {
         }
     };
     assert_eq!(case.moves()[0].1, 2, "after the rest, but not back to pve1");
+    // What is told of the way back is in the same unit.
+    case.config.cooldown_hours = crate::settings::Hours(0.0);
+    let back = |case: &Case| case.asked(|q| plan::Planner::new(q).obstacles(0, 1)[0].text.clone());
+    assert_eq!(back(&case), "left pve1 only 3.0 days ago");
+    case.change = |outlook, _| {
+        let (from, to, vmid) = ("pve1".to_string(), "pve0".to_string(), outlook.guests[0].vmid);
+        outlook.guests[0].moves.push(Migration { time: NOW - 10 * 3_600, vmid, from, to });
+    };
+    assert_eq!(back(&case), "left pve1 only 10 h ago");
 }
 
 #[test]
@@ -421,6 +432,31 @@ fn a_node_in_maintenance_is_left_even_when_it_is_calm() {
         inventory.guests.iter_mut().for_each(|g| g.ha = Some(HaResource::default()));
     };
     assert_eq!(case.moves().len(), 1);
+}
+
+#[test]
+fn an_emptied_node_gives_its_guests_to_who_is_left_the_least_full() {
+    // Node 1 has more memory to spare than node 2, of which node 0 uses most, and hardly CPU.
+    let case = || {
+        let mut case =
+            Case::new(3).guest(0, |_| 0.5, 16.0).guest(1, |_| 11.0, 20.0).guest(2, |_| 4.0, 30.0);
+        case.change = |outlook, inventory| {
+            outlook.nodes[0].maintenance = true;
+            inventory.nodes[0].maintenance = true;
+        };
+        case
+    };
+    assert_eq!(case().moves(), [(100, 2)]);
+    // The same of guests that go as one.
+    let mut pair = case().guest(0, |_| 0.4, 16.0);
+    pair.change = |outlook, inventory| {
+        outlook.nodes[0].maintenance = true;
+        inventory.nodes[0].maintenance = true;
+        for index in [0, 3] {
+            inventory.guests[index].tags = vec!["affinity_a".into()];
+        }
+    };
+    assert_eq!(pair.moves(), [(100, 2), (103, 2)]);
 }
 
 #[test]
@@ -880,6 +916,34 @@ fn who_stays_on_a_node_that_a_step_leaves_hears_why() {
     for guest in outlook.guests.iter().filter(stay) {
         assert_eq!(saved(guest.vmid), guest.vmid != 108, "{:?}", plan.slight);
     }
+}
+
+#[test]
+fn on_a_relieved_node_only_who_no_node_can_take_is_held() {
+    let mut case = hot();
+    case.change = |_, inventory| {
+        inventory.guests[1].tags = vec!["pin_pve0".into(), "pin_pve1".into()];
+        inventory.guests[2].tags = vec!["pin_pve0".into()];
+        // Both stand in the way of this one.
+        inventory.guests[3].tags = vec!["pin_pve0".into()];
+        inventory.guests[3].maxcpu = Some(Cores(64.0));
+        inventory.nodes.iter_mut().for_each(|n| n.maxcpu = Some(Cores(16.0)));
+    };
+    let (outlook, plan) = case.run();
+    assert!(plan.steps.iter().any(|s| s.source == 0) && plan.left[0].node_hours < 1.0, "{plan:?}");
+    let moved = |vmid| plan.steps.iter().any(|s| outlook.guests[s.guest].vmid == vmid);
+    assert!(!moved(101) && !plan.skipped.contains_key(&101), "pve1 could take it: {plan:?}");
+    let of = |vmid| (plan.skipped[&vmid].nodes, plan.skipped[&vmid].first);
+    assert_eq!((of(102), of(103)), ((2, 1), (2, 2)));
+}
+
+#[test]
+fn who_could_go_before_the_steps_and_not_after_them_is_told_as_such() {
+    // The other node has room for one of three, and that is not enough.
+    let case = Case::new(2).guest(0, |_| 7.0, 8.0).guest(0, |_| 7.0, 8.0).guest(0, |_| 7.0, 8.0);
+    let (_, plan) = case.run();
+    assert_eq!(plan.steps.len(), 1);
+    assert!(plan.skipped.len() == 2 && plan.skipped.values().all(|s| s.could), "{plan:?}");
 }
 
 /// Whether the memory of node 0, at 80 %, is found to head for its threshold of 85 % by the rise of guest 100.

@@ -3,7 +3,7 @@
 use super::html::{escape, section, table};
 use crate::api::{RecommendReply, Recommendation};
 use crate::evidence::{Factor, Kind, NodeEvidence, Weight, busy_hours, good_time};
-use crate::model::UnixTime;
+use crate::model::{UnixTime, unsigned};
 use crate::recommend::{Urgency, stated};
 
 /// Most rows of the tables of what was not recommended.
@@ -32,7 +32,7 @@ fn card(r: &Recommendation, now: UnixTime) -> String {
     format!(
         "<article>\n<h3>{}. {} {}: {} → {} <span class=\"badge {}\">{} urgency</span> \
          <span class=\"badge\">confidence {}</span></h3>\n<p>{}</p>\n<ul>\n{factors}{concerns}</ul>\n{window}{}\
-         <p class=\"dim\">{}: {:.0} days of nodes and {:.0} of the guest used. Score improves by {:.0} points, \
+         <p class=\"dim\">{}: {:.0} days of nodes and {:.0} of the guest used. Score improves by {} points, \
          the move costs {:.0}.</p>\n<pre>{}</pre>\n</article>\n",
         r.order,
         r.vmid,
@@ -47,7 +47,7 @@ fn card(r: &Recommendation, now: UnixTime) -> String {
         escape(&quality.confidence_note),
         quality.node_history_days,
         quality.guest_history_days,
-        r.weighing.score_improvement,
+        unsigned(r.weighing.score_improvement, 0),
         r.weighing.cost.points.0,
         escape(&r.command)
     )
@@ -119,8 +119,9 @@ pub(super) fn others(advice: &RecommendReply) -> String {
         vec![escape(&guest), escape(&route), escape(&c.reason)]
     });
     let skipped = advice.skipped.iter().map(|s| {
-        // The reason often is the first of them.
-        let further = s.blockers.iter().map(|b| b.text.as_str()).filter(|b| *b != s.reason);
+        // The reason often has the first of them.
+        let further = s.blockers.iter().map(|b| b.text.as_str());
+        let further = further.filter(|b| !s.reason.contains(b));
         let blockers: Vec<&str> = further.collect();
         let reason = match blockers.is_empty() {
             true => s.reason.clone(),

@@ -1,5 +1,6 @@
 //! Pieces of HTML.
 
+use crate::model::signed;
 use crate::trend::Direction;
 
 /// `text` for use between tags and in quoted attributes.
@@ -48,7 +49,7 @@ pub(super) fn percent(share: Option<f64>) -> String {
 
 /// An arrow with its word, and the slope where a trend is claimed.
 pub(super) fn arrow(direction: Direction, per_day: Option<f64>) -> String {
-    let slope = per_day.map_or_else(String::new, |s| format!(" {:+.1} %/day", s * 100.0 + 0.0));
+    let slope = per_day.map_or_else(String::new, |s| format!(" {} %/day", signed(s * 100.0, 1)));
     match direction {
         Direction::SustainedIncrease => format!("<span class=\"bad\">↑{slope}</span>"),
         Direction::SustainedDecrease => format!("<span class=\"good\">↓{slope}</span>"),

@@ -38,7 +38,7 @@ pub(super) fn table(story: &Story<'_>) -> String {
         "Node",
         "State",
         "Guests",
-        "CPU",
+        "CPU last hour",
         "7-day p95",
         "CPU trend",
         "Memory",

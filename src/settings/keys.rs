@@ -269,7 +269,7 @@ settings! {
         migration_sensitivity as "migration-sensitivity": Sensitivity = 1.0 in 0.0..=2.0, Sensitivity [];
         /// How much history and trends count against the present: 0 decides by the present load alone, 100 by history and trends alone
         trend_weight as "trend-weight": Fraction = 60.0 in 0.0..=100.0 whole true, Blend [];
-        /// How much history is analysed, and how far ahead trouble is looked for
+        /// How far back trends are judged, and how far ahead trouble is looked for; what load may come is taken from the hours of the last two weeks, whatever this is
         analysis_lookback as "analysis-lookback": Days = 7.0 in 1.0..=30.0 only [1.0, 3.0, 7.0, 14.0, 30.0] whole true, Horizon [];
         /// How sure a recommendation must be; what is less sure is listed as considered only
         minimum_confidence as "minimum-confidence": Fraction = 75.0 in 50.0..=95.0 whole true, Gate [];
@@ -316,7 +316,7 @@ settings! {
         mem_threshold_offset_2: Fraction = 10.0 in 2.0..=60.0, Threshold [];
 
         // Blend.
-        /// Weight of the load of this moment among what may come: it fades over the coming days unless it is all that counts
+        /// Weight of the present, the mean of the last hour, among what may come: it fades over the coming days unless it is all that counts
         weight_current: Share = 0.4 in 0.0..=1.0, Blend [Rest];
         /// Weight of the hours of the last day among what may come, beside that of all recorded hours
         weight_24h: Share = 0.42 in 0.0..=1.0, Blend [Trend(0.7)];

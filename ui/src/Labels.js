@@ -109,10 +109,10 @@ Ext.define('PVE.foresight.Labels', {
             'Conservative: only for sustained, clear problems. Balanced: when trends show growing problems. Aggressive: early, to keep the balance.',
         ),
         'trend-weight': gettext(
-            'How much history and trends count against the load of the moment. 0\u00a0%: the moment alone. 100\u00a0%: history and trends alone.',
+            'How much history and trends count against the present, the mean of the last hour. 0\u00a0%: the present alone. 100\u00a0%: history and trends alone.',
         ),
         'analysis-lookback': gettext(
-            'How much history is analysed, and how far ahead trouble is looked for.',
+            'How far back trends are judged, and how far ahead trouble is looked for. What load may come is taken from the hours of the last two weeks, whatever this is.',
         ),
         'minimum-confidence': gettext(
             'How sure a recommendation must be. What is less sure is listed, but not recommended.',

@@ -367,7 +367,7 @@ test('a short lookback tells what is known without a trend', async () => {
     await page.getByText('needed: a lookback of 2 days').waitFor();
     assert.equal(await page.locator('.foresight-sentence .fa-question-circle-o').count(), 1);
     const found = await text('.foresight-found');
-    for (const known of ['Now', 'Usual at this hour', '7-day high', 'Samples stored']) {
+    for (const known of ['Last hour', 'Usual at this hour', '7-day high', 'Samples stored']) {
         assert.ok(found.includes(known), `${known} in ${found}`);
     }
     assert.ok(!found.includes('Change per day'), found);

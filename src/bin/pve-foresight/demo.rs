@@ -103,7 +103,10 @@ fn next(args: &Args, command: &Demo, out: &mut Out) -> Result<()> {
         ("trend --node pve1", "how one node develops, metric by metric"),
         ("history --node pve1", "what is stored of it, with a plot"),
         ("recommend --all", "also what was weighed and skipped, and why"),
-        ("recommend --set trend-weight=0", "the same decision from this minute's load alone"),
+        (
+            "recommend --set trend-weight=0",
+            "the same decision from the load of the last hour alone",
+        ),
     ] {
         out.line(format!("  pve-foresight --state {state} {what:<34} {}", styled(DIM, why)))?;
     }

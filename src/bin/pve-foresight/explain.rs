@@ -7,6 +7,7 @@ use pve_foresight::api::{ExplainReply, ExplainTarget};
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
 use pve_foresight::evidence::good_time;
+use pve_foresight::model::unsigned;
 use pve_foresight::recommend::stated;
 
 pub(crate) fn run(args: &Args, command: &Explain, out: &mut Out) -> Result<bool> {
@@ -58,9 +59,9 @@ fn show(reply: &ExplainReply, in_full: bool, out: &mut Out) -> Result<()> {
 
 fn targets(reply: &ExplainReply, out: &mut Out) -> Result<()> {
     let mut rows = table(&["target", "possible", "points", "gain", "cost", "confidence", "why"]);
-    let number = |x: Option<f64>| x.map_or("-".into(), |x| format!("{x:.0}"));
+    let number = |x: Option<f64>| x.map_or("-".into(), |x| unsigned(x, 0));
     if let Some(source) = &reply.source {
-        let score = format!("{:.0}", source.score);
+        let score = unsigned(source.score, 0);
         let here = [source.node.as_str(), "is there", &score, "", "", "", ""];
         // Without colour an empty cell is nothing at all, and the line ends before it.
         let dim = |cell: &str| if cell.is_empty() { String::new() } else { styled(DIM, cell) };

@@ -7,7 +7,7 @@ use crate::trend::when;
 use pve_foresight::api::{OutcomeEntry, OutcomesReply};
 use pve_foresight::engine::{Engine, OutcomesRequest};
 use pve_foresight::error::Result;
-use pve_foresight::model::Fraction;
+use pve_foresight::model::{Fraction, signed};
 use pve_foresight::outcome::{Decile, Effect, Outcome, Verdict, WindowOutcome};
 
 pub(crate) fn run(args: &Args, command: &Outcomes, out: &mut Out) -> Result<bool> {
@@ -73,11 +73,11 @@ fn moves(reply: &OutcomesReply, out: &mut Out) -> Result<()> {
         out.prose(
             "",
             format!(
-                "after {window}: {} off by {:.1} points on average (bias {:+.1}), {:.0} % came as \
+                "after {window}: {} off by {:.1} points on average (bias {}), {:.0} % came as \
              predicted",
                 predictions(accuracy.moves),
                 error * 100.0,
-                bias * 100.0,
+                signed(bias * 100.0, 1),
                 hits * 100.0
             ),
         )?;
@@ -127,7 +127,7 @@ fn result(verdict: Verdict) -> String {
 }
 
 fn points(share: Option<f64>) -> String {
-    share.map_or_else(|| "-".into(), |x| format!("{:+.1}", x * 100.0 + 0.0))
+    share.map_or_else(|| "-".into(), |x| signed(x * 100.0, 1))
 }
 
 /// The windows of one move.

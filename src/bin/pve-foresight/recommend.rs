@@ -10,7 +10,7 @@ use pve_foresight::api::{
 use pve_foresight::engine::{Engine, RecommendRequest, changes};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::evidence::{busy_hours, good_time, state_told};
-use pve_foresight::model::{Fraction, UnixTime};
+use pve_foresight::model::{Fraction, UnixTime, signed, unsigned};
 use pve_foresight::recommend::{State, Urgency, stated};
 use pve_foresight::score::{Contribution, total};
 use pve_foresight::settings::Term;
@@ -111,7 +111,10 @@ pub(crate) fn show(reply: &RecommendReply, detail: Detail, out: &mut Out) -> Res
 
 /// Arrow for a direction, with the weight that the eye needs.
 pub(crate) fn arrow(direction: Direction, per_day: Option<f64>) -> String {
-    arrow_with(direction, &per_day.map_or(String::new(), |s| format!("{:+.1} %/day", s * 100.0)))
+    arrow_with(
+        direction,
+        &per_day.map_or(String::new(), |s| format!("{} %/day", signed(s * 100.0, 1))),
+    )
 }
 
 /// The same with a rate in words, which may be empty.
@@ -131,7 +134,7 @@ fn nodes(reply: &RecommendReply, out: &mut Out) -> Result<()> {
         "node",
         "state",
         "guests",
-        "CPU now",
+        "CPU last hour",
         "7-day p95",
         "trend",
         "memory",
@@ -208,12 +211,12 @@ fn card(r: &Recommendation, now: UnixTime, out: &mut Out) -> Result<()> {
     }
     let data = &r.trend_evidence.data_quality;
     let weighed = format!(
-        "{} ({:.0} days of nodes and {:.0} of the guest used). Score improves by {:.0} points, the move \
+        "{} ({:.0} days of nodes and {:.0} of the guest used). Score improves by {} points, the move \
          costs {:.0}.",
         data.confidence_note,
         data.node_history_days,
         data.guest_history_days,
-        r.weighing.score_improvement,
+        unsigned(r.weighing.score_improvement, 0),
         r.weighing.cost.points.0
     );
     out.prose("   ", styled(DIM, weighed))?;
@@ -271,12 +274,12 @@ pub(crate) fn scores(
     let terms: BTreeSet<Term> = source.iter().chain(target).map(|c| c.term).collect();
     let mut rows = table(&["   points by term", from, to]);
     let find = |all: &[Contribution], term| all.iter().find(|c| c.term == term).copied();
-    let told = |c: Option<Contribution>| c.map_or("-".into(), |c| format!("{:+.1}", c.points.0));
+    let told = |c: Option<Contribution>| c.map_or("-".into(), |c| signed(c.points.0, 1));
     for term in terms {
         let name = format!("   {}", term.name());
         rows.add_row([name, told(find(source, term)), told(find(target, term))]);
     }
-    let sum = |all: &[Contribution]| format!("{:+.1}", total(all).0);
+    let sum = |all: &[Contribution]| signed(total(all).0, 1);
     rows.add_row(["   sum".to_string(), sum(source), sum(target)]);
     out.table(rows)
 }

@@ -7,7 +7,7 @@ use crate::{settings, usage};
 use pve_foresight::api::{MetricTrend, NodeGrowth, StabilityReply, TrendsReply};
 use pve_foresight::engine::{Engine, TrendsRequest, answer_series};
 use pve_foresight::error::{Error, Result};
-use pve_foresight::model::{GIB, Unit};
+use pve_foresight::model::{GIB, Unit, signed};
 use pve_foresight::trend::{Change, Crossing, Side, Steadier};
 use std::fs::File;
 use std::io::{BufReader, stdin};
@@ -121,7 +121,7 @@ fn growth(g: &NodeGrowth, out: &mut Out) -> Result<()> {
         "bytes" => (GIB, "GiB"),
         unit => (1.0, unit),
     };
-    let per_day = |v: f64| format!("{:+.2}", v / size);
+    let per_day = |v: f64| signed(v / size, 2);
     let telling = g.guests.iter().filter(|guest| guest.slope_per_day.abs() >= 0.005 * size);
     let mut parts: Vec<String> = telling
         .take(MOST_GUESTS)
@@ -162,7 +162,8 @@ pub(crate) fn when(time: i64) -> String {
 }
 
 fn metrics(metrics: &[MetricTrend], out: &mut Out) -> Result<()> {
-    let mut rows = table(&["metric", "level", "trend", "confidence", "now", "threshold", "steps"]);
+    let mut rows =
+        table(&["metric", "level", "trend", "confidence", "last hour", "threshold", "steps"]);
     for m in metrics {
         let t = &m.trend;
         let value = |x: Option<f64>| x.map_or("-".into(), |x| m.unit.text(x));

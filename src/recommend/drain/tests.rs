@@ -178,7 +178,7 @@ fn templates_leave_unless_clones_hang_on_them_and_who_does_not_run_goes_alone() 
     assert_eq!(drained.steps.iter().map(|s| s.vmid).collect::<Vec<_>>(), [100]);
     assert_eq!(
         drained.stays[0].blockers[0].1.text,
-        "scsi0 on 'tank', which is not shared, is what 102 is a linked clone of, and PVE does not copy it"
+        "has the local disk scsi0 on 'tank', which is what 102 is a linked clone of, and PVE does not copy it"
     );
 }
 
@@ -233,4 +233,12 @@ fn alone_stays(case: &Case, why: &str) {
     assert_eq!(drained.stays.len(), 1);
     let stays = &drained.stays[0];
     assert_eq!((stays.vmid, stays.blockers[0].1.text.as_str()), (101, why));
+}
+
+#[test]
+fn without_another_node_that_is_what_is_told() {
+    let drained = Case::new(1).guest(0, |_| 1.0, 8.0).asked(|q| drain(q, 0));
+    let (node, blocker) = &drained.stays[0].blockers[0];
+    assert_eq!((*node, blocker.code), (None, BlockerCode::NoOtherNode));
+    assert_eq!(blocker.text, "there is no other node");
 }

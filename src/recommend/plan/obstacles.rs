@@ -2,7 +2,7 @@
 //! or a wrong hour make it not worth it.
 
 use super::{Planner, Step};
-use crate::model::{Bytes, DAY, Fraction, HOUR, Vmid};
+use crate::model::{Bytes, DAY, Fraction, HOUR, Vmid, percent_beside};
 use crate::outlook::{GuestOutlook, IO_WAIT, NodeOutlook, Resource};
 use crate::recommend::balancer;
 use crate::recommend::confidence::stated;
@@ -14,6 +14,20 @@ use std::collections::BTreeMap;
 /// Share of a crowded source's busy hours, with the guest, below which a crowded target is the
 /// better place.
 const CLEARLY: f64 = 0.9;
+
+/// A time for people: hours of two days and less, `10 h`, else days, `4.2 days`.
+fn time(seconds: i64) -> String {
+    match seconds <= 2 * DAY {
+        true => format!("{:.0} h", seconds as f64 / HOUR as f64),
+        false => format!("{:.1} days", seconds as f64 / DAY as f64),
+    }
+}
+
+/// What is left of so many hours after `age` seconds of them, told so that both add up; never nothing.
+fn rest_of(hours: f64, age: i64) -> String {
+    let left = (hours - (age as f64 / HOUR as f64).round()).max(1.0);
+    time((left * HOUR as f64) as i64)
+}
 
 impl<'a> Planner<'a> {
     /// Whether the guest can move at all; if not, remembers why.
@@ -49,12 +63,15 @@ impl<'a> Planner<'a> {
 
     fn cooldown(&self, guest: &GuestOutlook) -> Option<Blocker> {
         let last = guest.moves.last()?;
-        let hours = (self.q.outlook.now - last.time) as f64 / HOUR as f64;
+        let age = self.q.outlook.now - last.time;
         let rest = self.q.config.cooldown_hours.0;
-        (hours < rest).then(|| {
+        (age as f64 / (HOUR as f64) < rest).then(|| {
             let text = format!(
-                "moved from {} to {} {hours:.0} h ago; rests for {rest:.0} h",
-                last.from, last.to
+                "moved from {} to {} {} ago; rests for another {}",
+                last.from,
+                last.to,
+                time(age),
+                rest_of(rest, age)
             );
             Blocker::new(BlockerCode::Cooldown, text)
         })
@@ -100,8 +117,7 @@ impl<'a> Planner<'a> {
         }
         let age = self.q.outlook.now - left.time;
         (age < window).then(|| {
-            let days = age as f64 / DAY as f64;
-            let text = format!("left {} only {days:.1} days ago", target.name);
+            let text = format!("left {} only {} ago", target.name, time(age));
             Blocker::new(BlockerCode::PingPong, text)
         })
     }
@@ -116,11 +132,12 @@ impl<'a> Planner<'a> {
         }
         let failure = self.q.experience.failed(vmid, &source.name, &target.name, now, hours)?;
         let text = format!(
-            "its move from {} to {} {:.0} h ago turned out as: {}; not repeated for {hours:.0} h",
+            "its move from {} to {} {} ago turned out as: {}; not repeated for another {}",
             failure.source,
             failure.target,
-            (now - failure.time) as f64 / HOUR as f64,
-            failure.verdict.label()
+            time(now - failure.time),
+            failure.verdict.label(),
+            rest_of(hours, now - failure.time)
         );
         Some(Blocker::new(BlockerCode::FailedBefore, text))
     }
@@ -166,8 +183,9 @@ impl<'a> Planner<'a> {
             let after = Fraction(1.0 - (left.0 - size) / whole.0);
             (after >= most && size > 0.0).then(|| {
                 format!(
-                    "{} {copied}, which would be {after:.0} full (threshold {most:.0})",
-                    Bytes(size)
+                    "{} {copied}, which would be {} % full (threshold {most:.0})",
+                    Bytes(size),
+                    percent_beside(after.0, most.0)
                 )
             })
         };
@@ -211,9 +229,9 @@ impl<'a> Planner<'a> {
             let better = there.is_some_and(|there| after <= (CLEARLY * there).min(1.0));
             (over && !better).then(|| {
                 let text = format!(
-                    "{} would reach {:.0} % {} in its busy hours (threshold {:.0} %)",
+                    "{} would reach {} % {} in its busy hours (threshold {:.0} %)",
                     self.q.outlook.nodes[target].name,
-                    after * 100.0,
+                    percent_beside(after, limit),
                     resource.label(),
                     limit * 100.0
                 );
@@ -238,8 +256,10 @@ impl<'a> Planner<'a> {
         let better = source.and_then(waits).is_some_and(|there| here.0 <= CLEARLY * there.0);
         (!better).then(|| {
             let text = format!(
-                "{} waits for its disks {here:.0} of the time in its busy hours (threshold {:.0})",
-                self.q.outlook.nodes[target].name, found.threshold
+                "{} waits for its disks {} % of the time in its busy hours (threshold {:.0})",
+                self.q.outlook.nodes[target].name,
+                percent_beside(here.0, found.threshold.0),
+                found.threshold
             );
             Blocker::new(BlockerCode::Overload, text)
         })

@@ -17,8 +17,10 @@ struct Draft {
     /// Indices of its guests in the outlook.
     members: Vec<usize>,
     target: usize,
-    /// Risk that its move takes away, in core-hours.
+    /// Risk that its move takes away, in core-hours; where the source is emptied, from that alone.
     saved: f64,
+    /// How full the target is left, where the source is emptied.
+    fullness: f64,
 }
 
 impl Planner<'_> {
@@ -32,7 +34,7 @@ impl Planner<'_> {
                 }
             }
         }
-        drafts.sort_by(|a, b| b.saved.total_cmp(&a.saved));
+        drafts.sort_by(|a, b| b.saved.total_cmp(&a.saved).then(a.fullness.total_cmp(&b.fullness)));
         drafts.iter().find_map(|draft| self.judge_unit(draft)).unwrap_or_default()
     }
 
@@ -66,17 +68,18 @@ impl Planner<'_> {
         let whole = self.whole(members);
         let less = |node, sign| self.ledger.risk(node) - self.risk(node, (&whole.load, sign));
         let relieved = less(source, -1.0);
-        let least = match self.q.outlook.nodes[source].maintenance {
-            true => f64::NEG_INFINITY,
-            false => demand(self.q.outlook, source, self.q.config),
-        };
+        let emptied = self.q.outlook.nodes[source].maintenance;
+        let least = demand(self.q.outlook, source, self.q.config);
         (0..self.ledger.nodes())
             .filter(|target| *target != source)
             .map(|target| {
-                let saved = relieved + less(target, 1.0);
-                Draft { source, members: members.to_vec(), target, saved }
+                let (saved, fullness) = match emptied {
+                    true => (relieved, self.filled_by(target, Some(&whole.load))),
+                    false => (relieved + less(target, 1.0), 0.0),
+                };
+                Draft { source, members: members.to_vec(), target, saved, fullness }
             })
-            .filter(|draft| draft.saved >= least)
+            .filter(|draft| emptied || draft.saved >= least)
             .collect()
     }
 

@@ -120,6 +120,7 @@ Ext.define('PVE.foresight.card.Evidence', {
         let guest = move.trend_evidence.guest_trend;
         let facts = [
             [gettext('CPU growth'), u.slope(guest.cpu_growth_rate)],
+            [gettext('Memory growth'), u.slope(guest.mem_growth_rate)],
             [gettext('Behaviour'), u.label('behaviour', guest.behavior)],
             [gettext('Busy hours'), u.peakHours(guest.peak_hours)],
             [gettext('Memory to move'), u.quantity(move.cost?.memory, 'bytes')],

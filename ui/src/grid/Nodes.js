@@ -22,6 +22,7 @@ Ext.define('PVE.foresight.grid.Nodes', {
             text: u.label('metric', name),
             dataIndex,
             minWidth: width,
+            tooltip: gettext('Mean of the last hour'),
             flex: 1,
             align: 'right',
             renderer: (value, meta, record) => me.renderLoad(name, value, record),

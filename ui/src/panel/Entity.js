@@ -225,7 +225,7 @@ Ext.define('PVE.foresight.panel.Entity', {
             ? `, ${Ext.String.format(gettext('{0} × mean'), metric.peak_multiplier.toFixed(1))}`
             : '';
         return [
-            [gettext('Now'), q(metric.current ?? metric.level)],
+            [gettext('Last hour'), q(metric.current ?? metric.level)],
             [gettext('Usual at this hour'), this.usual(metric)],
             [gettext('7-day high (p95)'), q(metric.p95_7d)],
             [gettext('Busy hours'), busy + factor],

@@ -313,6 +313,8 @@ my sub evidence() {
             "The guest.",
             cpu_growth_rate => string("CPU growth in points of the guest's own cores per day."),
             cpu_growth_cores => number("The same in host cores per day."),
+            mem_growth_rate => string("Memory growth in points of the guest's own memory per day."),
+            mem_growth_bytes => number("The same in bytes per day."),
             behavior => maybe(word("How it behaves.", qw(growing bursty cyclical stable idle))),
             peak_hours => list("Busy hours of the day, local time.", integer("Hour, 0 to 23.")),
             previous_migrations => integer("Moves within retention."),
