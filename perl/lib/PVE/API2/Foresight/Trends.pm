@@ -13,6 +13,7 @@ use PVE::Foresight::Reply;
 use PVE::Foresight::Rights;
 use PVE::Foresight::Schema;
 use PVE::Foresight::Settings;
+use PVE::Foresight::Visible;
 
 use PVE::API2::Foresight::Index;
 
@@ -110,8 +111,7 @@ __PACKAGE__->register_method({
         return [] if !$rights->any_node(); # whom nothing is shown, nothing is computed for
         return PVE::Foresight::Error::translate(sub {
             my @nodes = grep { $rights->node($_->{node}) } trends($param, only => 'nodes')->{nodes}->@*;
-            $rights->prune(\@nodes);
-            return \@nodes;
+            return [map { PVE::Foresight::Visible::node($_, $rights) } @nodes];
         });
     },
 });
@@ -132,11 +132,7 @@ __PACKAGE__->register_method({
         my $node = $param->{node};
         my $rights = PVE::Foresight::Rights->of_caller();
         return PVE::Foresight::Error::translate(
-            sub {
-                my $detail = detail($param, 'nodes', node => $node);
-                $rights->prune($detail);
-                return $detail;
-            },
+            sub { return PVE::Foresight::Visible::node(detail($param, 'nodes', node => $node), $rights) },
             "nothing is known of a node '$node'",
         );
     },
