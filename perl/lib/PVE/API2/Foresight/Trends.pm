@@ -6,6 +6,7 @@ use v5.36;
 
 use PVE::JSONSchema qw(get_standard_option);
 use PVE::RESTHandler;
+use PVE::Tools qw(split_list);
 
 use PVE::Foresight;
 use PVE::Foresight::Error;
@@ -29,6 +30,15 @@ my %LOOKBACK = (
     },
 );
 
+my %METRICS = (
+    metrics => {
+        type => 'string',
+        format => 'pve-configid-list',
+        description => "A list of names of metrics to answer with; usually all. The rest of the answer stays the same.",
+        optional => 1,
+    },
+);
+
 my %POINTS = (
     points => {
         type => 'integer',
@@ -42,10 +52,11 @@ my %POINTS = (
 
 # Lists have no place for warnings: of the settings file the status tells them.
 my sub trends($param, %whose) {
-    my $hours = $param->{'lookback-hours'};
+    my ($hours, $metrics) = $param->@{qw(lookback-hours metrics)};
     return PVE::Foresight::Settings::ask(trends => {
         %whose,
         defined($hours) ? (lookback_hours => int($hours)) : (),
+        defined($metrics) ? (metrics => [split_list($metrics)]) : (),
     });
 }
 
@@ -100,7 +111,7 @@ __PACKAGE__->register_method({
         description => "Lists the nodes on which you have 'Sys.Audit' (/nodes/<node>).",
         user => 'all',
     },
-    parameters => { additionalProperties => 0, properties => {%LOOKBACK} },
+    parameters => { additionalProperties => 0, properties => {%LOOKBACK, %METRICS} },
     returns => {
         type => 'array',
         items => PVE::Foresight::Reply::node_trends(),
@@ -148,7 +159,7 @@ __PACKAGE__->register_method({
         description => "Lists the guests on which you have 'VM.Audit' (/vms/<vmid>).",
         user => 'all',
     },
-    parameters => { additionalProperties => 0, properties => {%LOOKBACK} },
+    parameters => { additionalProperties => 0, properties => {%LOOKBACK, %METRICS} },
     returns => {
         type => 'array',
         items => PVE::Foresight::Reply::guest_trends(),
