@@ -2,7 +2,7 @@
 //! something began, and once that it is over.
 
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map::Entry};
 use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -37,8 +37,8 @@ pub(crate) fn news(run_dir: &Path, warnings: &[String]) -> Vec<String> {
         let gist = gist(text);
         if let Some(known) = before.remove(&gist) {
             now.insert(gist, Known { lasts: true, ..known });
-        } else if !now.contains_key(&gist) {
-            now.insert(gist, Known { text: text.clone(), lasts: false });
+        } else if let Entry::Vacant(place) = now.entry(gist) {
+            place.insert(Known { text: text.clone(), lasts: false });
             new.push(text.clone());
         }
     }
