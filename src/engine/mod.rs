@@ -147,9 +147,10 @@ impl Engine {
         let mut all: Vec<String> = odd.iter().map(ToString::to_string).collect();
         all.extend(live.warnings.iter().chain(&warnings).map(ToString::to_string));
         all.extend(done.warnings.iter().map(ToString::to_string));
-        all.extend(kept);
+        all.extend(kept.clone());
         all.extend(saved.err().map(|e| format!("rates will be missing from the next run: {e}")));
-        all.extend(odd_outcomes);
+        // The settings may have been told of already.
+        all.extend(odd_outcomes.into_iter().filter(|odd| kept.as_ref() != Some(odd)));
         if let Some(time) = done.duplicates.first() {
             all.push(format!("a tick at {time} is stored already; this one was left out"));
         }
