@@ -91,6 +91,7 @@ fn read(guests: u32, state: &Path) -> Vec<Line> {
         node: None,
         guest: None,
         only: None,
+        metrics: None,
         config,
     };
     let advice = RecommendRequest { now: Some(END), inventory: None, config };

@@ -879,6 +879,8 @@ pub struct TrendsRequest {
     pub guest: Option<Vmid>,
     /// Only nodes or only guests.
     pub only: Option<Only>,
+    /// Names of the metrics to answer with; absent: all that have values.
+    pub metrics: Option<Vec<String>>,
     /// Content of the settings file; absent: the defaults.
     pub settings: Option<String>,
 }

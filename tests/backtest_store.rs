@@ -98,6 +98,7 @@ fn where_hours_are_kept_for_less_trends_reach_back_by_six_hours() {
         node: None,
         guest: Some(100),
         only: None,
+        metrics: None,
         config: get_effective_penalty_config(&Stored::default()).config,
     };
     let reply = engine.trends(&request).unwrap();

@@ -12,6 +12,7 @@ use skip_support::skip;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -50,6 +51,22 @@ fn a_tick_is_stored_and_followed_up_without_its_counters() {
     let told = |warning: &String| warning.starts_with("rates will be missing from the next run: ");
     assert_eq!(reply.warnings.iter().filter(|w| told(w)).count(), 1, "{:?}", reply.warnings);
     assert!(state.join("outcomes.json").exists(), "moves are searched for all the same");
+}
+
+#[test]
+fn each_run_says_once_that_the_settings_cannot_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("pve");
+    assert!(Command::new("cp").arg("-r").arg(tree()).arg(&root).status().unwrap().success());
+    fs::write(root.join("foresight.cfg"), "{").unwrap();
+    let engine = Engine::new(&folder.path().join("state"));
+    // The first run looks for moves, too, and reads the settings for that; the second does not.
+    for now in [NOW, NOW + 60] {
+        let run = engine.collect(&root, &folder.path().join("run"), Some(now)).unwrap();
+        let told: Vec<_> = run.warnings.iter().filter(|w| w.contains("foresight.cfg")).collect();
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(told[0].contains("the defaults hold"), "{told:?}");
+    }
 }
 
 #[test]

@@ -13,9 +13,15 @@ use tempfile::TempDir;
 const CLUSTER: &str = "usr/share/perl5/PVE/API2/Cluster.pm";
 const PAGE: &str = "usr/share/pve-manager/index.html.tpl";
 const STATE: &str = "var/lib/pve-foresight";
+const LIBRARY: &str = "usr/lib/x86_64-linux-gnu/pve-foresight/libpve_foresight.so";
 
 fn foresight(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_pve-foresight")).args(args).output().unwrap()
+}
+
+/// The engine that was built with this test.
+fn built_library() -> PathBuf {
+    std::env::current_exe().unwrap().with_file_name("libpve_foresight.so")
 }
 
 /// A node with the package installed, all well.
@@ -28,8 +34,9 @@ impl Node {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         let node = Self { now: live_data(root.path()), root };
-        node.write("usr/lib/x86_64-linux-gnu/pve-foresight/libpve_foresight.so", "");
-        node.write("usr/share/perl5/PVE/Foresight.pm", "package PVE::Foresight; 1;");
+        fs::create_dir_all(node.path(LIBRARY).parent().unwrap()).unwrap();
+        symlink(built_library(), node.path(LIBRARY)).unwrap();
+        node.write("usr/share/perl5/PVE/Foresight.pm", "package PVE::Foresight; sub version {} 1;");
         node.write("usr/share/perl5/PVE/API2/Foresight.pm", "package PVE::API2::Foresight; 1;");
         node.write(CLUSTER, "package PVE::API2::Cluster; require PVE::API2::Foresight; 1;");
         node.write("usr/share/perl5/PVE/API2/Cluster.distrib.pm", "package PVE::API2::Cluster; 1;");
@@ -127,12 +134,26 @@ type Case = (&'static str, fn(&Node), &'static str, &'static str, &'static str);
 #[test]
 fn each_trouble_is_found_by_its_check_alone() {
     let cases: &[Case] = &[
+        ("library gone", |n| n.remove(LIBRARY), "library", "fail", "missing"),
         (
-            "library gone",
-            |n| n.remove("usr/lib/x86_64-linux-gnu/pve-foresight/libpve_foresight.so"),
+            "library damaged",
+            |n| {
+                n.remove(LIBRARY);
+                n.write(LIBRARY, "no library");
+            },
             "library",
             "fail",
-            "missing",
+            "libpve_foresight.so: ",
+        ),
+        (
+            "bridge that does not load",
+            |n| {
+                let module = "package PVE::Foresight; sub version { die qq(of another ABI\n) } 1;";
+                n.write("usr/share/perl5/PVE/Foresight.pm", module);
+            },
+            "Perl module",
+            "fail",
+            "of another ABI",
         ),
         (
             "module broken",
@@ -203,6 +224,19 @@ fn each_trouble_is_found_by_its_check_alone() {
         assert!(f.contains(words), "{what}: {f}");
         assert!(!f.contains("@INC"), "{what}: {f}");
     }
+}
+
+#[test]
+fn a_relative_state_directory_is_where_it_says() {
+    let node = Node::new();
+    let prefix = node.root.path().to_str().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    fs::rename(node.path(STATE), elsewhere.path().join("here")).unwrap();
+    let args = ["doctor", "--prefix", prefix, "--state", "here", "--now", &node.now.to_string()];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pve-foresight"));
+    let output = command.args(args).current_dir(elsewhere.path()).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("ok    state"), "{text}");
 }
 
 #[test]

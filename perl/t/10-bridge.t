@@ -17,6 +17,10 @@ my $engine = do {
     PVE::Foresight::Engine->open(encode_json({ state => $PVE::Foresight::STATE_DIR }));
 };
 
+subtest 'the version is that of the library, which is loaded for it' => sub {
+    is(PVE::Foresight::version(), $PVE::Foresight::VERSION, 'and is ours');
+};
+
 subtest 'an answer is JSON in bytes' => sub {
     my $answer = $engine->trends('{"guest":100}');
     ok(!utf8::is_utf8($answer), 'bytes');

@@ -97,6 +97,22 @@ subtest 'answers are as declared' => sub {
     declared('GET', $_, call('GET', $_)) for @paths;
 };
 
+subtest 'lists answer with the metrics that are asked for' => sub {
+    my $names = sub ($list) { my %seen = map { $_->{metric} => 1 } map { $_->{metrics}->@* } @$list; [sort keys %seen] };
+    my %rest = map { ($_ => { map { $_->{vmid} // $_->{node} => $_ } call('GET', "trends/$_")->@* }) } qw(guests nodes);
+    for my $which (qw(guests nodes)) {
+        my $some = call('GET', "trends/$which", metrics => 'memory, cpu');
+        is_deeply($names->($some), ['cpu', 'memory'], "of $which");
+        my $other = call('GET', "trends/$which", metrics => 'memory');
+        my @without = map { my %entry = %$_; delete $entry{metrics}; \%entry } map { $rest{$which}->{ $_->{vmid} // $_->{node} } } @$other;
+        is_deeply([map { my %entry = %$_; delete $entry{metrics}; \%entry } @$other], \@without, 'and all else stays');
+    }
+    is_deeply($names->(as('two@pve', 'GET', 'trends/guests', metrics => 'memory')), ['memory'], 'also of few guests');
+    my $error = error_of(sub { call('GET', 'trends/guests', metrics => 'cpu,cpus') });
+    is_deeply([map { s/^\.//r } keys $error->{errors}->%*], ['metrics'], 'a name that is none is refused');
+    like("$error", qr/there is no metric "cpus"/, 'and told');
+};
+
 subtest 'answers say what they should' => sub {
     my $advice = call('GET', 'recommendations');
     is($advice->{withheld}, 0, 'nothing is withheld from root');

@@ -131,6 +131,122 @@ subtest 'a guest may be named without an entry of its own' => sub {
     isnt($told->('auditor@pve')->{summary}, 'zz-secret-1 holds it', 'nor to anybody while it is not known who there is');
 };
 
+# Whether texts anywhere in an answer have one of these words.
+my sub worded($answer, @words) {
+    my $text = JSON->new->canonical->encode($answer);
+    return [grep { $text =~ m/(?<![\w.-])\Q$_\E(?![\w-])/ } @words];
+}
+
+# The test's cluster, with other lines for the configurations of some guests and with HA rules.
+my sub bound($tags, $rules, $code) {
+    my $dir = $PVE::Foresight::CLUSTER_DIR;
+    my %before;
+    my $put = sub ($file, $change) {
+        my $path = "$dir/$file";
+        $before{$path} = -e $path ? PVE::Tools::file_get_contents($path) : undef;
+        my $text = $change->($before{$path} // '');
+        write_file($path, $text);
+    };
+    for my $i (keys %$tags) {
+        my $node = 'pve' . (1 + $i % 3);
+        $put->("nodes/$node/qemu-server/" . (100 + $i) . '.conf', sub ($text) { $text =~ s/^tags:.*\n//mr . "tags: $tags->{$i}\n" });
+    }
+    $put->('ha/rules.cfg', sub { $rules }) if $rules;
+    $put->('ha/resources.cfg', sub { join('', map { "vm: $_\n\tstate started\n\n" } 100 .. 102) }) if $rules;
+    $code->();
+    for my $path (keys %before) {
+        defined($before{$path}) ? write_file($path, $before{$path}) : unlink($path);
+    }
+}
+
+subtest 'who keeps a guest where it is, is told to who may see them alone' => sub {
+    # Each of the other two nodes has one of those that 100 is bound to; 103, just as busy, is left out of it.
+    my $rule = "resource-affinity: payroll\n\tresources vm:100,vm:101,vm:102\n\taffinity negative\n";
+    my @cases = (
+        ['apart by a tag', { (map { ($_ => 'exclude_payroll') } 0 .. 2), 3 => 'ignore' }, undef, 'apart'],
+        ['apart by a rule', { (map { ($_ => 'other') } 0, 2), 3 => 'ignore' }, $rule, 'apart'],
+        ['together by tags',
+            { 0 => 'affinity_payroll;affinity_payroll2', 1 => 'affinity_payroll', 2 => 'affinity_payroll2', 3 => 'ignore' },
+            undef, 'together'],
+    );
+    for my $case (@cases) {
+        my ($name, $tags, $rules, $code) = @$case;
+        bound($tags, $rules, sub {
+            my $own = sub ($user) {
+                my ($found) = grep { $_->{vmid} == 100 } as($user, 'GET', 'recommendations')->{skipped}->@*;
+                return $found;
+            };
+            my ($whole, $limited) = ($own->('root@pam'), $own->('mixed@pve'));
+            my @nodes = map { $_->{code} eq $code ? 1 : () } $whole->{blockers}->@*;
+            cmp_ok(scalar(@nodes), '>', 1, "$name: each other node stands in the way");
+            like($whole->{reason}, qr/payroll.* 10[12]/, "$name: by whom, is told to root");
+            is_deeply(worded($limited, 101 .. 111, map { ("payroll$_", "affinity_payroll$_", "exclude_payroll$_") } '', 2), [], "$name: to others not");
+            like($limited->{reason}, qr/^is bound to other guests by a rule or tag; \S/, "$name: but that there is something");
+        });
+    }
+};
+
+subtest 'a bare number in the words of an obstacle' => sub {
+    require PVE::Foresight::Visible;
+    PVE::RPCEnvironment::get()->set_user('mixed@pve');
+    my $told = sub ($code, $text, $reason) {
+        my $reply = {
+            recommendations => [], considered => [], nodes => [],
+            skipped => [{ vmid => 100, name => 'a', reason => $reason, blockers => [{ code => $code, text => $text }] }],
+        };
+        my $entry = PVE::Foresight::Visible::advice($reply, PVE::Foresight::Rights->of_caller())->{skipped}->[0];
+        return [$entry->{reason}, $entry->{blockers}->[0]->{text}];
+    };
+    my ($clone, $own) = ('scsi0 is what 101 is a linked clone of', 'scsi0 is a linked clone of base-101-disk-0');
+    is_deeply($told->('local-disk', $clone, "$clone; no other"),
+        ['has a disk that PVE does not copy; no other', 'has a disk that PVE does not copy'], 'of a disk');
+    is_deeply($told->('local-disk', $own, $own), [$own, $own], 'a name that the own configuration has stays');
+    is_deeply($told->('overload', 'has 101 cores', 'has 101 cores'), ['has 101 cores', 'has 101 cores'], 'as do figures');
+    is($told->('together', 'x', 'stays with 101')->[0], 'withheld', 'a reason in other words is not told at all');
+};
+
+subtest 'names of others are no mark' => sub {
+    require PVE::Foresight::Visible;
+    PVE::RPCEnvironment::get()->set_user('mixed@pve');
+    my $told = sub ($text) {
+        my $reply = {
+            recommendations => [], nodes => [], skipped => [{ vmid => 101, name => 'memory', reason => '' }],
+            considered => [{ vmid => 100, name => 'a', reason => $text }],
+        };
+        return PVE::Foresight::Visible::advice($reply, PVE::Foresight::Rights->of_caller())->{considered}->[0]->{reason};
+    };
+    my $harmless = "pve1 has no memory left for VM 100 'memory'";
+    is($told->($harmless), $harmless, 'a word that is the name of a hidden guest stays, so that nobody can try names out');
+    is($told->("pve1 has none left beside VM 101 'memory'"), 'withheld', 'the guest itself does not');
+};
+
+subtest 'how many guests there are is for who may audit all of them' => sub {
+    my $counts = sub ($user) {
+        my $counted = sub ($key, $list) { grep { $_->{metric} eq 'guest_count' } map { ($_->{$key} // [])->@* } @$list };
+        my ($one, $status, $replay) = map { as($user, 'GET', $_) } qw(trends/nodes/pve1 status backtest);
+        return [
+            scalar($counted->(metrics => as($user, 'GET', 'trends/nodes'))), scalar($counted->(metrics => [$one])),
+            scalar($counted->(history => [$one])), $status->{size}->@{qw(guests bytes_per_entity)}, $replay->{guests},
+        ];
+    };
+    my $whole = $counts->('auditor@pve');
+    is_deeply([$whole->@[0 .. 3, 5]], [3, 1, 1, 12, 12], 'all of it');
+    is_deeply($counts->($_), [0, 0, 0, undef, undef, undef], "nothing of it for $_") for 'mixed@pve', 'hidden@pve';
+};
+
+subtest 'moves between nodes that may not be seen' => sub {
+    require PVE::Foresight::Visible;
+    my $told = sub ($user) {
+        PVE::RPCEnvironment::get()->set_user($user);
+        my @moves = map { { vmid => 100, from => $_->[0], to => $_->[1] } } ['pve1', 'pve2'], ['pve2', 'pve3'], ['pve3', 'pve1'];
+        my $reply = { outcomes => [{ migrations => \@moves }], warnings => [] };
+        my $visible = PVE::Foresight::Visible::backtest($reply, PVE::Foresight::Rights->of_caller());
+        return [$visible->{withheld}, map { "$_->{from} $_->{to}" } $visible->{outcomes}->[0]->{migrations}->@*];
+    };
+    is_deeply($told->('auditor@pve'), [0, 'pve1 pve2', 'pve2 pve3', 'pve3 pve1'], 'all of them for who may see the nodes');
+    is_deeply($told->('hidden@pve'), [2, 'pve3 pve1'], 'for others those between nodes that they see');
+};
+
 subtest 'what an engine of tomorrow adds stays in until it is known to be harmless' => sub {
     require PVE::Foresight::Visible;
     PVE::RPCEnvironment::get()->set_user('mixed@pve');
@@ -142,7 +258,7 @@ subtest 'what an engine of tomorrow adds stays in until it is known to be harmle
         recommendations => [{ order => 1, vmid => 101, name => 'zz-secret-1', source => 'pve1', target => 'pve2' }],
         considered => [{
             vmid => 100, name => 'zz-secret-0', source => 'pve1', target => 'pve2',
-            reason => 'would meet zz-secret-1 there', partner => 101,
+            reason => "would meet VM 101 'zz-secret-1' there", partner => 101,
         }],
         skipped => [{
             vmid => 100, name => 'zz-secret-0', node => 'pve1', reason => 'is kept with 101',

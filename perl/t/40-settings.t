@@ -113,9 +113,10 @@ subtest 'a file that cannot be used gives the defaults, a warning, and stays as 
         write_file($FILE, $files{$kind});
         my $reply = get();
         is($reply->{settings}->{'trend-weight'}, 60, "$kind: the defaults hold");
-        ok($reply->{refused}, "$kind: says why") and like($reply->{warnings}->[0], qr/\w/, 'and warns');
+        like($reply->{refused}, qr/^\Q$FILE\E: \w/, "$kind: says of which file, and why");
+        like($reply->{warnings}->[0], qr/^\Q$FILE\E: .*; the defaults hold .* how long metrics are kept/, 'and warns');
         is(call('GET', 'status')->{settings}->{refused}, $reply->{refused}, "$kind: so does the status");
-        like(join("\n", call('GET', 'recommendations')->{warnings}->@*), qr/^settings: /m, "$kind: so does the advice");
+        like(join("\n", call('GET', 'recommendations')->{warnings}->@*), qr/^\Q$FILE\E: /m, "$kind: so does the advice");
         for my $change (
             sub { put('trend-weight' => 10) },
             sub { put_expert(cpu_threshold => 70) },

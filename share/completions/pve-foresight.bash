@@ -309,7 +309,7 @@ _pve__foresight() {
             return 0
             ;;
         pve__foresight__subcmd__collect)
-            opts="-h -V --root --run-dir --state --json --now --help --version"
+            opts="-h -V --root --run-dir --news --state --json --now --help --version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -111,20 +111,17 @@ impl Counters {
         serde_json::to_vec(&body).map_err(|e| Error::new(Kind::Io, e.to_string()))
     }
 
-    /// The counters kept at `path`. Absent, damaged or newer ones cost one run without rates, which
-    /// the warning says.
+    /// The counters kept at `path`. Absent, damaged or newer ones cost one run without rates. That they are absent is
+    /// usual, as after each boot; else the warning says why.
     pub fn load(path: &Path) -> (Self, Option<Warning>) {
         let loaded = tree::read(path, tree::MAX_LIVE).and_then(|bytes| Self::parse(&bytes));
-        let error = match loaded {
+        let why = match loaded {
             Ok(counters) => return (counters, None),
-            Err(error) => error,
-        };
-        let why = match error.kind {
-            Kind::NotFound => String::new(),
-            _ => format!(" ({})", error.message),
+            Err(error) if error.kind == Kind::NotFound => return (Self::default(), None),
+            Err(error) => error.message,
         };
         let message =
-            format!("no counters of an earlier run{why}, so rates start with the next run");
+            format!("no counters of an earlier run ({why}), so rates start with the next run");
         (Self::default(), Some(Warning { file: path.to_path_buf(), line: 0, message }))
     }
 
@@ -223,8 +220,8 @@ mod tests {
     fn a_missing_or_damaged_file_costs_rates_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("counters.json");
-        let (empty, warning) = Counters::load(&path);
-        assert!(empty == Counters::default() && warning.is_some());
+        let absent = (Counters::default(), None);
+        assert_eq!(Counters::load(&path), absent, "as after each boot: no word of it");
         sample().save(&path).unwrap();
         assert_eq!(Counters::load(&path), (sample(), None));
         fs::write(&path, b"{\"version\":1").unwrap();

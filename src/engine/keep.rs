@@ -27,13 +27,13 @@ pub(super) fn settings(root: &Path) -> Result<Loaded> {
     Ok(load(&path, &bytes))
 }
 
-/// Has the store keep what the settings of the tree say, and tells of a change.
+/// Has the store keep what the settings of the tree say, and tells of a change, or why there can be none.
 ///
 /// A file that cannot be read or used changes nothing: its defaults could cost what was to be kept.
 pub(super) fn keep(writer: &mut Writer, root: &Path) -> Result<Option<String>> {
     let loaded = match settings(root) {
         Ok(loaded) if loaded.refused.is_none() => loaded,
-        Ok(_) => return Ok(None),
+        Ok(loaded) => return Ok(loaded.warnings.first().map(ToString::to_string)),
         Err(e) => return Ok(Some(format!("what is kept for how long stays as it is: {e}"))),
     };
     let retention = retention(&get_effective_penalty_config(&loaded.stored).config);

@@ -25,10 +25,7 @@ use crate::api::{
 };
 use crate::collect::{Counters, Live, MAX_AGE, ahead, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
-use crate::model::{
-    DAY, GuestMetric, GuestSample, HOUR, Inventory, Metric, NodeSample, Tick, UnixTime, Vmid,
-    utc_date,
-};
+use crate::model::{DAY, GuestSample, HOUR, Inventory, NodeSample, Tick, UnixTime, Vmid, utc_date};
 use crate::outcome::Ledger;
 use crate::recommend::{Constraints, Question, states};
 use crate::series::LocalTime;
@@ -80,8 +77,18 @@ pub struct TrendsRequest {
     pub guest: Option<Vmid>,
     /// Only nodes or only guests.
     pub only: Option<Only>,
+    /// Names of the metrics to answer with; `None`: all that have values. The rest of the answer does not depend on
+    /// it.
+    pub metrics: Option<Vec<String>>,
     /// Effective settings: thresholds to project to.
     pub config: PenaltyConfig,
+}
+
+impl TrendsRequest {
+    /// Whether the answer shall have a metric.
+    fn wants(&self, metric: &str) -> bool {
+        self.metrics.as_ref().is_none_or(|names| names.iter().any(|name| name == metric))
+    }
 }
 
 /// Whom to ask about.
@@ -140,9 +147,10 @@ impl Engine {
         let mut all: Vec<String> = odd.iter().map(ToString::to_string).collect();
         all.extend(live.warnings.iter().chain(&warnings).map(ToString::to_string));
         all.extend(done.warnings.iter().map(ToString::to_string));
-        all.extend(kept);
+        all.extend(kept.clone());
         all.extend(saved.err().map(|e| format!("rates will be missing from the next run: {e}")));
-        all.extend(odd_outcomes);
+        // The settings may have been told of already.
+        all.extend(odd_outcomes.into_iter().filter(|odd| kept.as_ref() != Some(odd)));
         if let Some(time) = done.duplicates.first() {
             all.push(format!("a tick at {time} is stored already; this one was left out"));
         }
@@ -333,8 +341,9 @@ impl Engine {
         let (now, tick) = self.moment(&reader, request.now)?;
         // Of one node or guest the values of all the others are not worth the wait.
         let all = request.node.is_none() && request.guest.is_none();
-        let wanted = if all { GuestMetric::ALL } else { &[] };
-        let history = History::load(&reader, now, request.lookback_hours, wanted)?;
+        let mut wanted = report::of_guests(request);
+        wanted.retain(|_| all);
+        let history = History::load(&reader, now, request.lookback_hours, &wanted)?;
         let moves = match all {
             true => history.migrations(),
             // Those of the whole store cost little beside the analysis of one.
@@ -351,8 +360,13 @@ impl Engine {
         request: &TrendsRequest,
         nodes: [&str; 2],
     ) -> Result<StabilityReply> {
-        let all =
-            TrendsRequest { node: None, guest: None, only: Some(Only::Nodes), ..request.clone() };
+        let all = TrendsRequest {
+            node: None,
+            guest: None,
+            only: Some(Only::Nodes),
+            metrics: None,
+            ..request.clone()
+        };
         report::compare(&self.trends(&all)?, nodes)
     }
 

@@ -133,7 +133,8 @@ fn analyze_node_trends(
 ) -> NodeTrends {
     let touches = |m: &&Migration| m.from == name || m.to == name;
     let shifts: Vec<UnixTime> = moves.iter().filter(touches).map(|m| m.time).collect();
-    let metrics = NodeMetric::ALL.iter().filter_map(|&metric| {
+    let asked = |m: &&NodeMetric| request.wants(m.name()) || STEADY.contains(m);
+    let metrics = NodeMetric::ALL.iter().filter(asked).filter_map(|&metric| {
         let points = history.node_points(name, metric);
         let config = &request.config;
         let (threshold, nature) = match metric {
@@ -149,11 +150,13 @@ fn analyze_node_trends(
             Params { shifts: &shifts, ..params(metric, limit, nature, history, request, local) };
         trend(metric, &points, &params, request)
     });
-    let metrics: Vec<MetricTrend> = metrics.collect();
+    let mut metrics: Vec<MetricTrend> = metrics.collect();
+    let stability_score = node_stability(steady(&metrics));
+    metrics.retain(|m| request.wants(m.metric));
     NodeTrends {
         node: name.to_string(),
         lookback_hours: history.window(request.lookback_hours),
-        stability_score: node_stability(steady(&metrics)),
+        stability_score,
         metrics,
         migrations: match request.node {
             Some(_) => moves.iter().filter(touches).cloned().collect(),
@@ -166,6 +169,12 @@ fn analyze_node_trends(
     }
 }
 
+/// Metrics of guests that an answer is made from: those asked for, and the one that says how a guest behaves.
+pub(super) fn of_guests(request: &TrendsRequest) -> Vec<GuestMetric> {
+    let asked = |m: &GuestMetric| request.wants(m.name()) || *m == GuestMetric::Cpu;
+    GuestMetric::ALL.iter().copied().filter(asked).collect()
+}
+
 /// How each metric of a guest develops, and what its migrations did.
 fn analyze_guest_trends(
     history: &History,
@@ -174,7 +183,7 @@ fn analyze_guest_trends(
     request: &TrendsRequest,
     local: &LocalTime,
 ) -> GuestTrends {
-    let metrics = GuestMetric::ALL.iter().filter_map(|&metric| {
+    let metrics = of_guests(request).into_iter().filter_map(|metric| {
         let points = history.guest_points(track, metric);
         let nature = match metric {
             GuestMetric::Memory | GuestMetric::MemoryHost => Nature::Fill,
@@ -183,8 +192,11 @@ fn analyze_guest_trends(
         let params = params(metric, None, nature, history, request, local);
         trend(metric, &points, &params, request)
     });
-    let metrics: Vec<MetricTrend> = metrics.collect();
+    let mut metrics: Vec<MetricTrend> = metrics.collect();
     let cpu = metrics.iter().find(|m| m.metric == GuestMetric::Cpu.name());
+    let behavior = cpu.and_then(|m| m.trend.behavior);
+    let peak_hours = cpu.map(|m| m.trend.peak_hours.clone()).unwrap_or_default();
+    metrics.retain(|m| request.wants(m.metric));
     // Another guest may have had the number before.
     let own = |m: &&Migration| m.vmid == track.vmid && m.time >= track.since;
     let moves: Vec<Migration> = moves.iter().filter(own).cloned().collect();
@@ -193,8 +205,8 @@ fn analyze_guest_trends(
         name: track.name.clone(),
         node: track.placements.last().map_or_else(String::new, |p| p.host.to_string()),
         lookback_hours: history.window(request.lookback_hours),
-        behavior: cpu.and_then(|m| m.trend.behavior),
-        peak_hours: cpu.map(|m| m.trend.peak_hours.clone()).unwrap_or_default(),
+        behavior,
+        peak_hours,
         effects: match request.guest {
             Some(_) => growth::effects(history, track, &moves),
             None => Vec::new(),

@@ -207,8 +207,9 @@ pub unsafe extern "C" fn foresight_compress(
 /// How nodes and guests develop.
 ///
 /// Request: {"now"?: unix seconds, "lookback_hours"?: 1 to 17520, "node"?: name | "guest"?: vmid |
-/// "only"?: "nodes" or "guests", "settings"?: content of the settings file as a string}. Settings
-/// that cannot be read count as the defaults, with a warning in the answer.
+/// "only"?: "nodes" or "guests", "metrics"?: list of names, usually all, "settings"?: content of the
+/// settings file as a string}. Settings that cannot be read count as the defaults, with a warning in
+/// the answer.
 ///
 /// # Safety
 /// As for foresight_collect().

@@ -64,6 +64,7 @@ pub(super) fn trends(engine: &Engine, input: &[u8]) -> Result<String> {
         node: asked.node,
         guest: asked.guest,
         only: asked.only,
+        metrics: known_metrics(asked.metrics)?,
         config: effective.config,
     })?;
     reply.warnings.splice(0..0, warnings);
@@ -180,17 +181,23 @@ pub(super) fn history(engine: &Engine, input: &[u8]) -> Result<String> {
     let hours = chosen("hours", asked.hours, &api::hours())?;
     let points = chosen("points", asked.points, &api::POINTS)?;
     let entity = entity(asked.now, asked.node, asked.guest)?;
-    let known = |name: &str| {
-        NodeMetric::from_name(name).is_some() || GuestMetric::from_name(name).is_some()
-    };
-    if let Some(name) = asked.metrics.iter().flatten().find(|name| !known(name)) {
-        return Err(Error::invalid(format!("there is no metric {name:?}")).at("metrics"));
-    }
+    let metrics = known_metrics(asked.metrics)?;
     let mut reply = engine.history_thinned(&entity, hours, points)?;
-    if let Some(names) = asked.metrics {
+    if let Some(names) = metrics {
         reply.metrics.retain(|m| names.contains(&m.metric));
     }
     answer(&reply)
+}
+
+/// Names of metrics, each of which there must be, of nodes or of guests.
+fn known_metrics(names: Option<Vec<String>>) -> Result<Option<Vec<String>>> {
+    let known = |name: &str| {
+        NodeMetric::from_name(name).is_some() || GuestMetric::from_name(name).is_some()
+    };
+    match names.iter().flatten().find(|name| !known(name)) {
+        Some(name) => Err(Error::invalid(format!("there is no metric {name:?}")).at("metrics")),
+        None => Ok(names),
+    }
 }
 
 pub(super) fn quality(engine: &Engine, input: &[u8]) -> Result<String> {

@@ -39,6 +39,7 @@ fn told(change: impl Fn(&mut Replies)) -> String {
         node,
         guest: None,
         only: None,
+        metrics: None,
         config: PenaltyConfig::default(),
     };
     let entity = |node: Option<String>| EntityRequest { now: Some(END), node, guest: None };

@@ -24,5 +24,5 @@ pub use legacy::{
     LEGACY_BLOCKS, Line, Migrated, Outcome, detect_legacy_config, migrate_legacy_config,
 };
 pub use schema::{markdown, schema};
-pub use stored::{FILE_NAME, Loaded, MAX_BYTES, Stored, VERSION, load, parse};
+pub use stored::{DEFAULTS_HOLD, FILE_NAME, Loaded, MAX_BYTES, Stored, VERSION, load, parse};
 pub use values::{CoreHours, Days, Hours, Quantity, Sensitivity, Share, Sigma, Unit};

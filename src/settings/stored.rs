@@ -203,6 +203,11 @@ pub fn parse(bytes: &[u8]) -> Result<Stored> {
     Ok(stored)
 }
 
+/// What follows where a settings file cannot be used. The collector changes nothing of what is kept then: the defaults
+/// could cost history.
+pub const DEFAULTS_HOLD: &str = "the defaults hold until the file is mended or removed, but for how long metrics are \
+                                 kept, which stays as it is";
+
 /// The settings file as far as it can be used: a damaged or newer one gives the defaults and a
 /// warning, never an error, and says that it must be left alone.
 pub fn load(file: &Path, bytes: &[u8]) -> Loaded {
@@ -213,7 +218,7 @@ pub fn load(file: &Path, bytes: &[u8]) -> Loaded {
             Loaded { stored, warnings, refused: None }
         }
         Err(error) => {
-            let said = format!("{error}; the defaults hold until the file is mended or removed");
+            let said = format!("{error}; {DEFAULTS_HOLD}");
             let refused = Some(error.at(file.display()));
             Loaded { stored: Stored::default(), warnings: vec![warning(said)], refused }
         }

@@ -289,6 +289,7 @@ static void refusals(const foresight_engine *engine)
     EXPECT(foresight_trends, "{\"node\":\"pve1\",\"guest\":100}", INVALID, "node: ");
     EXPECT(foresight_trends, "{\"now\":1790000000,\"node\":\"pve9\"}", NOT_FOUND, "pve9");
     EXPECT(foresight_trends, "{\"only\":\"storages\"}", INVALID, "storages");
+    EXPECT(foresight_trends, "{\"metrics\":[\"cpus\"]}", INVALID, "metrics: there is no metric \"cpus\"");
     EXPECT(foresight_history, "{\"now\":1790000000}", INVALID, "node");
     EXPECT(foresight_outcomes, "{\"vmid\":100}", INVALID, "`vmid`");
     EXPECT(foresight_history, "{\"now\":1790000000,\"guest\":4}", NOT_FOUND, "guest 4");

@@ -223,6 +223,27 @@ test('who may not start one sees the result, and why the button is of no use', a
     calm();
 });
 
+test('who may not see all guests is not told how many there are', async () => {
+    api.keep(30);
+    for (const [told, words] of [
+        [true, /judged, .*; 6 nodes, \d+ guests; hours/],
+        [false, /judged, .*; 6 nodes; hours/],
+    ]) {
+        api.change = (path, reply) => {
+            if (path !== '/backtest' || told) {
+                return reply;
+            }
+            const { guests, ...rest } = reply;
+            return rest;
+        };
+        await page?.close();
+        await show();
+        await result().waitFor();
+        assert.match(await page.locator('.foresight-summary:visible').first().innerText(), words);
+        calm();
+    }
+});
+
 test('a result that cannot be read is told of, and another one replaces it', async () => {
     const damaged = '/var/lib/pve-foresight/backtest.json is damaged; another backtest replaces it';
     api.change = (path, reply) => {

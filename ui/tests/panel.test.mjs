@@ -1026,6 +1026,17 @@ test('a threshold beyond the chart is not in its legend', async () => {
     }
 });
 
+test('trends are asked for no more metrics than are shown', async () => {
+    await overview();
+    api.calls = [];
+    await tab(page, 'Trends');
+    await page.locator('.foresight-direction h2').waitFor();
+    const asked = (path) => api.calls.filter((c) => c.path === path).map((c) => c.params.metrics);
+    assert.deepEqual(asked('/trends/guests'), ['cpu,memory']);
+    assert.deepEqual(asked('/trends/nodes'), ['cpu,memory,iowait']);
+    calm();
+});
+
 test('nodes without enough data are not called steady', async () => {
     api.change = (path, reply) => {
         if (path === '/trends/nodes') {

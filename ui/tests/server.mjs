@@ -206,6 +206,14 @@ export class Api {
         return { ...this.engine.json(['status']), settings: { refused: null, warnings: [] } };
     }
 
+    // Of nodes or guests; `metrics`: names of those asked for, usually all.
+    trends(which, metrics) {
+        const wanted = ({ metric }) => !metrics || metrics.includes(metric);
+        return this.engine
+            .json(['trend'])
+            [which].map((of) => ({ ...of, metrics: of.metrics.filter(wanted) }));
+    }
+
     detail(kind, name, params) {
         const hours = params['lookback-hours'] ?? 168;
         const trends = this.engine.json(['trend', `--${kind}`, name, '--lookback', String(hours)]);
@@ -243,9 +251,8 @@ export class Api {
             case 'GET recommendations':
                 return structuredClone(engine.advice);
             case 'GET trends/nodes':
-                return engine.json(['trend']).nodes;
             case 'GET trends/guests':
-                return engine.json(['trend']).guests;
+                return this.trends(second, params.metrics?.split(','));
             case 'GET trends/nodes/X':
                 return this.detail('node', third, params);
             case 'GET trends/guests/X':

@@ -18,10 +18,21 @@ our $RUN_DIR = '/run';
 
 my ($engine, $owner, $state);
 
-# The engine of this process. The bridge is loaded on first use: pveproxy, which runs as www-data
-# and hands our calls on to pvedaemon, never maps it, and without it all else still works.
-my sub engine() {
+# The bridge is loaded on first use: pveproxy, which runs as www-data and hands our calls on to
+# pvedaemon, never maps it, and without it all else still works.
+my sub bridge() {
     state $loaded = XSLoader::load(__PACKAGE__, $VERSION);
+}
+
+# That of the library. Dies where bridge or library cannot be loaded, or are not of one ABI.
+sub version() {
+    bridge();
+    return PVE::Foresight::Engine::version();
+}
+
+# The engine of this process.
+my sub engine() {
+    bridge();
     if (!$engine || $owner != $$ || $state ne $STATE_DIR) { # a forked worker opens its own
         $engine = PVE::Foresight::Engine->open(encode_json({ state => $STATE_DIR }));
         ($owner, $state) = ($$, $STATE_DIR);
@@ -81,6 +92,10 @@ of L<PVE::API2::Foresight>.
 Asks the engine: C<append>, C<backtest>, C<collect>, C<compress>, C<drain>,
 C<explain>, C<history>, C<outcomes>, C<quality>, C<recommend>, C<settings>,
 C<status>, C<trends>. Dies with a L<PVE::Foresight::Error>.
+
+=head2 version()
+
+The version of the library. Dies where bridge or library cannot be loaded, or are not of one ABI.
 
 =head2 import_history(\%request, sub ($what, $done, $total) { ... })
 

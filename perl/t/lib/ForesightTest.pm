@@ -54,6 +54,7 @@ my sub node($i) {
         iowait => 0.01,
         maxmem => 64 << 30,
         mem => 20 << 30,
+        guest_count => 4,
     };
 }
 

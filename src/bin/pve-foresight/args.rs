@@ -106,6 +106,9 @@ pub(crate) struct Collect {
     /// Where the counters of the previous run are kept between runs (best on a tmpfs)
     #[arg(long, value_name = "DIR", default_value = "/run/pve-foresight")]
     pub(crate) run_dir: PathBuf,
+    /// On stderr, say only what the previous run has not said, and what that lasted is over
+    #[arg(long)]
+    pub(crate) news: bool,
 }
 
 #[derive(Options, Debug)]

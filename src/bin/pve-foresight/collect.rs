@@ -1,6 +1,7 @@
 //! `collect`: one run of the collector.
 
 use crate::args::{Args, Collect};
+use crate::news::news;
 use crate::out::{Out, counted, warn};
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
@@ -20,6 +21,9 @@ pub(crate) fn run(args: &Args, command: &Collect, out: &mut Out) -> Result<bool>
             reply.guests_running
         ))?;
     }
-    reply.warnings.iter().for_each(warn);
+    match command.news {
+        true => news(&command.run_dir, &reply.warnings).iter().for_each(warn),
+        false => reply.warnings.iter().for_each(warn),
+    }
     Ok(true)
 }

@@ -12,6 +12,7 @@ mod export;
 mod fresh;
 mod history;
 mod import;
+mod news;
 mod out;
 mod outcomes;
 mod recommend;

@@ -70,7 +70,15 @@ fn asked(
     lookback_hours: u32,
     config: &PenaltyConfig,
 ) -> TrendsRequest {
-    TrendsRequest { now: Some(now), lookback_hours, node, guest: None, only: None, config: *config }
+    TrendsRequest {
+        now: Some(now),
+        lookback_hours,
+        node,
+        guest: None,
+        only: None,
+        metrics: None,
+        config: *config,
+    }
 }
 
 fn node(

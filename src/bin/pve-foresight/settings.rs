@@ -5,8 +5,8 @@ use crate::out::{DIM, HEAD, Out, note, styled, table, warn};
 use crate::{own_tree, usage};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::settings::{
-    Effective, FILE_NAME, Key, Knob, LEGACY_BLOCKS, Loaded, MAX_BYTES, Origin, Outcome, Stored,
-    Table, get_effective_penalty_config, load, migrate_legacy_config, strict,
+    DEFAULTS_HOLD, Effective, FILE_NAME, Key, Knob, LEGACY_BLOCKS, Loaded, MAX_BYTES, Origin,
+    Outcome, Stored, Table, get_effective_penalty_config, load, migrate_legacy_config, strict,
 };
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -61,7 +61,7 @@ pub(crate) fn effective(
         (None, Some(file)) if file.is_file() => match read(&file, MAX_BYTES) {
             Ok(bytes) => take(load(&file, &bytes)),
             Err(error) => {
-                warnings.push(format!("{error}; the defaults hold"));
+                warnings.push(format!("{error}; {DEFAULTS_HOLD}"));
                 Stored::default()
             }
         },

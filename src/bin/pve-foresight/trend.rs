@@ -33,6 +33,7 @@ pub(crate) fn run(args: &Args, command: &Trend, out: &mut Out) -> Result<bool> {
         node: command.node.clone(),
         guest: command.guest,
         only: None,
+        metrics: None,
     };
     if let (Some(node), Some(other)) = (&command.node, &command.compare) {
         let reply = Engine::new(&args.state).compare_node_stability(&request, [node, other])?;

@@ -303,15 +303,19 @@ Ext.define('PVE.foresight.panel.Backtest', {
             let cls = o.policy === 'ours' ? ' class="foresight-row-ours"' : '';
             return `<tr${cls}><th scope="row">${h.encode(this.policyLabel(o))}</th><td>${number(o.node_hours)}</td>${cells.map((c) => `<td>${c}</td>`).join('')}</tr>`;
         });
+        // Who may not see all guests is not told how many there are.
+        let size = [
+            Ext.String.format(gettext('{0} nodes'), reply.nodes),
+            ...(u.isNumber(reply.guests) ? [Ext.String.format(gettext('{0} guests'), reply.guests)] : []),
+        ];
         let note = Ext.String.format(
             gettext(
-                '{0} hours judged, from {1} to {2}; {3} nodes, {4} guests; hours between decisions: {5}.',
+                '{0} hours judged, from {1} to {2}; {3}; hours between decisions: {4}.',
             ),
             reply.judged_hours,
             u.date(reply.judged_from),
             u.zonedDate(reply.judged_until),
-            reply.nodes,
-            reply.guests,
+            size.join(', '),
             reply.every_hours,
         );
         let made = Ext.String.format(

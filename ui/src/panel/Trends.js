@@ -13,8 +13,9 @@ Ext.define('PVE.foresight.panel.Trends', {
 
     sources: {
         status: { path: '/status' },
-        nodes: { path: '/trends/nodes' },
-        guests: { path: '/trends/guests', optional: true },
+        // No more than is shown here: each metric of 10,000 guests is megabytes.
+        nodes: { path: '/trends/nodes', params: { metrics: 'cpu,memory,iowait' } },
+        guests: { path: '/trends/guests', params: { metrics: 'cpu,memory' }, optional: true },
         advice: { path: '/recommendations', optional: true },
     },
 

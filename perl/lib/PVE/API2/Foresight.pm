@@ -10,7 +10,9 @@ use PVE::RESTHandler;
 use PVE::Foresight;
 use PVE::Foresight::Error;
 use PVE::Foresight::Reply;
+use PVE::Foresight::Rights;
 use PVE::Foresight::Settings;
+use PVE::Foresight::Visible;
 
 use PVE::API2::Foresight::Backfill;
 use PVE::API2::Foresight::Backtest;
@@ -53,7 +55,7 @@ __PACKAGE__->register_method({
             my $status = PVE::Foresight::ask('status');
             my $settings = PVE::Foresight::Settings::effective();
             $status->{settings} = { map { $_ => $settings->{$_} } qw(refused warnings) };
-            return $status;
+            return PVE::Foresight::Visible::status($status, PVE::Foresight::Rights->of_caller());
         });
     },
 });

@@ -23,6 +23,8 @@ my sub time_of($description) { return integer("$description (unix seconds)", min
 my sub node_name($description) { return string($description) }
 my sub vmid() { return integer("Number of the guest.", minimum => 1) }
 
+my $COUNTED = 'left out where you may not audit every guest';
+
 my @DIRECTIONS = qw(sustained_increase sustained_decrease stable volatile cyclical unknown);
 my @URGENCIES = qw(none low medium high);
 my @STATES = qw(healthy stable_but_hot trending_toward_overload overloaded offline silent unknown);
@@ -165,7 +167,7 @@ sub node_trends(%more) {
         "How a node develops.",
         node => node_name("The node."),
         lookback_hours => integer("Window that was analysed: the one asked for, as far as the store reaches."),
-        metrics => list("By metric; what the node does not give is absent.", trend()),
+        metrics => list("By metric; what the node does not give is absent, and so is guest_count to who may not audit every guest.", trend()),
         stability_score => maybe(number("0 (erratic) to 100 (predictable): the least of CPU, memory and IO wait.")),
         migrations => maybe(moves("Guests that came or went; of one node only, those you may audit.")),
         growth => maybe(list("Whose growth its growth is; of one node only.", object(
@@ -354,7 +356,7 @@ my sub node_advice() {
         )),
         maxcpu => number("Cores."),
         maxmem => number("Bytes of memory."),
-        guests => maybe(integer("Running guests, of an offline node those that were left there; left out where some of them are withheld.")),
+        guests => maybe(integer("Running guests, of an offline node those that were left there; $COUNTED.")),
         cpu => readings("CPU as a share."),
         memory => readings("Memory as a share."),
         iowait => readings("Wait for disks as a share."),
@@ -562,7 +564,7 @@ sub backtest() {
         now => time_of("End of the time that was asked for"),
         summary => string("One sentence."),
         nodes => integer("Nodes of the cluster."),
-        guests => integer("Its guests."),
+        guests => maybe(integer("Its guests; $COUNTED.")),
         cores => number("All its cores."),
         threshold => number("CPU load at which overload begins, as a share."),
         memory_threshold => number("Memory use at which overload begins, as a share."),
@@ -586,7 +588,7 @@ sub backtest() {
             migrations => moves("Its moves."),
         )),
         warnings => texts("What makes the figures less than they seem, and what was odd."),
-        withheld => integer("Moves that are left out because you may not audit their guest."),
+        withheld => integer("Moves that are left out because you may not audit their guest or nodes."),
     );
 }
 
@@ -638,8 +640,8 @@ sub status() {
             )),
             bytes => integer("Bytes of all files."),
             nodes => integer("Nodes in the newest row."),
-            guests => integer("Guests in the newest row."),
-            bytes_per_entity => maybe(number("Bytes for each node or guest.")),
+            guests => maybe(integer("Guests in the newest row; $COUNTED.")),
+            bytes_per_entity => maybe(number("Bytes for each node or guest; $COUNTED.")),
             bytes_written_today => integer("Bytes written since midnight UTC."),
             retention => object(
                 "How long each tier is kept.",

@@ -52,6 +52,14 @@ sub hidden_guests($self) {
     return [grep { !$self->guest($_) } @$guests];
 }
 
+# Whether every guest may be seen; not while it is not known who there is.
+sub every_guest($self) {
+    return $self->{every_guest} //= do {
+        my $hidden = $self->hidden_guests();
+        $hidden && !@$hidden ? 1 : 0;
+    };
+}
+
 # Those that may be seen, where they are a few out of more; undef where they are all or many, or that is not known.
 sub few_guests($self, $most) {
     my $guests = guests() // return undef;

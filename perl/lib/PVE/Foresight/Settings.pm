@@ -15,6 +15,7 @@ use PVE::Foresight;
 use PVE::Foresight::Error;
 
 my $MAX_BYTES = 1 << 20; # pmxcfs has no larger files
+my $KEPT = 'but for how long metrics are kept, which stays as it is'; # the collector sees to that
 
 sub file() {
     return "$PVE::Foresight::CLUSTER_DIR/foresight.cfg";
@@ -26,6 +27,11 @@ my sub characters($bytes) {
     return eval { decode('UTF-8', $bytes, FB_CROAK | LEAVE_SRC) } // "\x{FFFD}" . decode('UTF-8', $bytes);
 }
 
+# What the engine says of the file. It calls the content `settings`: where that lies only we know.
+my sub named($text) {
+    return $text =~ s/^settings: /file() . ': '/er;
+}
+
 # Content, digest and, if it is there but cannot be read, why.
 my sub current() {
     my $file = file();
@@ -33,7 +39,7 @@ my sub current() {
     my $bytes = eval { file_get_contents($file, $MAX_BYTES) };
     if (my $error = $@) {
         chomp $error;
-        return { digest => '', refused => "$error; the defaults hold until the file can be read" };
+        return { digest => '', refused => "$error; the defaults hold until the file can be read, $KEPT" };
     }
     return { digest => sha1_hex($bytes), content => characters($bytes) };
 }
@@ -44,6 +50,7 @@ sub ask($verb, $request = {}) {
     my $current = current();
     my $content = $current->{content};
     my $reply = PVE::Foresight::ask($verb => { %$request, defined($content) ? (settings => $content) : () });
+    $_ = named($_) for $reply->{warnings}->@*;
     unshift $reply->{warnings}->@*, $current->{refused} // ();
     return $reply;
 }
@@ -53,6 +60,7 @@ sub effective() {
     my $current = current();
     my $content = $current->{content};
     my $reply = PVE::Foresight::ask(settings => defined($content) ? { content => $content } : {});
+    $_ = named($_) for grep { defined } $reply->{refused}, $reply->{warnings}->@*;
     if (my $refused = $current->{refused}) {
         $reply->{refused} = $refused;
         push $reply->{warnings}->@*, $refused;
@@ -70,7 +78,7 @@ sub change($change, $digest) {
         my $content = $current->{content};
         my $request = defined($content) ? { content => $content } : {};
         my $refused = PVE::Foresight::ask(settings => $request)->{refused};
-        die "$refused\n" if $refused;
+        die named($refused) . "\n" if $refused;
         my $reply = PVE::Foresight::ask(settings => { %$request, change => $change });
         file_set_contents(file(), encode('UTF-8', $reply->{content}), 0640);
     };

@@ -1,9 +1,11 @@
 package PVE::Foresight::Visible;
 
-# Advice, outcomes and replays as a caller may see them. Entries about a guest or node that the caller may not
+# Replies as a caller may see them. Entries about a guest or node that the caller may not
 # audit go as a whole. Once something is withheld, sentences about the whole cluster go, too, and of the
 # remaining entries only what is known to speak of nothing but the entry itself stays: a field that the
 # engine learns to give later is withheld until it is listed here.
+#
+# How many guests there are is for who may audit all of them: others learn the number of withheld entries alone.
 
 use v5.36;
 
@@ -19,7 +21,7 @@ my %ADVICE = (
         ],
         considered => [@MOVE, 'reason'],
         skipped => [qw(vmid name node reason blockers)],
-        # Without `guests`: how many there are.
+        # Without `guests`, a count.
         nodes => [qw(
             name state maintenance urgency findings maxcpu maxmem cpu memory iowait
             cpu_trend_per_day cpu_direction mem_trend_per_day mem_direction
@@ -43,15 +45,18 @@ my @UNTOLD = ("warnings may name what you may not audit, and are left out");
 # Of what is told about PVE's own balancer: nothing about the guests that it may move.
 my @BALANCER = qw(scheduler auto_rebalance threshold margin hold_duration method imbalance will_act);
 
-# Obstacles that consist in another guest, or in PVE's plans for one, whose number is in their text.
+# Obstacles that consist in another guest, or in PVE's plans for one, with its bare number, and the tag or rule,
+# in their text.
 my %OTHERS = (
     (map { $_ => "is bound to other guests by a rule or tag" } qw(together apart)),
     'crs-balanced' => "is left to PVE's own balancer",
 );
+# Obstacles that may name another guest by its bare number.
+my %MAY_NAME = ('local-disk' => "has a disk that PVE does not copy");
 
 my sub may($rights, $entry) {
     return 0 if defined($entry->{vmid}) && !$rights->guest($entry->{vmid});
-    my @nodes = map { $entry->{$_} // () } qw(source target node);
+    my @nodes = map { $entry->{$_} // () } qw(source target node from to);
     push @nodes, $entry->{name} if !defined($entry->{vmid});
     return !grep { !$rights->node($_) } @nodes;
 }
@@ -60,25 +65,35 @@ my sub only($entry, @fields) {
     return { map { $_ => $entry->{$_} } grep { exists($entry->{$_}) } @fields };
 }
 
-my sub without_others($entry) {
-    my $blockers = $entry->{blockers} or return $entry;
-    for my $blocker (@$blockers) {
-        my $said = $OTHERS{$blocker->{code}} // next;
-        $entry->{reason} = $said if $entry->{reason} eq $blocker->{text};
+# Who is withheld: as the engine writes a guest in a sentence (`VM 103 'shop'`), a guest's number by itself, and
+# nodes. Guests' names alone are no mark: a guest called `memory` would blank every sentence about memory, and
+# who may name a guest could try out the names of others.
+my sub traces_of($withheld) {
+    my $any = sub (@words) { join('|', map { quotemeta } grep { length } @words) || '(?!)' };
+    my $numbers = $any->(map { $_->{vmid} // () } @$withheld);
+    my $nodes = $any->(map { defined($_->{vmid}) ? () : $_->{name} // () } @$withheld);
+    return {
+        named => qr/(?<![\w.-])(?:$nodes)(?![\w-])|\b(?:VM|CT|guest|vm|ct)[ :](?:$numbers)\b/,
+        bare => qr/(?<![\w.-])(?:$numbers)(?![\w-]|\.\d)/,
+    };
+}
+
+# An entry whose obstacles name nobody else, nor its reason, which quotes one of them.
+my sub without_others($entry, $traces) {
+    my $replaced;
+    for my $blocker (($entry->{blockers} // [])->@*) {
+        my ($code, $text) = $blocker->@{qw(code text)};
+        my $said = $OTHERS{$code} // ($text =~ $traces->{bare} ? $MAY_NAME{$code} : undef) // next;
+        $entry->{reason} =~ s/\Q$text\E/$said/g;
         $blocker->{text} = $said;
+        $replaced = 1;
     }
+    $entry->{reason} = 'withheld' if $replaced && $entry->{reason} =~ $traces->{bare};
     return $entry;
 }
 
-# A last check on free text, that is, on what has more than one word: does it mention somebody who is
-# withheld after all?
-my sub mentions($withheld) {
-    my @names = grep { length } map { $_->{name} // '' } @$withheld;
-    my $names = join('|', map { quotemeta } @names) || '(?!)';
-    my $numbers = join('|', map { $_->{vmid} // () } @$withheld) || '(?!)';
-    return qr/(?<![\w.-])(?:$names)(?![\w-])|\b(?:VM|CT|guest|vm|ct)[ :](?:$numbers)\b/;
-}
-
+# A last check on free text, that is, on what has more than one word: does it mention somebody who is withheld
+# after all?
 my sub censored($data, $mentions) {
     if (ref($data) eq 'HASH') {
         $data->{$_} = __SUB__->($data->{$_}, $mentions) for keys %$data;
@@ -102,10 +117,10 @@ my sub filtered($reply, $rights, $kind) {
     my $hidden = $rights->hidden_guests();
     return ({ %$reply, withheld => 0 }, 0) if !@withheld && $hidden && !@$hidden;
     my $visible = only($reply, $kind->{whole}->@*);
-    my $mentions = mentions([@withheld, map { +{ vmid => $_ } } ($hidden // [])->@*]);
+    my $traces = traces_of([@withheld, map { +{ vmid => $_ } } ($hidden // [])->@*]);
     for my $list (keys $kind->{lists}->%*) {
-        my @entries = map { without_others(only($_, $kind->{lists}->{$list}->@*)) } $kept{$list}->@*;
-        $visible->{$list} = censored(\@entries, $mentions);
+        my @entries = map { without_others(only($_, $kind->{lists}->{$list}->@*), $traces) } $kept{$list}->@*;
+        $visible->{$list} = censored(\@entries, $traces->{named});
     }
     $visible->{withheld} = scalar(@withheld);
     $visible->{warnings} = [@UNTOLD];
@@ -126,10 +141,32 @@ sub advice($reply, $rights) {
 
 # A replay has no sentences about single guests but its warnings; figures are those of all moves.
 sub backtest($reply, $rights) {
-    my $withheld = $rights->prune($reply);
-    my $hidden = $rights->hidden_guests();
-    my $limited = $withheld || !$hidden || @$hidden;
-    return { %$reply, withheld => $withheld, $limited ? (warnings => [@UNTOLD]) : () };
+    my $withheld = 0;
+    for my $outcome ($reply->{outcomes}->@*) {
+        my $moves = $outcome->{migrations};
+        my @kept = grep { may($rights, $_) } @$moves;
+        $withheld += @$moves - @kept;
+        $outcome->{migrations} = \@kept;
+    }
+    my $visible = { %$reply, withheld => $withheld, $withheld ? (warnings => [@UNTOLD]) : () };
+    return $visible if $rights->every_guest();
+    delete $visible->{guests};
+    return { %$visible, warnings => [@UNTOLD] };
+}
+
+# How a node develops, with its history or without.
+sub node($trends, $rights) {
+    $rights->prune($trends);
+    return $trends if $rights->every_guest();
+    my @lists = grep { $trends->{$_} } qw(metrics history);
+    return { %$trends, map { ($_ => [grep { $_->{metric} ne 'guest_count' } $trends->{$_}->@*]) } @lists };
+}
+
+sub status($reply, $rights) {
+    return $reply if !$reply->{size} || $rights->every_guest();
+    my %size = $reply->{size}->%*;
+    delete @size{qw(guests bytes_per_entity)};
+    return { %$reply, size => \%size };
 }
 
 sub outcomes($reply, $rights) {

@@ -6,7 +6,7 @@ use v5.36;
 
 use base 'Exporter';
 
-our @EXPORT_OK = qw(extract_param file_get_contents file_set_contents);
+our @EXPORT_OK = qw(extract_param file_get_contents file_set_contents split_list);
 
 sub extract_param($param, $name) {
     return delete $param->{$name};
@@ -23,6 +23,10 @@ sub file_set_contents($file, $data, $perm = 0644) {
     print $handle $data;
     close($handle) or die "unable to write '$file' - $!\n";
     rename("$file.tmp.$$", $file) or die "close (rename) atomic file '$file' failed: $!\n";
+}
+
+sub split_list($text) {
+    return grep { length } split(/[,;\s\0]+/, $text);
 }
 
 sub assert_if_modified($one, $other) {

@@ -6,6 +6,7 @@ use std::process::Command;
 
 // The package comes from a file, not from a repository.
 const REINSTALL: &str = "apt install --reinstall ./pve-foresight_*.deb";
+const LIBRARY: &str = "libpve_foresight.so";
 const TIMER: &str = "pve-foresight-collect.timer";
 const SERVICE: &str = "pve-foresight-collect.service";
 
@@ -31,24 +32,32 @@ const PAGE: Wrapper = Wrapper {
     without: "the web interface has no Foresight",
 };
 
-/// The engine that Perl loads.
+/// The engine that Perl loads: whether it can be loaded at all.
 pub(super) fn library(site: &Site) -> Check {
     let name = "library";
-    let found = inside(&site.path("/usr/lib"))
-        .into_iter()
-        .map(|dir| dir.join("pve-foresight/libpve_foresight.so"))
-        .find(|file| file.is_file());
-    match found {
-        Some(file) => Check::ok(name, file.display().to_string()),
-        None => Check::fail(name, "libpve_foresight.so is missing", REINSTALL),
+    let Some(file) = libraries(site).map(|dir| dir.join(LIBRARY)).find(|file| file.is_file())
+    else {
+        return Check::fail(name, format!("{LIBRARY} is missing"), REINSTALL);
+    };
+    let loads = "require DynaLoader; my ($file) = $ARGV[0] =~ m/(.*)/s; \
+                 DynaLoader::dl_load_file($file, 0) or die DynaLoader::dl_error()";
+    match perl(site, loads, Some(&file)) {
+        Ok(()) => Check::ok(name, file.display().to_string()),
+        Err(why) => Check::fail(name, why, REINSTALL),
     }
 }
 
-/// The Perl module, loaded as the daemons do.
+/// Folders in which the engine may lie.
+fn libraries(site: &Site) -> impl Iterator<Item = PathBuf> {
+    let dirs = inside(&site.path("/usr/lib")).into_iter().map(|dir| dir.join("pve-foresight"));
+    dirs.filter(|dir| dir.is_dir())
+}
+
+/// The Perl module, with bridge and engine, which the daemons load on the first question only.
 pub(super) fn module(site: &Site) -> Check {
     let name = "Perl module";
-    match perl(site, "require PVE::Foresight") {
-        Ok(()) => Check::ok(name, "PVE::Foresight loads"),
+    match perl(site, "require PVE::Foresight; PVE::Foresight::version()", None) {
+        Ok(()) => Check::ok(name, "PVE::Foresight loads, with bridge and library"),
         Err(why) => Check::fail(
             name,
             why,
@@ -64,7 +73,7 @@ pub(super) fn api(site: &Site) -> Check {
     }
     let loads = "require PVE::API2::Cluster; die qq(PVE::API2::Foresight stays away\\n) \
                  if !$INC{'PVE/API2/Foresight.pm'}";
-    match perl(site, loads) {
+    match perl(site, loads, None) {
         Ok(()) => Check::ok(API.name, "/cluster/foresight is part of it"),
         Err(why) => Check::fail(
             API.name,
@@ -135,9 +144,9 @@ fn systemctl(question: &str, unit: &str) -> bool {
     asked.is_ok_and(|status| status.success())
 }
 
-/// Runs a line of Perl in taint mode, as Proxmox VE's daemons run; the first line of its complaint
-/// otherwise.
-fn perl(site: &Site, code: &str) -> Result<(), String> {
+/// Runs a line of Perl, perhaps about a file, in taint mode, as Proxmox VE's daemons run; the first line of its
+/// complaint otherwise.
+fn perl(site: &Site, code: &str, file: Option<&Path>) -> Result<(), String> {
     let mut command = Command::new("perl");
     command.arg("-T");
     if !site.is_live() {
@@ -145,16 +154,22 @@ fn perl(site: &Site, code: &str) -> Result<(), String> {
             inside(&site.path("/usr/lib")).into_iter().flat_map(|d| inside(&d.join("perl5")));
         let dirs = arch.chain([site.path("/usr/share/perl5")]);
         command.args(dirs.map(|dir| format!("-I{}", dir.display())));
+        // The bridge looks for the engine where it is on a running system.
+        let dirs: Vec<PathBuf> = libraries(site).collect();
+        command.envs(std::env::join_paths(dirs).ok().map(|dirs| ("LD_LIBRARY_PATH", dirs)));
     }
-    let done = command.args(["-e", code]).output().map_err(|e| format!("perl: {e}"))?;
+    let done = command.args(["-e", code]).args(file).output().map_err(|e| format!("perl: {e}"))?;
     if done.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&done.stderr);
-    let first = said.lines().next().unwrap_or("perl failed without a word");
-    // Where Perl has looked for a module fills a screen.
-    let end = first.find(" in @INC").unwrap_or(first.len());
-    Err(first[..end].to_string())
+    let Some(first) = said.lines().next() else {
+        // A file that is cut off kills whoever loads it.
+        return Err(format!("perl failed without a word ({})", done.status));
+    };
+    // Where Perl has looked for a module fills a screen, and our line is no place to look at.
+    let ends = [" in @INC", " at -e line"].into_iter().filter_map(|words| first.find(words));
+    Err(first[..ends.min().unwrap_or(first.len())].to_string())
 }
 
 /// Entries of a folder in their order; none if there is no such folder.

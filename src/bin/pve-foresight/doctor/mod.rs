@@ -32,8 +32,9 @@ impl Site {
     }
 }
 
+/// An absolute path below `prefix`; a relative one is where it says.
 fn below(prefix: &Path, path: &Path) -> PathBuf {
-    prefix.join(path.strip_prefix("/").unwrap_or(path))
+    path.strip_prefix("/").map_or_else(|_| path.to_path_buf(), |inner| prefix.join(inner))
 }
 
 #[derive(Serialize, Clone, Copy, PartialEq, Eq)]

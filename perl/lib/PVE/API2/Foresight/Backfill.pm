@@ -9,6 +9,7 @@ use v5.36;
 use PVE::RESTEnvironment qw(log_warn);
 use PVE::RESTHandler;
 use PVE::RPCEnvironment;
+use PVE::SafeSyslog;
 
 use PVE::Foresight;
 use PVE::Foresight::Error;
@@ -17,7 +18,7 @@ use base qw(PVE::RESTHandler);
 
 my $ATTEMPTS = 10; # the collector writes for a moment once a minute
 my $PAUSE = 3; # seconds
-my $WARNINGS = 20; # told one by one
+my $MOST_TOLD = 20; # warnings, and notes, in the journal
 
 # Says how far it is, at every tenth.
 my sub teller() {
@@ -40,17 +41,28 @@ my sub import_patiently($request) {
     }
 }
 
+# The log can be read by who may not see every guest, and files are called by guests' numbers: what names one is for
+# the journal. Returns how many that were, in words.
+my sub journal($level, @texts) {
+    my $count = @texts or return undef;
+    syslog($level, '%s', "foresight backfill: $_") for splice(@texts, 0, $MOST_TOLD);
+    syslog($level, '%s', "foresight backfill: " . @texts . " more of the kind") if @texts;
+    my $what = $level eq 'warning' ? 'warning' : 'note';
+    return "$count $what" . ($count == 1 ? '' : 's');
+}
+
 sub run() {
     my ($from, $cluster) = ($PVE::Foresight::RRD_DIR, $PVE::Foresight::CLUSTER_DIR);
     say "importing the history in $from";
     my $reply = import_patiently({ rrd => $from, inventory_path => $cluster });
-    my @warnings = $reply->{warnings}->@*;
-    log_warn($_) for splice(@warnings, 0, $WARNINGS);
-    log_warn(@warnings . " more of the kind") if @warnings;
-    say "$reply->{ticks} points in time of $reply->{nodes} nodes and $reply->{guests} guests stored,"
-        . " from $reply->{files} files";
+    say "$reply->{ticks} points in time of $reply->{nodes} nodes stored, from $reply->{files} files";
     say "$reply->{left_out} rows left out: too old, or known already" if $reply->{left_out};
-    say "note: $_" for $reply->{notes}->@*;
+    if (my $notes = journal(info => $reply->{notes}->@*)) {
+        say "$notes: see the journal of this node";
+    }
+    if (my $warnings = journal(warning => $reply->{warnings}->@*)) {
+        log_warn("$warnings: see the journal of this node");
+    }
     return;
 }
 

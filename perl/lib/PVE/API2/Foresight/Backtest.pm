@@ -44,10 +44,9 @@ my sub figures($outcome) {
     );
 }
 
-# The log can be read by who may not see every guest: what names one stays out.
+# The log can be read by who may not see every guest: what names one, and how many there are, stays out.
 my sub tell($reply) {
-    say "$reply->{judged_hours} hours of $reply->{nodes} nodes and $reply->{guests} guests judged,"
-        . " with decisions every $reply->{every_hours} hours";
+    say "$reply->{judged_hours} hours of $reply->{nodes} nodes judged, with decisions every $reply->{every_hours} hours";
     my $warnings = $reply->{warnings}->@*;
     say "$warnings warning" . ($warnings == 1 ? '' : 's') . ": see the result" if $warnings;
     say figures($_) for $reply->{outcomes}->@*;
@@ -77,7 +76,8 @@ __PACKAGE__->register_method({
     description => "The last backtest that was run on this node: what really happened in the stored time, what would"
         . " have without any migration, and what with those that the advice of each moment named.",
     permissions => {
-        description => "Moves of guests without 'VM.Audit' (/vms/<vmid>) are withheld; figures are of all moves.",
+        description => "Moves of guests without 'VM.Audit' (/vms/<vmid>), or from or to nodes without 'Sys.Audit'"
+            . " (/nodes/<node>), are withheld; figures are of all moves.",
         check => ['perm', '/', ['Sys.Audit']],
     },
     parameters => { additionalProperties => 0, properties => {} },

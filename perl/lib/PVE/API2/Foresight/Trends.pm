@@ -6,6 +6,7 @@ use v5.36;
 
 use PVE::JSONSchema qw(get_standard_option);
 use PVE::RESTHandler;
+use PVE::Tools qw(split_list);
 
 use PVE::Foresight;
 use PVE::Foresight::Error;
@@ -13,6 +14,7 @@ use PVE::Foresight::Reply;
 use PVE::Foresight::Rights;
 use PVE::Foresight::Schema;
 use PVE::Foresight::Settings;
+use PVE::Foresight::Visible;
 
 use PVE::API2::Foresight::Index;
 
@@ -24,6 +26,15 @@ my %LOOKBACK = (
         description => "Window that is analysed and plotted, as far as the store reaches. Defaults to the settings' own.",
         minimum => 1,
         maximum => 24 * PVE::Foresight::Schema::most_kept_days(),
+        optional => 1,
+    },
+);
+
+my %METRICS = (
+    metrics => {
+        type => 'string',
+        format => 'pve-configid-list',
+        description => "A list of names of metrics to answer with; usually all. The rest of the answer stays the same.",
         optional => 1,
     },
 );
@@ -41,10 +52,11 @@ my %POINTS = (
 
 # Lists have no place for warnings: of the settings file the status tells them.
 my sub trends($param, %whose) {
-    my $hours = $param->{'lookback-hours'};
+    my ($hours, $metrics) = $param->@{qw(lookback-hours metrics)};
     return PVE::Foresight::Settings::ask(trends => {
         %whose,
         defined($hours) ? (lookback_hours => int($hours)) : (),
+        defined($metrics) ? (metrics => [split_list($metrics)]) : (),
     });
 }
 
@@ -99,7 +111,7 @@ __PACKAGE__->register_method({
         description => "Lists the nodes on which you have 'Sys.Audit' (/nodes/<node>).",
         user => 'all',
     },
-    parameters => { additionalProperties => 0, properties => {%LOOKBACK} },
+    parameters => { additionalProperties => 0, properties => {%LOOKBACK, %METRICS} },
     returns => {
         type => 'array',
         items => PVE::Foresight::Reply::node_trends(),
@@ -110,8 +122,7 @@ __PACKAGE__->register_method({
         return [] if !$rights->any_node(); # whom nothing is shown, nothing is computed for
         return PVE::Foresight::Error::translate(sub {
             my @nodes = grep { $rights->node($_->{node}) } trends($param, only => 'nodes')->{nodes}->@*;
-            $rights->prune(\@nodes);
-            return \@nodes;
+            return [map { PVE::Foresight::Visible::node($_, $rights) } @nodes];
         });
     },
 });
@@ -132,11 +143,7 @@ __PACKAGE__->register_method({
         my $node = $param->{node};
         my $rights = PVE::Foresight::Rights->of_caller();
         return PVE::Foresight::Error::translate(
-            sub {
-                my $detail = detail($param, 'nodes', node => $node);
-                $rights->prune($detail);
-                return $detail;
-            },
+            sub { return PVE::Foresight::Visible::node(detail($param, 'nodes', node => $node), $rights) },
             "nothing is known of a node '$node'",
         );
     },
@@ -152,7 +159,7 @@ __PACKAGE__->register_method({
         description => "Lists the guests on which you have 'VM.Audit' (/vms/<vmid>).",
         user => 'all',
     },
-    parameters => { additionalProperties => 0, properties => {%LOOKBACK} },
+    parameters => { additionalProperties => 0, properties => {%LOOKBACK, %METRICS} },
     returns => {
         type => 'array',
         items => PVE::Foresight::Reply::guest_trends(),
