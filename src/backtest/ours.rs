@@ -7,7 +7,8 @@ use super::recording::Recording;
 use crate::model::{Bytes, Cores, GuestStatus, HOUR, Inventory, Migration, UnixTime};
 use crate::outcome::Experience;
 use crate::outlook::{
-    GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, mean_of_last_day,
+    GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, fall,
+    mean_of_last_day,
 };
 use crate::recommend::{Constraints, Plan, Question, Recent, Step, plan, states};
 use crate::series::{LocalTime, Point};
@@ -183,6 +184,7 @@ impl<'a> Ours<'a> {
             memory,
             host: last(&lived.past_hosts[g], lived.hours, WINDOW).to_vec(),
             growth: (0.0, 0.0),
+            fall: (0.0, 0.0),
             most: (self.recording.guests[g].cores, self.recording.guests[g].maxmem),
         }
     }
@@ -192,7 +194,8 @@ impl<'a> Ours<'a> {
         let (cpu_trend, mem_trend) = self.guests[g].clone();
         let growth =
             (lens.growth(&cpu_trend) * guest.cores, lens.growth(&mem_trend) * guest.maxmem);
-        let past = GuestHistory { growth, ..self.past(lived, g) };
+        let fall = (fall(&cpu_trend, guest.cores), fall(&mem_trend, guest.maxmem));
+        let past = GuestHistory { growth, fall, ..self.past(lived, g) };
         let writes = &guest.demand.write_hours;
         let first = guest.demand.cpu_hours.iter().position(Option::is_some).unwrap_or(0);
         let moves = lived.moves.iter().filter(|m| m.vmid == guest.vmid).cloned().collect();

@@ -5,8 +5,8 @@ use crate::model::{
     Bytes, Cores, DAY, GuestMetric, HOUR, Inventory, Metric, Migration, NodeMetric, UnixTime, Vmid,
 };
 use crate::outlook::{
-    GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, hosts, in_units,
-    mean_of_last_day, newest,
+    GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, fall, hosts,
+    in_units, mean_of_last_day, newest,
 };
 use crate::recommend::Recent;
 use crate::series::{LocalTime, Point};
@@ -413,7 +413,8 @@ impl Analysis<'_> {
             .map(|(points, nature)| self.lens.trend(points, 1.0, nature, &[]));
         let growth = (self.lens.growth(&cpu_trend) * cores, self.lens.growth(&mem_trend) * maxmem);
         let history_hours = age_hours(&points[0], history.now);
-        let past = GuestHistory { growth, ..self.past(track, index, points) };
+        let fall = (fall(&cpu_trend, cores), fall(&mem_trend, maxmem));
+        let past = GuestHistory { growth, fall, ..self.past(track, index, points) };
         let writes = hourly(&found.points(GuestMetric::DiskWrite), history.grid());
         let outlook = GuestOutlook {
             vmid: track.vmid,
@@ -455,6 +456,7 @@ impl Analysis<'_> {
             cpu_now: now(GuestMetric::Cpu) * cores,
             memory_now: now(memory) * maxmem,
             growth: (0.0, 0.0),
+            fall: (0.0, 0.0),
             most: (cores, maxmem),
         }
     }

@@ -20,16 +20,21 @@ pub struct GuestHistory {
     pub memory_now: f64,
     /// Expected change of CPU (host cores) and memory (bytes) by the end of the horizon.
     pub growth: (f64, f64),
+    /// What a claimed falling trend of CPU (host cores) and memory (bytes) takes away an hour; 0 without one.
+    pub fall: (f64, f64),
     /// Cores and bytes that it is configured with, 0 where not known: it grows no further.
     pub most: (f64, f64),
 }
 
 impl GuestHistory {
-    /// Whether nobody counts on a guest that does not run now: it did not run for longer than a
-    /// weekend.
+    /// Whether nobody counts on a guest that does not run now: it did not run for longer than a weekend, or for longer
+    /// than it ever rested before.
     pub fn is_over(&self) -> bool {
-        let lately = self.cpu.len().saturating_sub(IDLE_HOURS);
-        self.cpu[lately..].iter().all(Option::is_none)
+        let mut rests = self.cpu.split(Option::is_some).map(<[_]>::len);
+        // The running hour is only half a rest, and what was before the first record none at all.
+        let rest = rests.next_back().unwrap_or(0);
+        let longest = rests.skip(1).max().unwrap_or(0);
+        rest > longest.clamp(1, IDLE_HOURS - 1)
     }
 }
 
@@ -99,7 +104,7 @@ pub struct Placed {
 /// real guests last for days: replays without it see a node's trouble only when it is over.
 const FADE_HOURS: f64 = 120.0;
 
-/// Hours after which a stopped guest is not expected back: a weekend and a night.
+/// Hours after which a stopped guest is not expected back, however long it rested before: a weekend and a night.
 const IDLE_HOURS: usize = 72;
 const DAY_HOURS: usize = 24;
 const WEEK_HOURS: usize = 168;
@@ -122,15 +127,16 @@ pub fn build(
 ) -> Expected {
     let recorded = guests.first().map(|(_, g)| g.cpu.len()).or(nodes.first().map(|n| n.cpu.len()));
     let window = WINDOW.min(recorded.unwrap_or(0));
-    let of_guest = |past: &[Option<f64>], now: f64, growth: f64, most: f64| {
+    let of_guest = |past: &[Option<f64>], now: f64, (growth, fall): (f64, f64), most: f64| {
         // What the host adds to it, or it had before it was made smaller, it has had.
         let had = past.iter().flatten().copied().fold(now, f64::max);
         let most = if most > 0.0 { most.max(had) } else { f64::INFINITY };
-        cases(past, now, growth * weights.growth, window, (0.0, most))
+        let past = as_of_today(past, fall, horizon_hours);
+        cases(&past, now, growth * weights.growth, window, (0.0, most))
     };
     let guest_loads = guests.iter().map(|(_, g)| Load {
-        cpu: of_guest(&g.cpu, g.cpu_now, g.growth.0, g.most.0),
-        memory: of_guest(&g.memory, g.memory_now, g.growth.1, g.most.1),
+        cpu: of_guest(&g.cpu, g.cpu_now, (g.growth.0, g.fall.0), g.most.0),
+        memory: of_guest(&g.memory, g.memory_now, (g.growth.1, g.fall.1), g.most.1),
     });
     let mut expected = Expected {
         guests: guest_loads.collect(),
@@ -160,6 +166,44 @@ pub fn build(
         expected.placed.push(Placed { cpu: cpu.1, memory: memory.1 });
     }
     expected
+}
+
+/// Days that a load must have been gone, and have been there before, to count as ended.
+const ENDED_DAYS: usize = 4;
+/// Days on one of both sides, so that no weekend and no working week is taken for it.
+const WHOLE_WEEK: usize = 7;
+/// Of the least busy of the days before, the busiest day since has at most this share.
+const LESS: f64 = 0.6;
+/// And of the busiest of them it had at least this share: bursts that have gone come back (docs/backtest.md).
+const STEADY: f64 = 0.7;
+
+/// The recorded hours of a guest as far as they still say what may come: what a claimed trend of `window` hours has taken
+/// away since then is gone, and no hour from before its load ended is above the busiest one since.
+fn as_of_today(past: &[Option<f64>], fall: f64, window: usize) -> Vec<Option<f64>> {
+    let (before, most) = ended(past).unwrap_or((0, f64::INFINITY));
+    let of_hour = |(i, used): (usize, &Option<f64>)| {
+        let fallen = fall * (past.len() - 1 - i).min(window) as f64;
+        let most = if i < before { most } else { f64::INFINITY };
+        used.map(|used| (used - fallen).max(0.0).min(most))
+    };
+    past.iter().enumerate().map(of_hour).collect()
+}
+
+/// Where a steady load has ended: the number of hours before that, and the most since.
+fn ended(past: &[Option<f64>]) -> Option<(usize, f64)> {
+    let busiest = |day: &[Option<f64>]| day.iter().flatten().copied().reduce(f64::max);
+    let days: Vec<f64> = past.rchunks_exact(DAY_HOURS).map_while(busiest).collect();
+    let extremes = |days: &[f64]| {
+        let both = (f64::INFINITY, 0.0);
+        days.iter().fold(both, |(least, most), day| (f64::min(least, *day), f64::max(most, *day)))
+    };
+    (ENDED_DAYS..(days.len() + 1).saturating_sub(ENDED_DAYS)).find_map(|since| {
+        let (after, before) = days.split_at(since);
+        let ((least, most), (_, left)) = (extremes(before), extremes(after));
+        let has_ended = left <= LESS * least && STEADY * most <= least;
+        let is_no_weekend = after.len().max(before.len()) >= WHOLE_WEEK;
+        (has_ended && is_no_weekend).then_some((past.len() - since * DAY_HOURS, left))
+    })
 }
 
 /// One of a guest's recorded series.
@@ -349,6 +393,63 @@ mod tests {
         assert_eq!(most(&grown(0.0).memory), 34.0, "not known");
     }
 
+    /// Cores that a guest used in each of so many hours.
+    fn used(hours: &[(usize, f64)]) -> Vec<Option<f64>> {
+        hours.iter().flat_map(|(n, used)| vec![Some(*used); *n]).collect()
+    }
+
+    #[test]
+    fn a_load_that_ended_is_expected_no_more() {
+        let most = |past: &[Option<f64>]| {
+            as_of_today(past, 0.0, 168).iter().flatten().copied().fold(0.0, f64::max)
+        };
+        for days in [4, 5, 7, 8, 10] {
+            assert_eq!(
+                most(&used(&[(336 - 24 * days, 8.0), (24 * days, 2.0)])),
+                2.0,
+                "{days} days ago"
+            );
+        }
+        // The change lies within a day, and the running hour is one more.
+        assert_eq!(most(&used(&[(220, 8.0), (117, 2.0)])), 2.0);
+        assert_eq!(most(&used(&[(336 - 72, 8.0), (72, 2.0)])), 8.0, "three days may be a pause");
+        assert_eq!(most(&used(&[(336 - 120, 8.0), (120, 6.0)])), 8.0, "hardly less");
+        assert_eq!(
+            most(&used(&[(100, 8.0), (100, 2.0), (20, 8.0), (116, 2.0)])),
+            8.0,
+            "it comes and goes"
+        );
+        assert_eq!(most(&used(&[(24, 8.0), (312, 2.0)])), 8.0, "a burst may come again");
+        // A working week before a long weekend is all that is known of a young guest.
+        assert_eq!(most(&used(&[(120, 8.0), (96, 2.0)])), 8.0);
+    }
+
+    #[test]
+    fn hours_before_a_fall_are_told_as_load_of_today() {
+        let past: Vec<Option<f64>> = (0..336).map(|h| Some(10.0 - f64::from(h) / 48.0)).collect();
+        let told = as_of_today(&past, 1.0 / 48.0, 168);
+        let near = |hour: usize, want: f64| (told[hour].unwrap() - want).abs() < 1e-9;
+        assert!(near(335, past[335].unwrap()) && near(200, past[335].unwrap()));
+        assert!(near(0, 10.0 - 168.0 / 48.0), "nothing is known of the trend before its window");
+    }
+
+    #[test]
+    fn a_guest_is_over_once_it_rests_longer_than_ever() {
+        let over = |hours: &[(usize, bool)]| {
+            let cpu = hours.iter().flat_map(|(n, on)| vec![on.then_some(1.0); *n]).collect();
+            GuestHistory { cpu, ..GuestHistory::default() }.is_over()
+        };
+        assert!(!over(&[(300, true), (1, false)]), "it may be restarting");
+        assert!(over(&[(300, true), (3, false)]));
+        assert!(over(&[(100, false), (200, true), (3, false)]), "it was not there before");
+        assert!(!over(&[(100, true), (12, false), (100, true), (10, false)]), "as at night");
+        assert!(over(&[(100, true), (12, false), (100, true), (14, false)]));
+        assert!(
+            over(&[(100, true), (90, false), (50, true), (72, false)]),
+            "longer than a weekend"
+        );
+    }
+
     #[test]
     fn hours_without_a_record_look_like_the_others() {
         assert_eq!(cases(&[None, Some(4.0), None], 1.0, 0.0, 3, FREE), [1.0, 4.0, 4.0, 4.0]);
@@ -380,14 +481,9 @@ mod tests {
 
     #[test]
     fn what_gone_guests_used_is_not_the_nodes_own_load() {
-        // A guest of 5 cores was removed 96 hours ago, another was stopped 24 hours ago.
-        let until = |end: usize| {
-            let mut guest = steady(0, 168, 5.0).1;
-            guest.cpu[end..].fill(None);
-            guest
-        };
-        let (removed, stopped) = (until(72), until(144));
-        assert!(removed.is_over() && !stopped.is_over());
+        // A guest of 5 cores was removed 96 hours ago.
+        let mut removed = steady(0, 168, 5.0).1;
+        removed.cpu[72..].fill(None);
         let used = |h: usize| 2.0 + if h < 72 { 5.0 } else { 0.0 };
         let node = NodeHistory {
             cpu: (0..168).map(|h| Some(used(h))).collect(),

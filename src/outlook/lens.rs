@@ -98,3 +98,8 @@ pub fn growth(trend: &Trend, config: &PenaltyConfig) -> f64 {
     };
     trend.claimed_slope().unwrap_or(0.0) * days
 }
+
+/// What a claimed falling trend of a share of `whole` takes away an hour, 0 without one.
+pub fn fall(trend: &Trend, whole: f64) -> f64 {
+    -trend.claimed_slope().unwrap_or(0.0).min(0.0) * whole / 24.0
+}

@@ -12,7 +12,7 @@ mod lens;
 mod past;
 
 pub use build::{Expected, GuestHistory, NodeHistory, Placed, Weights, build};
-pub use lens::{Lens, growth};
+pub use lens::{Lens, fall, growth};
 pub use past::{hosts, in_units, mean_of_last_day, newest};
 
 use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
