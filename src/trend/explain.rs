@@ -21,8 +21,9 @@ const BELOW_TOP: f64 = 90.0;
 const RHYTHM_DAYS: f64 = 14.0;
 /// Spread in points from which it is asked whether a rhythm has changed its size.
 const UNSTEADY: f64 = 4.0;
-/// Share of what could not be foretold that an evened rhythm must leave at most to be believed.
-const CALMER: f64 = 0.7;
+/// Share of what could not be foretold that an evened rhythm must leave at most to be believed: where it takes a trend
+/// away, and where there was none.
+const CALMER: (f64, f64) = (0.95, 0.7);
 
 /// Steps from which a daily rhythm is asked whether it is needed beside them.
 const SAWTOOTH: usize = 2;
@@ -138,10 +139,16 @@ impl<'a> View<'a> {
         if (trend || explained.noise >= UNSTEADY)
             && let Some(change) = swing::change(&explained.season, &self.lately())
         {
-            let evened = self.explain(&change.evened(&self.bins));
-            let better = trend || evened.noise <= CALMER * explained.noise;
-            if better && !is_trend(&evened) {
-                return Explained { resized: Some(change), ..evened };
+            let as_today = |change: swing::Change| {
+                let evened = self.explain(&change.evened(&self.bins));
+                Explained { resized: Some(change), ..evened }
+            };
+            let calmer = if trend { CALMER.0 } else { CALMER.1 };
+            let better =
+                |evened: &Explained| evened.noise <= calmer * explained.noise && !is_trend(evened);
+            let best = change.either().map(as_today).into_iter().filter(better);
+            if let Some(evened) = best.min_by_key(|evened| evened.structure.terms.len()) {
+                return evened;
             }
         }
         explained

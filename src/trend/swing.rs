@@ -17,8 +17,8 @@ const WEEKLY: f64 = 9.0;
 const LIVELY: f64 = 0.25;
 /// Significance of a change, divided by the days at which it may be.
 const ALPHA: f64 = 0.001;
-/// Share of the sum of squares around a straight line through the days' sizes that a step must leave at most.
-const BEATS_LINE: f64 = 0.5;
+/// Share of the days' sum of squares that a straight line through their sizes must leave at most.
+const LINE: f64 = 0.5;
 /// A change of the swing by less than this many points is none.
 const SMALLEST: f64 = 3.0;
 
@@ -32,6 +32,14 @@ pub(super) struct Change {
 }
 
 impl Change {
+    /// A rhythm that adds to what its quietest hours are, as a job does, takes the level with it; another moves about its
+    /// mean.
+    pub(super) fn either(self) -> [Self; 2] {
+        let Change { time, growth, mean_day } = self;
+        let added = Change { time, growth, mean_day: mean_day.above_least() };
+        [added, Change { time, growth, mean_day }]
+    }
+
     /// By how much more the rhythm of today moves a slot at a time than that of then did.
     pub(super) fn gain(&self, time: f64, slot: usize, weekend: bool) -> f64 {
         if time < self.time { self.growth * self.mean_day.at(slot, weekend) } else { 0.0 }
@@ -79,7 +87,7 @@ pub(super) fn pace(explained: &Explained) -> Option<Pace> {
     let error = (line.rss / (days.len() - 2) as f64 / line.spread).sqrt().max(1e-9);
     let moved = line.slope * (days[days.len() - 1].first - days[0].first);
     let plain = t_two_sided(line.slope / error, (days.len() - 2) as f64) < ALPHA
-        && line.rss <= BEATS_LINE * all.rss
+        && line.rss <= LINE * all.rss
         && (moved * rhythm.swing()).abs() >= SMALLEST;
     // A day's size is that of its middle.
     let now = all.mean - line.slope * (line.middle + 0.5);
@@ -119,6 +127,12 @@ impl MeanDay {
     fn swing(&self) -> f64 {
         range(&self.effect)
     }
+
+    /// The same day, counted from its quietest hour.
+    fn above_least(&self) -> Self {
+        let least = self.effect.iter().copied().fold(f64::INFINITY, f64::min);
+        Self { effect: self.effect.iter().map(|e| e - least).collect(), ..*self }
+    }
 }
 
 /// One day: size of its rhythm in parts of the mean day's, and how well it is known.
@@ -155,9 +169,14 @@ fn change_of(bins: &Bins, mean_day: MeanDay) -> Option<Change> {
     let free = (days.len() - 3) as f64;
     let error = (rss / free * (1.0 / before.weight + 1.0 / since.weight)).sqrt().max(1e-6);
     let plain = t_two_sided(growth / error, free) < ALPHA / tried
-        && rss <= BEATS_LINE * Line::of(&days).rss
+        && beats(rss, Line::of(&days).rss, days.len(), tried)
         && (growth * mean_day.swing()).abs() >= SMALLEST;
     plain.then_some(Change { time: at, growth, mean_day })
+}
+
+/// Whether what a step leaves of `n` days makes it so much likelier than a straight line as there were days to choose from.
+fn beats(step: f64, line: f64, n: usize, tried: f64) -> bool {
+    n as f64 * (line / step.max(1e-12)).ln() >= 2.0 * tried.ln()
 }
 
 /// The days that say something; whatever shifts the level of a whole day says nothing about its rhythm.
