@@ -115,10 +115,11 @@ impl<'a> View<'a> {
     }
 
     /// What the label is decided on.
-    pub(super) fn case<'b>(&self, explained: &'b Explained) -> Case<'b> {
+    pub(super) fn case<'b>(&'b self, explained: &'b Explained) -> Case<'b> {
         Case {
             bins: &explained.window,
             grid: self.grid,
+            points: self.inside(),
             season: &explained.season,
             structure: &explained.structure,
             adjusted: &explained.adjusted,
