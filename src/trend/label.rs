@@ -20,7 +20,7 @@ const RULES: f64 = 0.40;
 const ALPHA_PER_TERM: f64 = 20.0;
 /// Growth of this many points, of this many standard deviations of what is left, and of this many standard errors is
 /// plain: what few straight pieces leave of a curve looks like noise with a long memory.
-const PLAIN: (f64, f64, f64) = (15.0, 10.0, 5.0);
+const PLAIN: (f64, f64, f64) = (6.0, 10.0, 5.0);
 /// Least that a window must move to creep: in points, and in standard deviations of what is left.
 const CREEP: (f64, f64) = (0.5, 3.0);
 /// Share of the window that a trend has lasted; what is younger than a longer window is judged like one of a week.

@@ -6,6 +6,7 @@
 
 mod anomaly;
 mod attribution;
+mod begun;
 mod clean;
 mod compare;
 mod curve;

@@ -1,0 +1,46 @@
+//! What is younger than the window: leaks of some days, restarts of some hours, windows of a day.
+
+#![allow(clippy::unwrap_used)]
+
+mod trend_support;
+
+use pve_foresight::model::Worse;
+use pve_foresight::series::{LocalTime, Point};
+use pve_foresight::trend::{Direction, Nature, Params, Trend, analyze};
+use trend_support::*;
+
+fn filled(days: u32, points: &[Point]) -> Trend {
+    let local = LocalTime::utc();
+    let share = Params::share(NOW, 100.0, &local);
+    analyze(points, &Params { lookback_hours: 24 * days, nature: Nature::Fill, ..share })
+}
+
+/// The answers to all draws of what fills, with all days in the window.
+fn all_filled(days: u32, sd: f64, f: impl Fn(f64, i64) -> f64) -> Vec<Trend> {
+    (0..DRAWS).map(|seed| filled(days, &hourly(seed, i64::from(days), sd, &f))).collect()
+}
+
+/// How many say when `threshold` is reached, and are off by a third at most.
+fn told(trends: &[Trend], threshold: f64, due: f64) -> usize {
+    let hours = |t: &Trend| t.projection(threshold, Worse::High)?.level.hours();
+    trends.iter().filter_map(hours).filter(|h| (0.67..1.5).contains(&(h / due))).count()
+}
+
+#[test]
+fn a_leak_of_some_days_is_told_in_every_window() {
+    for (rise, since) in [(12.0, 2.5), (30.0, 2.5), (8.0, 4.0), (10.0, 5.0)] {
+        for days in [10, 14, 21, 30] {
+            let slope = rise / since;
+            let young = all_filled(days, 0.5, |t, _| 40.0 + slope * (t + since).max(0.0));
+            let rising = count(&young, Direction::SustainedIncrease);
+            assert!(rising >= 10, "{rise} in {since} of {days} days: {rising}");
+            let told = told(&young, 40.0 + rise + 3.0 * slope, 72.0);
+            assert!(told >= 10, "{rise} in {since} of {days} days: {told}");
+            let soon = |t: &&Trend| {
+                let level = t.projection(40.0 + rise + 3.0 * slope, Worse::High).unwrap().level;
+                level.hours().is_some_and(|hours| hours < 40.0)
+            };
+            assert_eq!(young.iter().filter(soon).count(), 0, "{rise} in {since} of {days} days");
+        }
+    }
+}
