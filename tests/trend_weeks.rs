@@ -29,3 +29,32 @@ fn office_hours_that_grew_by_a_third_are_no_trend() {
         }
     }
 }
+
+#[test]
+fn growth_beside_a_weekly_rhythm_is_growth() {
+    for (slope, swing) in [(0.2, 4.0), (0.2, 8.0), (0.4, 4.0)] {
+        let half =
+            |time: i64| f64::from(u8::from((time - 3 * DAY).rem_euclid(7 * DAY) < 84 * HOUR));
+        let fills = |t: f64, u| 40.0 + slope * (t + 30.0) + swing * half(u);
+        let rises =
+            |seed: &u64| filled(30, 0, *seed, 0.1, fills).direction == Direction::SustainedIncrease;
+        let rises = (0..DRAWS).filter(rises).count();
+        assert!(rises >= 11, "{slope} a day beside {swing}: {rises}");
+    }
+}
+
+#[test]
+fn one_busy_day_a_week_is_regular() {
+    for days in [30, 60] {
+        for (weekday, hours) in [(0, 0..24), (2, 8..20), (4, 8..20)] {
+            let busy = |time: i64| {
+                (time - 4 * DAY).div_euclid(DAY).rem_euclid(7) == weekday
+                    && hours.contains(&hour(time))
+            };
+            let weekly = all_of(days, 1.0, |_, u| 20.0 + if busy(u) { 25.0 } else { 0.0 });
+            let regular = count(&weekly, Direction::Cyclical);
+            assert!(regular >= 11, "day {weekday}, {days} days: {regular}");
+            assert!(weekly.iter().all(|t| t.changes.is_empty()), "day {weekday}, {days} days");
+        }
+    }
+}

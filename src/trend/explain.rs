@@ -6,7 +6,7 @@ use super::slope::{self, Slope};
 use super::structure::{self, Structure};
 use super::{Nature, Params, Scale, Trend, rhythm, stairs, swing};
 use crate::model::{DAY, HOUR, UnixTime};
-use crate::series::{Bins, Buffer, Grid, Point, stats};
+use crate::series::{Bins, Buffer, Grid, Point, calendar, stats};
 
 /// Fewer points than this, or a shorter span in hours, tell nothing.
 const LEAST: (usize, i64) = (6, 3);
@@ -64,12 +64,13 @@ impl Explained {
         self.net.as_ref().unwrap_or(&self.slope)
     }
 
-    /// What level and season say of a local hour of a day, `time` days from now.
-    pub(super) fn at(&self, time: f64, hour: usize, weekend: bool) -> f64 {
+    /// What level and season say `time` days from now, when local clocks show `wall`.
+    pub(super) fn at(&self, time: f64, wall: i64) -> f64 {
         let season = &self.season;
-        let gain = |c: &swing::Change| c.gain(time, hour * season.per_day / 24, weekend);
+        let slot = calendar::hour_of(wall) * season.per_day / 24;
+        let gain = |c: &swing::Change| c.gain(time, slot, calendar::weekend_of(wall));
         let then = self.resized.as_ref().map_or(0.0, gain);
-        self.structure.at(time) + season.at_hour(hour, weekend) - then
+        self.structure.at(time) + season.on(slot, calendar::weekday_of(wall)) - then
     }
 }
 

@@ -74,7 +74,7 @@ impl Pace {
 /// The straight line through the sizes of the window's days, where it says most of how they differ.
 pub(super) fn pace(explained: &Explained) -> Option<Pace> {
     let Explained { window, season, structure, resized, .. } = explained;
-    if !season.is_some() || resized.is_some() {
+    if !season.is_some() || season.knows_weekdays() || resized.is_some() {
         return None;
     }
     let x: Vec<f64> = (0..window.len()).map(|i| window.y[i] - structure.at(window.t[i])).collect();
