@@ -44,3 +44,15 @@ fn a_leak_of_some_days_is_told_in_every_window() {
         }
     }
 }
+
+#[test]
+fn what_was_restarted_hours_ago_starts_there() {
+    for (days, ago) in [(7, 2.0), (14, 2.0), (30, 2.0), (90, 2.0), (30, 12.0), (90, 12.0)] {
+        let (whole, restart) = (f64::from(days), -ago / 24.0);
+        let slope = 40.0 / whole;
+        let level = |t: f64| 40.0 + slope * if t < restart { t + whole } else { t - restart };
+        let restarted = all_filled(days, 0.5, |t, _| level(t));
+        let told = told(&restarted, 85.0, 24.0 * (85.0 - level(0.0)) / slope);
+        assert!(told >= 10, "{ago} hours ago, {days} days: {told}");
+    }
+}

@@ -29,6 +29,9 @@ const OFFSET_BINS: usize = 72;
 pub(super) struct Now {
     /// Mean of the last hour's samples.
     pub(super) current: f64,
+    /// By how much their median, which is where it stands though it may have stepped within that hour, is off the model,
+    /// steps of today included.
+    pub(super) fresh: f64,
     /// What was to be expected.
     pub(super) expected: f64,
     /// Standard deviation around it.
@@ -39,6 +42,11 @@ impl Now {
     /// Deviation in standard deviations.
     pub(super) fn sigma(&self) -> f64 {
         (self.current - self.expected) / self.spread
+    }
+
+    /// By how much it stands where the model does not know of.
+    pub(super) fn fresh(&self) -> f64 {
+        if self.fresh.abs() >= FLAG * self.spread { self.fresh } else { 0.0 }
     }
 
     /// Whether it is worth a word.
@@ -117,7 +125,9 @@ pub(super) fn now(
     {
         spread = spread.max(deviation.abs() / USUAL);
     }
-    Some(Now { current, expected, spread })
+    let mut samples: Buffer = of_last_hour(points, time).iter().map(|p| p.value).collect();
+    let fresh = stats::median(&mut samples) - expected - news(0.0);
+    Some(Now { current, fresh, expected, spread })
 }
 
 /// Whether hours before today were as far off as now, on the same side, more than once in a while.
