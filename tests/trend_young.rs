@@ -56,3 +56,15 @@ fn what_was_restarted_hours_ago_starts_there() {
         assert!(told >= 10, "{ago} hours ago, {days} days: {told}");
     }
 }
+
+#[test]
+fn a_day_that_rises_is_not_surely_stable() {
+    for seed in 0..DRAWS {
+        let points = hourly(seed, 14, 0.5, |t, _| 35.0 + 20.0 * (t + 1.0).max(0.0));
+        let day = filled(1, &points);
+        assert!(!day.direction.is_trend(), "{seed}");
+        assert!(day.confidence <= 0.5, "{seed}: {}", day.confidence);
+        let calm = filled(1, &hourly(seed, 14, 0.5, |_, _| 35.0));
+        assert!(calm.confidence >= 0.85, "{seed}: {}", calm.confidence);
+    }
+}

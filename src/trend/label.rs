@@ -26,6 +26,10 @@ const CREEP: (f64, f64) = (0.5, 3.0);
 /// Share of the window that a trend has lasted; what is younger than a longer window is judged like one of a week.
 const LONG: f64 = 0.28;
 const WEEK: f64 = 7.0;
+/// The least that a slope's interval may leave of what it moved, in what is material, to be doubted no more.
+const PLAINLY: f64 = 2.0;
+/// Confidence in what little data say, or what they contradict.
+const UNSURE: f64 = 0.5;
 /// Least span of a window that can show a trend, days.
 pub(super) const LEAST_SPAN: f64 = 46.0 / 24.0;
 /// What begins so near to a step began with it, days.
@@ -224,5 +228,13 @@ pub(super) fn confidence(case: &Case<'_>, direction: Direction) -> f64 {
     };
     let certain = no_trend * label * coverage;
     let short = case.history < LEAST_SPAN || case.bins.len() < 12;
-    if short { certain.min(0.5) } else { certain }
+    if short || contradicted(case) { certain.min(UNSURE) } else { certain }
+}
+
+/// Whether the slope is plainly material and still no trend, as in a window that is too short for one, other than between
+/// steps that take it back.
+fn contradicted(case: &Case<'_>) -> bool {
+    let slope = case.told();
+    let [low, high] = slope.ci.map(|end| end * slope.segment);
+    low.max(-high) >= PLAINLY * MATERIAL && !is_sawtooth(case) && !is_recovery(case)
 }
