@@ -30,6 +30,31 @@ fn office_hours_that_grew_by_a_third_are_no_trend() {
     }
 }
 
+/// Days of work since some Monday.
+fn worked(time: i64) -> f64 {
+    let since_monday = time - 4 * DAY;
+    let (weeks, rest) = (since_monday.div_euclid(7 * DAY), since_monday.rem_euclid(7 * DAY));
+    5.0 * weeks as f64 + (rest as f64 / DAY as f64).min(5.0)
+}
+
+#[test]
+fn what_fills_on_working_days_fills() {
+    for days in [10, 14, 21] {
+        for later in 0..7 {
+            let now = worked(NOW + later * DAY);
+            let slope = 1.4 * 14.0 / f64::from(days);
+            let fills = |_, u| 70.0 + slope * (worked(u) - now);
+            let rises = (0..DRAWS).filter(|seed| {
+                let trend = filled(days, later * DAY, *seed, 0.3, fills);
+                let near = (trend.slope_per_day.unwrap() / slope * 1.4 - 1.0).abs() < 0.35;
+                trend.direction == Direction::SustainedIncrease && near
+            });
+            let rises = rises.count();
+            assert!(rises >= 10, "{days} days, {later} days later: {rises}");
+        }
+    }
+}
+
 #[test]
 fn growth_beside_a_weekly_rhythm_is_growth() {
     for (slope, swing) in [(0.2, 4.0), (0.2, 8.0), (0.4, 4.0)] {

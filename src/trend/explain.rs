@@ -4,7 +4,7 @@ use super::label::{self, Case};
 use super::season::{self, Season};
 use super::slope::{self, Slope};
 use super::structure::{self, Structure};
-use super::{Nature, Params, Scale, Trend, rhythm, stairs, swing};
+use super::{Nature, Params, Scale, Trend, rhythm, stairs, swing, workdays};
 use crate::model::{DAY, HOUR, UnixTime};
 use crate::series::{Bins, Buffer, Grid, Point, calendar, stats};
 
@@ -218,7 +218,8 @@ impl<'a> View<'a> {
         }
         let slope = slope::slope(&window, &structure, seasonal);
         let net = match self.params.nature {
-            Nature::Fill => stairs::net(&window, &structure, &slope),
+            Nature::Fill => stairs::net(&window, &structure, &slope)
+                .or_else(|| workdays::net(&window, &adjusted, &structure, seasonal)),
             Nature::Work => None,
         };
         let noise = rhythm::noise(&structure, &window, self.inside());

@@ -27,6 +27,7 @@ mod stairs;
 mod structure;
 mod swing;
 mod weekend;
+mod workdays;
 
 pub mod cases;
 
