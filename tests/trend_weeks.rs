@@ -7,6 +7,9 @@ mod trend_support;
 use pve_foresight::model::{DAY, HOUR};
 use pve_foresight::series::{LocalTime, Point};
 use pve_foresight::trend::{Direction, Nature, Params, Scale, Trend, analyze};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, Pareto};
 use trend_support::*;
 
 /// What fills, seen on another day of the week.
@@ -82,4 +85,36 @@ fn one_busy_day_a_week_is_regular() {
             assert!(weekly.iter().all(|t| t.changes.is_empty()), "day {weekday}, {days} days");
         }
     }
+}
+
+#[test]
+fn the_first_weekend_of_a_router_is_no_level_shift() {
+    let local = LocalTime::utc();
+    let told = |seed: u64, later: i64| {
+        let open = |time: i64| {
+            let weekend = (time - 2 * DAY).rem_euclid(7 * DAY) < 2 * DAY;
+            !weekend && (7..19).contains(&hour(time))
+        };
+        let now = NOW + later * DAY;
+        let mut points: Vec<Point> = hourly(seed, 8, 0.2, |_, _| 50.0);
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let pareto = Pareto::new(1.0, 1.5).unwrap();
+        for point in &mut points {
+            point.time += later * DAY;
+            let usual = if open(point.time) { 2.1e7 } else { 1e6 };
+            // One of fifty samples of five minutes is a burst.
+            let mut burst =
+                || if rng.random_bool(0.02) { 5.0 * pareto.sample(&mut rng) } else { 0.0 };
+            let bursts: f64 = (0..12).map(|_| burst()).sum();
+            point.value = usual * (point.value - 50.0).exp() * (1.0 + bursts / 12.0);
+        }
+        let scale = Scale::Relative { floor: 1e5 };
+        let trend = analyze(&points, &Params { scale, ..Params::share(now, 1.0, &local) });
+        assert!(!trend.direction.is_trend(), "{seed}, {later} days later");
+        // Noise that lasts for hours makes shifts of its own, on other days.
+        let closed = |time: i64| (time - 2 * DAY).rem_euclid(7 * DAY) < 2 * DAY + 9 * HOUR;
+        trend.changes.iter().filter(|c| closed(c.time)).count()
+    };
+    let told: usize = (0..DRAWS).map(|seed| told(seed, seed as i64 % 7)).sum();
+    assert!(told <= 1, "{told}");
 }
