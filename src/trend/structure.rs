@@ -25,7 +25,7 @@ const MOVES: usize = 6;
 /// Known shifts that are considered.
 const KNOWN: usize = 6;
 /// Penalty of a searched term: this many ln n_eff (mBIC, Zhang & Siegmund 2007), at least [`LEAST`].
-const PER_TERM: f64 = 3.0;
+pub(super) const PER_TERM: f64 = 3.0;
 /// Least penalty of a searched term.
 const LEAST: f64 = 11.0;
 /// Measurement noise in points that no model can undercut.

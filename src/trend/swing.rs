@@ -6,6 +6,7 @@
 
 use super::explain::{Explained, range};
 use super::season::Season;
+use super::structure::PER_TERM;
 use crate::series::Bins;
 use crate::series::dist::t_two_sided;
 
@@ -174,9 +175,9 @@ fn change_of(bins: &Bins, mean_day: MeanDay) -> Option<Change> {
     plain.then_some(Change { time: at, growth, mean_day })
 }
 
-/// Whether what a step leaves of `n` days makes it so much likelier than a straight line as there were days to choose from.
+/// Whether a step leaves so much less of `n` days than a straight line as is asked of a term that was searched for.
 fn beats(step: f64, line: f64, n: usize, tried: f64) -> bool {
-    n as f64 * (line / step.max(1e-12)).ln() >= 2.0 * tried.ln()
+    n as f64 * (line / step.max(1e-12)).ln() >= PER_TERM * tried.ln()
 }
 
 /// The days that say something; whatever shifts the level of a whole day says nothing about its rhythm.
