@@ -305,6 +305,32 @@ fn the_first_minutes_of_a_daily_job_are_normal() {
     }
 }
 
+/// Every two hours from a quarter to: by the clock each hour has a quarter of it, or a half of that.
+#[test]
+fn a_job_that_crosses_the_full_hour_is_regular_and_no_anomaly() {
+    let local = LocalTime::utc();
+    let job = |time: i64| {
+        15.0 + if (time - 45 * 60).rem_euclid(2 * HOUR) < HOUR / 2 { 40.0 } else { 0.0 }
+    };
+    for every in [1, 5] {
+        let look = |seed: u64, more: f64| {
+            let now = NOW + seed as i64 * 11 * 60;
+            let mut points = hourly(seed, 7, 1.0, |_, _| 25.0);
+            points.retain(|p| p.time < now - 2 * DAY);
+            let late = |time| if time > now - HOUR { more } else { 0.0 };
+            let samples = (now - 2 * DAY..=now).step_by(60 * every);
+            points.extend(samples.map(|time| Point::sample(time, job(time) + late(time))));
+            analyze(&points, &Params::share(now, 100.0, &local))
+        };
+        let flag = |trend: Trend| trend.anomaly.unwrap().flag;
+        let flags = (0..DRAWS).filter(|seed| flag(look(*seed, 0.0))).count();
+        assert!(flags <= 1, "samples of {every} minutes: {flags}");
+        assert_eq!((0..DRAWS).filter(|seed| flag(look(*seed, 40.0))).count(), DRAWS as usize);
+        let regular = |seed: &u64| look(*seed, 0.0).direction == Direction::Cyclical;
+        assert_eq!((0..DRAWS).filter(regular).count(), DRAWS as usize, "{every} minutes");
+    }
+}
+
 #[test]
 fn a_deployment_is_a_level_shift_and_its_end_another() {
     for days in WINDOWS {

@@ -103,6 +103,12 @@ impl Bins {
         self.y.is_empty()
     }
 
+    /// Day of the week of bin `i`, 0 is Monday, on a grid that begins its days at local midnight.
+    pub fn weekday(&self, i: usize, per_day: usize) -> usize {
+        // 1 January 1970 was a Thursday.
+        (self.key[i].div_euclid(per_day as i64) + 3).rem_euclid(7) as usize
+    }
+
     /// Days from the first to the last bin.
     pub fn span(&self) -> f64 {
         self.t.last().zip(self.t.first()).map_or(0.0, |(b, a)| b - a)

@@ -91,9 +91,14 @@ pub fn hour_of(wall: i64) -> usize {
     (wall.rem_euclid(DAY) / HOUR) as usize
 }
 
-/// Whether a wall-clock time is on a Saturday or Sunday; 1 January 1970 was a Thursday.
+/// Day of the week of a wall-clock time, 0 is Monday; 1 January 1970 was a Thursday.
+pub fn weekday_of(wall: i64) -> usize {
+    (wall.div_euclid(DAY) + 3).rem_euclid(7) as usize
+}
+
+/// Whether a wall-clock time is on a Saturday or Sunday.
 pub fn weekend_of(wall: i64) -> bool {
-    matches!(wall.div_euclid(DAY).rem_euclid(7), 2 | 3)
+    weekday_of(wall) >= 5
 }
 
 #[cfg(test)]

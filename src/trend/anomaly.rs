@@ -29,6 +29,9 @@ const OFFSET_BINS: usize = 72;
 pub(super) struct Now {
     /// Mean of the last hour's samples.
     pub(super) current: f64,
+    /// By how much their median, which is where it stands though it may have stepped within that hour, is off the model,
+    /// steps of today included.
+    pub(super) fresh: f64,
     /// What was to be expected.
     pub(super) expected: f64,
     /// Standard deviation around it.
@@ -39,6 +42,11 @@ impl Now {
     /// Deviation in standard deviations.
     pub(super) fn sigma(&self) -> f64 {
         (self.current - self.expected) / self.spread
+    }
+
+    /// By how much it stands where the model does not know of.
+    pub(super) fn fresh(&self) -> f64 {
+        if self.fresh.abs() >= FLAG * self.spread { self.fresh } else { 0.0 }
     }
 
     /// Whether it is worth a word.
@@ -55,7 +63,11 @@ fn of_last_hour(points: &[Point], now: UnixTime) -> &[Point] {
 
 /// Mean and mean time of the last hour's samples; `None` when the last is over three hours old.
 pub(super) fn last_hour(points: &[Point], now: UnixTime) -> Option<(f64, UnixTime)> {
-    let hour = of_last_hour(points, now);
+    mean(of_last_hour(points, now))
+}
+
+/// Mean and mean time.
+fn mean(hour: &[Point]) -> Option<(f64, UnixTime)> {
     let last = hour.last()?;
     let n = hour.len() as f64;
     let time = hour.iter().map(|p| (p.time - last.time) as f64).sum::<f64>() / n;
@@ -80,33 +92,75 @@ pub(super) fn now(
     let old = &s.residual[..past];
     let mut latest = Buffer::of(&old[past.saturating_sub(OFFSET_BINS)..]);
     let offset = stats::median(&mut latest);
-    // The last hour is rarely one by the clock: where a job begins or ends on the hour, both of its hours are normal.
-    let effect = |p: &Point| season.at_hour(local.hour(p.time), local.weekend(p.time));
-    let effects = of_last_hour(points, time).iter().map(effect);
-    let (low, high) = effects
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), e| (e.min(low), e.max(high)));
     // A shift that is hours old and not explained by a move is what the flag is for.
-    let news: f64 = s.steps().filter(|(t, _, known)| *t > -NEWS && !known).map(|step| step.1).sum();
-    let model = s.at((at - time) as f64 / DAY as f64) - news;
-    // A line that has run into the end of the scale goes no further.
-    let within = |effect: f64| (model + effect + offset).clamp(0.0, whole);
-    let expected = current.clamp(within(low), within(high));
+    let is_news = |t: f64, known: bool| t > -NEWS && !known;
+    let news = |days: f64| -> f64 {
+        s.steps().filter(|(t, _, known)| days >= *t && is_news(*t, *known)).map(|step| step.1).sum()
+    };
+    let expected = |hour: &[Point], current: f64, at: UnixTime| {
+        // An hour is rarely one by the clock: where a job begins or ends on the hour, both of its hours are normal.
+        let effect = |p: &Point| season.at_hour(local.hour(p.time), local.weekend(p.time));
+        let (low, high) = hour
+            .iter()
+            .map(effect)
+            .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), e| (e.min(low), e.max(high)));
+        let days = (at - time) as f64 / DAY as f64;
+        let model = s.at(days) - news(days);
+        // A line that has run into the end of the scale goes no further.
+        let within = |effect: f64| (model + effect + offset).clamp(0.0, whole);
+        current.clamp(within(low), within(high))
+    };
+    let off = |hour: &[Point]| {
+        mean(hour).map_or(0.0, |(current, at)| current - expected(hour, current, at))
+    };
+    let expected = expected(of_last_hour(points, time), current, at);
     let slot = (local.hour(at) * season.per_day / 24, season.per_day);
     let mut spread = spread(old, bins, slot, expected);
     let before = bins.t.partition_point(|t| *t < -TODAY);
     let deviation = current - expected;
+    let flagged = deviation.abs() >= FLAG * spread;
     if has_been(&s.residual[..before], deviation, offset)
         || is_weekly(history, season.per_day, deviation)
+        || (flagged && comes_and_goes(samples_before(points, time), deviation, off))
     {
         spread = spread.max(deviation.abs() / USUAL);
     }
-    Some(Now { current, expected, spread })
+    let mut samples: Buffer = of_last_hour(points, time).iter().map(|p| p.value).collect();
+    let fresh = stats::median(&mut samples) - expected - news(0.0);
+    Some(Now { current, fresh, expected, spread })
 }
 
 /// Whether hours before today were as far off as now, on the same side, more than once in a while.
 fn has_been(before: &[f64], deviation: f64, offset: f64) -> bool {
     let as_far = |r: &&f64| (**r - offset) * deviation.signum() >= AS_FAR * deviation.abs();
     before.iter().filter(as_far).count() >= OFTEN.0.max(before.len() / OFTEN.1)
+}
+
+/// The single samples of before today: the last that are stored as such.
+fn samples_before(points: &[Point], now: UnixTime) -> &[Point] {
+    let today = now.saturating_sub((TODAY * DAY as f64) as i64);
+    let before = &points[..points.partition_point(|p| p.time < today)];
+    let spans = before.iter().rposition(|p| i64::from(p.seconds) >= HOUR).map_or(0, |i| i + 1);
+    &before[spans..]
+}
+
+/// Whether hours of `samples` that end at any minute were as far `off` as now, on the same side, again and again: a job
+/// that begins within an hour of the clock and ends in the next is half in the mean of each, and whole in the hour between.
+fn comes_and_goes(samples: &[Point], deviation: f64, off: impl Fn(&[Point]) -> f64) -> bool {
+    let (mut first, mut seen, mut times) = (0, UnixTime::MIN, 0);
+    for (end, sample) in samples.iter().enumerate() {
+        while samples[first].time <= sample.time - HOUR {
+            first += 1;
+        }
+        // One time may last for an hour; what is not yet a whole hour is none.
+        if first > 0
+            && sample.time >= seen.saturating_add(HOUR)
+            && off(&samples[first..=end]) * deviation.signum() >= AS_FAR * deviation.abs()
+        {
+            (seen, times) = (sample.time, times + 1);
+        }
+    }
+    times >= OFTEN.0
 }
 
 /// Whether a week ago, an hour earlier or later at most, it stood out as much on the same side from the day before and the

@@ -49,7 +49,7 @@ pub(super) fn ended(
 }
 
 /// What a model does not explain.
-fn left(s: &Structure) -> f64 {
+pub(super) fn left(s: &Structure) -> f64 {
     dot(&s.clipped, &s.clipped)
 }
 
@@ -62,28 +62,41 @@ fn bend(bins: &Bins, grid: Grid, s: &Structure) -> Option<Term> {
     }
     let (n, last) = (bins.len(), bins.t[bins.len() - 1]);
     let after = s.terms.iter().map(|term| term.time()).fold(f64::NEG_INFINITY, f64::max);
+    let far = |time: &f64| *time > after && n - bins.t.partition_point(|t| t < time) >= least(grid);
+    let times = BEHIND.iter().map(|behind| last - behind * bins.span()).filter(far);
+    // White noise would have to leave it that plain: more memory makes it no plainer.
+    let enough = |gain: f64| gain > PLAIN * PLAIN * (left(s) - gain) / n as f64;
+    best_bend(bins, s, &s.clipped, times, |change| change * slope < 0.0)
+        .filter(|(gain, _)| enough(*gain))
+        .map(|(_, bend)| bend)
+}
+
+/// The bend at one of `times`, of those that change the slope as asked for, that takes most of the `rest` that `s` leaves,
+/// and how much. O(n) for each.
+pub(super) fn best_bend(
+    bins: &Bins,
+    s: &Structure,
+    rest: &[f64],
+    times: impl Iterator<Item = f64>,
+    asked: impl Fn(f64) -> bool,
+) -> Option<(f64, Term)> {
+    let n = bins.len();
     let column = |term: Term| -> Buffer { bins.t.iter().map(|t| term.at(*t)).collect() };
     let mut columns = vec![Buffer::filled(n, 1.0), Buffer::of(&bins.t)];
     columns.extend(s.terms.iter().map(|term| column(*term)));
     let design = Design::of(columns);
     let mut alone = Buffer::with_capacity(n);
     let mut best: Option<(f64, Term)> = None;
-    for behind in BEHIND {
-        let time = last - behind * bins.span();
-        if time <= after || n - bins.t.partition_point(|t| *t < time) < least(grid) {
-            continue;
-        }
+    for time in times {
         let bend = column(Term::Hinge(time));
         design.residual(&bend, &design.solve(&bend), &mut alone);
-        let (change, length) = (dot(&alone, &s.clipped), dot(&alone, &alone));
+        let (change, length) = (dot(&alone, rest), dot(&alone, &alone));
         let gain = change * change / length;
-        if change * slope < 0.0 && best.is_none_or(|(most, _)| gain > most) {
+        if asked(change) && best.is_none_or(|(most, _)| gain > most) {
             best = Some((gain, Term::Hinge(time)));
         }
     }
-    // White noise would have to leave it that plain: more memory makes it no plainer.
-    let enough = |gain: f64| gain > PLAIN * PLAIN * (left(s) - gain) / n as f64;
-    best.filter(|(gain, _)| enough(*gain)).map(|(_, term)| term)
+    best
 }
 
 /// Whether the last term of `s` is a bend that has plainly taken the growth before it away.
@@ -102,7 +115,7 @@ fn has_ended(s: &Structure) -> bool {
 }
 
 /// The slope of now and its standard error.
-fn now(s: &Structure) -> (f64, f64) {
+pub(super) fn now(s: &Structure) -> (f64, f64) {
     let contrast = s.present_slope();
     let variance = s.fit.covariance(&contrast, &contrast) * s.long_run.long_run;
     (s.fit.estimate(&contrast), variance.max(0.0).sqrt())

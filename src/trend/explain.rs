@@ -4,9 +4,9 @@ use super::label::{self, Case};
 use super::season::{self, Season};
 use super::slope::{self, Slope};
 use super::structure::{self, Structure};
-use super::{Nature, Params, Scale, Trend, rhythm, stairs, swing};
+use super::{Nature, Params, Scale, Trend, rhythm, stairs, swing, workdays};
 use crate::model::{DAY, HOUR, UnixTime};
-use crate::series::{Bins, Buffer, Grid, Point, stats};
+use crate::series::{Bins, Buffer, Grid, Point, calendar, stats};
 
 /// Fewer points than this, or a shorter span in hours, tell nothing.
 const LEAST: (usize, i64) = (6, 3);
@@ -21,8 +21,9 @@ const BELOW_TOP: f64 = 90.0;
 const RHYTHM_DAYS: f64 = 14.0;
 /// Spread in points from which it is asked whether a rhythm has changed its size.
 const UNSTEADY: f64 = 4.0;
-/// Share of what could not be foretold that an evened rhythm must leave at most to be believed.
-const CALMER: f64 = 0.7;
+/// Share of what could not be foretold that an evened rhythm must leave at most to be believed: where it takes a trend
+/// away, and where there was none.
+const CALMER: (f64, f64) = (0.95, 0.7);
 
 /// Steps from which a daily rhythm is asked whether it is needed beside them.
 const SAWTOOTH: usize = 2;
@@ -63,12 +64,13 @@ impl Explained {
         self.net.as_ref().unwrap_or(&self.slope)
     }
 
-    /// What level and season say of a local hour of a day, `time` days from now.
-    pub(super) fn at(&self, time: f64, hour: usize, weekend: bool) -> f64 {
+    /// What level and season say `time` days from now, when local clocks show `wall`.
+    pub(super) fn at(&self, time: f64, wall: i64) -> f64 {
         let season = &self.season;
-        let gain = |c: &swing::Change| c.gain(time, hour * season.per_day / 24, weekend);
+        let slot = calendar::hour_of(wall) * season.per_day / 24;
+        let gain = |c: &swing::Change| c.gain(time, slot, calendar::weekend_of(wall));
         let then = self.resized.as_ref().map_or(0.0, gain);
-        self.structure.at(time) + season.at_hour(hour, weekend) - then
+        self.structure.at(time) + season.on(slot, calendar::weekday_of(wall)) - then
     }
 }
 
@@ -114,10 +116,11 @@ impl<'a> View<'a> {
     }
 
     /// What the label is decided on.
-    pub(super) fn case<'b>(&self, explained: &'b Explained) -> Case<'b> {
+    pub(super) fn case<'b>(&'b self, explained: &'b Explained) -> Case<'b> {
         Case {
             bins: &explained.window,
             grid: self.grid,
+            points: self.inside(),
             season: &explained.season,
             structure: &explained.structure,
             adjusted: &explained.adjusted,
@@ -138,10 +141,16 @@ impl<'a> View<'a> {
         if (trend || explained.noise >= UNSTEADY)
             && let Some(change) = swing::change(&explained.season, &self.lately())
         {
-            let evened = self.explain(&change.evened(&self.bins));
-            let better = trend || evened.noise <= CALMER * explained.noise;
-            if better && !is_trend(&evened) {
-                return Explained { resized: Some(change), ..evened };
+            let as_today = |change: swing::Change| {
+                let evened = self.explain(&change.evened(&self.bins));
+                Explained { resized: Some(change), ..evened }
+            };
+            let calmer = if trend { CALMER.0 } else { CALMER.1 };
+            let better =
+                |evened: &Explained| evened.noise <= calmer * explained.noise && !is_trend(evened);
+            let best = change.either().map(as_today).into_iter().filter(better);
+            if let Some(evened) = best.min_by_key(|evened| evened.structure.terms.len()) {
+                return evened;
             }
         }
         explained
@@ -209,7 +218,8 @@ impl<'a> View<'a> {
         }
         let slope = slope::slope(&window, &structure, seasonal);
         let net = match self.params.nature {
-            Nature::Fill => stairs::net(&window, &structure, &slope),
+            Nature::Fill => stairs::net(&window, &structure, &slope)
+                .or_else(|| workdays::net(&window, &adjusted, &structure, seasonal)),
             Nature::Work => None,
         };
         let noise = rhythm::noise(&structure, &window, self.inside());

@@ -5,8 +5,9 @@ use super::finding::{Direction, NotEnough};
 use super::season::Season;
 use super::slope::Slope;
 use super::structure::Structure;
+use crate::model::HOUR;
 use crate::series::dist::t_cdf;
-use crate::series::{Bins, Grid, cycle};
+use crate::series::{Bins, Grid, Point, bins, cycle};
 
 /// A trend moves the level by this many points over its part of the window, or it is none.
 pub(super) const MATERIAL: f64 = 3.0;
@@ -19,12 +20,16 @@ const RULES: f64 = 0.40;
 const ALPHA_PER_TERM: f64 = 20.0;
 /// Growth of this many points, of this many standard deviations of what is left, and of this many standard errors is
 /// plain: what few straight pieces leave of a curve looks like noise with a long memory.
-const PLAIN: (f64, f64, f64) = (15.0, 10.0, 5.0);
+const PLAIN: (f64, f64, f64) = (6.0, 10.0, 5.0);
 /// Least that a window must move to creep: in points, and in standard deviations of what is left.
 const CREEP: (f64, f64) = (0.5, 3.0);
 /// Share of the window that a trend has lasted; what is younger than a longer window is judged like one of a week.
 const LONG: f64 = 0.28;
 const WEEK: f64 = 7.0;
+/// The least that a slope's interval may leave of what it moved, in what is material, to be doubted no more.
+const PLAINLY: f64 = 2.0;
+/// Confidence in what little data say, or what they contradict.
+const UNSURE: f64 = 0.5;
 /// Least span of a window that can show a trend, days.
 pub(super) const LEAST_SPAN: f64 = 46.0 / 24.0;
 /// What begins so near to a step began with it, days.
@@ -33,11 +38,17 @@ const NEAR: f64 = 0.5;
 const MANY: usize = 3;
 /// Unpredictable spread in points from which a series is volatile.
 const VOLATILE: f64 = 7.5;
+/// Share of what cannot be foretold that varies within hours, if a cycle within hours is to be asked for.
+const WITHIN: f64 = 0.5;
+/// A quarter of an hour: about the distance of samples.
+const QUARTER: i64 = 900;
 
 /// What the label is decided on.
 pub(super) struct Case<'a> {
     pub(super) bins: &'a Bins,
     pub(super) grid: Grid,
+    /// Points of the window.
+    pub(super) points: &'a [Point],
     pub(super) season: &'a Season,
     pub(super) structure: &'a Structure,
     /// The window less the season.
@@ -175,6 +186,23 @@ fn is_cyclical(case: &Case<'_>) -> bool {
     (s.strength >= RULES && s.strength_raw >= 0.25 && s.amplitude >= 4.0)
         || (case.noise > 3.0 && cycle::repeats(&case.structure.residual, &case.bins.key))
         || (case.structure.steps().count() >= MANY && cycle::repeats(case.adjusted, &case.bins.key))
+        || (case.noise >= VOLATILE && repeats_within_hours(case))
+}
+
+/// Whether what varies most does so within hours, and single samples repeat it: a job that crosses the full hour is half in
+/// the mean of each of two hours, and no hour is busier than another.
+fn repeats_within_hours(case: &Case<'_>) -> bool {
+    let within = bins::within_hour_variance(case.points);
+    if within < WITHIN * case.noise * case.noise {
+        return false;
+    }
+    let from = case.points.iter().rposition(|p| i64::from(p.seconds) >= HOUR).map_or(0, |i| i + 1);
+    let quarter = |p: &Point| p.time.div_euclid(QUARTER);
+    let quarters = case.points[from..].chunk_by(|a, b| quarter(a) == quarter(b));
+    let mean = |all: &[Point]| all.iter().map(|p| p.value).sum::<f64>() / all.len() as f64;
+    let (values, keys): (Vec<f64>, Vec<i64>) =
+        quarters.map(|all| (mean(all), quarter(&all[0]))).unzip();
+    cycle::repeats(&values, &keys)
 }
 
 /// Chance that the direction is right. For a trend: that its slope is beyond half of what is material,
@@ -200,5 +228,13 @@ pub(super) fn confidence(case: &Case<'_>, direction: Direction) -> f64 {
     };
     let certain = no_trend * label * coverage;
     let short = case.history < LEAST_SPAN || case.bins.len() < 12;
-    if short { certain.min(0.5) } else { certain }
+    if short || contradicted(case) { certain.min(UNSURE) } else { certain }
+}
+
+/// Whether the slope is plainly material and still no trend, as in a window that is too short for one, other than between
+/// steps that take it back.
+fn contradicted(case: &Case<'_>) -> bool {
+    let slope = case.told();
+    let [low, high] = slope.ci.map(|end| end * slope.segment);
+    low.max(-high) >= PLAINLY * MATERIAL && !is_sawtooth(case) && !is_recovery(case)
 }

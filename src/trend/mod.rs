@@ -6,6 +6,7 @@
 
 mod anomaly;
 mod attribution;
+mod begun;
 mod clean;
 mod compare;
 mod curve;
@@ -26,6 +27,7 @@ mod stairs;
 mod structure;
 mod swing;
 mod weekend;
+mod workdays;
 
 pub mod cases;
 
@@ -55,6 +57,9 @@ pub const TREND_HOURS: f64 = label::LEAST_SPAN * 24.0;
 /// A claim must have stood for this many seconds to count as persistent.
 const STANDING: i64 = 2 * DAY;
 
+/// Standard errors by which the level of the last two weeks and that of a long window differ if one of them is wrong.
+const APART: f64 = 4.0;
+
 /// Analyses one series. Points may be of mixed resolution, unsorted, doubled, in the future or
 /// absurd; what cannot be is left out. Deterministic; O(n log n) at worst, O(n) for sorted points.
 pub fn analyze(points: &[Point], params: &Params<'_>) -> Trend {
@@ -76,7 +81,14 @@ fn tell_hours(trend: &mut Trend, points: &[Point], params: &Params<'_>) {
         trend.peak_hours = near.peak_hours;
         trend.peak_multiplier = near.peak_multiplier;
         if let (Some(far), Some(near)) = (&mut trend.outlook, near.outlook) {
+            let far_knows_weekdays = far.season.knows_weekdays();
             (far.season, far.pace) = (near.season, near.pace);
+            // A restart of yesterday is younger than slots of six hours can tell.
+            let apart = (far.level - near.level).powi(2);
+            if !far_knows_weekdays && apart > (APART * APART) * (far.var_level + near.var_level) {
+                (far.level, far.var_level) = (near.level, near.var_level);
+                trend.level = Some(far.level);
+            }
         }
         if near.direction == Direction::Cyclical && !trend.direction.is_trend() {
             trend.direction = near.direction;
@@ -123,11 +135,13 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     let bins = (window, view.history());
     let now = anomaly::now(&points, bins, season, structure, (params.now, params.local), whole);
     let p95 = rhythm::p95(&points, params);
-    let level = explained.top.unwrap_or_else(|| structure.at(0.0));
+    let fills = params.nature == Nature::Fill;
+    // What fills stands where it stands, as after a restart an hour ago, of which the search cannot know.
+    let fresh = now.as_ref().filter(|_| fills).map_or(0.0, anomaly::Now::fresh);
+    let level = explained.top.unwrap_or_else(|| structure.at(0.0) + fresh);
     let peak_hours = rhythm::peak_hours(season, window);
     let idle = rhythm::is_idle(p95, params.scale, unit);
     let behaviour = rhythm::behaviour(direction, *noise, structure, &explained.adjusted, idle);
-    let fills = params.nature == Nature::Fill;
     let goes_on = (fills && direction.is_trend(), fills && label::creeps(&case));
     let outlook = Outlook::of(&explained, level, goes_on, unit, params);
     Trend {

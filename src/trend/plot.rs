@@ -59,7 +59,7 @@ fn baseline(points: &[Point], params: &Params<'_>, spread: f64) -> Option<Vec<Ex
     let at = |time: UnixTime| {
         let local = params.local;
         let days = time.saturating_sub(params.now) as f64 / DAY as f64;
-        let expected = model.at(days, local.hour(time), local.weekend(time)) * unit;
+        let expected = model.at(days, local.wall(time)) * unit;
         let half = WIDTH * spread;
         Expected { time, expected, low: (expected - half).max(0.0), high: expected + half }
     };

@@ -7,13 +7,16 @@ const DAILY_SPAN: f64 = 1.9;
 /// What tells weekends apart: least span in days, least weekend days and weekdays, and the share by which they must
 /// lower the residual variance. One weekend is little to go by, so it must say more.
 const WEEKENDS: [(f64, usize, usize, f64); 2] = [(9.0, 3, 5, 0.25), (6.5, 2, 4, 0.5)];
+/// Days of history from which weekdays are told apart, in slots of six hours: each is seen four times.
+const WEEKDAYS: f64 = 27.0;
 /// How much larger the squares that a profile of all days leaves on weekends must be for that: 2.5 in theory.
 const STRAY: f64 = 2.0;
 
 /// A daily profile, perhaps one for weekdays and one for weekends; or none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Season {
-    /// Effect of each slot of the day; with weekends told apart, weekdays first. Empty: no season.
+    /// Effect of each slot of the day; with weekends told apart, weekdays first; or of each day from Monday on. Empty: no
+    /// season.
     pub(super) effect: Vec<f64>,
     /// Slots of a day.
     pub(super) per_day: usize,
@@ -40,8 +43,26 @@ impl Season {
         !self.effect.is_empty()
     }
 
-    /// Effect in a slot of the day.
+    /// Whether each day of the week has its own effects.
+    pub(super) fn knows_weekdays(&self) -> bool {
+        self.effect.len() > 2 * self.per_day
+    }
+
+    /// Effect in a slot of a day of the week, 0 is Monday.
+    pub(super) fn on(&self, slot: usize, weekday: usize) -> f64 {
+        match self.knows_weekdays() {
+            true => self.effect[slot + weekday * self.per_day],
+            false => self.at(slot, weekday >= 5),
+        }
+    }
+
+    /// Effect in a slot of a working day, or of a weekend.
     pub(super) fn at(&self, slot: usize, weekend: bool) -> f64 {
+        if self.knows_weekdays() {
+            let days = if weekend { 5..7 } else { 0..5 };
+            let n = days.len() as f64;
+            return days.map(|day| self.on(slot, day)).sum::<f64>() / n;
+        }
         let weekly = self.effect.len() > self.per_day;
         let place = if weekly && weekend { slot + self.per_day } else { slot };
         self.effect.get(place).copied().unwrap_or(0.0)
@@ -56,6 +77,10 @@ impl Season {
     pub(super) fn taken_out(&self, bins: &Bins) -> Buffer {
         if !self.is_some() {
             return Buffer::of(&bins.y);
+        }
+        if self.knows_weekdays() {
+            let effect = |i| self.on(usize::from(bins.slot[i]), bins.weekday(i, self.per_day));
+            return (0..bins.len()).map(|i| bins.y[i] - effect(i)).collect();
         }
         (0..bins.len())
             .map(|i| bins.y[i] - self.at(usize::from(bins.slot[i]), bins.weekend[i]))
@@ -101,6 +126,9 @@ pub(super) fn season(bins: &Bins, grid: Grid) -> Season {
         };
         chosen = profile::fit(&bins.t, &bins.y, &weekly, 2 * day).filter(gains).or(chosen);
     }
+    if grid == Grid::SixHours && bins.span() >= WEEKDAYS {
+        chosen = weekdays(bins, day, &chosen).or(chosen);
+    }
     chosen.map_or(none, |p| Season {
         per_day: day,
         strength: p.strength,
@@ -110,6 +138,27 @@ pub(super) fn season(bins: &Bins, grid: Grid) -> Season {
         bins: p.bins,
         effect: p.effect,
     })
+}
+
+/// A profile of each day of the week, where it is as much better than the `simpler` one as that of weekends must be.
+fn weekdays(
+    bins: &Bins,
+    per_day: usize,
+    simpler: &Option<profile::Profile>,
+) -> Option<profile::Profile> {
+    let place = |i: usize, day: usize| bins.slot[i] + (day * per_day) as u8;
+    let by = |day: &dyn Fn(usize) -> usize| (0..bins.len()).map(|i| place(i, day(i))).collect();
+    let group: Vec<u8> = by(&|i| bins.weekday(i, per_day));
+    let fitted = profile::fit(&bins.t, &bins.y, &group, 7 * per_day)?;
+    let (known, strength): (Vec<u8>, f64) = match simpler {
+        None => (vec![0; bins.len()], 0.0),
+        Some(p) if p.effect.len() == per_day => (bins.slot.to_vec(), p.strength_raw),
+        Some(p) => (by(&|i| usize::from(bins.weekend[i])), p.strength_raw),
+    };
+    let groups = simpler.as_ref().map_or(1, |p| p.effect.len());
+    let left = fitted.residual_variance_of(&bins.t, &known, groups);
+    let worth = fitted.residual_variance() < (1.0 - WEEKENDS[0].3) * left;
+    (worth && fitted.strength_raw >= strength && fitted.earns_its_place(&bins.t)).then_some(fitted)
 }
 
 /// By how much a profile with weekends must be better, if there are days enough for one.

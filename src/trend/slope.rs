@@ -11,8 +11,10 @@ const SAME_TREND: f64 = 0.25;
 /// Share of an earlier slope that the present one must be able to reach (by two standard errors), or the trend of
 /// then has ended.
 const GOES_ON: f64 = 0.5;
-/// A part shorter than this share of the window takes in any earlier piece that goes the same way.
+/// A part shorter than this share of the window takes in any earlier piece that goes the same way, unless it is steeper
+/// than belongs to one trend by this many standard errors.
 const SHORT: f64 = 0.28;
+const ANOTHER: f64 = 4.0;
 /// Points that the ends of the window may be off for reasons no residual shows.
 const SLACK: f64 = 0.02;
 /// Widening of the interval, measured: as such and per step or hinge (these were chosen, not given).
@@ -101,8 +103,9 @@ fn trending_part(s: &Structure, start: f64, end: f64) -> (f64, Vec<f64>) {
     let same = |slope: f64| goes_on(slope) && slope.abs() >= SAME_TREND * now.abs();
     let mut first = pieces.len() - 1;
     let short = |first: usize| end - pieces[first].0 < SHORT * (end - start);
-    while first > 0 && (same(pieces[first - 1].1) || (short(first) && goes_on(pieces[first - 1].1)))
-    {
+    let another = |slope: f64| SAME_TREND * (now.abs() - ANOTHER * error) > slope.abs();
+    let along = |slope: f64| goes_on(slope) && !another(slope);
+    while first > 0 && (same(pieces[first - 1].1) || (short(first) && along(pieces[first - 1].1))) {
         first -= 1;
     }
     let from = pieces[first].0.max(start);

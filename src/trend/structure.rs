@@ -1,5 +1,6 @@
 //! Step 4: slope, level shifts and slope breaks of the adjusted window.
 
+use super::begun;
 use super::curve::{self, Clock};
 use super::ended;
 use super::explain::range;
@@ -24,7 +25,7 @@ const MOVES: usize = 6;
 /// Known shifts that are considered.
 const KNOWN: usize = 6;
 /// Penalty of a searched term: this many ln n_eff (mBIC, Zhang & Siegmund 2007), at least [`LEAST`].
-const PER_TERM: f64 = 3.0;
+pub(super) const PER_TERM: f64 = 3.0;
 /// Least penalty of a searched term.
 const LEAST: f64 = 11.0;
 /// Measurement noise in points that no model can undercut.
@@ -118,10 +119,17 @@ pub(super) fn structure(
         chosen.remove(worst);
         fitted = refit(bins, x, (&chosen, clock), seasonal, flat);
     }
-    if flat || clock != Clock::EVEN {
+    if flat {
         return fitted;
     }
-    let fit = |terms: &[(Term, bool)]| refit(bins, x, (terms, clock), seasonal, flat);
+    let fit = |terms: &[(Term, bool)]| refit(bins, x, (terms, Clock::EVEN), seasonal, flat);
+    let begun = begun::begun(bins, &fitted, fit);
+    if let Some(begun) = begun.filter(|begun| smallest_step(begun).is_none()) {
+        return begun;
+    }
+    if clock != Clock::EVEN {
+        return fitted;
+    }
     let ended = ended::ended(bins, grid, &fitted, fit);
     ended.filter(|ended| smallest_step(ended).is_none()).unwrap_or(fitted)
 }

@@ -6,6 +6,7 @@
 
 use super::explain::{Explained, range};
 use super::season::Season;
+use super::structure::PER_TERM;
 use crate::series::Bins;
 use crate::series::dist::t_two_sided;
 
@@ -17,8 +18,8 @@ const WEEKLY: f64 = 9.0;
 const LIVELY: f64 = 0.25;
 /// Significance of a change, divided by the days at which it may be.
 const ALPHA: f64 = 0.001;
-/// Share of the sum of squares around a straight line through the days' sizes that a step must leave at most.
-const BEATS_LINE: f64 = 0.5;
+/// Share of the days' sum of squares that a straight line through their sizes must leave at most.
+const LINE: f64 = 0.5;
 /// A change of the swing by less than this many points is none.
 const SMALLEST: f64 = 3.0;
 
@@ -32,6 +33,14 @@ pub(super) struct Change {
 }
 
 impl Change {
+    /// A rhythm that adds to what its quietest hours are, as a job does, takes the level with it; another moves about its
+    /// mean.
+    pub(super) fn either(self) -> [Self; 2] {
+        let Change { time, growth, mean_day } = self;
+        let added = Change { time, growth, mean_day: mean_day.above_least() };
+        [added, Change { time, growth, mean_day }]
+    }
+
     /// By how much more the rhythm of today moves a slot at a time than that of then did.
     pub(super) fn gain(&self, time: f64, slot: usize, weekend: bool) -> f64 {
         if time < self.time { self.growth * self.mean_day.at(slot, weekend) } else { 0.0 }
@@ -66,7 +75,7 @@ impl Pace {
 /// The straight line through the sizes of the window's days, where it says most of how they differ.
 pub(super) fn pace(explained: &Explained) -> Option<Pace> {
     let Explained { window, season, structure, resized, .. } = explained;
-    if !season.is_some() || resized.is_some() {
+    if !season.is_some() || season.knows_weekdays() || resized.is_some() {
         return None;
     }
     let x: Vec<f64> = (0..window.len()).map(|i| window.y[i] - structure.at(window.t[i])).collect();
@@ -79,7 +88,7 @@ pub(super) fn pace(explained: &Explained) -> Option<Pace> {
     let error = (line.rss / (days.len() - 2) as f64 / line.spread).sqrt().max(1e-9);
     let moved = line.slope * (days[days.len() - 1].first - days[0].first);
     let plain = t_two_sided(line.slope / error, (days.len() - 2) as f64) < ALPHA
-        && line.rss <= BEATS_LINE * all.rss
+        && line.rss <= LINE * all.rss
         && (moved * rhythm.swing()).abs() >= SMALLEST;
     // A day's size is that of its middle.
     let now = all.mean - line.slope * (line.middle + 0.5);
@@ -119,6 +128,12 @@ impl MeanDay {
     fn swing(&self) -> f64 {
         range(&self.effect)
     }
+
+    /// The same day, counted from its quietest hour.
+    fn above_least(&self) -> Self {
+        let least = self.effect.iter().copied().fold(f64::INFINITY, f64::min);
+        Self { effect: self.effect.iter().map(|e| e - least).collect(), ..*self }
+    }
 }
 
 /// One day: size of its rhythm in parts of the mean day's, and how well it is known.
@@ -155,9 +170,14 @@ fn change_of(bins: &Bins, mean_day: MeanDay) -> Option<Change> {
     let free = (days.len() - 3) as f64;
     let error = (rss / free * (1.0 / before.weight + 1.0 / since.weight)).sqrt().max(1e-6);
     let plain = t_two_sided(growth / error, free) < ALPHA / tried
-        && rss <= BEATS_LINE * Line::of(&days).rss
+        && beats(rss, Line::of(&days).rss, days.len(), tried)
         && (growth * mean_day.swing()).abs() >= SMALLEST;
     plain.then_some(Change { time: at, growth, mean_day })
+}
+
+/// Whether a step leaves so much less of `n` days than a straight line as is asked of a term that was searched for.
+fn beats(step: f64, line: f64, n: usize, tried: f64) -> bool {
+    n as f64 * (line / step.max(1e-12)).ln() >= PER_TERM * tried.ln()
 }
 
 /// The days that say something; whatever shifts the level of a whole day says nothing about its rhythm.
