@@ -6,6 +6,7 @@ use super::ended::{best_bend, left, now};
 use super::structure::Structure;
 use crate::series::Bins;
 use crate::series::breaks::Term;
+use crate::series::stats::dot;
 
 /// Share of the window whose terms may stand for a later bend.
 const LATE: f64 = 0.25;
@@ -38,7 +39,10 @@ pub(super) fn begun(
     // Not clipped: what is young may be no more than outliers of what misses it.
     let (_, bend) = best_bend(bins, &base, &base.residual, times, |_| true)?;
     terms.push((bend, false));
-    Some(fit(&terms)).filter(|bent| has_begun(bent) && left(bent) < left(s))
+    // Nor is what misses a restart of today to be believed for its outliers, nor what makes outliers of all that is new.
+    let whole = |s: &Structure| dot(&s.residual, &s.residual);
+    let closer = |bent: &Structure| left(bent) < left(s) && whole(bent) < whole(s);
+    Some(fit(&terms)).filter(|bent| has_begun(bent) && closer(bent))
 }
 
 /// Whether the last term of `s` is a bend since which it plainly grows, or falls, as it did not before.
