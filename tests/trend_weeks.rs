@@ -118,3 +118,13 @@ fn the_first_weekend_of_a_router_is_no_level_shift() {
     let told: usize = (0..DRAWS).map(|seed| told(seed, seed as i64 % 7)).sum();
     assert!(told <= 1, "{told}");
 }
+
+#[test]
+fn busy_weekends_are_no_busy_hours() {
+    for days in [14, 30] {
+        let weekends =
+            all_of(days, 3.0, |_, u| if LocalTime::utc().weekend(u) { 80.0 } else { 13.0 });
+        let told = weekends.iter().filter(|trend| !trend.peak_hours.is_empty()).count();
+        assert_eq!(told, 0, "{days} days");
+    }
+}

@@ -62,6 +62,10 @@ pub(super) fn peak_hours(season: &Season, bins: &Bins) -> Vec<u8> {
         .collect();
     let low = day.iter().copied().fold(f64::INFINITY, f64::min);
     let high = day.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if high - low < PEAK.1 {
+        // What differs are days, not hours.
+        return Vec::new();
+    }
     (0..24u8).filter(|h| day[usize::from(*h)] >= low + 0.6 * (high - low)).collect()
 }
 
