@@ -568,7 +568,7 @@ impl<'a> Planner<'a> {
         Some(then.unwrap_or(Skipped { could: true, ..held }))
     }
 
-    /// What the best possible move of a guest takes away; where none is possible that of the best one, with what keeps
+    /// What the best possible move of a guest takes away; where none is possible what its leaving would, with what keeps
     /// it from all other nodes. `None` without another node.
     fn best_move(&mut self, guest: usize) -> Option<(Slight, Option<Skipped>)> {
         self.know_reserve();
@@ -589,7 +589,7 @@ impl<'a> Planner<'a> {
         targets.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
         let asked = demand(self.q.outlook, source, self.q.config);
         let slight = |saved| Slight { saved, asked };
-        let best = slight(targets.first()?.0);
+        targets.first()?;
         let mut found: Vec<Vec<Blocker>> = Vec::new();
         for (saved, _, target) in targets {
             let obstacles = self.obstacles(guest, target);
@@ -598,7 +598,7 @@ impl<'a> Planner<'a> {
             }
             found.push(obstacles);
         }
-        Some((best, Some(Skipped::everywhere(found))))
+        Some((slight(relieved), Some(Skipped::everywhere(found))))
     }
 
     /// Risk of a node with the steps so far and a change.
