@@ -114,7 +114,7 @@ impl Counters {
     /// The counters kept at `path`. Absent, damaged or newer ones cost one run without rates. That they are absent is
     /// usual, as after each boot; else the warning says why.
     pub fn load(path: &Path) -> (Self, Option<Warning>) {
-        let loaded = tree::read(path, tree::MAX_LIVE).and_then(|bytes| Self::parse(&bytes));
+        let loaded = kept(path).and_then(|bytes| Self::parse(&bytes));
         let why = match loaded {
             Ok(counters) => return (counters, None),
             Err(error) if error.kind == Kind::NotFound => return (Self::default(), None),
@@ -128,18 +128,7 @@ impl Counters {
     /// Replaces the file at `path`, or leaves it as it was. Names of guests are in it, so that
     /// nobody else may read it.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let bytes = self.to_bytes().map_err(|e| e.at(path.display()))?;
-        let mut temporary = path.as_os_str().to_os_string();
-        temporary.push(".new");
-        let temporary = PathBuf::from(temporary);
-        let written = write_private(&temporary, &bytes)
-            .map_err(|e| Error::io(&temporary, &e))
-            .and_then(|()| fs::rename(&temporary, path).map_err(|e| Error::io(path, &e)));
-        if written.is_err() {
-            // The first error is the one to tell; this only tidies up.
-            let _ = fs::remove_file(&temporary);
-        }
-        written
+        keep(path, &self.to_bytes().map_err(|e| e.at(path.display()))?)
     }
 
     /// When a guest was created, as known from the same version of its configuration; outer `None`:
@@ -149,6 +138,26 @@ impl Counters {
         let same = known.kind == place.kind && known.node == place.node;
         (same && known.version == place.version && place.version != 0).then_some(known.created)
     }
+}
+
+/// What [`keep`] left at `path` for the next run; an error where it is no regular file, or too large for one of these.
+pub fn kept(path: &Path) -> Result<Vec<u8>> {
+    tree::read(path, tree::MAX_LIVE)
+}
+
+/// Replaces what is kept at `path` from run to run, whole or not at all. Only its owner may read it: guests are named in it.
+pub fn keep(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut temporary = path.as_os_str().to_os_string();
+    temporary.push(".new");
+    let temporary = PathBuf::from(temporary);
+    let written = write_private(&temporary, bytes)
+        .map_err(|e| Error::io(&temporary, &e))
+        .and_then(|()| fs::rename(&temporary, path).map_err(|e| Error::io(path, &e)));
+    if written.is_err() {
+        // The first error is the one to tell; this only tidies up.
+        let _ = fs::remove_file(&temporary);
+    }
+    written
 }
 
 /// A new file that only its owner may read; one left behind by an interrupted run goes first.

@@ -29,7 +29,7 @@ mod text;
 mod tree;
 
 pub use cluster::{Members, Place};
-pub use counters::Counters;
+pub use counters::{Counters, keep, kept};
 pub use history::{
     Files, Subject, guest_sample, history_bytes, history_files, node_sample, storage_sample,
 };

@@ -103,3 +103,24 @@ pub fn growth(trend: &Trend, config: &PenaltyConfig) -> f64 {
 pub fn fall(trend: &Trend, whole: f64) -> f64 {
     -trend.claimed_slope().unwrap_or(0.0).min(0.0) * whole / 24.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{DAY, HOUR};
+
+    #[test]
+    fn only_a_claimed_fall_takes_load_away() {
+        let config = PenaltyConfig::default();
+        let local = LocalTime::utc();
+        let lens = Lens { now: 100 * DAY, config: &config, local: &local };
+        let taken = |per_day: f64| {
+            let share = |h: i64| 0.5 + per_day * (h - 168) as f64 / 24.0 + 0.001 * (h % 3) as f64;
+            let point = |h| Point::sample(lens.now - (168 - h) * HOUR, share(h));
+            let points: Vec<Point> = (0..168).map(point).collect();
+            fall(&lens.trend(&points, 0.8, Nature::Work, &[]), 10.0)
+        };
+        assert!((taken(-0.024) - 0.01).abs() < 0.001, "{}", taken(-0.024));
+        assert_eq!([taken(0.024), taken(0.0)], [0.0; 2]);
+    }
+}

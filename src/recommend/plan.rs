@@ -183,6 +183,14 @@ impl Skipped {
     }
 }
 
+/// Nodes but for one. Nobody wonders why a guest does not go to a node that is away, as long as there are others.
+fn others(outlook: &Outlook, but: usize) -> impl Iterator<Item = usize> + '_ {
+    let able = |n: &usize| outlook.nodes[*n].online && !outlook.nodes[*n].maintenance;
+    let others = move || (0..outlook.nodes.len()).filter(move |n| *n != but);
+    let some = others().any(|n| able(&n));
+    others().filter(move |n| !some || able(n))
+}
+
 /// Whether guests that must go along are all that stands in the way.
 fn of_group(blockers: &[Blocker]) -> bool {
     !blockers.is_empty() && blockers.iter().all(|b| b.code == BlockerCode::Together)
@@ -207,7 +215,7 @@ pub struct Plan {
     /// Guests on troubled nodes that cannot move.
     pub skipped: BTreeMap<Vmid, Skipped>,
     /// Guests of a node which is in trouble after all steps, that are not worth it, or not within `max_moves`: the best
-    /// of their moves.
+    /// of their moves; or that no node can take, and would not help by leaving.
     pub slight: BTreeMap<Vmid, Slight>,
     /// Expected overload of all nodes without any move.
     pub before: Overload,
@@ -546,7 +554,7 @@ impl<'a> Planner<'a> {
             let tried = self.skipped.remove(&vmid).unwrap_or_default();
             let held = match in_need.contains(&source) {
                 true => self.told_in_need(guest, before.as_mut()),
-                false => before.as_mut().and_then(|before| before.best_move(guest)?.1),
+                false => before.as_mut().and_then(|before| before.held_everywhere(guest)),
             };
             if let Some(held) = held {
                 self.skipped.insert(vmid, held.after(tried));
@@ -564,23 +572,28 @@ impl<'a> Planner<'a> {
         }
         let held = held?;
         let Some(before) = before else { return Some(held) };
-        let then = before.best_move(guest).and_then(|(_, held)| held);
-        Some(then.unwrap_or(Skipped { could: true, ..held }))
+        Some(before.held_everywhere(guest).unwrap_or(Skipped { could: true, ..held }))
+    }
+
+    /// What keeps a guest from all other nodes; `None` where one can take it. Mostly one of the first can, and which would
+    /// be best is not asked then.
+    fn held_everywhere(&mut self, guest: usize) -> Option<Skipped> {
+        self.know_reserve();
+        let mut targets = others(self.q.outlook, self.hosts[guest]);
+        if targets.any(|target| self.obstacles(guest, target).is_empty()) {
+            return None;
+        }
+        self.best_move(guest)?.1
     }
 
     /// What the best possible move of a guest takes away; where none is possible what its leaving would, with what keeps
     /// it from all other nodes. `None` without another node.
     fn best_move(&mut self, guest: usize) -> Option<(Slight, Option<Skipped>)> {
         self.know_reserve();
-        let (nodes, source) = (&self.q.outlook.nodes, self.hosts[guest]);
+        let source = self.hosts[guest];
         let scarce = self.scarce(source);
         let relieved = self.ledger.risk(source) - self.ledger.risk_turned(source, guest, -1.0);
-        // Nobody wonders why a guest does not go to a node that is away, as long as there are others.
-        let able = |n: &usize| nodes[*n].online && !nodes[*n].maintenance;
-        let others = || (0..nodes.len()).filter(|n| *n != source);
-        let some = others().any(|n| able(&n));
-        let mut targets: Vec<(f64, f64, usize)> = others()
-            .filter(|n| !some || able(n))
+        let mut targets: Vec<(f64, f64, usize)> = others(self.q.outlook, source)
             .map(|target| {
                 let added = self.ledger.risk_turned(target, guest, 1.0) - self.ledger.risk(target);
                 (relieved - added, self.filled(target, scarce), target)

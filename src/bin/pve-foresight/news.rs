@@ -1,18 +1,13 @@
 //! What is new among the warnings of a run that is repeated every minute: a journal wants to hear once that
 //! something began, and once that it is over.
 
+use pve_foresight::collect::{keep, kept};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, btree_map::Entry};
-use std::fs::{self, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Its name in the folder that is kept from run to run.
 const FILE: &str = "told";
-
-/// Most bytes that are read of it: a run has a few warnings.
-const MAX_BYTES: u64 = 1 << 20;
 
 /// Warnings of the previous run, by their gist.
 type Told = BTreeMap<String, Known>;
@@ -31,7 +26,8 @@ struct Known {
 /// Takes note of all of them in `run_dir`. Where it cannot, everything is told again next time.
 pub(crate) fn news(run_dir: &Path, warnings: &[String]) -> Vec<String> {
     let file = run_dir.join(FILE);
-    let mut before = read(&file);
+    let read = |bytes: Vec<u8>| serde_json::from_slice::<Told>(&bytes).ok();
+    let mut before = kept(&file).ok().and_then(read).unwrap_or_default();
     let (mut new, mut now) = (Vec::new(), Told::new());
     for text in warnings {
         let gist = gist(text);
@@ -45,7 +41,7 @@ pub(crate) fn news(run_dir: &Path, warnings: &[String]) -> Vec<String> {
     let over = before.into_values().filter(|known| known.lasts);
     new.extend(over.map(|known| format!("over: {}", known.text)));
     // Counters are kept in the same folder, and that they could not be is told.
-    let _ = write(&file, &now);
+    let _kept = serde_json::to_vec(&now).map(|bytes| keep(&file, &bytes));
     new
 }
 
@@ -65,27 +61,10 @@ fn gist(text: &str) -> String {
     words.iter().enumerate().map(general).collect::<Vec<_>>().join(" ")
 }
 
-/// What the previous run told; nothing where that is not known.
-fn read(file: &Path) -> Told {
-    use std::io::Read;
-    let mut bytes = Vec::new();
-    let read = fs::File::open(file).and_then(|f| f.take(MAX_BYTES).read_to_end(&mut bytes));
-    read.ok().and_then(|_| serde_json::from_slice(&bytes).ok()).unwrap_or_default()
-}
-
-/// Replaces the file by one that only its owner may read: guests may be named in it.
-fn write(file: &Path, told: &Told) -> io::Result<()> {
-    let new = file.with_extension("new");
-    // Of a run that was interrupted.
-    let _ = fs::remove_file(&new);
-    let mut out = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&new)?;
-    out.write_all(&serde_json::to_vec(told)?)?;
-    fs::rename(&new, file)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     const SILENT: &str =
         "/etc/pve/.rrd:7: node pve2 last reported 95 s ago; is its pvestatd running?";
