@@ -248,16 +248,24 @@ impl<M: Metric> Found<'_, M> {
         self.recent.map_or_else(Vec::new, |(fleet, entity)| (self.rows)(fleet, entity, metric))
     }
 
-    /// Whole rows, then the samples that no row holds yet.
+    /// Whole rows, then the samples that no row holds yet. The last hour is rarely one by the clock: a row that reaches
+    /// into it is told by its samples, if all of them are there.
     fn points(&self, metric: M) -> Vec<Point> {
+        let samples = self.samples(metric);
+        let last_hour = samples.last().map_or(UnixTime::MAX, |p| p.window.start - HOUR);
+        let is_told = |row: &store::Point| {
+            let of_row =
+                |p: &&store::Point| (row.window.start..row.window.end()).contains(&p.window.start);
+            row.window.end() > last_hour
+                && samples.iter().filter(of_row).count() >= row.count as usize
+        };
         let mut all: Vec<Point> = Vec::new();
         let mut covered = UnixTime::MIN;
-        for row in self.whole(metric) {
+        for row in self.whole(metric).filter(|row| !is_told(row)) {
             covered = row.window.end();
             all.push(point(row));
         }
-        let fresh = self.samples(metric).into_iter().filter(|p| p.window.start >= covered);
-        all.extend(fresh.map(point));
+        all.extend(samples.into_iter().filter(|p| p.window.start >= covered).map(point));
         all
     }
 
@@ -531,6 +539,37 @@ mod tests {
         assert_eq!(recent(18.0, 30, 3), (48, 26), "two more are known in part");
         assert_eq!(recent(18.0, 100, 60), (48, 0), "older gaps are none of late");
         assert_eq!(recent(1.0, 10, 8), (23, 1), "before the first sample nothing is missing");
+    }
+
+    #[test]
+    fn a_job_on_the_full_hour_is_the_same_at_every_minute() {
+        let scenario: Scenario = serde_json::from_value(json!({
+            "seed": 1, "end": END + HOUR, "days": 2, "interval": 300,
+            "nodes": [{"count": 1, "name": "pve", "cores": 8, "memory_gib": 64}],
+        }))
+        .unwrap();
+        let job = |ts: UnixTime| if ts.rem_euclid(HOUR) < 900 { 0.99 } else { 0.6 };
+        for minutes in [0, 10, 25, 50] {
+            let end = END + minutes * 60;
+            let state = tempfile::tempdir().unwrap();
+            let mut ticks: Vec<_> = Simulation::new(&scenario).unwrap().collect();
+            ticks.retain(|tick| tick.ts <= end);
+            ticks
+                .iter_mut()
+                .for_each(|tick| tick.nodes[0].cpu = Some(crate::model::Fraction(job(tick.ts))));
+            Engine::new(state.path()).append(ticks.into_iter()).unwrap();
+            let reader = Reader::open(state.path()).unwrap();
+            let history = History::load(&reader, end, 48, &[]).unwrap();
+            let points = history.node_points("pve", NodeMetric::Cpu);
+            let hour: Vec<f64> =
+                points.iter().filter(|p| p.time > end - HOUR).map(|p| p.value).collect();
+            let mean = hour.iter().sum::<f64>() / hour.len() as f64;
+            assert_eq!(hour.len(), 12, "{minutes}");
+            assert!((mean - 0.6975).abs() < 0.001, "{minutes}: {mean}");
+            let once = points.windows(2).all(|pair| pair[0].time < pair[1].time);
+            let told: u32 = points.iter().map(|p| p.count).sum();
+            assert!(once && told == 48 * 12 + 1 - 12 + (minutes / 5) as u32, "{minutes}: {told}");
+        }
     }
 
     #[test]

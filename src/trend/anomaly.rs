@@ -66,12 +66,16 @@ pub(super) fn last_hour(points: &[Point], now: UnixTime) -> Option<(f64, UnixTim
     mean(of_last_hour(points, now))
 }
 
-/// Mean and mean time.
+/// Mean and mean time; a mean of several samples counts as these.
 fn mean(hour: &[Point]) -> Option<(f64, UnixTime)> {
     let last = hour.last()?;
-    let n = hour.len() as f64;
-    let time = hour.iter().map(|p| (p.time - last.time) as f64).sum::<f64>() / n;
-    Some((hour.iter().map(|p| p.value).sum::<f64>() / n, last.time + time.round() as i64))
+    let weight = |p: &Point| f64::from(p.count.max(1));
+    let of = |value: fn(&Point, UnixTime) -> f64| {
+        let sum: f64 = hour.iter().map(|p| value(p, last.time) * weight(p)).sum();
+        sum / hour.iter().map(weight).sum::<f64>()
+    };
+    let time = of(|p, last| (p.time - last) as f64);
+    Some((of(|p, _| p.value), last.time + time.round() as i64))
 }
 
 /// Compares the last hour with model and season, within 0 and `whole` points; `bins` are those of the window, `history`
@@ -117,6 +121,11 @@ pub(super) fn now(
     let slot = (local.hour(at) * season.per_day / 24, season.per_day);
     let mut spread = spread(old, bins, slot, expected);
     let before = bins.t.partition_point(|t| *t < -TODAY);
+    let come_back = taken_away(s, bins.t[0])
+        .into_iter()
+        .map(|away| expected - away)
+        .find(|level| (current - level).abs() < USUAL * spread);
+    let (model, expected) = (expected, come_back.unwrap_or(expected));
     let deviation = current - expected;
     let flagged = deviation.abs() >= FLAG * spread;
     if has_been(&s.residual[..before], deviation, offset)
@@ -126,8 +135,26 @@ pub(super) fn now(
         spread = spread.max(deviation.abs() / USUAL);
     }
     let mut samples: Buffer = of_last_hour(points, time).iter().map(|p| p.value).collect();
-    let fresh = stats::median(&mut samples) - expected - news(0.0);
+    let fresh = stats::median(&mut samples) - model - news(0.0);
     Some(Now { current, fresh, expected, spread })
+}
+
+/// What took the level away from one that had held for longer than it has been away, by all steps but news: it is normal,
+/// too, when that comes back.
+fn taken_away(s: &Structure, start: f64) -> Vec<f64> {
+    let mut steps: Vec<(f64, f64)> = s
+        .steps()
+        .filter(|(t, _, known)| *t <= -NEWS && !known)
+        .map(|(t, size, _)| (t, size))
+        .collect();
+    steps.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let before = steps.iter().map(|step| step.0).skip(1).chain([start]);
+    let mut away = 0.0;
+    let held = steps.iter().zip(before).filter_map(|((t, size), before)| {
+        away += size;
+        (t - before >= -t).then_some(away)
+    });
+    held.collect()
 }
 
 /// Whether hours before today were as far off as now, on the same side, more than once in a while.

@@ -17,6 +17,9 @@ pub(super) const FLAT: f64 = 1.0;
 const TOP: f64 = 97.0;
 const BELOW_TOP: f64 = 90.0;
 
+/// Points by which the level of now may be beyond what the last day showed.
+const BEYOND: f64 = 1.0;
+
 /// Days in which a rhythm may change its size.
 const RHYTHM_DAYS: f64 = 14.0;
 /// Spread in points from which it is asked whether a rhythm has changed its size.
@@ -62,6 +65,16 @@ impl Explained {
     /// The slope that is told.
     pub(super) fn told(&self) -> &Slope {
         self.net.as_ref().unwrap_or(&self.slope)
+    }
+
+    /// A level of now, no further than [`BEYOND`] from what the last day showed, where that is known: a line that misses the
+    /// end of its window stands where nothing ever stood.
+    pub(super) fn within_last_day(&self, level: f64) -> f64 {
+        let from = self.window.t.partition_point(|t| *t < -1.0);
+        let day = &self.adjusted[from..];
+        let low = day.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = day.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        if low > high { level } else { level.clamp(low - BEYOND, high + BEYOND) }
     }
 
     /// What level and season say `time` days from now, when local clocks show `wall`.
@@ -128,6 +141,7 @@ impl<'a> View<'a> {
             net: explained.net.as_ref(),
             noise: explained.noise,
             lookback: self.params.lookback_days(),
+            age: -self.bins.t[self.bins.len() - 1],
             history: self.bins.span(),
         }
     }

@@ -7,7 +7,7 @@ use super::slope::Slope;
 use super::structure::Structure;
 use crate::model::HOUR;
 use crate::series::dist::t_cdf;
-use crate::series::{Bins, Grid, Point, bins, cycle};
+use crate::series::{Bins, Buffer, Grid, Point, bins, cycle, stats};
 
 /// A trend moves the level by this many points over its part of the window, or it is none.
 pub(super) const MATERIAL: f64 = 3.0;
@@ -30,6 +30,12 @@ const WEEK: f64 = 7.0;
 const PLAINLY: f64 = 2.0;
 /// Confidence in what little data say, or what they contradict.
 const UNSURE: f64 = 0.5;
+/// Values that old say little of now, days.
+const OLD: f64 = 2.0;
+/// The end of a window that tells whether it still moves: a part of it, days at least, so that no weekend is one; and the
+/// share of what the slope says by which it must have moved there.
+const END: (f64, f64) = (0.25, 4.0);
+const STILL: f64 = 0.5;
 /// Least span of a window that can show a trend, days.
 pub(super) const LEAST_SPAN: f64 = 46.0 / 24.0;
 /// What begins so near to a step began with it, days.
@@ -59,6 +65,8 @@ pub(super) struct Case<'a> {
     /// Unpredictable standard deviation in points.
     pub(super) noise: f64,
     pub(super) lookback: f64,
+    /// Days since the newest value.
+    pub(super) age: f64,
     /// Days of history, which tell rhythm and spread where the window is shorter.
     pub(super) history: f64,
 }
@@ -92,7 +100,7 @@ pub(super) fn shows_trend(case: &Case<'_>) -> bool {
             let moved = net.average.abs() * net.segment;
             is_enough(case) && net.p < ALPHA && moved >= MATERIAL
         }
-        None => is_trend(case) && !is_sawtooth(case) && !is_recovery(case),
+        None => is_trend(case) && !is_sawtooth(case) && !is_recovery(case) && !stands_still(case),
     }
 }
 
@@ -139,6 +147,24 @@ fn is_trend(case: &Case<'_>) -> bool {
     let curved = structure.clock != Clock::EVEN;
     let long = slope.segment >= 0.9 && (curved || slope.segment >= LONG * case.lookback.min(known));
     is_enough(case) && long && significant && moved >= MATERIAL && moved >= 0.75 * structure.scale
+}
+
+/// Whether it has not moved any more at the end, as a guest that was switched off for good days ago, of which a line through
+/// what it did before knows nothing.
+fn stands_still(case: &Case<'_>) -> bool {
+    let (t, slope) = (&case.bins.t, case.slope);
+    let long = (END.0 * case.bins.span()).max(END.1).min(slope.segment);
+    let from = t.partition_point(|time| *time < t[t.len() - 1] - long);
+    // Less where data are missing.
+    let long = t[t.len() - 1] - t[from];
+    // Where a rhythm has ended, too, only what is taken out of it still moves.
+    let moved = |values: &[f64]| {
+        let mut end = Buffer::of(&values[from..]);
+        let mut at = |share| stats::quantile(&mut end, share).unwrap_or(0.0);
+        at(0.95) - at(0.05)
+    };
+    let moved = moved(case.adjusted).min(moved(&case.bins.y));
+    moved < STILL * slope.average.abs() * long
 }
 
 /// Whether what fills creeps on by less than a trend must move, but plainly beyond its noise.
@@ -212,9 +238,11 @@ pub(super) fn confidence(case: &Case<'_>, direction: Direction) -> f64 {
     let slope = case.told();
     let expected = case.lookback * case.grid.per_day() as f64;
     let coverage = 0.6 + 0.4 * (case.bins.len() as f64 / expected).min(1.0).sqrt();
+    let old = case.age > OLD;
     if direction.is_trend() {
         let half = 0.5 * MATERIAL / slope.segment.max(0.05);
-        return t_cdf((slope.average.abs() - half) / slope.error, slope.dof) * coverage;
+        let certain = t_cdf((slope.average.abs() - half) / slope.error, slope.dof) * coverage;
+        return if old { certain.min(UNSURE) } else { certain };
     }
     // Not by the test's p-value: fewer data raise that, and make nothing surer.
     let room = MATERIAL / slope.segment.max(0.05) - slope.average.abs();
@@ -228,7 +256,7 @@ pub(super) fn confidence(case: &Case<'_>, direction: Direction) -> f64 {
     };
     let certain = no_trend * label * coverage;
     let short = case.history < LEAST_SPAN || case.bins.len() < 12;
-    if short || contradicted(case) { certain.min(UNSURE) } else { certain }
+    if short || old || contradicted(case) { certain.min(UNSURE) } else { certain }
 }
 
 /// Whether the slope is plainly material and still no trend, as in a window that is too short for one, other than between

@@ -138,7 +138,10 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     let fills = params.nature == Nature::Fill;
     // What fills stands where it stands, as after a restart an hour ago, of which the search cannot know.
     let fresh = now.as_ref().filter(|_| fills).map_or(0.0, anomaly::Now::fresh);
-    let level = explained.top.unwrap_or_else(|| structure.at(0.0) + fresh);
+    let level = explained.top.unwrap_or_else(|| match fresh == 0.0 {
+        true => explained.within_last_day(structure.at(0.0)),
+        false => structure.at(0.0) + fresh,
+    });
     let peak_hours = rhythm::peak_hours(season, window);
     let idle = rhythm::is_idle(p95, params.scale, unit);
     let behaviour = rhythm::behaviour(direction, *noise, structure, &explained.adjusted, idle);
