@@ -11,7 +11,7 @@ const LASTS: i64 = HOUR;
 const LEAST: usize = 2;
 
 /// When nodes were left by their last guest, as for maintenance; from the moves of the guests that run now.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Evacuations {
     /// By node, latest first.
     times: BTreeMap<String, Vec<UnixTime>>,

@@ -6,7 +6,7 @@ use crate::outlook::{Levels, Limits, Load, Outlook, Resource};
 use std::collections::BTreeMap;
 
 /// Expected loads of all nodes, kept up to date step by step.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Ledger<'a> {
     outlook: &'a Outlook,
     limits: Limits,

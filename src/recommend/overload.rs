@@ -148,20 +148,30 @@ pub(super) fn risk(
     change: Option<(&Load, f64)>,
     limits: Limits,
 ) -> f64 {
-    let node = &outlook.nodes[node];
     let of = |resource| {
-        let shares = Changed {
-            load: load.of(resource),
-            change: change.map(|(other, sign)| (other.of(resource), sign)),
-            weights: &outlook.weights,
-            scale: 1.0 / node.capacity(resource).max(1e-9),
-        };
-        let widest = widest(resource);
+        let shares = Changed::of(outlook, node, load, change, resource);
+        let (limit, widest) = (limits.of(resource), widest(resource));
+        // Most nodes stay so far below it that their deviation need not be known.
+        if shares.highest() + widest <= limit {
+            return 0.0;
+        }
         let own = |deviation: f64| (DEVIATIONS * deviation).clamp(NARROWEST, widest);
         let width = shares.deviation().map_or(widest, own);
-        shares.excess(Spread { limit: limits.of(resource), width })
+        shares.excess(Spread { limit, width })
     };
-    (of(Resource::Cpu) + of(Resource::Memory)) * node.cores.0
+    (of(Resource::Cpu) + of(Resource::Memory)) * outlook.nodes[node].cores.0
+}
+
+/// Whether a resource of node number `node` under `load` plus `sign` times `change` is above `limit` in some case. O(cases),
+/// where its [`levels`] need an order.
+pub(super) fn is_ever_above(
+    outlook: &Outlook,
+    node: usize,
+    load: &Load,
+    change: Option<(&Load, f64)>,
+    (resource, limit): (Resource, f64),
+) -> bool {
+    Changed::of(outlook, node, load, change, resource).highest() > limit
 }
 
 /// Sums that are kept side by side.
@@ -189,7 +199,22 @@ struct Changed<'a> {
     scale: f64,
 }
 
-impl Changed<'_> {
+impl<'a> Changed<'a> {
+    fn of(
+        outlook: &'a Outlook,
+        node: usize,
+        load: &'a Load,
+        change: Option<(&'a Load, f64)>,
+        resource: Resource,
+    ) -> Self {
+        Self {
+            load: load.of(resource),
+            change: change.map(|(other, sign)| (other.of(resource), sign)),
+            weights: &outlook.weights,
+            scale: 1.0 / outlook.nodes[node].capacity(resource).max(1e-9),
+        }
+    }
+
     /// Weighted sum of the excess.
     fn excess(&self, spread: Spread) -> f64 {
         self.sums(0, |share, weight| [weight * spread.above(share)])[0]
@@ -204,27 +229,49 @@ impl Changed<'_> {
         known.then(|| (squares / hours - mean * mean).max(0.0).sqrt())
     }
 
+    /// The highest share; of no cases minus infinity.
+    fn highest(&self) -> f64 {
+        let more = |high: &mut f64, share: f64| *high = if share > *high { share } else { *high };
+        self.folded(
+            0,
+            f64::NEG_INFINITY,
+            |high, share, _| more(high, share),
+            |high, x| more(high, x),
+        )
+    }
+
     /// Sums of what `term` makes of share and weight of each case from number `first` on.
     fn sums<const N: usize>(&self, first: usize, term: impl Fn(f64, f64) -> [f64; N]) -> [f64; N] {
+        let add = |sum: &mut [f64; N], terms: [f64; N]| {
+            sum.iter_mut().zip(terms).for_each(|(sum, x)| *sum += x);
+        };
+        self.folded(first, [0.0; N], |sum, share, weight| add(sum, term(share, weight)), add)
+    }
+
+    /// What `take` makes of share and weight of each case from number `first` on, in lanes that `join` brings together.
+    fn folded<T: Copy>(
+        &self,
+        first: usize,
+        empty: T,
+        take: impl Fn(&mut T, f64, f64),
+        join: impl Fn(&mut T, T),
+    ) -> T {
         let (other, sign) = self.change.unwrap_or((self.load, 0.0));
         let cases = self.load.len().min(other.len()).min(self.weights.len());
         let range = first.min(cases)..cases;
         let load = &self.load[range.clone()];
         let (other, weights) = (&other[range.clone()], &self.weights[range]);
-        let at = |i: usize| term((load[i] + sign * other[i]) * self.scale, weights[i]);
-        let mut lanes = [[0.0; N]; LANES];
+        let share = |i: usize| (load[i] + sign * other[i]) * self.scale;
+        let mut lanes = [empty; LANES];
         let whole = load.len() - load.len() % LANES;
-        let add = |sum: &mut [f64; N], terms: [f64; N]| {
-            sum.iter_mut().zip(terms).for_each(|(sum, x)| *sum += x);
-        };
         for start in (0..whole).step_by(LANES) {
             for (lane, sum) in lanes.iter_mut().enumerate() {
-                add(sum, at(start + lane));
+                take(sum, share(start + lane), weights[start + lane]);
             }
         }
-        (whole..load.len()).for_each(|i| add(&mut lanes[0], at(i)));
-        let mut all = [0.0; N];
-        lanes.into_iter().for_each(|lane| add(&mut all, lane));
+        (whole..load.len()).for_each(|i| take(&mut lanes[0], share(i), weights[i]));
+        let mut all = empty;
+        lanes.into_iter().for_each(|lane| join(&mut all, lane));
         all
     }
 }

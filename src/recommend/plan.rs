@@ -260,6 +260,7 @@ impl<'a> Question<'a> {
 pub fn plan(q: &Question) -> Plan {
     let mut planner = Planner::new(q);
     let before = planner.total_overload();
+    let mut untouched = None;
     loop {
         let room = (q.config.max_moves as usize).saturating_sub(planner.steps.len());
         let single = if room > 0 { planner.next_step() } else { None };
@@ -267,9 +268,10 @@ pub fn plan(q: &Question) -> Plan {
         if steps.is_empty() {
             break;
         }
+        untouched.get_or_insert_with(|| planner.clone());
         steps.into_iter().for_each(|step| planner.apply(step));
     }
-    planner.tell_who_stays();
+    planner.tell_who_stays(untouched);
     let left: Vec<Overload> = (0..planner.ledger.nodes()).map(|n| planner.expected(n)).collect();
     let after = left.iter().copied().sum();
     let considered = planner.considered.into_values().collect();
@@ -278,6 +280,7 @@ pub fn plan(q: &Question) -> Plan {
 }
 
 /// The cluster with the moves made so far, and what is known against further ones.
+#[derive(Clone)]
 pub(super) struct Planner<'a> {
     pub(super) q: &'a Question<'a>,
     facts: BTreeMap<Vmid, &'a GuestFacts>,
@@ -473,9 +476,15 @@ impl<'a> Planner<'a> {
         !overloaded && online().count() > 1 && Resource::ALL.into_iter().all(|r| spread(r) < even)
     }
 
-    /// The best acceptable move off the worst node that has one. A guest in its daily peak gives way to the next best,
-    /// unless that has to wait just as long.
+    /// The best acceptable move off the worst node that has one. That a node passes its threshold for another's sake is
+    /// the second choice: room that is left elsewhere is used first.
     fn next_step(&mut self) -> Option<Step> {
+        self.best_step(false).or_else(|| self.best_step(true))
+    }
+
+    /// The best acceptable move, with or without those that take their target over a threshold. A guest in its daily peak
+    /// gives way to the next best, unless that has to wait just as long.
+    fn best_step(&mut self, crowds: bool) -> Option<Step> {
         for source in self.sources() {
             let mut drafts = self.drafts(source);
             best_first(&mut drafts);
@@ -483,6 +492,9 @@ impl<'a> Planner<'a> {
             let mut waits: Option<Step> = None;
             for draft in &drafts {
                 let Some(step) = self.judge((source, &score), draft) else { continue };
+                if !crowds && step.details.target_peaks.pass(self.limits()) {
+                    continue;
+                }
                 let Some(reason) = self.busy_now(&step) else {
                     let start = |step: &Step| step.details.window.as_ref().map(|w| w.start);
                     let best = waits.filter(|best| start(best) <= start(&step));
@@ -538,11 +550,10 @@ impl<'a> Planner<'a> {
         drafts
     }
 
-    /// Remembers of the guests on nodes that are in need, or were before the steps, why they stay there.
-    fn tell_who_stays(&mut self) {
+    /// Remembers of the guests on nodes that are in need, or were `before` the steps, if there are any, why they stay there.
+    /// On a node that the steps have relieved a guest stays for what kept it there before them.
+    fn tell_who_stays(&mut self, mut before: Option<Self>) {
         let in_need = self.sources();
-        // On a node that the steps have relieved a guest stays for what kept it there before them.
-        let mut before = (!self.steps.is_empty()).then(|| Planner::new(self.q));
         let were_in_need = before.as_ref().map_or(Vec::new(), |before| before.sources());
         for guest in 0..self.hosts.len() {
             let (source, vmid) = (self.hosts[guest], self.q.outlook.guests[guest].vmid);
@@ -575,12 +586,15 @@ impl<'a> Planner<'a> {
         Some(before.held_everywhere(guest).unwrap_or(Skipped { could: true, ..held }))
     }
 
-    /// What keeps a guest from all other nodes; `None` where one can take it. Mostly one of the first can, and which would
+    /// What keeps a guest from all other nodes; `None` where one can take it. Mostly one of the emptiest can, and which would
     /// be best is not asked then.
     fn held_everywhere(&mut self, guest: usize) -> Option<Skipped> {
         self.know_reserve();
-        let mut targets = others(self.q.outlook, self.hosts[guest]);
-        if targets.any(|target| self.obstacles(guest, target).is_empty()) {
+        let mut targets: Vec<(f64, usize)> = others(self.q.outlook, self.hosts[guest])
+            .map(|target| (self.filled_by(target, None), target))
+            .collect();
+        targets.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if targets.iter().any(|(_, target)| self.obstacles(guest, *target).is_empty()) {
             return None;
         }
         self.best_move(guest)?.1

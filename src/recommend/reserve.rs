@@ -4,7 +4,7 @@ use crate::outlook::Outlook;
 use std::collections::BTreeMap;
 
 /// Which nodes may fail under some placement.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reserve {
     /// Free bytes of each node in its busy hours: below 0 where more is in use than there is.
     rooms: Vec<f64>,
@@ -15,7 +15,7 @@ pub(super) struct Reserve {
 }
 
 /// What the guests of a node need, the largest first, and in all.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Needs {
     each: Vec<f64>,
     sum: f64,
@@ -29,7 +29,9 @@ impl Needs {
 
     /// With one guest more.
     fn with(&self, need: f64) -> Self {
-        Self::of(self.each.iter().copied().chain([need]).collect())
+        let mut each = self.each.clone();
+        each.insert(each.partition_point(|x| *x >= need), need);
+        Self { sum: each.iter().sum(), each }
     }
 
     /// Without one of them.

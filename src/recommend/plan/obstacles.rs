@@ -7,6 +7,7 @@ use crate::outlook::{GuestOutlook, IO_WAIT, NodeOutlook, Resource};
 use crate::recommend::balancer;
 use crate::recommend::confidence::stated;
 use crate::recommend::constraint::{Blocker, BlockerCode, LocalDisk, copied_disks};
+use crate::recommend::overload::is_ever_above;
 use crate::recommend::reserve::Reserve;
 use crate::recommend::state::{Finding, State};
 use std::collections::BTreeMap;
@@ -223,7 +224,11 @@ impl<'a> Planner<'a> {
     ) -> Vec<Blocker> {
         let over = |resource: Resource| {
             let limit = self.limits().of(resource);
-            let after = self.busy(target, Some((&guest.load, 1.0)), resource);
+            let (load, more) = (self.ledger.load(target), Some((&guest.load, 1.0)));
+            if !is_ever_above(self.q.outlook, target, load, more, (resource, limit)) {
+                return None;
+            }
+            let after = self.busy(target, more, resource);
             let over = after > limit && after > self.busy(target, None, resource);
             let there = source.map(|s| self.busy(s, None, resource));
             let better = there.is_some_and(|there| after <= (CLEARLY * there).min(1.0));
