@@ -109,7 +109,7 @@ const IDLE_HOURS: usize = 72;
 const DAY_HOURS: usize = 24;
 const WEEK_HOURS: usize = 168;
 /// Hours of the past that are looked at, however far ahead: all that is kept hourly. Two weeks of
-/// bursts foretell the next ones better than one (docs/backtest.md).
+/// bursts foretell the next ones better than one (docs/records/backtest.md).
 const WINDOW: usize = 336;
 
 /// Cases of what may come: case 0 is the present, the others are the recorded hours of the window.
@@ -174,7 +174,7 @@ const ENDED_DAYS: usize = 4;
 const WHOLE_WEEK: usize = 7;
 /// Of the least busy of the days before, the busiest day since has at most this share.
 const LESS: f64 = 0.6;
-/// And of the busiest of them it had at least this share: bursts that have gone come back (docs/backtest.md).
+/// And of the busiest of them it had at least this share: bursts that have gone come back (docs/records/backtest.md).
 const STEADY: f64 = 0.7;
 
 /// The recorded hours of a guest as far as they still say what may come: what a claimed trend of `window` hours has taken
