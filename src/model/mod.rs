@@ -32,6 +32,11 @@ pub const HOUR: i64 = 3_600;
 /// Seconds in a day.
 pub const DAY: i64 = 86_400;
 
+/// Start of the stretch of `width` seconds that `time` is in; stretches count from 1970-01-01 00:00 UTC.
+pub fn start_of(time: UnixTime, width: i64) -> UnixTime {
+    time.saturating_sub(time.rem_euclid(width))
+}
+
 /// Bytes in a MiB.
 pub const MIB: f64 = 1_048_576.0;
 /// Bytes in a GiB.
