@@ -7,7 +7,7 @@ use crate::backtest::{Policy, Report};
 use crate::evidence::TrendEvidence;
 use crate::model::{
     Bucket, Bytes, Cores, GuestKind, GuestSample, GuestStatus, Inventory, Migration, Tick, Unit,
-    UnixTime, Vmid,
+    UnixTime, Vmid, WEEK_HOURS,
 };
 use crate::outcome::{Accuracy, Decile, Outcome, Tally, Verdict};
 use crate::outlook::Readings;
@@ -800,7 +800,7 @@ pub struct Choice<T> {
 
 /// Hours of the past that a question is about: as far as a store can reach, usually a week.
 pub fn hours() -> Choice<u32> {
-    Choice { range: 1..=most_kept_hours(), usual: 168 }
+    Choice { range: 1..=most_kept_hours(), usual: WEEK_HOURS }
 }
 
 /// Values of a metric that a history is thinned to: usually as many as a plot has pixels for.
@@ -817,7 +817,7 @@ pub const EVERY: Choice<usize> = Choice { range: 1..=24, usual: 6 };
 
 /// The same on the command line, which compares rules with each other: some act hourly, and who waits may as well wait
 /// for all of it.
-pub const EVERY_COMPARED: Choice<usize> = Choice { range: 1..=168, usual: 1 };
+pub const EVERY_COMPARED: Choice<usize> = Choice { range: 1..=WEEK_HOURS as usize, usual: 1 };
 
 /// What a backtest compares usually; on the command line all that there are, for the same reason.
 pub const POLICIES: [Policy; 2] = [Policy::None, Policy::Ours];
