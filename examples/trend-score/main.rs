@@ -104,7 +104,7 @@ fn generated(seed: u64, count: u64) -> Vec<Case> {
     cases.inspect_err(|e| eprintln!("{e}")).unwrap_or_default()
 }
 
-/// Bars of the method study for permuted days (docs/trend.md): kind, claims at most (or at least), coverage.
+/// Bars of the method study for permuted days (docs/trend-score.md): kind, claims at most (or at least), coverage.
 fn permuted(seed: u64, count: u64, verbose: bool) -> Option<()> {
     let traces = permute::traces();
     if traces.is_none() {

@@ -70,7 +70,7 @@ impl Case {
 }
 
 /// One line of the table: name, value, number of cases behind it, what must be and what is aimed at
-/// (docs/trend.md).
+/// (docs/trend-score.md).
 pub(crate) struct Line {
     pub(crate) name: &'static str,
     pub(crate) value: f64,

@@ -20,7 +20,7 @@ my $HEAD = <<'MD';
 
 <!-- Generated from perl/lib/PVE/API2/Foresight: change the modules, then run UPDATE=1 prove t/90-docs.t in perl/. -->
 
-Below `/cluster/foresight`, for `pvesh`, REST clients and the web interface alike. Replies are those of `src/api.rs`, and the
+Below `/cluster/foresight`, for `pvesh`, REST clients and the web interface alike. Replies are those of `src/api/`, and the
 `returns` schemas describe them in full (`pvesh usage /cluster/foresight/status --returns`). What is not known is `null`. Times are unix
 seconds, shares are fractions.
 

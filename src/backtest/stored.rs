@@ -8,7 +8,7 @@
 use super::lived::Relocation;
 use super::recording::{Demand, Machine, Recording, Tenant};
 use crate::error::{Error, Result};
-use crate::model::{GuestMetric, HOUR, Inventory, NodeMetric, UnixTime};
+use crate::model::{GuestMetric, HOUR, Inventory, NodeMetric, UnixTime, start_of};
 use crate::outlook::{hosts, in_units, newest};
 use crate::store::{Capacity, Fleet, GuestTrack, Placement, Point, Window};
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ impl Recording {
         else {
             return Err(Error::invalid("nothing is stored of this time"));
         };
-        let start = first - first.rem_euclid(ALIGNED);
+        let start = start_of(first, ALIGNED);
         let coarse = windows().filter(|w| i64::from(w.seconds) > HOUR).map(end).max();
         let hours_until = |time: UnixTime| ((time - start) / HOUR).max(0) as usize;
         let grid = Grid { fleets, start, hours: hours_until(until) };

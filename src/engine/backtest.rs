@@ -4,7 +4,7 @@ use super::{Engine, inventory_of, local_time};
 use crate::api::BacktestReply;
 use crate::backtest::{Bounds, Contestant, Outcome, Policy, Recording, Report, replay};
 use crate::error::{Error, Result};
-use crate::model::{DAY, HOUR, Inventory, UnixTime};
+use crate::model::{DAY, HOUR, Inventory, UnixTime, start_of};
 use crate::settings::{Effective, Key, Sensitivity, Table};
 use crate::store::{Detail, Fleet, Reader, Resolution};
 use std::path::PathBuf;
@@ -89,17 +89,17 @@ impl Engine {
 
 /// Where six hours begin.
 fn begin(time: UnixTime) -> UnixTime {
-    time - time.rem_euclid(COARSE)
+    start_of(time, COARSE)
 }
 
 /// How far back a replay of so many days looks at `now`.
 pub(super) fn earliest(now: UnixTime, days: u32) -> UnixTime {
-    begin(now - now.rem_euclid(HOUR) - i64::from(days) * DAY - WARM_UP as i64 * HOUR)
+    begin(start_of(now, HOUR) - i64::from(days) * DAY - WARM_UP as i64 * HOUR)
 }
 
 /// Rows of the judged time and what comes before it, to the last whole hour.
 fn history(reader: &Reader, now: UnixTime, days: u32) -> Result<Vec<Fleet>> {
-    let until = now - now.rem_euclid(HOUR);
+    let until = start_of(now, HOUR);
     let start = earliest(now, days);
     // As long as the settings can keep hours.
     let kept = Key::keep_hourly_days.field().highest as i64 * DAY;

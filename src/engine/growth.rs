@@ -3,7 +3,8 @@
 use super::TrendsRequest;
 use super::prepare::History;
 use crate::api::{GuestGrowth, MoveEffect, NodeGrowth};
-use crate::model::{DAY, GuestMetric, HOUR, Metric, Migration, NodeMetric, UnixTime};
+use crate::model::{DAY, GuestMetric, HOUR, Metric, Migration, NodeMetric};
+use crate::outlook::{held, host_at};
 use crate::series::{LocalTime, Point};
 use crate::store::{Capacity, GuestTrack, Placement};
 use crate::trend::{Params, attribute, before_after};
@@ -61,7 +62,7 @@ pub(super) fn of_node(
             .map(|(track, placements, sizes)| {
                 let points = history.guest_points(track, resource.guest);
                 let mut points = counted(points, sizes, resource.capacity);
-                points.retain(|p| p.time >= start && host(placements, p.time) == Some(name));
+                points.retain(|p| p.time >= start && host_at(placements, p.time) == Some(name));
                 (*track, points)
             })
             .filter(|(_, points)| !points.is_empty())
@@ -94,20 +95,9 @@ fn counted(
     capacities: &[Capacity],
     of: fn(&Capacity) -> Option<f64>,
 ) -> Vec<Point> {
-    let known: Vec<(UnixTime, f64)> =
-        capacities.iter().filter_map(|c| Some((c.time, of(c)?))).collect();
-    let held = |time: UnixTime| {
-        let after = known.partition_point(|(from, _)| *from <= time);
-        known.get(after.saturating_sub(1)).map(|(_, size)| *size)
-    };
+    let held = held(capacities, of);
     let amount = |p: Point| Some(Point { value: p.value * held(p.time)?, p95: None, ..p });
     points.into_iter().filter_map(amount).collect()
-}
-
-/// Where a guest was.
-fn host(placements: &[Placement], time: UnixTime) -> Option<&str> {
-    let after = placements.partition_point(|p| p.time <= time);
-    placements.get(after.saturating_sub(1)).map(|p| &*p.host)
 }
 
 /// What each move did to the guest's own load: medians of the day before and the day after.

@@ -2,6 +2,7 @@
 //! collector.
 
 use crate::error::{Error, Result};
+use crate::model::{DAY, HOUR};
 use crate::settings::{
     FILE_NAME, Loaded, MAX_BYTES, PenaltyConfig, Stored, get_effective_penalty_config, load,
 };
@@ -42,9 +43,9 @@ pub(super) fn keep(writer: &mut Writer, root: &Path) -> Result<Option<String>> {
 
 fn retention(config: &PenaltyConfig) -> Retention {
     Retention {
-        raw_hours: config.keep_samples_hours.seconds() / 3_600,
-        hourly_days: config.keep_hourly_days.seconds() / 86_400,
-        six_hourly_days: config.keep_six_hourly_days.seconds() / 86_400,
+        raw_hours: config.keep_samples_hours.seconds() / HOUR,
+        hourly_days: config.keep_hourly_days.seconds() / DAY,
+        six_hourly_days: config.keep_six_hourly_days.seconds() / DAY,
     }
 }
 

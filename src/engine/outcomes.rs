@@ -9,7 +9,9 @@ use super::{Engine, RecommendRequest, local_time};
 use crate::api::{GuestOutcomes, OutcomeEntry, OutcomesReply, RecommendReply};
 use crate::collect::inventory;
 use crate::error::{Kind, Result};
-use crate::model::{DAY, GuestMetric, HOUR, Inventory, Migration, NodeMetric, UnixTime, Vmid};
+use crate::model::{
+    DAY, GuestMetric, HOUR, Inventory, Migration, NodeMetric, UnixTime, Vmid, start_of,
+};
 use crate::outcome::{
     Advice, Experience, GuestRecord, Ledger, MAX_OUTCOME_ENTRIES, NodeRecord, Outcome, Scene, Span,
     Tally, Verdict, calculate_outcome_accuracy, calibration, judge,
@@ -345,7 +347,7 @@ impl<'a> Study<'a> {
         if !sample.guests.is_empty() {
             return Ok(sample);
         }
-        let hour = time - time.rem_euclid(HOUR);
+        let hour = start_of(time, HOUR);
         self.reader.fleet(hour..hour + HOUR, Resolution::Hourly, Detail::Typical)
     }
 
@@ -403,7 +405,7 @@ impl<'a> Study<'a> {
         if span != Span::Day {
             return Ok(vec![self.reader.fleet(start..end, Resolution::Raw, Detail::Typical)?]);
         }
-        let hour = start - start.rem_euclid(HOUR) + HOUR;
+        let hour = start_of(start, HOUR) + HOUR;
         Ok(vec![
             self.reader.fleet(start..hour, Resolution::Raw, Detail::Typical)?,
             self.reader.fleet(hour..end, Resolution::Hourly, Detail::Typical)?,

@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::model::{
     Bytes, Cores, DAY, GuestMetric, HOUR, Inventory, Metric, Migration, NodeMetric, UnixTime, Vmid,
+    start_of,
 };
 use crate::outlook::{
     GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, fall, hosts,
@@ -57,16 +58,15 @@ impl History {
         lookback_hours: u32,
         guest_metrics: &[GuestMetric],
     ) -> Result<Self> {
-        let hour = now - now.rem_euclid(HOUR);
+        let hour = start_of(now, HOUR);
         // Whole rows of six hours, so that none of them tells hours again that are known one by one.
-        let start = hour - PROFILE;
-        let start = start - start.rem_euclid(Tier::SixHourly.step());
+        let start = start_of(hour - PROFILE, Tier::SixHourly.step());
         let mut coarse = Vec::new();
         let earliest = now - i64::from(lookback_hours) * HOUR;
         let hourly = reader.fleet(start..hour, Resolution::Hourly, Detail::Typical)?;
         // Hourly values may be kept for less than that, by the settings.
         let kept = hourly.windows().first().map_or(hour, |w| w.start);
-        let known = start.max(kept - kept.rem_euclid(Tier::SixHourly.step()));
+        let known = start.max(start_of(kept, Tier::SixHourly.step()));
         if earliest < known {
             coarse.push(reader.fleet(earliest..known, Resolution::SixHourly, Detail::Typical)?);
         }
@@ -185,7 +185,7 @@ impl History {
 
     /// Start of the running hour.
     fn hour(&self) -> UnixTime {
-        self.now - self.now.rem_euclid(HOUR)
+        start_of(self.now, HOUR)
     }
 
     /// First second of the hourly grid, and its length in hours with the running one.

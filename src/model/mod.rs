@@ -31,6 +31,13 @@ pub type Vmid = u32;
 pub const HOUR: i64 = 3_600;
 /// Seconds in a day.
 pub const DAY: i64 = 86_400;
+/// Hours in a week: as far as advice looks ahead, and what questions about the past usually ask for.
+pub const WEEK_HOURS: u32 = 168;
+
+/// Start of the stretch of `width` seconds that `time` is in; stretches count from 1970-01-01 00:00 UTC.
+pub fn start_of(time: UnixTime, width: i64) -> UnixTime {
+    time.saturating_sub(time.rem_euclid(width))
+}
 
 /// Bytes in a MiB.
 pub const MIB: f64 = 1_048_576.0;

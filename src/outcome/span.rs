@@ -1,6 +1,6 @@
 //! The three windows after a move, and the slots that they are compared in.
 
-use crate::model::{DAY, HOUR, UnixTime};
+use crate::model::{DAY, HOUR, UnixTime, start_of};
 use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
@@ -65,7 +65,7 @@ impl Span {
                 .map(|i| first.saturating_add(i * step)..first.saturating_add((i + 1) * step))
                 .collect();
         }
-        let hour = first.saturating_sub(first.rem_euclid(HOUR)).saturating_add(HOUR);
+        let hour = start_of(first, HOUR).saturating_add(HOUR);
         let whole = (0..24).map(|i| hour.saturating_add(i * HOUR));
         let whole = whole.map(|start| start..start.saturating_add(HOUR)).filter(|s| s.end <= end);
         let opening = (hour - first >= SHORT).then_some(first..hour);

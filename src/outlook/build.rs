@@ -1,7 +1,7 @@
 //! From recorded hours to expected hours.
 
 use super::{Load, Readings};
-use crate::model::{Fraction, rank_95};
+use crate::model::{Fraction, WEEK_HOURS, rank_95};
 use crate::settings::PenaltyConfig;
 
 /// Recorded hourly means of a guest, oldest first, ending with the running hour; the same length
@@ -107,9 +107,8 @@ const FADE_HOURS: f64 = 120.0;
 /// Hours after which a stopped guest is not expected back, however long it rested before: a weekend and a night.
 const IDLE_HOURS: usize = 72;
 const DAY_HOURS: usize = 24;
-const WEEK_HOURS: usize = 168;
 /// Hours of the past that are looked at, however far ahead: all that is kept hourly. Two weeks of
-/// bursts foretell the next ones better than one (docs/backtest.md).
+/// bursts foretell the next ones better than one (docs/records/backtest.md).
 const WINDOW: usize = 336;
 
 /// Cases of what may come: case 0 is the present, the others are the recorded hours of the window.
@@ -174,7 +173,7 @@ const ENDED_DAYS: usize = 4;
 const WHOLE_WEEK: usize = 7;
 /// Of the least busy of the days before, the busiest day since has at most this share.
 const LESS: f64 = 0.6;
-/// And of the busiest of them it had at least this share: bursts that have gone come back (docs/backtest.md).
+/// And of the busiest of them it had at least this share: bursts that have gone come back (docs/records/backtest.md).
 const STEADY: f64 = 0.7;
 
 /// The recorded hours of a guest as far as they still say what may come: what a claimed trend of `window` hours has taken
@@ -293,7 +292,7 @@ impl Readings {
             values.sort_unstable_by(f64::total_cmp);
             values
         };
-        let (day, week) = (last(DAY_HOURS), last(WEEK_HOURS));
+        let (day, week) = (last(DAY_HOURS), last(WEEK_HOURS as usize));
         Self {
             current: current.map(Fraction),
             mean_24h: mean(&day),

@@ -13,7 +13,7 @@ mod past;
 
 pub use build::{Expected, GuestHistory, NodeHistory, Placed, Weights, build};
 pub use lens::{Lens, fall, growth};
-pub use past::{hosts, in_units, mean_of_last_day, newest};
+pub use past::{held, host_at, hosts, in_units, mean_of_last_day, newest};
 
 use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
 use crate::settings::PenaltyConfig;

@@ -18,6 +18,27 @@ pub fn mean_of_last_day(hours: &[Option<f64>]) -> f64 {
     if count > 0 { sum / f64::from(count) } else { 0.0 }
 }
 
+/// What is known of a capacity at a time.
+pub fn held(
+    capacities: &[Capacity],
+    of: fn(&Capacity) -> Option<f64>,
+) -> impl Fn(UnixTime) -> Option<f64> {
+    let known: Vec<(UnixTime, f64)> =
+        capacities.iter().filter_map(|c| Some((c.time, of(c)?))).collect();
+    move |time| told_by(&known, time, |k| k.0).map(|k| k.1)
+}
+
+/// Where a guest was at a time.
+pub fn host_at(placements: &[Placement], time: UnixTime) -> Option<&str> {
+    told_by(placements, time, |p| p.time).map(|p| &*p.host)
+}
+
+/// Of what holds from a time on, in this order, what held at `time`; before the first the first.
+fn told_by<T>(told: &[T], time: UnixTime, from: fn(&T) -> UnixTime) -> Option<&T> {
+    let after = told.partition_point(|t| from(t) <= time);
+    told.get(after.saturating_sub(1))
+}
+
 /// Shares of capacity in cores or bytes, with the capacity that held in each hour.
 pub fn in_units(
     shares: &[Option<f64>],
@@ -25,12 +46,7 @@ pub fn in_units(
     capacities: &[Capacity],
     of: fn(&Capacity) -> Option<f64>,
 ) -> Vec<Option<f64>> {
-    let known: Vec<(UnixTime, f64)> =
-        capacities.iter().filter_map(|c| Some((c.time, of(c)?))).collect();
-    let held = |time: UnixTime| {
-        let after = known.partition_point(|(from, _)| *from <= time);
-        known.get(after.saturating_sub(1)).map(|(_, x)| *x)
-    };
+    let held = held(capacities, of);
     let end = |hour: usize| start + (hour as i64 + 1) * HOUR - 1;
     shares.iter().enumerate().map(|(hour, share)| Some((*share)? * held(end(hour))?)).collect()
 }
@@ -43,10 +59,6 @@ pub fn hosts(
     index: &BTreeMap<&str, usize>,
 ) -> Vec<Option<usize>> {
     let middle = |hour: usize| start + hour as i64 * HOUR + HOUR / 2;
-    let at = |hour: usize| {
-        let after = placements.partition_point(|p| p.time <= middle(hour));
-        let placement = placements.get(after.saturating_sub(1))?;
-        index.get(&*placement.host).copied()
-    };
+    let at = |hour: usize| index.get(host_at(placements, middle(hour))?).copied();
     (0..hours).map(at).collect()
 }

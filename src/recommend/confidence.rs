@@ -5,7 +5,7 @@
 //! values and weights are such that the sum is that chance (docs/backtest.md). It says how well
 //! founded the advice is, not how bad the source is.
 
-use crate::model::{Bytes, counted};
+use crate::model::{Bytes, WEEK_HOURS, counted};
 use crate::outcome::Experience;
 use crate::outlook::{GuestOutlook, Limits, Load, NodeOutlook, Outlook, Resource};
 use serde::Serialize;
@@ -39,13 +39,12 @@ const DATA: f64 = 0.14;
 /// The plan asks for 10-15 % by past outcomes.
 const OUTCOME: f64 = 0.12;
 /// History from which the data can not be the weak point, in hours.
-const ENOUGH_HISTORY: f64 = 168.0;
+const ENOUGH_HISTORY: f64 = WEEK_HOURS as f64;
 /// Spread of what a move saves a week, in core-hours, beyond which more of it is no more doubt.
 const MOST_SPREAD: f64 = 4.0;
 /// Value of a part about which nothing is known.
 const UNKNOWN: f64 = 0.5;
 const DAY_HOURS: usize = 24;
-const WEEK_HOURS: f64 = 168.0;
 
 /// How much is stored of the last two days, or of what there is of them since the first sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -217,7 +216,7 @@ impl Saving {
         }
         let (all, present) = (days.into_iter().chain(present), present.is_some());
         let (sum, hours) = all.fold((0.0, 0), |(sum, hours), day| (sum + day.0, hours + day.1));
-        let core_hours = sum / hours.max(1) as f64 * WEEK_HOURS;
+        let core_hours = sum / hours.max(1) as f64 * f64::from(WEEK_HOURS);
         Self { core_hours, spread, present, days: recorded }
     }
 }

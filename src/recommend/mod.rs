@@ -1,6 +1,7 @@
 //! From expected loads to the few moves that are worth it.
 
 mod balancer;
+mod blocker;
 mod confidence;
 mod constraint;
 mod drain;
@@ -19,8 +20,9 @@ mod window;
 
 pub(crate) use balancer::imbalance;
 pub use balancer::{Balancer, BalancerMove, balancer};
+pub use blocker::{Blocker, BlockerCode};
 pub use confidence::{Confidence, Part, Recent, stated};
-pub use constraint::{Blocker, BlockerCode, Constraints};
+pub use constraint::Constraints;
 pub(crate) use constraint::{copied_disks, has_local_disks, not_reported};
 pub use drain::{Drain, Leaving, Staying, drain};
 pub use explain::{Explained, Target, core_hours, explain, little_need};

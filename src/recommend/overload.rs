@@ -102,7 +102,7 @@ pub fn overload_of_all(resource: Resource, outlook: &Outlook, limits: Limits) ->
 
 /// Most that what may come is spread around each recorded hour, up and down, when moves are
 /// weighed, as a share of capacity: bursts of work do not come back at the same hours, while memory
-/// holds still and wants no more room than its excess (docs/backtest.md).
+/// holds still and wants no more room than its excess (docs/records/backtest.md).
 fn widest(resource: Resource) -> f64 {
     match resource {
         Resource::Cpu => 0.3,
@@ -114,7 +114,7 @@ fn widest(resource: Resource) -> f64 {
 const NARROWEST: f64 = 0.02;
 
 /// How far it is spread, in standard deviations of the node's own load: what never changed is not
-/// expected to be higher (docs/backtest.md).
+/// expected to be higher (docs/records/backtest.md).
 const DEVIATIONS: f64 = 2.5;
 
 const DAY_HOURS: usize = 24;

@@ -753,7 +753,7 @@ fn growth_of_nodes(outlook: &Outlook, hosts: &[usize]) -> Vec<(f64, f64)> {
 /// Best draft first: those that save nearly as much as the best, of these guests whose memory goes on
 /// growing in front, then the cheapest; then the others by what they save. Of equals the target
 /// that has most of what the source is short of, or is left the least full where the source is emptied; ties fall by guest and target. Neither a rise of CPU nor bursts count, since neither tells
-/// what comes (docs/backtest.md).
+/// what comes (docs/records/backtest.md).
 fn best_first(drafts: &mut [Draft]) {
     let most = drafts.iter().map(|d| d.saved).fold(0.0, f64::max);
     let lesser = |d: &Draft| d.saved < AS_GOOD * most;

@@ -44,6 +44,18 @@ pub enum Urgency {
     High,
 }
 
+impl Urgency {
+    /// The word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
 impl State {
     /// The word for people.
     pub fn word(self) -> &'static str {

@@ -40,7 +40,7 @@ fn card(r: &Recommendation, now: UnixTime) -> String {
         escape(&r.source),
         escape(&r.target),
         tone(r.urgency),
-        format!("{:?}", r.urgency).to_lowercase(),
+        r.urgency.word(),
         stated(r.confidence),
         escape(&r.decision_explanation),
         nodes(r),

@@ -5,7 +5,7 @@ use super::{NodeStory, Story, plot};
 use crate::api::{GuestTrends, MetricTrend, NodeReply, TrendsReply};
 use crate::evidence::state_told;
 use crate::recommend::State;
-use crate::trend::Direction;
+use crate::trend::{Behaviour, Direction};
 
 /// Most rows of the table of movers.
 const MOST: usize = 20;
@@ -115,7 +115,7 @@ pub(super) fn movers(trends: &TrendsReply) -> String {
             escape(&g.node),
             cell("cpu"),
             cell("memory"),
-            g.behavior.map_or("–".into(), |b| format!("{b:?}").to_lowercase()),
+            g.behavior.map_or("–", Behaviour::word).into(),
         ]
     });
     let rows: Vec<Vec<String>> = rows.collect();

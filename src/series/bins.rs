@@ -1,6 +1,6 @@
 //! A regular grid over irregular points.
 
-use super::calendar::weekend_of;
+use super::calendar::{weekday_of_day, weekend_of};
 use super::{Buffer, Column, LocalTime, Point, stats};
 use crate::model::{DAY, HOUR, UnixTime};
 
@@ -105,8 +105,7 @@ impl Bins {
 
     /// Day of the week of bin `i`, 0 is Monday, on a grid that begins its days at local midnight.
     pub fn weekday(&self, i: usize, per_day: usize) -> usize {
-        // 1 January 1970 was a Thursday.
-        (self.key[i].div_euclid(per_day as i64) + 3).rem_euclid(7) as usize
+        weekday_of_day(self.key[i].div_euclid(per_day as i64))
     }
 
     /// Days from the first to the last bin.

@@ -91,14 +91,24 @@ pub fn hour_of(wall: i64) -> usize {
     (wall.rem_euclid(DAY) / HOUR) as usize
 }
 
-/// Day of the week of a wall-clock time, 0 is Monday; 1 January 1970 was a Thursday.
+/// Day of the week of a wall-clock time, 0 is Monday.
 pub fn weekday_of(wall: i64) -> usize {
-    (wall.div_euclid(DAY) + 3).rem_euclid(7) as usize
+    weekday_of_day(wall.div_euclid(DAY))
+}
+
+/// Day of the week, 0 is Monday, of a day that is counted from 1 January 1970, a Thursday.
+pub fn weekday_of_day(day: i64) -> usize {
+    (day + 3).rem_euclid(7) as usize
+}
+
+/// Whether a day of the week is a Saturday or Sunday.
+pub fn is_weekend(weekday: usize) -> bool {
+    weekday >= 5
 }
 
 /// Whether a wall-clock time is on a Saturday or Sunday.
 pub fn weekend_of(wall: i64) -> bool {
-    weekday_of(wall) >= 5
+    is_weekend(weekday_of(wall))
 }
 
 #[cfg(test)]

@@ -46,6 +46,19 @@ pub enum Behaviour {
     Idle,
 }
 
+impl Behaviour {
+    /// The word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Growing => "growing",
+            Self::Bursty => "bursty",
+            Self::Cyclical => "cyclical",
+            Self::Stable => "stable",
+            Self::Idle => "idle",
+        }
+    }
+}
+
 /// How far a projected crossing is to be trusted (docs/trend.md, "Do trends go on?").
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

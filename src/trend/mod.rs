@@ -2,7 +2,7 @@
 //!
 //! [`analyze`] is the pipeline; each step is a file of small pure functions:
 //! clean -> bins -> season -> structure (steps, slope breaks) -> slope (stairs) -> label and confidence ->
-//! anomaly -> projection -> rhythm. `docs/trend.md` has the reasons and the measured worth.
+//! anomaly -> projection -> rhythm. `docs/trend.md` has the reasons, `docs/trend-score.md` the measured worth.
 
 mod anomaly;
 mod attribution;

@@ -16,7 +16,7 @@ use serde::Serialize;
 const HORIZONS: [f64; 3] = [6.0, 24.0, 72.0];
 /// Tail of the errors seen in the window that is left out on each side, at these horizons. An 80 %
 /// interval would leave 10 %; one week sees too little of what a week can bring, the more so the further
-/// ahead (calibrated by rolling origin on real guests, docs/trend.md).
+/// ahead (calibrated by rolling origin on real guests, docs/trend-score.md).
 const TAILS: [f64; 3] = [0.07, 0.05, 0.03];
 /// Share of the latest day in the level, beside the whole window: now, and far ahead.
 const LATEST_DAY: [f64; 2] = [0.6, 0.2];

@@ -3,7 +3,7 @@
 use super::curve::Clock;
 use super::finding::{Direction, Trend};
 use super::outlook::Outlook;
-use crate::model::Worse;
+use crate::model::{WEEK_HOURS, Worse};
 use serde::Serialize;
 
 /// Crossings further away than this many lookbacks are "never".
@@ -166,7 +166,7 @@ impl Line<'_> {
     fn peak_crossing(&self, believed: Option<f64>, cyclical: bool) -> Crossing {
         let slope = if believed.is_some() { self.slope() } else { 0.0 };
         let swings = cyclical || self.outlook.season.is_some();
-        let week = if swings { 168.0f64.min(self.horizon().max(24.0)) } else { 0.0 };
+        let week = if swings { f64::from(WEEK_HOURS).min(self.horizon().max(24.0)) } else { 0.0 };
         // The last hour that is looked at, and how far ahead that says something.
         let (last, horizon) = match (believed, self.outlook.pace) {
             (Some(believed), _) => (believed, believed),

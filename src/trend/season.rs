@@ -1,6 +1,6 @@
 //! Step 2: what the hour of the day, and of weekdays or weekends, does to a series.
 
-use crate::series::{Bins, Buffer, Grid, profile, stats};
+use crate::series::{Bins, Buffer, Grid, calendar, profile, stats};
 
 /// Least span of a daily profile, days.
 const DAILY_SPAN: f64 = 1.9;
@@ -52,7 +52,7 @@ impl Season {
     pub(super) fn on(&self, slot: usize, weekday: usize) -> f64 {
         match self.knows_weekdays() {
             true => self.effect[slot + weekday * self.per_day],
-            false => self.at(slot, weekday >= 5),
+            false => self.at(slot, calendar::is_weekend(weekday)),
         }
     }
 

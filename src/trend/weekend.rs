@@ -3,6 +3,7 @@
 use super::finding::Change;
 use crate::model::{DAY, HOUR, UnixTime};
 use crate::series::LocalTime;
+use crate::series::calendar::weekday_of_day;
 
 /// With this much history weekends are told apart by the profile, seconds.
 const ENOUGH: i64 = 9 * DAY;
@@ -44,14 +45,14 @@ pub(super) fn without_weekends(
     changes.iter().filter(|c| c.known || !is_weekend(c)).copied().collect()
 }
 
-/// Days from 1 January 1970, a Thursday, to the first of their kind.
-const SATURDAY: i64 = 2;
-const MONDAY: i64 = 4;
+/// Days of the week, 0 is Monday.
+const SATURDAY: usize = 5;
+const MONDAY: usize = 0;
 
 /// Seconds since the nearest midnight at which such a day begins; negative before it.
-fn since(weekday: i64, time: UnixTime, local: &LocalTime) -> i64 {
-    let half = 7 * DAY / 2;
-    (local.wall(time).saturating_sub(weekday * DAY).saturating_add(half)).rem_euclid(7 * DAY) - half
+fn since(weekday: usize, time: UnixTime, local: &LocalTime) -> i64 {
+    let (half, first) = (7 * DAY / 2, weekday as i64 - weekday_of_day(0) as i64);
+    (local.wall(time).saturating_sub(first * DAY).saturating_add(half)).rem_euclid(7 * DAY) - half
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Level shifts by the recipe of the method study that docs/trend.md names, beside ours on the same series.
+"""Level shifts by the recipe of the method study that docs/trend-score.md names, beside ours on the same series.
 
     cargo run --release --example trend-score -- steps 1 400 > steps.jsonl
     python3 -m venv /tmp/reference

@@ -187,7 +187,7 @@ fn urgency(urgency: Urgency) -> Style {
 fn card(r: &Recommendation, now: UnixTime, out: &mut Out) -> Result<()> {
     let name = quoted(&r.name);
     let style = urgency(r.urgency);
-    let word = format!("{:?} urgency", r.urgency).to_lowercase();
+    let word = format!("{} urgency", r.urgency.word());
     out.line(format!(
         "{} {}{name}: {} → {}   confidence {}, {}",
         styled(HEAD, format!("{}.", r.order)),
@@ -205,7 +205,7 @@ fn card(r: &Recommendation, now: UnixTime, out: &mut Out) -> Result<()> {
             pve_foresight::evidence::Kind::Concern => styled(WARN, "-"),
             pve_foresight::evidence::Kind::Info => "i".into(),
         };
-        let weight = format!("{:?}", factor.weight).to_lowercase();
+        let weight = factor.weight.word();
         let text = format!("{} {}", factor.factor, styled(DIM, format!("({weight})")));
         out.prose(&format!("   {sign} "), text)?;
     }

@@ -8,7 +8,7 @@ use pve_foresight::api::{MetricTrend, NodeGrowth, StabilityReply, TrendsReply};
 use pve_foresight::engine::{Engine, TrendsRequest, answer_series};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::model::{GIB, Unit, signed};
-use pve_foresight::trend::{Change, Crossing, Side, Steadier};
+use pve_foresight::trend::{Behaviour, Change, Crossing, Side, Steadier};
 use std::fs::File;
 use std::io::{BufReader, stdin};
 use std::path::Path;
@@ -85,7 +85,7 @@ fn show(reply: &TrendsReply, out: &mut Out) -> Result<()> {
         node.growth.iter().try_for_each(|g| growth(g, out))?;
     }
     for guest in &reply.guests {
-        let behaviour = guest.behavior.map_or("-".into(), |b| format!("{b:?}").to_lowercase());
+        let behaviour = guest.behavior.map_or("-", Behaviour::word);
         let title = format!("guest {} {}", guest.vmid, guest.name);
         let peaks: Vec<String> = guest.peak_hours.iter().map(|h| format!("{h:02}")).collect();
         let peaks = match peaks.is_empty() {

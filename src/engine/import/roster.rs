@@ -7,6 +7,7 @@
 //! So an import neither makes moves nor takes any away.
 
 use crate::model::{GuestSample, GuestStatus, Inventory, NodeSample, Tick, UnixTime, Vmid};
+use crate::outlook::host_at;
 use crate::store::Placement;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -139,7 +140,9 @@ impl Roster {
             guests.entry(*vmid).or_insert_with(|| known.sample.clone());
         }
         for guest in guests.values_mut() {
-            if let Some(host) = self.hosts.get(&guest.vmid).and_then(|hosts| host(hosts, tick.ts)) {
+            if let Some(host) =
+                self.hosts.get(&guest.vmid).and_then(|hosts| host_at(hosts, tick.ts))
+            {
                 guest.node = host.to_string();
             }
         }
@@ -174,12 +177,6 @@ impl Roster {
         }
         notes
     }
-}
-
-/// The host at a time: the last that was known by then, else the first.
-fn host(hosts: &[Placement], time: UnixTime) -> Option<&str> {
-    let known = hosts.partition_point(|p| p.time <= time);
-    hosts.get(known.saturating_sub(1)).map(|p| &*p.host)
 }
 
 /// Takes note of a host that a source tells.

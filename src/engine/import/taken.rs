@@ -1,6 +1,6 @@
 //! For which times the store has something already.
 
-use crate::model::{HOUR, UnixTime};
+use crate::model::{HOUR, UnixTime, start_of};
 use crate::store::Past;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -26,7 +26,7 @@ impl Taken {
         let spans = past.windows_of(nodes).into_iter().map(|w| match w.seconds {
             0 => (w.start - REACH, w.start + REACH),
             _ => {
-                let start = w.start - w.start.rem_euclid(ROLLED);
+                let start = start_of(w.start, ROLLED);
                 (start, start + ROLLED)
             }
         });

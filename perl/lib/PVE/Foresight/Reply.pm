@@ -1,6 +1,6 @@
 package PVE::Foresight::Reply;
 
-# The engine's replies in PVE's schema words: what src/api.rs declares. Absent values are null, so
+# The engine's replies in PVE's schema words: what src/api/ declares. Absent values are null, so
 # whatever may be unknown is optional. Fields are only ever added.
 
 use v5.36;
