@@ -213,6 +213,33 @@ test('a gap in the samples breaks the line', () => {
     );
 });
 
+test('the range is painted only where something was measured', () => {
+    const painted = (isKnown) => {
+        const bucket = (i) => ({ start: i * 3600, seconds: 3600, min: 0, max: 1, avg: 0.5 });
+        const history = Array.from({ length: 50 }, (_, i) => bucket(i)).filter((_, i) =>
+            isKnown(i),
+        );
+        const size = { width: 400, height: 200, from: 0, until: 180_000, now: 180_000 };
+        const none = { baseline: [], forecast: [], marks: [], label: '' };
+        const svg = Plot.chart({ ...size, ...none, unit: 'fraction', history });
+        return svg.match(/foresight-range" d="([^"]*)"/)[1].split('M').length - 1;
+    };
+    assert.equal(
+        painted(() => true),
+        1,
+    );
+    assert.equal(
+        painted((i) => i < 20 || i >= 30),
+        2,
+        'as the line breaks',
+    );
+    assert.equal(
+        painted((i) => i < 20 || i === 30 || i >= 40),
+        2,
+        'a single value has no area',
+    );
+});
+
 test('a chart of nothing, of one sample and of zeros has no NaN', () => {
     const bucket = (start, v) => ({ start, seconds: 0, min: v, max: v, avg: v });
     for (const history of [[], [bucket(5, 0)], [bucket(5, 0), bucket(65, 0)]]) {
