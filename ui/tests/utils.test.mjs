@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { load } from './load.mjs';
 
-const { Utils, Html, Plot, Theme } = load(
+const { Utils, Html, Plot, Theme, Overview } = load(
     'Labels.js',
     'Utils.js',
     'Html.js',
     'Plot.js',
     'Theme.js',
+    'panel/Overview.js',
 );
 const plain = (text) => text.replaceAll('\u00a0', ' ');
 
@@ -286,4 +287,13 @@ test('a theme is dark when its panels are', () => {
     assert.equal(Theme.isDark('#ffffff'), false);
     assert.equal(Theme.isDark('#262626'), true);
     assert.equal(Theme.isDark('hsl(0deg, 0%, 15%)'), true);
+});
+
+test('a node whose storage alone is full is no node in trouble', () => {
+    const storage = { metric: 'storage', state: 'overloaded', current: 0.97, threshold: 0.9 };
+    const node = { name: 'pve1', state: 'overloaded', findings: [storage] };
+    const told = (in_trouble) =>
+        Overview.troubleHtml({ recommendations: [], nodes: [{ ...node, in_trouble }] });
+    assert.equal(told(false), '');
+    assert.match(told(true), /<b>pve1<\/b>/);
 });

@@ -147,9 +147,7 @@ Ext.define('PVE.foresight.panel.Overview', {
     troubleHtml: function (advice) {
         let u = PVE.foresight.Utils;
         let h = PVE.foresight.Html;
-        let troubled = advice.nodes.filter((n) =>
-            ['overloaded', 'trending_toward_overload'].includes(n.state),
-        );
+        let troubled = advice.nodes.filter((n) => n.in_trouble);
         if (advice.recommendations.length) {
             return '';
         }

@@ -343,6 +343,9 @@ my sub node_advice() {
         "A node's part in the advice.",
         name => node_name("The node."),
         state => word("Its state.", @STATES),
+        in_trouble => boolean(
+            "Whether it is overloaded or heading there by CPU, memory or IO wait; a storage alone is none of its load.",
+        ),
         maintenance => boolean("Whether HA has it in maintenance, or was asked to."),
         urgency => word("How soon somebody should look.", @URGENCIES),
         findings => list("What it is about, the worst metric first.", object(
