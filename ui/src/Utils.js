@@ -284,12 +284,6 @@ Ext.define('PVE.foresight.Utils', {
             'unknown',
         ].find((state) => nodes.some((n) => n.state === state)) ?? 'offline',
 
-    // Why a guest is no candidate, in the words of the engine.
-    skippedBecause: function ({ reason, blockers }) {
-        let obstacles = (blockers ?? []).map((b) => b.text).filter((text) => text);
-        return obstacles.length ? obstacles : [reason];
-    },
-
     withheld: function (number) {
         return this.counted(
             number,

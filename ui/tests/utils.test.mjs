@@ -3,13 +3,14 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { load } from './load.mjs';
 
-const { Utils, Html, Plot, Theme, Overview } = load(
+const { Utils, Html, Plot, Theme, Overview, Weighed } = load(
     'Labels.js',
     'Utils.js',
     'Html.js',
     'Plot.js',
     'Theme.js',
     'panel/Overview.js',
+    'grid/Weighed.js',
 );
 const plain = (text) => text.replaceAll('\u00a0', ' ');
 
@@ -296,4 +297,26 @@ test('a node whose storage alone is full is no node in trouble', () => {
         Overview.troubleHtml({ recommendations: [], nodes: [{ ...node, in_trouble }] });
     assert.equal(told(false), '');
     assert.match(told(true), /<b>pve1<\/b>/);
+});
+
+test('who stays is told with the reason of the engine, further obstacles in the tooltip', () => {
+    const reason = 'pve2 has too little memory; no other node can take it';
+    const blockers = [
+        { code: 'memory', text: 'pve2 has too little memory' },
+        { code: 'storage', text: 'pve3 has no storage local-zfs' },
+    ];
+    const guest = { vmid: 101, name: 'web', node: 'pve1', reason, blockers };
+    const held = Overview.heldOn('pve1', { skipped: [guest] });
+    assert.deepEqual(held, [`${Utils.guestLabel(guest)}: ${reason}`]);
+    let rows;
+    Weighed.setAdvice.call(
+        {
+            setTitle: () => {},
+            down: () => ({ setVisible: () => {} }),
+            store: { loadData: (all) => (rows = all) },
+        },
+        { skipped: [guest] },
+    );
+    assert.equal(rows[0].reason, reason);
+    assert.deepEqual(rows[0].further, ['pve3 has no storage local-zfs']);
 });
