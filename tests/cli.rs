@@ -359,6 +359,10 @@ fn trend_tells_of_nodes_and_guests() {
     assert_eq!(cpu["direction"], json!("sustained_increase"), "{cpu}");
     let slope = cpu["slope_per_day"].as_f64().unwrap();
     assert!((slope - 0.2 / 8.0).abs() < 0.003, "{slope}");
+    let node = value(&ask(&state, NOW, "trend --json --node pve1"))["nodes"][0].clone();
+    let parts = node["growth"].as_array().unwrap().iter();
+    let parts: Vec<&str> = parts.map(|g| g["metric"].as_str().unwrap()).collect();
+    assert_eq!(parts, ["cpu"], "memory stands still: whose growth that is, is noise");
     let shown = stdout(&ask(&state, NOW, "trend --node pve1"));
     let load = shown.lines().find(|line| line.starts_with("load_avg")).unwrap();
     assert!(load.contains("↑ +0.") && load.contains("/day"), "a rate without percent: {load}");

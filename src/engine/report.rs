@@ -152,6 +152,13 @@ fn analyze_node_trends(
     });
     let mut metrics: Vec<MetricTrend> = metrics.collect();
     let stability_score = node_stability(steady(&metrics));
+    let claimed = |metric: NodeMetric| {
+        metrics.iter().any(|m| m.metric == metric.name() && m.trend.claimed_slope().is_some())
+    };
+    let growth = match request.node {
+        Some(_) => growth::of_node(history, name, claimed, request, local),
+        None => Vec::new(),
+    };
     metrics.retain(|m| request.wants(m.metric));
     NodeTrends {
         node: name.to_string(),
@@ -162,10 +169,7 @@ fn analyze_node_trends(
             Some(_) => moves.iter().filter(touches).cloned().collect(),
             None => Vec::new(),
         },
-        growth: match request.node {
-            Some(_) => growth::of_node(history, name, request, local),
-            None => Vec::new(),
-        },
+        growth,
     }
 }
 
