@@ -39,6 +39,7 @@ pub use export::{ExportFormat, ExportRequest};
 pub use import::{ImportRequest, ImportSource, Progress, Report};
 use lines::{Line, Lines, MAX_LINE};
 pub use outcomes::OutcomesRequest;
+pub use status::CLOCK_SLACK;
 use prepare::{DECISIVE, History};
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
