@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { load } from './load.mjs';
 
-const { Utils, Html, Plot, Theme, Overview, Weighed } = load(
+const { Utils, Html, Plot, Theme, Overview, Weighed, Status } = load(
     'Labels.js',
     'Utils.js',
     'Html.js',
@@ -11,6 +11,7 @@ const { Utils, Html, Plot, Theme, Overview, Weighed } = load(
     'Theme.js',
     'panel/Overview.js',
     'grid/Weighed.js',
+    'panel/Status.js',
 );
 const plain = (text) => text.replaceAll('\u00a0', ' ');
 
@@ -319,4 +320,12 @@ test('who stays is told with the reason of the engine, further obstacles in the 
     );
     assert.equal(rows[0].reason, reason);
     assert.deepEqual(rows[0].further, ['pve3 has no storage local-zfs']);
+});
+
+test('a collector with something to be told of does not run as it should', () => {
+    const told = (late, warnings) => Status.healthHtml({ collector: { late }, warnings });
+    assert.match(told(false, []), /Runs as it should\./);
+    assert.match(told(false, ['30 of 60 runs of the last hour are missing']), />Runs\.</);
+    assert.match(told(true, ['the collector is late']), /overdue/);
+    assert.equal(Status.healthHtml({ collector: null, warnings: [] }), '');
 });
