@@ -157,6 +157,10 @@ test('shares are spaced alike, and never part from their sign', () => {
 test('hours of the day become ranges', () => {
     assert.equal(Utils.peakHours([9, 10, 11, 14]), '09–12, 14–15 (node time)');
     assert.equal(Utils.peakHours([]), 'no daily pattern');
+    // The same examples as of the engine's rule.
+    assert.equal(Utils.peakHours([22, 23, 0, 1, 5]), '05–06, 22–02 (node time)');
+    assert.equal(Utils.peakHours([9, 10, 11, 23]), '09–12, 23–00 (node time)');
+    assert.equal(Utils.peakHours([...Array(24).keys()]), 'all day');
 });
 
 test('values are encoded wherever they enter markup', () => {

@@ -8,6 +8,7 @@ use pve_foresight::api::{MetricTrend, NodeGrowth, StabilityReply, TrendsReply};
 use pve_foresight::engine::{Engine, TrendsRequest, answer_series};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::model::{GIB, Unit, signed};
+use pve_foresight::series::calendar::spans;
 use pve_foresight::trend::{Change, Crossing, Side, Steadier};
 use std::fs::File;
 use std::io::{BufReader, stdin};
@@ -87,10 +88,9 @@ fn show(reply: &TrendsReply, out: &mut Out) -> Result<()> {
     for guest in &reply.guests {
         let behaviour = guest.behavior.map_or("-".into(), |b| format!("{b:?}").to_lowercase());
         let title = format!("guest {} {}", guest.vmid, guest.name);
-        let peaks: Vec<String> = guest.peak_hours.iter().map(|h| format!("{h:02}")).collect();
-        let peaks = match peaks.is_empty() {
-            true => String::new(),
-            false => format!(", busy at {} h", peaks.join(" ")),
+        let peaks = match guest.peak_hours.as_slice() {
+            [] => String::new(),
+            hours => format!(", busy at {} h", spans(hours)),
         };
         out.line(format!(
             "{}  on {}, {behaviour}{peaks}",
