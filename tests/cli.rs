@@ -334,10 +334,13 @@ fn an_inventory_file_adds_constraints() {
     let reason =
         skipped.iter().find(|s| s["vmid"] == json!(101)).unwrap()["reason"].as_str().unwrap();
     assert!(reason.contains("ignore"), "{reason}");
-    std::fs::write(&file, "{\"guests\": 5}").unwrap();
-    let output = recommend();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("inventory.json"), "{}", stderr(&output));
+    for none in ["{\"guests\": 5}", "[]", "{}"] {
+        std::fs::write(&file, none).unwrap();
+        let output = recommend();
+        assert_eq!(output.status.code(), Some(1), "{none}");
+        let said = stderr(&output);
+        assert!(said.contains("inventory.json") && said.contains("not an inventory"), "{said}");
+    }
 }
 
 #[test]
@@ -359,12 +362,21 @@ fn trend_tells_of_nodes_and_guests() {
     assert_eq!(cpu["direction"], json!("sustained_increase"), "{cpu}");
     let slope = cpu["slope_per_day"].as_f64().unwrap();
     assert!((slope - 0.2 / 8.0).abs() < 0.003, "{slope}");
+    let node = value(&ask(&state, NOW, "trend --json --node pve1"))["nodes"][0].clone();
+    let parts = node["growth"].as_array().unwrap().iter();
+    let parts: Vec<&str> = parts.map(|g| g["metric"].as_str().unwrap()).collect();
+    assert_eq!(parts, ["cpu"], "memory stands still: whose growth that is, is noise");
     let shown = stdout(&ask(&state, NOW, "trend --node pve1"));
     let load = shown.lines().find(|line| line.starts_with("load_avg")).unwrap();
     assert!(load.contains("↑ +0.") && load.contains("/day"), "a rate without percent: {load}");
     let output = ask(&state, NOW, "trend --json --node nowhere");
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).contains("nowhere"));
+    let refused = |question: &str| stderr(&ask(&state, NOW, question));
+    let said = refused("trend --node pve1 --compare nowhere");
+    assert!(said.contains("no node 'nowhere'; the nodes are pve1, pve2"), "{said}");
+    let said = refused("trend --guest 999");
+    assert!(said.contains("there is no guest 999 in this cluster"), "{said}");
 }
 
 /// Two years can be asked for, since the settings can have a store keep them.

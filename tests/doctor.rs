@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests")]
 
+use pve_foresight::model::Tick;
+use pve_foresight::store::{Reader, Writer};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -260,4 +262,17 @@ fn a_collector_that_stopped_and_a_clock_that_jumped_are_told_apart() {
     assert_eq!(names(7_200), [pair("clock", "warn"), pair("state", "fail")]);
     let (_, checks) = node.examined(-7_200);
     assert!(checks["state"].1.contains("future"), "{checks:?}");
+}
+
+#[test]
+fn a_collector_that_runs_every_five_minutes_is_not_late() {
+    let node = Node::new();
+    let state = node.path(STATE);
+    let tick = Reader::open(&state).unwrap().last_tick(i64::MAX).unwrap().unwrap();
+    let later = (1..=12).map(|i| Tick { ts: tick.ts + 300 * i, ..tick.clone() });
+    Writer::open(&state).unwrap().append_all(later).unwrap();
+    let told = |later: i64| node.examined(3_600 + later).1["state"].clone();
+    assert_eq!(told(290).0, "ok", "{:?}", told(290));
+    assert_eq!(told(601 + 60).0, "fail", "as status says");
+    assert!(told(-50).0 == "ok" && told(-70).1.contains("future"), "{:?}", told(-70));
 }

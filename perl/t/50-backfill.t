@@ -11,7 +11,7 @@ use ForesightTest;
 
 require PVE::API2::Foresight;
 
-plan(skip_all => 'rrdtool is absent') if !-x '/usr/bin/rrdtool';
+lacking('rrdtool') if !-x '/usr/bin/rrdtool';
 
 my @NODE = qw(
     loadavg maxcpu cpu iowait memtotal memused swaptotal swapused roottotal rootused netin netout memavailable

@@ -10,7 +10,7 @@ use Test::More;
 use lib 't/lib';
 use ForesightTest;
 
-plan(skip_all => 'Template is absent') if !eval { require Template };
+lacking('Template') if !eval { require Template };
 
 my ($DIR) = tempdir(CLEANUP => 1) =~ m/^(.*)$/;
 my $WRAPPER = do { local (@ARGV, $/) = "$ForesightTest::ROOT/../ui/index.html.tpl"; <> };

@@ -113,6 +113,8 @@ pub struct NodeReply {
     pub name: String,
     /// Its state.
     pub state: State,
+    /// Whether it is overloaded or heading there by CPU, memory or IO wait; a storage alone is none of its load.
+    pub in_trouble: bool,
     /// Whether HA has it in maintenance, or was asked to.
     pub maintenance: bool,
     /// How soon somebody should look.

@@ -18,7 +18,7 @@ pub struct NodeTrends {
     /// Guests that came or went within retention; only where this one node was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub migrations: Vec<Migration>,
-    /// Whose growth its growth is; only where this one node was asked for.
+    /// Whose growth its growth is, of CPU and memory where they have a trend; only where this one node was asked for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub growth: Vec<NodeGrowth>,
 }

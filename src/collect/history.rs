@@ -3,13 +3,14 @@
 //! Each node has files of all nodes, guests and storages of the cluster, below
 //! `/var/lib/rrdcached/db`. rrdcached writes them late: the last half hour may be missing.
 
+use super::limits;
 use super::live::unusable;
 use super::text::{is_node_name, number};
 use super::tree::{MAX_LIVE, Tree};
 use crate::error::{Error, Kind, Result, Warning};
 use crate::model::{
-    Bytes, BytesPerSecond, Cores, Fraction, GuestSample, MAX_AMOUNT, MAX_LOAD, MAX_SHARE,
-    NodeSample, StorageSample, Vmid,
+    Bytes, BytesPerSecond, Cores, Fraction, GuestSample, MAX_AMOUNT, MAX_LOAD, NodeSample,
+    StorageSample, Vmid,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -99,10 +100,10 @@ pub fn history_bytes(path: &Path) -> Result<Vec<u8>> {
     super::tree::read(path, MAX_LIVE)
 }
 
-/// A row of a node's file as a sample; `value` gives what a data source says in it. What a sample
-/// cannot hold counts as unknown.
+/// A row of a node's file as a sample; `value` gives what a data source says in it. What
+/// cannot be a measurement counts as unknown.
 pub fn node_sample(name: &str, value: &dyn Fn(&str) -> Option<f64>) -> NodeSample {
-    let get = |source| usable(source, value);
+    let get = |source| usable(source, limits::NODE_CPU, value);
     NodeSample {
         name: name.to_string(),
         online: true,
@@ -119,18 +120,18 @@ pub fn node_sample(name: &str, value: &dyn Fn(&str) -> Option<f64>) -> NodeSampl
         net_in_bps: get("netin").map(BytesPerSecond),
         net_out_bps: get("netout").map(BytesPerSecond),
         guest_count: None,
-        psi_cpu_some: percent(get("pressurecpusome")),
-        psi_io_some: percent(get("pressureiosome")),
-        psi_io_full: percent(get("pressureiofull")),
-        psi_memory_some: percent(get("pressurememorysome")),
-        psi_memory_full: percent(get("pressurememoryfull")),
+        psi_cpu_some: get("pressurecpusome").map(limits::pressure),
+        psi_io_some: get("pressureiosome").map(limits::pressure),
+        psi_io_full: get("pressureiofull").map(limits::pressure),
+        psi_memory_some: get("pressurememorysome").map(limits::pressure),
+        psi_memory_full: get("pressurememoryfull").map(limits::pressure),
         storage: Vec::new(),
     }
 }
 
 /// A row of a guest's file as a sample, see [`node_sample`]. Its host is not told.
 pub fn guest_sample(vmid: Vmid, value: &dyn Fn(&str) -> Option<f64>) -> GuestSample {
-    let get = |source| usable(source, value);
+    let get = |source| usable(source, limits::GUEST_CPU, value);
     GuestSample {
         vmid,
         maxcpu: get("maxcpu").map(Cores),
@@ -142,36 +143,48 @@ pub fn guest_sample(vmid: Vmid, value: &dyn Fn(&str) -> Option<f64>) -> GuestSam
         net_out_bps: get("netout").map(BytesPerSecond),
         disk_read_bps: get("diskread").map(BytesPerSecond),
         disk_write_bps: get("diskwrite").map(BytesPerSecond),
-        psi_cpu_some: percent(get("pressurecpusome")),
-        psi_cpu_full: percent(get("pressurecpufull")),
-        psi_io_some: percent(get("pressureiosome")),
-        psi_io_full: percent(get("pressureiofull")),
-        psi_memory_some: percent(get("pressurememorysome")),
-        psi_memory_full: percent(get("pressurememoryfull")),
+        psi_cpu_some: get("pressurecpusome").map(limits::pressure),
+        psi_cpu_full: get("pressurecpufull").map(limits::pressure),
+        psi_io_some: get("pressureiosome").map(limits::pressure),
+        psi_io_full: get("pressureiofull").map(limits::pressure),
+        psi_memory_some: get("pressurememorysome").map(limits::pressure),
+        psi_memory_full: get("pressurememoryfull").map(limits::pressure),
         ..GuestSample::default()
     }
 }
 
 /// A row of a storage's file as a sample, see [`node_sample`].
 pub fn storage_sample(id: &str, value: &dyn Fn(&str) -> Option<f64>) -> Option<StorageSample> {
-    let (total, used) = (usable("total", value)?, usable("used", value)?);
+    let get = |source| value(source).filter(|bytes| (0.0..=MAX_AMOUNT).contains(bytes));
+    let (total, used) = (get("total")?, get("used")?);
     Some(StorageSample { id: id.to_string(), total: Bytes(total), used: Bytes(used) })
 }
 
-fn percent(value: Option<f64>) -> Option<Fraction> {
-    value.map(|percent| Fraction((percent / 100.0).min(1.0)))
-}
-
-/// What a source says, where a sample can hold it.
-fn usable(source: &str, value: &dyn Fn(&str) -> Option<f64>) -> Option<f64> {
-    value(source).filter(|value| (0.0..=largest(source)).contains(value))
-}
-
-/// Largest value of a source that a sample can hold.
-fn largest(source: &str) -> f64 {
-    match source {
-        "cpu" | "iowait" => MAX_SHARE,
+/// What a source says, where it can be a measurement; `cpu` is the largest share of CPU.
+fn usable(source: &str, cpu: f64, value: &dyn Fn(&str) -> Option<f64>) -> Option<f64> {
+    let largest = match source {
+        "cpu" | "iowait" => cpu,
         "maxcpu" | "loadavg" => MAX_LOAD,
+        _ if source.starts_with("pressure") => limits::PRESSURE,
         _ => MAX_AMOUNT,
+    };
+    value(source).filter(|value| (0.0..=largest).contains(value))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{guest_sample, node_sample};
+    use crate::model::Fraction;
+
+    #[test]
+    fn what_was_never_measured_counts_as_unknown_as_in_a_live_sample() {
+        let all = |value: f64| move |_: &str| Some(value);
+        let node = node_sample("pve1", &all(1.6));
+        assert_eq!((node.cpu, node.iowait, node.psi_io_some), (None, None, Some(Fraction(0.016))));
+        assert_eq!(guest_sample(100, &all(63.0)).cpu, Some(Fraction(63.0)));
+        let guest = guest_sample(100, &all(100.5));
+        assert_eq!((guest.cpu, guest.psi_cpu_some), (None, Some(Fraction(1.0))));
+        assert_eq!(guest_sample(100, &all(102.0)).psi_cpu_some, None);
+        assert_eq!(node_sample("pve1", &all(-1.0)).mem, None);
     }
 }

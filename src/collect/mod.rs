@@ -14,6 +14,7 @@ mod guest;
 mod ha;
 mod history;
 mod inventory;
+pub(crate) mod limits;
 mod live;
 mod lxc;
 mod mapping;

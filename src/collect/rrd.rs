@@ -4,9 +4,10 @@
 //! Up to PVE 8 kinds are `pve2-node`, `pve2.3-vm`, `pve2-storage`; from PVE 9 on `pve-TYPE-VERSION`,
 //! where a newer version only appends columns (pve-cluster, `status.c`).
 
+use super::limits::{self, pressure};
 use super::text::{Notes, Parsed, clean_name, decode, is_node_name, lines, quote};
 use crate::model::{
-    Bytes, Cores, Fraction, GuestSample, GuestStatus, LATEST, MAX_AMOUNT, NodeSample,
+    Bytes, Cores, Fraction, GuestSample, GuestStatus, LATEST, MAX_AMOUNT, MAX_LOAD, NodeSample,
     StorageSample, UnixTime, Vmid,
 };
 use nom::Parser;
@@ -16,18 +17,6 @@ use nom::combinator::all_consuming;
 use nom::multi::separated_list1;
 use nom::sequence::terminated;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// CPU share of a node above which the number is no measurement.
-const MAX_NODE_CPU: f64 = 1.5;
-/// CPU share of a guest above which the number is no measurement: its disk and network threads
-/// count too, so a guest with one core can reach a few times that core.
-const MAX_GUEST_CPU: f64 = 64.0;
-/// Largest load average taken.
-const MAX_LOAD: f64 = 1e6;
-/// Largest number of cores taken.
-const MAX_CORES: f64 = 1e6;
-/// Largest pressure in percent, with room for rounding.
-const MAX_PERCENT: f64 = 101.0;
 
 /// All entries, each under its own key. A resource that occurs twice (its node was just upgraded,
 /// or it just moved) keeps the newer one.
@@ -202,7 +191,7 @@ impl Row<'_, '_> {
     }
 
     fn percent(&mut self, column: usize, what: &str) -> Option<Fraction> {
-        self.number(column, what, MAX_PERCENT).map(|percent| Fraction((percent / 100.0).min(1.0)))
+        self.number(column, what, limits::PRESSURE).map(pressure)
     }
 
     /// When the entry was made; without it nothing else can be used.
@@ -292,13 +281,14 @@ fn newer<K: Ord, E>(map: &mut BTreeMap<K, E>, key: K, entry: E, ctime: fn(&E) ->
 /// (some), io (some, full), memory (some, full).
 fn node(name: &str, version: u32, row: &mut Row<'_, '_>) -> Option<NodeEntry> {
     let stamp = row.stamp(2, Some(0))?;
-    let share =
-        |row: &mut Row<'_, '_>, column, what| row.number(column, what, MAX_NODE_CPU).map(Fraction);
+    let share = |row: &mut Row<'_, '_>, column, what| {
+        row.number(column, what, limits::NODE_CPU).map(Fraction)
+    };
     let sample = NodeSample {
         name: name.to_string(),
         online: true,
         load_avg: row.number(3, "loadavg", MAX_LOAD),
-        maxcpu: row.number(4, "maxcpu", MAX_CORES).map(Cores),
+        maxcpu: row.number(4, "maxcpu", MAX_LOAD).map(Cores),
         cpu: share(row, 5, "cpu"),
         iowait: share(row, 6, "iowait"),
         maxmem: row.bytes(7, "memtotal"),
@@ -358,8 +348,8 @@ fn old_guest(vmid: Vmid, row: &mut Row<'_, '_>) -> Option<GuestEntry> {
 /// The columns maxcpu, cpu, maxmem, mem from `first` on.
 fn load(row: &mut Row<'_, '_>, first: usize) -> GuestSample {
     GuestSample {
-        maxcpu: row.number(first, "maxcpu", MAX_CORES).map(Cores),
-        cpu: row.number(first + 1, "cpu", MAX_GUEST_CPU).map(Fraction),
+        maxcpu: row.number(first, "maxcpu", MAX_LOAD).map(Cores),
+        cpu: row.number(first + 1, "cpu", limits::GUEST_CPU).map(Fraction),
         maxmem: row.bytes(first + 2, "maxmem"),
         mem: row.bytes(first + 3, "mem"),
         ..GuestSample::default()

@@ -107,6 +107,7 @@ fn nodes(q: &Question) -> Vec<NodeReply> {
     all.map(|(index, (node, state))| NodeReply {
         name: node.name.clone(),
         state: state.state,
+        in_trouble: state.in_trouble(),
         maintenance: node.maintenance,
         urgency: state.urgency,
         findings: state.findings.clone(),
@@ -381,11 +382,10 @@ fn summary(q: &Question, plan: &Plan) -> String {
     if names(q, |s| s.state < State::Offline).is_empty() {
         return format!("No advice: of no node is the load of the last day known ({looked}).");
     }
-    let troubled = |s: &NodeState| s.of_load > State::StableButHot && s.of_load < State::Offline;
     let waits = waiting(q);
-    let only_waits =
-        !waits.is_empty() && names(q, |s| troubled(s) && waits_for_disks(s).is_none()).is_empty();
-    let troubled = names(q, |s| troubled(s) && (only_waits || waits_for_disks(s).is_none()));
+    let only_waits = !waits.is_empty()
+        && names(q, |s| s.in_trouble() && waits_for_disks(s).is_none()).is_empty();
+    let troubled = names(q, |s| s.in_trouble() && (only_waits || waits_for_disks(s).is_none()));
     let hot = names(q, |s| s.of_load == State::StableButHot);
     let told = match hot.is_empty() {
         true => String::new(),

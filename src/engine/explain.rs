@@ -65,12 +65,17 @@ impl Engine {
 }
 
 pub(super) fn no_guest(q: &Question, vmid: Vmid) -> Error {
-    let message = match q.unlisted().any(|g| g.vmid == vmid) {
-        true => format!(
-            "guest {vmid} runs, but is not in the inventory: is it of this cluster, and of now?"
-        ),
-        false => format!("there is no guest {vmid} in this cluster; `quality` lists who is there"),
-    };
+    if !q.unlisted().any(|g| g.vmid == vmid) {
+        return unknown_guest(vmid);
+    }
+    let message = format!(
+        "guest {vmid} runs, but is not in the inventory: is it of this cluster, and of now?"
+    );
+    Error::new(Kind::NotFound, message)
+}
+
+pub(super) fn unknown_guest(vmid: Vmid) -> Error {
+    let message = format!("there is no guest {vmid} in this cluster; `quality` lists who is there");
     Error::new(Kind::NotFound, message)
 }
 

@@ -35,11 +35,12 @@ const RESOURCES: [Resource; 2] = [
     },
 ];
 
-/// The growth of a node's load in parts that sum to it, for CPU and memory; without what is too short
-/// or of unknown size.
+/// The growth of a node's load in parts that sum to it, for those of CPU and memory whose trend is `claimed`: the parts
+/// of what is no trend are noise. Without what is too short or of unknown size.
 pub(super) fn of_node(
     history: &History,
     name: &str,
+    claimed: impl Fn(NodeMetric) -> bool,
     request: &TrendsRequest,
     local: &LocalTime,
 ) -> Vec<NodeGrowth> {
@@ -86,7 +87,7 @@ pub(super) fn of_node(
             rest: parts.rest,
         })
     };
-    RESOURCES.iter().filter_map(growth).collect()
+    RESOURCES.iter().filter(|resource| claimed(resource.node)).filter_map(growth).collect()
 }
 
 /// Shares of a capacity as amounts; points before any known capacity take the first.

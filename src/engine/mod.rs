@@ -40,6 +40,7 @@ pub use import::{ImportRequest, ImportSource, Progress, Report};
 use lines::{Line, Lines, MAX_LINE};
 pub use outcomes::OutcomesRequest;
 use prepare::{DECISIVE, History};
+pub use status::CLOCK_SLACK;
 use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::io::BufRead;
@@ -506,6 +507,11 @@ fn read_inventory(path: &Path) -> Result<Inventory> {
     }
     let mut inventory: Inventory = serde_json::from_slice(&bytes)
         .map_err(|e| Error::invalid(format!("not an inventory: {e}")).at(path.display()))?;
+    if inventory.nodes.is_empty() && inventory.guests.is_empty() {
+        // Every field may be absent: any JSON would do.
+        let message = "not an inventory: neither a node nor a guest is in it";
+        return Err(Error::invalid(message).at(path.display()));
+    }
     inventory.sort();
     Ok(inventory)
 }

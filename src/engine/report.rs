@@ -1,5 +1,6 @@
 //! Replies about what is stored and how it develops.
 
+use super::explain::unknown_guest;
 use super::prepare::History;
 use super::{TrendsRequest, growth};
 use crate::api::{
@@ -101,19 +102,25 @@ pub(super) fn trends(
         analyze_each(&asked, |track| analyze_guest_trends(history, track, moves, request, local));
     let missing = match (&request.node, request.guest) {
         (Some(name), _) if nodes.is_empty() => {
-            Some(format!("no node '{name}'; the nodes are {}", names.join(", ")))
+            Some(unknown_node(name, names.iter().map(String::as_str)))
         }
-        (_, Some(vmid)) if guests.is_empty() => Some(format!("no guest {vmid} in the newest tick")),
+        (_, Some(vmid)) if guests.is_empty() => Some(unknown_guest(vmid)),
         _ => None,
     };
     match missing {
-        Some(message) => Err(Error::new(Kind::NotFound, message)),
+        Some(error) => Err(error),
         None => {
             let mut warnings = history.warnings();
             warnings.extend(shorter(history, request.lookback_hours));
             Ok(TrendsReply { now: history.now, nodes, guests, warnings })
         }
     }
+}
+
+fn unknown_node<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let known: Vec<&str> = known.collect();
+    let message = format!("no node '{name}'; the nodes are {}", known.join(", "));
+    Error::new(Kind::NotFound, message)
 }
 
 /// That the store does not reach as far back as was asked, if so.
@@ -152,6 +159,13 @@ fn analyze_node_trends(
     });
     let mut metrics: Vec<MetricTrend> = metrics.collect();
     let stability_score = node_stability(steady(&metrics));
+    let claimed = |metric: NodeMetric| {
+        metrics.iter().any(|m| m.metric == metric.name() && m.trend.claimed_slope().is_some())
+    };
+    let growth = match request.node {
+        Some(_) => growth::of_node(history, name, claimed, request, local),
+        None => Vec::new(),
+    };
     metrics.retain(|m| request.wants(m.metric));
     NodeTrends {
         node: name.to_string(),
@@ -162,10 +176,7 @@ fn analyze_node_trends(
             Some(_) => moves.iter().filter(touches).cloned().collect(),
             None => Vec::new(),
         },
-        growth: match request.node {
-            Some(_) => growth::of_node(history, name, request, local),
-            None => Vec::new(),
-        },
+        growth,
     }
 }
 
@@ -229,7 +240,7 @@ pub(super) fn compare(reply: &TrendsReply, names: [&str; 2]) -> Result<Stability
     let trends = |name: &str| -> Result<Vec<&Trend>> {
         let node = reply.nodes.iter().find(|n| n.node == name);
         let Some(node) = node else {
-            return Err(Error::new(Kind::NotFound, format!("no node '{name}'")));
+            return Err(unknown_node(name, reply.nodes.iter().map(|n| n.node.as_str())));
         };
         Ok(steady(&node.metrics).collect())
     };

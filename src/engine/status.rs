@@ -7,7 +7,7 @@ use crate::store::{DataQuality, Overview, Reader, Retention, Tier};
 use std::path::Path;
 
 /// Seconds by which clocks may differ and a run may be late without a word.
-const SLACK: i64 = 60;
+pub const CLOCK_SLACK: i64 = 60;
 /// Seconds between two runs while that is not known.
 const UNKNOWN: i64 = 300;
 /// Share of the runs of an hour that may be missing without a word.
@@ -60,13 +60,13 @@ fn health(overview: &Overview, now: UnixTime) -> Option<CollectorHealth> {
     let interval = quality.interval.filter(|&seconds| seconds > 0);
     let known = quality.oldest_sample_age.unwrap_or(0).min(HOUR);
     // The run that is due at this very moment may still be under way.
-    let due = |interval: i64| u32::try_from((known - SLACK).max(0) / interval).unwrap_or(0);
+    let due = |interval: i64| u32::try_from((known - CLOCK_SLACK).max(0) / interval).unwrap_or(0);
     Some(CollectorHealth {
         last_run: now - age,
         interval,
         runs_last_hour: overview.last_hour,
         missed_last_hour: interval.map(|i| due(i).saturating_sub(overview.last_hour)),
-        late: age > 2 * interval.unwrap_or(UNKNOWN) + SLACK,
+        late: age > 2 * interval.unwrap_or(UNKNOWN) + CLOCK_SLACK,
     })
 }
 
@@ -122,7 +122,7 @@ fn warnings(
             }
         }
     }
-    if let Some(newest) = overview.newest.filter(|&newest| newest > now + SLACK) {
+    if let Some(newest) = overview.newest.filter(|&newest| newest > now + CLOCK_SLACK) {
         all.push(format!(
             "the newest sample is from {}, which is yet to come: check the clock (`chronyc \
              tracking`); samples from the future are left out until then",

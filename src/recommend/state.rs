@@ -143,6 +143,11 @@ impl NodeState {
         }
     }
 
+    /// Whether its load is the trouble, or is about to be: that of a storage is none that moves of guests can end.
+    pub fn in_trouble(&self) -> bool {
+        self.of_load > State::StableButHot && self.of_load < State::Offline
+    }
+
     /// Its storage, where that is full or fills up.
     pub fn full_storage(&self) -> Option<&Finding> {
         let full = |f: &&Finding| f.metric == STORAGE && f.state > State::Healthy;

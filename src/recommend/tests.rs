@@ -988,6 +988,7 @@ fn a_storage_that_fills_up_is_a_state_of_its_node() {
         node.storage_trend.slope_per_day = Some(per_day);
         let states = states(&outlook, &PenaltyConfig::default());
         assert_eq!(states[0].of_load, State::Healthy);
+        assert!(!states[0].in_trouble(), "no move frees a storage");
         (states[0].state, states[0].urgency)
     };
     assert_eq!(state(0.84, 0.01), (State::Healthy, Urgency::None), "no projection");

@@ -2,8 +2,8 @@
 
 use crate::model::{HOUR, UnixTime, joined};
 use crate::series::LocalTime;
+use crate::series::calendar::{runs, spans};
 use serde::Serialize;
-use std::ops::Range;
 
 /// A suggested time for a move.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -66,32 +66,6 @@ impl Window {
     }
 }
 
-/// Stretches of `true`.
-fn runs(all: impl Iterator<Item = bool>) -> Vec<Range<usize>> {
-    let mut found: Vec<Range<usize>> = Vec::new();
-    for (i, _) in all.enumerate().filter(|(_, calm)| *calm) {
-        match found.last_mut() {
-            Some(last) if last.end == i => last.end = i + 1,
-            _ => found.push(i..i + 1),
-        }
-    }
-    found
-}
-
-/// Hours of the day as `09-12, 14-18`; the end of a span is the hour at which it is over.
-fn spans(hours: &[u8]) -> String {
-    let busy = |h: usize| hours.contains(&((h % 24) as u8));
-    // Begins after a calm hour, so that a span over midnight stays whole.
-    let Some(first) = (0..24).find(|&h| !busy(h)) else { return "all day".into() };
-    let runs = runs((first..first + 24).map(busy));
-    let mut named: Vec<String> = runs
-        .iter()
-        .map(|r| format!("{:02}-{:02}", (first + r.start) % 24, (first + r.end) % 24))
-        .collect();
-    named.sort();
-    named.join(", ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,11 +124,5 @@ mod tests {
         let all: Vec<Busy> = vec![("VM 1".into(), &[10, 11])];
         let found = Window::next(MIDNIGHT + 5 * HOUR, &local, &all).unwrap();
         assert_eq!((found.start_hour, found.start), (12, MIDNIGHT + 6 * HOUR + 1_800));
-    }
-
-    #[test]
-    fn spans_are_told_over_midnight() {
-        assert_eq!(spans(&[22, 23, 0, 1, 5]), "05-06, 22-02");
-        assert_eq!(spans(&(0..24).collect::<Vec<u8>>()), "all day");
     }
 }

@@ -1,6 +1,7 @@
 //! Local hours and weekdays without a clock or a time zone database.
 
 use crate::model::{DAY, HOUR, UnixTime};
+use std::ops::Range;
 
 /// Seconds east of UTC over a span of time: what a time zone says, tabulated once per analysis.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,6 +112,32 @@ pub fn weekend_of(wall: i64) -> bool {
     is_weekend(weekday_of(wall))
 }
 
+/// Hours of the day as `09-12, 14-18`; the end of a span is the hour at which it is over.
+pub fn spans(hours: &[u8]) -> String {
+    let busy = |h: usize| hours.contains(&((h % 24) as u8));
+    // Begins after a calm hour, so that a span over midnight stays whole.
+    let Some(first) = (0..24).find(|&h| !busy(h)) else { return "all day".into() };
+    let runs = runs((first..first + 24).map(busy));
+    let mut named: Vec<String> = runs
+        .iter()
+        .map(|r| format!("{:02}-{:02}", (first + r.start) % 24, (first + r.end) % 24))
+        .collect();
+    named.sort();
+    named.join(", ")
+}
+
+/// Stretches of `true`.
+pub(crate) fn runs(all: impl Iterator<Item = bool>) -> Vec<Range<usize>> {
+    let mut found: Vec<Range<usize>> = Vec::new();
+    for (i, _) in all.enumerate().filter(|(_, is)| *is) {
+        match found.last_mut() {
+            Some(last) if last.end == i => last.end = i + 1,
+            _ => found.push(i..i + 1),
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,5 +163,14 @@ mod tests {
         assert_eq!((zone.east(change - 1), zone.east(change)), (3_600, 7_200));
         assert_eq!((zone.hour(change - 1), zone.hour(change)), (1, 3));
         assert_eq!(zone.east(UnixTime::MIN), 3_600);
+    }
+
+    /// The panel has the same rule and these examples.
+    #[test]
+    fn spans_are_told_over_midnight() {
+        assert_eq!(spans(&[22, 23, 0, 1, 5]), "05-06, 22-02");
+        assert_eq!(spans(&[9, 10, 11, 23]), "09-12, 23-00");
+        assert_eq!(spans(&(0..24).collect::<Vec<u8>>()), "all day");
+        assert_eq!(spans(&[]), "");
     }
 }

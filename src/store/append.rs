@@ -1,6 +1,6 @@
 //! Writing to the end of a segment file; what is there is never written again.
 
-use super::file::{PLAIN, failed};
+use super::file::{PLAIN, failed, plain};
 use super::frame::{FrameKind, put_frame, put_roster};
 use super::header::{self, Columns};
 use super::roster::{Changes, Roster};
@@ -70,7 +70,7 @@ impl Appender {
 
     fn create(path: PathBuf, tier: Tier, start: UnixTime) -> Result<Opened> {
         let io = |e: &io::Error| Error::io(&path, e);
-        let folder = path.parent().unwrap_or(Path::new("."));
+        let folder = folder(&path);
         fs::create_dir_all(folder).map_err(|e| Error::io(folder, &e))?;
         let header = header::write(tier, start);
         let mut options = OpenOptions::new();
@@ -117,7 +117,8 @@ impl Appender {
             number: segment.roster.as_ref().map(|(number, _)| *number),
             ticks,
             buffer: Vec::new(),
-            unsynced: false,
+            // Who wrote it may have been killed, or have failed, before it was synced.
+            unsynced: true,
             is_new: false,
         };
         let roster = segment.roster.as_ref().map(|(_, roster)| roster.as_ref().clone());
@@ -177,13 +178,29 @@ impl Appender {
     /// Makes sure that what was written survives a power cut.
     pub(super) fn sync(&mut self) -> Result<()> {
         let io = |e: &io::Error| Error::io(&self.path, e);
-        if std::mem::take(&mut self.unsynced) {
+        if self.unsynced {
             self.file.sync_data().map_err(|e| io(&e))?;
+            self.unsynced = false;
         }
-        if std::mem::take(&mut self.is_new) {
-            sync_folder(self.path.parent().unwrap_or(Path::new("."))).map_err(|e| io(&e))?;
+        if self.is_new {
+            sync_folder(folder(&self.path)).map_err(|e| io(&e))?;
+            self.is_new = false;
         }
         Ok(())
+    }
+
+    /// Where the next frame goes.
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Takes off what was written since the file had `len` bytes, for whoever could not sync it and can write it
+    /// again: the kernel reports a failed write once and then may answer that all is well.
+    pub(super) fn undo(&mut self, len: u64) {
+        let _ = match self.is_new {
+            true => fs::remove_file(&self.path),
+            false => self.file.set_len(len),
+        };
     }
 }
 
@@ -202,7 +219,65 @@ fn set_aside(path: &Path) -> Result<PathBuf> {
     Ok(aside)
 }
 
+fn folder(path: &Path) -> &Path {
+    path.parent().unwrap_or(Path::new("."))
+}
+
+/// Makes rows that another may have written survive a power cut, with their name. No file needs nothing.
+pub(super) fn sync_file(path: &Path) -> Result<()> {
+    match plain(path) {
+        Ok(file) => file.sync_data().and_then(|()| sync_folder(folder(path))),
+        Err(e) if e.kind == Kind::NotFound => Ok(()),
+        Err(e) => return Err(e),
+    }
+    .map_err(|e| Error::io(path, &e))
+}
+
 /// Makes a new name in a folder survive a power cut.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::{Appender, File, Tier};
+
+    #[test]
+    fn what_could_not_be_synced_is_not_said_to_be() {
+        let dir = tempfile::tempdir().unwrap();
+        let opened = Appender::open(dir.path(), Tier::Raw, 0, &mut Vec::new());
+        let mut appender = opened.unwrap().appender;
+        let file = std::mem::replace(&mut appender.file, File::open("/dev/null").unwrap());
+        for _ in 0..2 {
+            assert!(appender.sync().is_err(), "a device without sync answers so each time");
+        }
+        appender.file = file;
+        appender.sync().unwrap();
+        assert!(!appender.unsynced && !appender.is_new);
+    }
+
+    #[test]
+    fn a_file_that_another_wrote_may_be_unsynced() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || Appender::open(dir.path(), Tier::Raw, 0, &mut Vec::new()).unwrap().appender;
+        open().flush().unwrap();
+        assert!(open().unsynced);
+    }
+
+    #[test]
+    fn what_is_undone_is_as_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(Tier::Hourly.file(0));
+        let open =
+            || Appender::open(dir.path(), Tier::Hourly, 0, &mut Vec::new()).unwrap().appender;
+        let mut new = open();
+        let len = new.len();
+        new.undo(len);
+        assert!(!path.exists(), "its header is not on the disk either");
+        let len = open().len();
+        std::fs::OpenOptions::new().append(true).open(&path).unwrap().set_len(len + 9).unwrap();
+        open().undo(len);
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), len);
+    }
 }

@@ -1,6 +1,6 @@
 //! What a writer does beside appending: rolls windows that are over, drops what is too old.
 
-use super::append::Appender;
+use super::append::{Appender, sync_file};
 use super::roll::{self, Rolled};
 use super::roster::Roster;
 use super::segment::{self, Access, LastRoster, Segment};
@@ -11,6 +11,7 @@ use crate::error::{Error, Kind, Result, Warning};
 use crate::model::UnixTime;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Samples of a raw segment.
@@ -135,6 +136,7 @@ impl Writer {
         }
         let opened = Appender::open(&self.dir, tier, start, &mut self.warnings)?;
         let mut appender = opened.appender;
+        let before = appender.len();
         let mut roster = opened.roster.unwrap_or_default();
         for window in due {
             if let Some(rolled) = self.roll_window(tier, window, &roster, spans)? {
@@ -145,7 +147,8 @@ impl Writer {
             }
         }
         match self.batch {
-            None => appender.sync(),
+            // Rows that no disk may have must not pass for rolled the next time.
+            None => appender.sync().inspect_err(|_| appender.undo(before)),
             Some(_) => Ok(()),
         }
     }
@@ -195,9 +198,13 @@ impl Writer {
                 continue;
             }
             let mut newer = 0;
+            let mut synced = BTreeSet::new();
             for start in starts.into_iter().rev() {
                 let is_held = tier == Tier::Raw && held.contains(&start);
                 if newer >= keep && too_old(&start) && !is_held {
+                    if tier == Tier::Raw {
+                        self.sync_rows_of(start, &mut synced)?;
+                    }
                     let path = self.dir.join(tier.file(start));
                     fs::remove_file(&path).map_err(|e| Error::io(&path, &e))?;
                     done.removed += 1;
@@ -206,6 +213,19 @@ impl Writer {
                 } else {
                     newer += self.covered(tier, start, spans);
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the rows that stand for the samples of a raw segment survive a power cut: who rolled them may have been
+    /// killed before they were synced. Files that were `synced` just now need it no more.
+    fn sync_rows_of(&self, start: UnixTime, synced: &mut BTreeSet<PathBuf>) -> Result<()> {
+        for tier in [Tier::Hourly, Tier::SixHourly] {
+            let path = self.dir.join(tier.file(tier.segment_of(tier.window_of(start))));
+            if !synced.contains(&path) {
+                sync_file(&path)?;
+                synced.insert(path);
             }
         }
         Ok(())

@@ -38,8 +38,13 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
         file.write_all(bytes)?;
         file.sync_all()
     });
-    written.map_err(|e| Error::io(&new, &e))?;
-    fs::rename(&new, path).map_err(|e| Error::io(path, &e))?;
+    let written = written.map_err(|e| Error::io(&new, &e));
+    let renamed = written.and_then(|()| fs::rename(&new, path).map_err(|e| Error::io(path, &e)));
+    if renamed.is_err() {
+        // On a full disk it would take what room is left.
+        let _ = fs::remove_file(&new);
+    }
+    renamed?;
     let folder = path.parent().unwrap_or(Path::new("."));
     sync_folder(folder).map_err(|e| Error::io(folder, &e))
 }
@@ -55,4 +60,23 @@ pub(super) fn failed(path: &Path, error: &io::Error) -> Error {
 fn odd(path: &Path) -> Error {
     let message = "is no regular file; remove what stands there";
     Error::new(Kind::Corrupt, message).at(path.display())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::replace;
+    use std::fs;
+
+    #[test]
+    fn what_cannot_be_replaced_leaves_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kept.json");
+        fs::create_dir(&path).unwrap();
+        assert!(replace(&path, b"new").is_err(), "no file takes the place of a folder");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        fs::remove_dir(&path).unwrap();
+        replace(&path, b"new").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+    }
 }

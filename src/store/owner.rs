@@ -83,7 +83,12 @@ fn set_identity(uid: libc::uid_t, gid: libc::gid_t) {
 }
 
 #[cfg(test)]
+#[path = "../../tests/skip_support/mod.rs"]
+mod skip_support;
+
+#[cfg(test)]
 mod tests {
+    use super::skip_support::skip;
     use super::*;
     use std::os::unix::fs::{PermissionsExt, chown};
 
@@ -91,7 +96,8 @@ mod tests {
     fn root_makes_files_of_the_folders_owner_and_is_root_again() {
         // SAFETY: takes and changes nothing.
         if unsafe { libc::geteuid() } != 0 {
-            return; // only root can become somebody else
+            skip("root", "only root can become somebody else");
+            return;
         }
         let top = tempfile::tempdir().unwrap();
         fs::set_permissions(top.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -122,7 +128,8 @@ mod tests {
     fn root_stays_root_where_the_owner_cannot_go() {
         // SAFETY: takes and changes nothing.
         if unsafe { libc::geteuid() } != 0 {
-            return; // only root can become somebody else
+            skip("root", "only root can become somebody else");
+            return;
         }
         let top = tempfile::tempdir().unwrap();
         fs::set_permissions(top.path(), fs::Permissions::from_mode(0o700)).unwrap();

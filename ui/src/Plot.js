@@ -28,6 +28,18 @@ Ext.define('PVE.foresight.Plot', {
         return `M${up.concat(down).join('L')}Z`;
     },
 
+    // Rows parted where more than `gap` seconds lie between two.
+    pieces: function (rows, gap) {
+        let pieces = [];
+        rows.forEach((row, i) => {
+            if (!i || row[0] - rows[i - 1][0] > gap) {
+                pieces.push([]);
+            }
+            pieces[pieces.length - 1].push(row);
+        });
+        return pieces;
+    },
+
     // Three times the usual distance of two values is a gap.
     gap: function (times) {
         let steps = times.slice(1).map((t, i) => t - times[i]);
@@ -237,14 +249,18 @@ Ext.define('PVE.foresight.Plot', {
         let f = this.frame(chart);
         let points = this.points(chart.history);
         let gap = this.gap(points.map((p) => p[0]));
-        let range = chart.history.map((b) => [this.middle(b), b.min, b.max]);
+        // Nothing was measured in a gap: the range has none there, as the line.
+        let range = this.pieces(
+            chart.history.map((b) => [this.middle(b), b.min, b.max]),
+            gap,
+        );
         let fore = chart.forecast.map(([t, , low, high]) => [t, low, high]);
         let label = Ext.htmlEncode(chart.label ?? '');
         let parts = [
             `<svg class="foresight-chart" width="${chart.width}" height="${chart.height}" viewBox="0 0 ${chart.width} ${chart.height}" role="img" aria-label="${label}">`,
             this.axes(chart, f),
             `<path class="foresight-baseline" d="${this.band(chart.baseline, f.x, f.y)}"/>`,
-            `<path class="foresight-range" d="${this.band(range, f.x, f.y)}"/>`,
+            `<path class="foresight-range" d="${range.map((rows) => this.band(rows, f.x, f.y)).join('')}"/>`,
             `<path class="foresight-interval" d="${this.band(fore, f.x, f.y)}"/>`,
             `<path class="foresight-line" d="${this.line(points, f.x, f.y, gap)}"/>`,
             `<path class="foresight-forecast" d="${this.line(

@@ -159,20 +159,23 @@ Ext.define('PVE.foresight.Utils', {
     // Hours of the day come from the engine in the zone of the node, which may be another one.
     inNodeTime: (text) => Ext.String.format(gettext('{0} (node time)'), text),
 
-    // Hours of the day as ranges: [9, 10, 11, 14] -> "09–12, 14–15".
+    // Hours of the day as ranges: [22, 23, 0, 1, 5] -> "05–06, 22–02", as the engine has it.
     peakHours: function (hours) {
-        let ranges = [];
-        for (const hour of [...(hours ?? [])].sort((a, b) => a - b)) {
-            let last = ranges[ranges.length - 1];
-            if (last && last[1] === hour) {
-                last[1] = hour + 1;
-            } else {
-                ranges.push([hour, hour + 1]);
-            }
+        let busy = (hour) => (hours ?? []).includes((hour + 24) % 24);
+        let day = [...Array(24).keys()];
+        if (day.every(busy)) {
+            return gettext('all day');
         }
-        return ranges.length
-            ? this.inNodeTime(ranges.map((range) => range.map(this.two).join('–')).join(', '))
-            : gettext('no daily pattern');
+        let ranges = day
+            .filter((hour) => busy(hour) && !busy(hour - 1))
+            .map((from) => {
+                let until = from + 1;
+                while (busy(until)) {
+                    until += 1;
+                }
+                return [from, until % 24].map(this.two).join('–');
+            });
+        return ranges.length ? this.inNodeTime(ranges.join(', ')) : gettext('no daily pattern');
     },
 
     // -- sentences ---------------------------------------------------------------------------
@@ -283,12 +286,6 @@ Ext.define('PVE.foresight.Utils', {
             'silent',
             'unknown',
         ].find((state) => nodes.some((n) => n.state === state)) ?? 'offline',
-
-    // Why a guest is no candidate, in the words of the engine.
-    skippedBecause: function ({ reason, blockers }) {
-        let obstacles = (blockers ?? []).map((b) => b.text).filter((text) => text);
-        return obstacles.length ? obstacles : [reason];
-    },
 
     withheld: function (number) {
         return this.counted(

@@ -3,12 +3,15 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { load } from './load.mjs';
 
-const { Utils, Html, Plot, Theme } = load(
+const { Utils, Html, Plot, Theme, Overview, Weighed, Status } = load(
     'Labels.js',
     'Utils.js',
     'Html.js',
     'Plot.js',
     'Theme.js',
+    'panel/Overview.js',
+    'grid/Weighed.js',
+    'panel/Status.js',
 );
 const plain = (text) => text.replaceAll('\u00a0', ' ');
 
@@ -154,6 +157,10 @@ test('shares are spaced alike, and never part from their sign', () => {
 test('hours of the day become ranges', () => {
     assert.equal(Utils.peakHours([9, 10, 11, 14]), '09–12, 14–15 (node time)');
     assert.equal(Utils.peakHours([]), 'no daily pattern');
+    // The same examples as of the engine's rule.
+    assert.equal(Utils.peakHours([22, 23, 0, 1, 5]), '05–06, 22–02 (node time)');
+    assert.equal(Utils.peakHours([9, 10, 11, 23]), '09–12, 23–00 (node time)');
+    assert.equal(Utils.peakHours([...Array(24).keys()]), 'all day');
 });
 
 test('values are encoded wherever they enter markup', () => {
@@ -213,6 +220,33 @@ test('a gap in the samples breaks the line', () => {
     );
 });
 
+test('the range is painted only where something was measured', () => {
+    const painted = (isKnown) => {
+        const bucket = (i) => ({ start: i * 3600, seconds: 3600, min: 0, max: 1, avg: 0.5 });
+        const history = Array.from({ length: 50 }, (_, i) => bucket(i)).filter((_, i) =>
+            isKnown(i),
+        );
+        const size = { width: 400, height: 200, from: 0, until: 180_000, now: 180_000 };
+        const none = { baseline: [], forecast: [], marks: [], label: '' };
+        const svg = Plot.chart({ ...size, ...none, unit: 'fraction', history });
+        return svg.match(/foresight-range" d="([^"]*)"/)[1].split('M').length - 1;
+    };
+    assert.equal(
+        painted(() => true),
+        1,
+    );
+    assert.equal(
+        painted((i) => i < 20 || i >= 30),
+        2,
+        'as the line breaks',
+    );
+    assert.equal(
+        painted((i) => i < 20 || i === 30 || i >= 40),
+        2,
+        'a single value has no area',
+    );
+});
+
 test('a chart of nothing, of one sample and of zeros has no NaN', () => {
     const bucket = (start, v) => ({ start, seconds: 0, min: v, max: v, avg: v });
     for (const history of [[], [bucket(5, 0)], [bucket(5, 0), bucket(65, 0)]]) {
@@ -259,4 +293,43 @@ test('a theme is dark when its panels are', () => {
     assert.equal(Theme.isDark('#ffffff'), false);
     assert.equal(Theme.isDark('#262626'), true);
     assert.equal(Theme.isDark('hsl(0deg, 0%, 15%)'), true);
+});
+
+test('a node whose storage alone is full is no node in trouble', () => {
+    const storage = { metric: 'storage', state: 'overloaded', current: 0.97, threshold: 0.9 };
+    const node = { name: 'pve1', state: 'overloaded', findings: [storage] };
+    const told = (in_trouble) =>
+        Overview.troubleHtml({ recommendations: [], nodes: [{ ...node, in_trouble }] });
+    assert.equal(told(false), '');
+    assert.match(told(true), /<b>pve1<\/b>/);
+});
+
+test('who stays is told with the reason of the engine, further obstacles in the tooltip', () => {
+    const reason = 'pve2 has too little memory; no other node can take it';
+    const blockers = [
+        { code: 'memory', text: 'pve2 has too little memory' },
+        { code: 'storage', text: 'pve3 has no storage local-zfs' },
+    ];
+    const guest = { vmid: 101, name: 'web', node: 'pve1', reason, blockers };
+    const held = Overview.heldOn('pve1', { skipped: [guest] });
+    assert.deepEqual(held, [`${Utils.guestLabel(guest)}: ${reason}`]);
+    let rows;
+    Weighed.setAdvice.call(
+        {
+            setTitle: () => {},
+            down: () => ({ setVisible: () => {} }),
+            store: { loadData: (all) => (rows = all) },
+        },
+        { skipped: [guest] },
+    );
+    assert.equal(rows[0].reason, reason);
+    assert.deepEqual(rows[0].further, ['pve3 has no storage local-zfs']);
+});
+
+test('a collector with something to be told of does not run as it should', () => {
+    const told = (late, warnings) => Status.healthHtml({ collector: { late }, warnings });
+    assert.match(told(false, []), /Runs as it should\./);
+    assert.match(told(false, ['30 of 60 runs of the last hour are missing']), />Runs\.</);
+    assert.match(told(true, ['the collector is late']), /overdue/);
+    assert.equal(Status.healthHtml({ collector: null, warnings: [] }), '');
 });

@@ -10,7 +10,7 @@ use pve_foresight::api::{
 use pve_foresight::engine::{Engine, RecommendRequest, changes};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::evidence::{busy_hours, good_time, state_told};
-use pve_foresight::model::{Fraction, UnixTime, signed, unsigned};
+use pve_foresight::model::{Fraction, UnixTime, Worse, signed, unsigned};
 use pve_foresight::recommend::{State, Urgency, stated};
 use pve_foresight::score::{Contribution, total};
 use pve_foresight::settings::Term;
@@ -111,17 +111,20 @@ pub(crate) fn show(reply: &RecommendReply, detail: Detail, out: &mut Out) -> Res
 
 /// Arrow for a direction, with the weight that the eye needs.
 pub(crate) fn arrow(direction: Direction, per_day: Option<f64>) -> String {
-    arrow_with(
-        direction,
-        &per_day.map_or(String::new(), |s| format!("{} %/day", signed(s * 100.0, 1))),
-    )
+    let rate = per_day.map_or(String::new(), |s| format!("{} %/day", signed(s * 100.0, 1)));
+    arrow_with(direction, &rate, Worse::High)
 }
 
-/// The same with a rate in words, which may be empty.
-pub(crate) fn arrow_with(direction: Direction, rate: &str) -> String {
+/// The same with a rate in words, which may be empty, of a metric whose `worse` end is trouble.
+pub(crate) fn arrow_with(direction: Direction, rate: &str, worse: Worse) -> String {
+    let (rise, fall) = match worse {
+        Worse::High => (BAD, GOOD),
+        Worse::Low => (GOOD, BAD),
+        Worse::Neither => (Style::new(), Style::new()),
+    };
     match direction {
-        Direction::SustainedIncrease => styled(BAD, format!("↑ {rate}").trim_end()),
-        Direction::SustainedDecrease => styled(GOOD, format!("↓ {rate}").trim_end()),
+        Direction::SustainedIncrease => styled(rise, format!("↑ {rate}").trim_end()),
+        Direction::SustainedDecrease => styled(fall, format!("↓ {rate}").trim_end()),
         Direction::Cyclical => "∿ regular".into(),
         Direction::Volatile => styled(WARN, "≈ volatile"),
         Direction::Stable => "→ stable".into(),

@@ -7,7 +7,8 @@ use crate::{settings, usage};
 use pve_foresight::api::{MetricTrend, NodeGrowth, StabilityReply, TrendsReply};
 use pve_foresight::engine::{Engine, TrendsRequest, answer_series};
 use pve_foresight::error::{Error, Result};
-use pve_foresight::model::{GIB, Unit, signed};
+use pve_foresight::model::{GIB, GuestMetric, Metric, NodeMetric, Unit, Worse, signed};
+use pve_foresight::series::calendar::spans;
 use pve_foresight::trend::{Behaviour, Change, Crossing, Side, Steadier};
 use std::fs::File;
 use std::io::{BufReader, stdin};
@@ -87,10 +88,9 @@ fn show(reply: &TrendsReply, out: &mut Out) -> Result<()> {
     for guest in &reply.guests {
         let behaviour = guest.behavior.map_or("-", Behaviour::word);
         let title = format!("guest {} {}", guest.vmid, guest.name);
-        let peaks: Vec<String> = guest.peak_hours.iter().map(|h| format!("{h:02}")).collect();
-        let peaks = match peaks.is_empty() {
-            true => String::new(),
-            false => format!(", busy at {} h", peaks.join(" ")),
+        let peaks = match guest.peak_hours.as_slice() {
+            [] => String::new(),
+            hours => format!(", busy at {} h", spans(hours)),
         };
         out.line(format!(
             "{}  on {}, {behaviour}{peaks}",
@@ -185,7 +185,10 @@ fn metrics(metrics: &[MetricTrend], out: &mut Out) -> Result<()> {
             value(t.level),
             match &t.not_enough {
                 Some(why) => styled(DIM, format!("{}; needs {}", why.reason, why.needed)),
-                None => arrow_with(t.direction, &t.slope_per_day.map_or(String::new(), rate)),
+                None => {
+                    let rate = t.slope_per_day.map_or(String::new(), rate);
+                    arrow_with(t.direction, &rate, worse(m.metric))
+                }
             },
             format!("{:.0} %", t.confidence * 100.0),
             now,
@@ -195,6 +198,12 @@ fn metrics(metrics: &[MetricTrend], out: &mut Out) -> Result<()> {
     }
     out.table(rows)?;
     out.line("")
+}
+
+/// Which end of a node's or guest's metric is trouble.
+fn worse(name: &str) -> Worse {
+    let of_guest = || GuestMetric::from_name(name).map(Metric::worse);
+    NodeMetric::from_name(name).map(Metric::worse).or_else(of_guest).unwrap_or(Worse::Neither)
 }
 
 /// How many steps, and when the newest was.
@@ -210,10 +219,39 @@ fn crossing(crossing: Crossing) -> String {
     match crossing {
         Crossing::Already => styled(BAD, "above it"),
         Crossing::In { hours, earliest, latest } => {
-            let days = |h: f64| format!("{:.*}", usize::from(h < 240.0), h / 24.0);
-            let latest = latest.map_or("or later".into(), |l| format!("to {}", days(l)));
-            styled(WARN, format!("in {} days ({} {latest})", days(hours), days(earliest)))
+            // Tenths of a day tell nothing of what is hours away.
+            let (unit, long) = if hours < 48.0 { (1.0, "hours") } else { (24.0, "days") };
+            let told = |h: f64| format!("{:.*}", usize::from(h < 10.0 * unit), h / unit);
+            let latest = latest.map_or("or later".into(), |l| format!("to {}", told(l)));
+            styled(WARN, format!("in {} {long} ({} {latest})", told(hours), told(earliest)))
         }
         Crossing::Never { horizon } => format!("not within {:.0} days", horizon / 24.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::out::GOOD;
+    use anstyle::Style;
+    use pve_foresight::trend::Direction;
+
+    #[test]
+    fn what_is_available_is_worse_when_it_falls() {
+        let arrow = |direction, metric| arrow_with(direction, "", worse(metric));
+        assert_eq!(arrow(Direction::SustainedDecrease, "memory_available"), styled(BAD, "↓"));
+        assert_eq!(arrow(Direction::SustainedDecrease, "memory"), styled(GOOD, "↓"));
+        assert_eq!(arrow(Direction::SustainedIncrease, "guest_count"), styled(Style::new(), "↑"));
+    }
+
+    #[test]
+    fn what_is_hours_away_is_told_in_hours() {
+        let told = |hours: f64, latest| {
+            let earliest = hours / 2.0;
+            crossing(Crossing::In { hours, earliest, latest: Some(latest) })
+        };
+        assert_eq!(told(3.1, 5.0), styled(WARN, "in 3.1 hours (1.6 to 5.0)"));
+        assert_eq!(told(24.0, 120.0), styled(WARN, "in 24 hours (12 to 120)"));
+        assert_eq!(told(72.0, 480.0), styled(WARN, "in 3.0 days (1.5 to 20)"));
     }
 }

@@ -1,10 +1,11 @@
 //! ProxBalance's rows, put together to ticks.
 
 use super::{Import, Progress};
-use crate::collect::{HistoryRow, Owner, proxbalance_history};
+use crate::collect::{HistoryRow, Owner, limits, proxbalance_history};
 use crate::error::Result;
 use crate::model::{
-    Bytes, BytesPerSecond, Fraction, GuestSample, GuestStatus, NodeSample, Tick, Vmid,
+    Bytes, BytesPerSecond, Fraction, GuestSample, GuestStatus, MAX_AMOUNT, MAX_LOAD, MAX_SHARE,
+    NodeSample, Tick, Vmid,
 };
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -107,10 +108,10 @@ fn node(name: &str, maxmem: Option<Bytes>, figures: [Option<f64>; 6]) -> NodeSam
     NodeSample {
         name: name.to_string(),
         online: true,
-        cpu: share(cpu),
+        cpu: share(cpu, limits::NODE_CPU),
         mem: amount(memory, maxmem),
-        iowait: share(iowait),
-        load_avg: load.filter(|load| *load <= 1e6),
+        iowait: share(iowait, limits::NODE_CPU),
+        load_avg: load.filter(|load| *load <= MAX_LOAD),
         // Below a million, so nothing is lost.
         guest_count: guests.filter(|guests| *guests <= 1e6).map(|guests| guests.round() as u32),
         ..NodeSample::default()
@@ -128,7 +129,7 @@ fn guest(
         vmid,
         node: host.unwrap_or_default(),
         status: GuestStatus::Running,
-        cpu: share(cpu),
+        cpu: share(cpu, limits::GUEST_CPU),
         mem: amount(memory, maxmem),
         disk_read_bps: rate(read),
         disk_write_bps: rate(write),
@@ -138,17 +139,32 @@ fn guest(
     }
 }
 
-/// A percentage as a share.
-fn share(percent: Option<f64>) -> Option<Fraction> {
-    percent.map(|percent| Fraction(percent / 100.0)).filter(|share| share.0 <= 1_000.0)
+/// A percentage as a share of at most `largest`.
+fn share(percent: Option<f64>, largest: f64) -> Option<Fraction> {
+    percent.map(|percent| Fraction(percent / 100.0)).filter(|share| share.0 <= largest)
 }
 
 /// A percentage of memory in bytes. Whatever runs uses some: 0 means that it was missing.
 fn amount(percent: Option<f64>, whole: Option<Bytes>) -> Option<Bytes> {
-    let share = share(percent).filter(|share| share.0 > 0.0)?;
+    let share = share(percent, MAX_SHARE).filter(|share| share.0 > 0.0)?;
     whole.map(|whole| share * whole)
 }
 
 fn rate(value: Option<f64>) -> Option<BytesPerSecond> {
-    value.filter(|rate| *rate <= 1e15).map(BytesPerSecond)
+    value.filter(|rate| *rate <= MAX_AMOUNT).map(BytesPerSecond)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{guest, node};
+    use crate::model::Fraction;
+
+    #[test]
+    fn what_was_never_measured_counts_as_unknown_as_in_a_live_sample() {
+        let figures = |cpu: f64| [Some(cpu), None, Some(160.0), None, None, None];
+        let sample = node("pve1", None, figures(140.0));
+        assert_eq!((sample.cpu, sample.iowait), (Some(Fraction(1.4)), None));
+        assert_eq!(guest(100, None, None, figures(6_400.0)).cpu, Some(Fraction(64.0)));
+        assert_eq!(guest(100, None, None, figures(6_500.0)).cpu, None);
+    }
 }

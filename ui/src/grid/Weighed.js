@@ -19,7 +19,7 @@ Ext.define('PVE.foresight.grid.Weighed', {
         let u = PVE.foresight.Utils;
         let h = PVE.foresight.Html;
         me.store = Ext.create('Ext.data.Store', {
-            fields: ['vmid', 'name', 'node', 'target', 'confidence', 'reason'],
+            fields: ['vmid', 'name', 'node', 'target', 'confidence', 'reason', 'further'],
             proxy: { type: 'memory' },
         });
         me.columns = [
@@ -43,8 +43,8 @@ Ext.define('PVE.foresight.grid.Weighed', {
                 dataIndex: 'reason',
                 flex: 1,
                 minWidth: 200,
-                renderer: (reason, meta) => {
-                    meta.tdAttr = h.tip(reason);
+                renderer: (reason, meta, record) => {
+                    meta.tdAttr = h.tip([reason, ...(record.data.further ?? [])].join('\n'));
                     return h.prose(reason);
                 },
             },
@@ -54,6 +54,9 @@ Ext.define('PVE.foresight.grid.Weighed', {
 
     setAdvice: function (advice) {
         let u = PVE.foresight.Utils;
+        // Obstacles that the reason does not name, such as those of nodes that would be second best.
+        let further = ({ reason, blockers }) =>
+            (blockers ?? []).map((b) => b.text).filter((text) => text && !reason.includes(text));
         let considered = (advice.considered ?? []).map((c) => ({
             vmid: c.vmid,
             name: c.name,
@@ -67,7 +70,8 @@ Ext.define('PVE.foresight.grid.Weighed', {
             name: s.name,
             node: s.node,
             target: '',
-            reason: u.skippedBecause(s).join('; '),
+            reason: s.reason,
+            further: further(s),
         }));
         this.setTitle(
             Ext.String.format(

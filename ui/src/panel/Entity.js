@@ -301,7 +301,7 @@ Ext.define('PVE.foresight.panel.Entity', {
         let u = PVE.foresight.Utils;
         let h = PVE.foresight.Html;
         let growth = (detail.growth ?? []).find((g) => g.metric === metric.metric);
-        if (!growth || metric.not_enough || !u.isTrend(metric.direction)) {
+        if (!growth) {
             return '';
         }
         let rows = [

@@ -147,9 +147,7 @@ Ext.define('PVE.foresight.panel.Overview', {
     troubleHtml: function (advice) {
         let u = PVE.foresight.Utils;
         let h = PVE.foresight.Html;
-        let troubled = advice.nodes.filter((n) =>
-            ['overloaded', 'trending_toward_overload'].includes(n.state),
-        );
+        let troubled = advice.nodes.filter((n) => n.in_trouble);
         if (advice.recommendations.length) {
             return '';
         }
@@ -179,8 +177,8 @@ Ext.define('PVE.foresight.panel.Overview', {
         }
         for (const guest of advice.skipped ?? []) {
             if (guest.node === node) {
-                let why = u.skippedBecause(guest).slice(0, 3).join('; ');
-                add(guest.blockers?.[0]?.code ?? guest.reason, `${u.guestLabel(guest)}: ${why}`);
+                let text = `${u.guestLabel(guest)}: ${guest.reason}`;
+                add(guest.blockers?.[0]?.code ?? guest.reason, text);
             }
         }
         return [...groups.values()]

@@ -73,16 +73,20 @@ Ext.define('PVE.foresight.panel.Status', {
             rows.push([gettext('Runs in the last hour'), u.count(health.runs_last_hour)]);
             rows.push([gettext('Missed in the last hour'), u.count(health.missed_last_hour)]);
         }
-        return h.section(gettext('Collector'), this.healthHtml(health) + h.facts(rows));
+        return h.section(gettext('Collector'), this.healthHtml(status) + h.facts(rows));
     },
 
-    healthHtml: function (health) {
+    // All is well only where nothing is told of the store or its collector.
+    healthHtml: function ({ collector, warnings }) {
         let h = PVE.foresight.Html;
-        if (!health) {
+        if (!collector) {
             return '';
         }
-        return health.late
-            ? h.warning(gettext('The next run is overdue.'))
+        if (collector.late) {
+            return h.warning(gettext('The next run is overdue.'));
+        }
+        return warnings?.length
+            ? `<p>${h.encode(gettext('Runs.'))}</p>`
             : `<p>${h.icon('fa-check-circle good')} ${h.encode(gettext('Runs as it should.'))}</p>`;
     },
 

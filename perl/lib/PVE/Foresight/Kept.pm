@@ -27,7 +27,8 @@ my sub unusable($why) {
     die file() . " $why; another backtest replaces it\n";
 }
 
-# As the engine writes its own files: beside, synced, renamed, and the folder's owner's.
+# Beside, synced, renamed, and the folder's owner's: whole, or not at all. Unlike the engine's files its name may wait
+# for the disk: another backtest brings back what a power cut took.
 my sub replace($file, $text) {
     my ($folder) = $file =~ m!^(.*)/!;
     my ($uid, $gid) = (stat($folder))[4, 5];

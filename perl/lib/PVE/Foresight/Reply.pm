@@ -170,7 +170,7 @@ sub node_trends(%more) {
         metrics => list("By metric; what the node does not give is absent, and so is guest_count to who may not audit every guest.", trend()),
         stability_score => maybe(number("0 (erratic) to 100 (predictable): the least of CPU, memory and IO wait.")),
         migrations => maybe(moves("Guests that came or went; of one node only, those you may audit.")),
-        growth => maybe(list("Whose growth its growth is; of one node only.", object(
+        growth => maybe(list("Whose growth its growth is, of CPU and memory where they have a trend; of one node only.", object(
             "Growth of a load over the window, in parts that sum to it.",
             metric => string("Name of the metric."),
             unit => word("Of the figures, per day.", qw(cores bytes)),
@@ -343,6 +343,9 @@ my sub node_advice() {
         "A node's part in the advice.",
         name => node_name("The node."),
         state => word("Its state.", @STATES),
+        in_trouble => boolean(
+            "Whether it is overloaded or heading there by CPU, memory or IO wait; a storage alone is none of its load.",
+        ),
         maintenance => boolean("Whether HA has it in maintenance, or was asked to."),
         urgency => word("How soon somebody should look.", @URGENCIES),
         findings => list("What it is about, the worst metric first.", object(

@@ -23,7 +23,7 @@ my %ADVICE = (
         skipped => [qw(vmid name node reason blockers)],
         # Without `guests`, a count.
         nodes => [qw(
-            name state maintenance urgency findings maxcpu maxmem cpu memory iowait
+            name state in_trouble maintenance urgency findings maxcpu maxmem cpu memory iowait
             cpu_trend_per_day cpu_direction mem_trend_per_day mem_direction
             stability_score overload history_days
         )],

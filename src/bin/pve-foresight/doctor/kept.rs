@@ -1,14 +1,12 @@
 //! What has been recorded, and whether it can go on.
 
 use super::{Check, Site};
-use pve_foresight::engine::Engine;
+use pve_foresight::engine::{CLOCK_SLACK, Engine};
 use pve_foresight::model::Bytes;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// Seconds after which a minute's sample is missed for sure.
-const LATE: i64 = 180;
 const JOURNAL: &str = "journalctl -u pve-foresight-collect";
 
 /// Whether samples arrive.
@@ -20,8 +18,9 @@ pub(super) fn state(site: &Site) -> Check {
     };
     let newest = status.size.iter().flat_map(|s| &s.tiers).filter_map(|tier| tier.newest).max();
     let size = Bytes(status.size.map_or(0, |size| size.bytes) as f64);
+    let is_late = status.collector.is_some_and(|collector| collector.late);
     match status.last_sample_age {
-        _ if newest.is_some_and(|ts| ts > site.now + LATE) => Check::fail(
+        _ if newest.is_some_and(|ts| ts > site.now + CLOCK_SLACK) => Check::fail(
             name,
             "there are samples of the future: this node's clock was ahead, or is behind",
             "timedatectl; the samples serve once their time has come",
@@ -29,7 +28,7 @@ pub(super) fn state(site: &Site) -> Check {
         None => {
             Check::warn(name, "nothing is recorded yet", format!("wait a minute, then {JOURNAL}"))
         }
-        Some(age) if age > LATE => {
+        Some(age) if is_late => {
             Check::fail(name, format!("the newest sample is {} old", span(age)), JOURNAL)
         }
         Some(age) => Check::ok(name, format!("the newest sample is {age} s old; {size} in all")),
