@@ -2,6 +2,8 @@
 //! elsewhere; what stands here is the order of steps.
 
 mod advise;
+#[cfg(test)]
+mod asked;
 mod backtest;
 mod changes;
 mod command;
@@ -17,6 +19,8 @@ mod report;
 mod status;
 mod thin;
 mod waiting;
+mod warnings;
+mod words;
 
 use crate::api::{
     AppendReply, CollectReply, CompressReply, HistoryReply, LineError, Only, QualityEntry,
