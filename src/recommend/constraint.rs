@@ -33,6 +33,8 @@ pub enum BlockerCode {
     Locked,
     /// Its configuration could not be read, so nothing is known to be safe.
     ConfigUnknown,
+    /// It is on another node than the newest sample saw it on: what is known of its load is known of that node.
+    MovedSince,
     /// The admin tagged it to be left alone.
     TagIgnore,
     /// A tag pins it to other nodes.
@@ -96,6 +98,17 @@ impl Blocker {
     /// Of a guest that runs, but that no stored sample has: what it needs is not known.
     pub(super) fn not_recorded() -> Self {
         Self::new(BlockerCode::ConfigUnknown, "runs, but nothing is recorded of it yet")
+    }
+
+    /// Of a guest that the inventory has on another node than `seen`, where the newest sample has it.
+    pub(super) fn moved_since(facts: &GuestFacts, seen: &str) -> Option<Self> {
+        (facts.node != seen).then(|| {
+            let now = &facts.node;
+            let text = format!(
+                "is on {now} now, not on {seen}, where the newest sample saw it; ask again after the next run"
+            );
+            Self::new(BlockerCode::MovedSince, text)
+        })
     }
 
     /// Of a node with which nothing can be done now.

@@ -54,7 +54,9 @@ pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
         let text = format!("is on {}, which is offline", guest.node);
         blockers.insert(0, Blocker::new(BlockerCode::NodeOffline, text));
     }
-    let others = (0..q.outlook.nodes.len()).filter(|n| Some(*n) != host);
+    // Nor is that a target where it is by now.
+    let here = |n: usize| Some(n) == host || q.outlook.nodes[n].name == guest.node;
+    let others = (0..q.outlook.nodes.len()).filter(|n| !here(*n));
     let mut targets: Vec<Target> = others
         .map(|node| match index {
             Some(index) => running(&planner, index, node, &blockers),

@@ -1,5 +1,7 @@
 //! Small clusters with a known right answer.
 
+mod told;
+
 use super::*;
 use crate::model::{
     Bytes, Cores, Disk, DiskSource, Fraction, GIB, GuestFacts, GuestStatus, HaResource, Inventory,

@@ -384,7 +384,7 @@ pub(super) fn held(q: &Question, plan: &Plan) -> &'static str {
         C::MemoryCapacity | C::N1Reserve | C::Overload | C::TooManyCores => {
             "no node has room for the guests that would help"
         }
-        C::ConfigUnknown => "the guests that would help are not known well enough to move them",
+        C::ConfigUnknown | C::MovedSince => "the guests that would help are not known well enough to move them",
         C::HaError => "HA has given up the guests that would help",
         C::NodeOffline | C::NodeSilent | C::NodeMaintenance => {
             "the other nodes are offline, silent or in maintenance"

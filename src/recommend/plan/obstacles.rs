@@ -51,6 +51,7 @@ impl<'a> Planner<'a> {
             return vec![Blocker::not_listed()];
         };
         let mut found = self.q.constraints.of_guest(facts);
+        found.extend(Blocker::moved_since(facts, &self.q.outlook.nodes[outlook.host].name));
         if !self.q.outlook.nodes[self.hosts[guest]].maintenance {
             found.extend(self.cooldown(outlook));
         }
