@@ -306,6 +306,11 @@ impl Ha {
                 resource.in_error = true;
             }
         }
+        for (vmid, moved) in status.iter().flat_map(|status| &status.under_way) {
+            if let Some(resource) = resources.as_mut().and_then(|all| all.get_mut(vmid)) {
+                resource.under_way = Some(moved.clone());
+            }
+        }
         Self { resources, rules, rules_unknown, status }
     }
 

@@ -5,7 +5,7 @@
 //! invented; the advice says what it did not know.
 
 use crate::model::{
-    Bytes, Disk, DiskSource, GuestFacts, GuestKind, GuestStatus, HaRuleKind, Inventory, NodeFacts,
+    Bytes, Disk, DiskSource, GuestFacts, GuestKind, GuestStatus, HaMove, HaRuleKind, Inventory, NodeFacts,
     StorageFacts, Vmid,
 };
 use crate::outlook::NodeOutlook;
@@ -67,6 +67,8 @@ pub enum BlockerCode {
     TooManyCores,
     /// The HA manager has given it up, and moves it no more.
     HaError,
+    /// The HA manager moves it already, or will by itself.
+    HaMoves,
     /// An HA rule keeps it on other nodes.
     HaNodeAffinity,
     /// A rule or tag keeps it together with guests elsewhere.
@@ -215,6 +217,9 @@ impl<'a> Constraints<'a> {
                      (`ha-manager set {sid} --state disabled`) and start it again"
                 ),
             );
+        }
+        if let Some(Blocker { code, text }) = under_way(guest) {
+            add(code, text);
         }
         for tag in guest.tags.iter().filter(|t| IGNORE_TAGS.contains(&t.as_str())) {
             add(C::TagIgnore, format!("has the tag '{tag}'"));
@@ -564,6 +569,18 @@ fn groups(inventory: &Inventory) -> Vec<Group> {
         },
     ));
     all
+}
+
+/// That HA moves a guest already.
+fn under_way(guest: &GuestFacts) -> Option<Blocker> {
+    let HaMove { state, source, target } =
+        guest.ha.as_ref().filter(|_| guest.ha_moves())?.under_way.as_ref()?;
+    let from = if source.is_empty() { String::new() } else { format!(" from {source}") };
+    let text = match target.is_empty() {
+        false => format!("is being moved by HA{from} to {target} already"),
+        true => format!("is in HA's state '{state}': HA moves it{from} by itself"),
+    };
+    Some(Blocker::new(BlockerCode::HaMoves, text))
 }
 
 fn list(guests: &[Vmid]) -> String {

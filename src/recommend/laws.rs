@@ -281,7 +281,7 @@ fn remedy(
         C::Storage => facts.disks.clear(),
         C::TooManyCores => facts.maxcpu = Some(Cores(1.0)),
         C::Replication => facts.replication.clear(),
-        C::HaError => facts.ha = None,
+        C::HaError | C::HaMoves => facts.ha = None,
         C::HaNodeAffinity => i.ha_rules.retain(|r| r.name != "nodes" || !r.guests.contains(&vmid)),
         C::Together => {
             facts.tags.retain(|t| t != "affinity_shop");

@@ -1,6 +1,7 @@
 //! Who is left alone, and what is told beside the moves.
 
 use super::*;
+use crate::model::HaMove;
 
 /// What of `vmid` is told to stand against any move, and to which nodes it could go at all.
 fn kept(case: &Case, vmid: u32) -> (Vec<(BlockerCode, String)>, Vec<usize>) {
@@ -21,4 +22,23 @@ fn a_guest_that_moved_since_the_newest_sample_is_left_alone() {
     let text = "is on pve1 now, not on pve0, where the newest sample saw it; ask again after the next run";
     let want = (vec![(BlockerCode::MovedSince, text.into())], vec![2]);
     assert_eq!(kept(&case, first), want, "nor is it offered the node where it is");
+}
+
+#[test]
+fn what_ha_moves_already_is_left_to_it() {
+    let mut case = hot();
+    case.change = |_, inventory| {
+        let under_way = |state: &str, target: &str| {
+            let [state, source, target] = [state, "pve0", target].map(String::from);
+            let under_way = Some(HaMove { state, source, target });
+            Some(HaResource { state: "started".into(), under_way, ..HaResource::default() })
+        };
+        inventory.guests[0].ha = under_way("migrate", "pve1");
+        inventory.guests[1].ha = under_way("recovery", "");
+    };
+    assert!(case.moves().iter().all(|(vmid, _)| *vmid > 101));
+    let of = |vmid| kept(&case, vmid).0;
+    let blocker = |text: &str| vec![(BlockerCode::HaMoves, text.to_string())];
+    assert_eq!(of(100), blocker("is being moved by HA from pve0 to pve1 already"));
+    assert_eq!(of(101), blocker("is in HA's state 'recovery': HA moves it from pve0 by itself"));
 }
