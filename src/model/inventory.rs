@@ -138,6 +138,9 @@ pub struct GuestFacts {
     /// Its configuration, or HA's, could not be read or understood: what it needs is not known, so
     /// it must stay. The warnings say which file it was.
     pub config_unknown: bool,
+    /// The file that this is about, where it is not the guest's own.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub unknown_file: String,
 }
 
 /// A disk or mount point.

@@ -203,10 +203,12 @@ impl<'a> Constraints<'a> {
             add(C::Locked, format!("is locked ({lock})"));
         }
         if guest.config_unknown {
-            add(
-                C::ConfigUnknown,
-                "has a configuration that could not be read or understood".into(),
-            );
+            let what = "could not be read or understood";
+            let text = match guest.unknown_file.as_str() {
+                "" => format!("has a configuration that {what}"),
+                file => format!("depends on {file}, which {what}"),
+            };
+            add(C::ConfigUnknown, text);
         }
         if guest.ha_moves() && guest.ha.as_ref().is_some_and(|ha| ha.in_error) {
             let sid = format!("{}:{}", guest.kind.ha_prefix(), guest.vmid);

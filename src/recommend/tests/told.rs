@@ -42,3 +42,17 @@ fn what_ha_moves_already_is_left_to_it() {
     assert_eq!(of(100), blocker("is being moved by HA from pve0 to pve1 already"));
     assert_eq!(of(101), blocker("is in HA's state 'recovery': HA moves it from pve0 by itself"));
 }
+
+#[test]
+fn a_file_that_many_guests_depend_on_is_named() {
+    let mut case = hot();
+    case.change = |_, inventory| {
+        for guest in &mut inventory.guests[..2] {
+            guest.config_unknown = true;
+        }
+        inventory.guests[1].unknown_file = "ha/manager_status".into();
+    };
+    let told = |vmid| kept(&case, vmid).0.into_iter().map(|(_, text)| text).collect::<String>();
+    assert_eq!(told(100), "has a configuration that could not be read or understood");
+    assert_eq!(told(101), "depends on ha/manager_status, which could not be read or understood");
+}
