@@ -65,6 +65,8 @@ pub enum BlockerCode {
     MappedDevice,
     /// A VM that could have more cores than the node does not start there.
     TooManyCores,
+    /// The node is of an older version of PVE, to which a running VM does not move.
+    OlderVersion,
     /// The HA manager has given it up, and moves it no more.
     HaError,
     /// The HA manager moves it already, or will by itself.
@@ -285,11 +287,27 @@ impl<'a> Constraints<'a> {
             let text = format!("has {:.0} cores, {} only {:.0}", needs.0, target.name, has.0);
             found.push(Blocker::new(C::TooManyCores, text));
         }
+        found.extend(self.older(guest, source, target).filter(|_| live(guest)).map(|versions| {
+            let text = format!("{versions}: PVE does not support live migration to an older version");
+            Blocker::new(C::OlderVersion, text)
+        }));
         found.extend(off_replication(guest, &target.name));
         self.storages(guest, target, &mut found);
         self.devices(guest, target, &mut found);
         self.affinities(guest, source, target, placement, &mut found);
         found
+    }
+
+    /// That a guest would go to a node of an older version of PVE, by the form in which both report.
+    pub(super) fn older(
+        &self,
+        guest: &GuestFacts,
+        source: &str,
+        target: &NodeFacts,
+    ) -> Option<String> {
+        let from = self.inventory.node(source)?.reports_as?;
+        let to = target.reports_as.filter(|to| from > *to && !guest.template)?;
+        Some(format!("{source} reports as PVE {from} does, {} as PVE {to}", target.name))
     }
 
     /// Whether anything is known of storages and disks; if not, nobody checked them.
@@ -612,6 +630,11 @@ pub(crate) fn not_reported(guest: &GuestFacts) -> String {
 
 pub(super) fn runs(guest: &GuestFacts) -> bool {
     guest.status.runs()
+}
+
+/// Whether a move takes the running guest along.
+pub(super) fn live(guest: &GuestFacts) -> bool {
+    guest.kind == GuestKind::Qemu && runs(guest)
 }
 
 /// Whether moving the running guest interrupts it.

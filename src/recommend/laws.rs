@@ -280,6 +280,7 @@ fn remedy(
         C::NodeMaintenance => i.nodes[node].maintenance = false,
         C::Storage => facts.disks.clear(),
         C::TooManyCores => facts.maxcpu = Some(Cores(1.0)),
+        C::OlderVersion => i.nodes.iter_mut().for_each(|n| n.reports_as = None),
         C::Replication => facts.replication.clear(),
         C::HaError | C::HaMoves => facts.ha = None,
         C::HaNodeAffinity => i.ha_rules.retain(|r| r.name != "nodes" || !r.guests.contains(&vmid)),

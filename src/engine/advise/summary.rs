@@ -385,6 +385,7 @@ pub(super) fn held(q: &Question, plan: &Plan) -> &'static str {
             "no node has room for the guests that would help"
         }
         C::ConfigUnknown | C::MovedSince => "the guests that would help are not known well enough to move them",
+        C::OlderVersion => "the other nodes are of an older version of PVE",
         C::HaMoves => "HA moves the guests by itself that would help",
         C::HaError => "HA has given up the guests that would help",
         C::NodeOffline | C::NodeSilent | C::NodeMaintenance => {

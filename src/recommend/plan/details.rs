@@ -5,7 +5,7 @@ use crate::model::{Bytes, GIB, GuestKind, Vmid};
 use crate::outlook::{GuestOutlook, Resource};
 use crate::recommend::balancer;
 use crate::recommend::confidence::{Basis, Confidence};
-use crate::recommend::constraint::{LocalDisk, restarts, runs, size_of};
+use crate::recommend::constraint::{LocalDisk, live, restarts, size_of};
 use crate::recommend::overload::Overload;
 use crate::recommend::window::{Busy, Window};
 use crate::score::{Candidate, Contribution, penalties, total};
@@ -190,24 +190,17 @@ impl Planner<'_> {
         facts.map(|_| self.balancer.text.clone()).into_iter()
     }
 
-    /// That a running VM would go to a node of an older version of PVE, which need not know the
-    /// machine that it runs on. No more than a concern: what a node reports as may lag behind it.
+    /// That a guest which starts anew there would go to a node of an older version of PVE.
     pub(in crate::recommend) fn to_older(
         &self,
         vmid: Vmid,
         source: usize,
         target: usize,
     ) -> Option<String> {
-        let facts = self.facts.get(&vmid)?;
-        let [from, to] = [source, target].map(|n| self.node_facts[n].reports_as);
-        let (from, to) = from.zip(to).filter(|(from, to)| from > to)?;
-        (facts.kind == GuestKind::Qemu && runs(facts)).then(|| {
-            let [source, target] = [source, target].map(|n| &self.q.outlook.nodes[n].name);
-            format!(
-                "{source} reports as PVE {from} does, {target} as PVE {to}: live migration to an older \
-                 version is not supported"
-            )
-        })
+        let facts = self.facts.get(&vmid).filter(|facts| !live(facts))?;
+        let source = &self.q.outlook.nodes[source].name;
+        let versions = self.q.constraints.older(facts, source, &self.node_facts[target])?;
+        Some(format!("{versions}, on which it may not start"))
     }
 
     /// That nobody knows whether there is room for the disks that are copied.

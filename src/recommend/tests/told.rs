@@ -1,7 +1,7 @@
 //! Who is left alone, and what is told beside the moves.
 
 use super::*;
-use crate::model::HaMove;
+use crate::model::{GuestKind, HaMove};
 
 /// What of `vmid` is told to stand against any move, and to which nodes it could go at all.
 fn kept(case: &Case, vmid: u32) -> (Vec<(BlockerCode, String)>, Vec<usize>) {
@@ -55,4 +55,33 @@ fn a_file_that_many_guests_depend_on_is_named() {
     let told = |vmid| kept(&case, vmid).0.into_iter().map(|(_, text)| text).collect::<String>();
     assert_eq!(told(100), "has a configuration that could not be read or understood");
     assert_eq!(told(101), "depends on ha/manager_status, which could not be read or understood");
+}
+
+#[test]
+fn no_running_vm_goes_to_an_older_version_of_pve() {
+    let mut case = hot();
+    case.change = |_, inventory| {
+        for (node, version) in inventory.nodes.iter_mut().zip([9, 8, 8]) {
+            node.reports_as = Some(version);
+        }
+    };
+    assert!(case.moves().is_empty());
+    let versions = "pve0 reports as PVE 9 does, pve1 as PVE 8";
+    let of_first = |case: &Case| {
+        case.asked(|q| {
+            let told = explain(q, q.inventory.guest(100).unwrap());
+            let first = told.targets.into_iter().find(|t| t.node == 1).unwrap();
+            (first.blockers.into_iter().map(|b| b.text).collect::<String>(), told.concerns)
+        })
+    };
+    let why = format!("{versions}: PVE does not support live migration to an older version");
+    assert_eq!(of_first(&case), (why, vec![]));
+    // A container starts anew there.
+    let mut case = hot();
+    case.change = |_, inventory| {
+        inventory.guests[0].kind = GuestKind::Lxc;
+        (inventory.nodes[0].reports_as, inventory.nodes[1].reports_as) = (Some(9), Some(8));
+    };
+    let concern = format!("{versions}, on which it may not start");
+    assert_eq!(of_first(&case), (String::new(), vec![concern]));
 }
