@@ -137,7 +137,7 @@ fn considered(q: &Question, c: &Considered) -> ConsideredMove {
         source: source.name.clone(),
         target: target.name.clone(),
         confidence: c.step.confidence.percent,
-        reason: c.reason.clone(),
+        reason: c.reason.text.clone(),
         weighing: weighing(&c.step),
     }
 }

@@ -227,7 +227,7 @@ fn verdict(
         let text = format!(
             "A move of {label}{} to {target} was weighed and rejected: it {}.",
             company(&there),
-            weighed.reason
+            weighed.reason.text
         );
         return (Standing::Weighed, text);
     }

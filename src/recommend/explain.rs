@@ -147,5 +147,5 @@ fn not_worth(planner: &Planner, step: &Step) -> Option<String> {
             "takes {saved:.1} core-hours of risk away, less than the {asked} asked for"
         ));
     }
-    planner.refusal(step).or_else(|| planner.busy_now(step))
+    planner.refusal(step).or_else(|| planner.busy_now(step)).map(|refusal| refusal.text)
 }

@@ -25,7 +25,9 @@ pub(crate) use constraint::{copied_disks, has_local_disks, not_reported};
 pub use drain::{Drain, Leaving, Staying, drain};
 pub use explain::{Explained, Target, core_hours, explain, little_need};
 pub use overload::{Overload, demand, overload, overload_of, overload_of_all};
-pub use plan::{Considered, Cost, Details, Peaks, Plan, Question, Skipped, Slight, Step, plan};
+pub use plan::{
+    Cause, Considered, Cost, Details, Peaks, Plan, Question, Refusal, Skipped, Slight, Step, plan,
+};
 pub use state::{Finding, NodeState, State, Urgency, states};
 pub(crate) use state::{hours_to_full, hours_to_full_memory};
 pub use window::Window;

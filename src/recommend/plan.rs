@@ -129,7 +129,29 @@ pub struct Considered {
     /// The move.
     pub step: Step,
     /// Why not.
-    pub reason: String,
+    pub reason: Refusal,
+}
+
+/// Why a possible move is not recommended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// What of it is not enough, or too much.
+    pub cause: Cause,
+    /// One clause for people.
+    pub text: String,
+}
+
+/// What keeps a possible move from being recommended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The gain in points, after what the move costs.
+    Gain,
+    /// It would add overload.
+    Adds,
+    /// How sure it is.
+    Confidence,
+    /// The hour: its guest is in its daily peak.
+    Busy,
 }
 
 /// A guest for which a move was not possible.
@@ -670,7 +692,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Remembers that a move that is worth it waits.
-    fn put_off(&mut self, step: Step, reason: String) {
+    fn put_off(&mut self, step: Step, reason: Refusal) {
         let vmid = self.q.outlook.guests[step.guest].vmid;
         self.refused.insert((step.guest, step.target));
         self.considered.entry(vmid).or_insert(Considered { step, reason });

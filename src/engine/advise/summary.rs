@@ -8,8 +8,8 @@ use crate::model::{
 };
 use crate::outlook::{GuestOutlook, IO_WAIT, Levels, Limits, NodeOutlook, Resource, STORAGE};
 use crate::recommend::{
-    BlockerCode, Finding, NodeState, Peaks, Plan, Question, State, Step, copied_disks,
-    hours_to_full, overload_of_all,
+    BlockerCode, Cause, Considered, Finding, NodeState, Peaks, Plan, Question, State, Step, copied_disks,
+    hours_to_full, overload_of_all, stated,
 };
 use crate::trend::Direction;
 use std::collections::{BTreeMap, BTreeSet};
@@ -92,10 +92,10 @@ fn of_none(q: &Question, plan: &Plan) -> String {
         true => String::new(),
         false => format!(" {} hot.", are(&hot)),
     };
-    let why = match plan.considered.len() {
-        0 => held(q, plan).to_string(),
-        1 => format!("the one move that was weighed {}", plan.considered[0].reason),
-        n => format!("none of the {n} moves that were weighed is worth it now"),
+    let why = match plan.considered.as_slice() {
+        [] => held(q, plan).to_string(),
+        [one] => format!("the one move that was weighed {}", one.reason.text),
+        all => refused(q, all),
     };
     let may = unconfirmed(q);
     let storages = full_storages(q);
@@ -125,6 +125,29 @@ fn of_none(q: &Question, plan: &Plan) -> String {
         true => format!("Nothing to do: {what} ({looked}).{rest}"),
         // The thresholds of storages are another matter.
         false => format!("Nothing to move: by CPU and memory {what} ({looked}).{rest}"),
+    }
+}
+
+/// Why none of several moves is recommended: what all have in common is told.
+fn refused(q: &Question, all: &[Considered]) -> String {
+    let moves = format!("{} moves that were weighed", all.len());
+    let shared = |cause: Cause| all.iter().all(|c| c.reason.cause == cause);
+    let first = all.iter().filter_map(|c| c.step.details.window.as_ref()).min_by_key(|w| w.start);
+    match first {
+        Some(first) if shared(Cause::Busy) => {
+            format!("all guests that would help are in their daily peak, until {:02}:00", first.start_hour)
+        }
+        _ if shared(Cause::Confidence) => {
+            let best = all.iter().map(|c| c.step.confidence.percent).fold(0.0, f64::max);
+            format!(
+                "none of the {moves} reaches the minimum confidence of {:.0}: the best has {}",
+                q.config.settings.minimum_confidence,
+                stated(best)
+            )
+        }
+        _ if shared(Cause::Gain) => format!("none of the {moves} gains enough for what it costs"),
+        _ if shared(Cause::Adds) => format!("each of the {moves} would add overload elsewhere"),
+        _ => format!("none of the {moves} is worth it now"),
     }
 }
 
@@ -412,7 +435,9 @@ mod tests {
     use super::super::super::asked::asked;
     use super::*;
     use crate::model::{Cores, Disk, DiskSource, Fraction, StorageFacts};
-    use crate::recommend::{Blocker, Constraints, Overload, Skipped, Urgency, plan, states};
+    use crate::recommend::{
+        Blocker, Constraints, Overload, Refusal, Skipped, Urgency, Window, plan, states,
+    };
 
     #[test]
     fn who_stays_on_a_node_in_maintenance_is_told() {
@@ -634,5 +659,34 @@ mod tests {
         assert_eq!(told, "the guests that would help have moved not long ago");
         let alone = asked(&[("pve1", 1)], |q| held(q, &Plan::default()));
         assert_eq!(alone, "there is no other node");
+    }
+
+    #[test]
+    fn what_all_refusals_have_in_common_is_told() {
+        asked(&[("pve1", 2), ("pve2", 1)], |q| {
+            let step = plan(q).steps.first().expect("a step").clone();
+            let of = |cause, percent: f64, hour: u8| {
+                let mut step = step.clone();
+                step.confidence.percent = percent;
+                let (start, end) = (i64::from(hour) * HOUR, 24 * HOUR);
+                let why = String::new();
+                let window = Window { start, end, start_hour: hour, end_hour: 23, why };
+                step.details.window = Some(window);
+                Considered { step, reason: Refusal { cause, text: String::new() } }
+            };
+            let told = |all: &[Considered]| refused(q, all);
+            assert_eq!(
+                told(&[of(Cause::Busy, 90.0, 18), of(Cause::Busy, 90.0, 16)]),
+                "all guests that would help are in their daily peak, until 16:00"
+            );
+            assert_eq!(
+                told(&[of(Cause::Confidence, 67.9, 0), of(Cause::Confidence, 60.0, 0)]),
+                "none of the 2 moves that were weighed reaches the minimum confidence of 75 %: the best has 67 %"
+            );
+            assert_eq!(
+                told(&[of(Cause::Confidence, 67.9, 0), of(Cause::Gain, 90.0, 0)]),
+                "none of the 2 moves that were weighed is worth it now"
+            );
+        });
     }
 }

@@ -1,7 +1,7 @@
 //! What stands against a move: rules, capacity and history make it impossible; too little gain, too little confidence
 //! or a wrong hour make it not worth it.
 
-use super::{Planner, Step};
+use super::{Cause, Planner, Refusal, Step};
 use crate::model::{Bytes, DAY, Fraction, HOUR, Vmid, percent_beside};
 use crate::outlook::{GuestOutlook, IO_WAIT, NodeOutlook, Resource};
 use crate::recommend::balancer;
@@ -317,7 +317,8 @@ impl<'a> Planner<'a> {
     }
 
     /// Why a possible move is not recommended.
-    pub(in crate::recommend) fn refusal<D>(&self, of: &Step<D>) -> Option<String> {
+    pub(in crate::recommend) fn refusal<D>(&self, of: &Step<D>) -> Option<Refusal> {
+        let refused = |cause, text| Some(Refusal { cause, text });
         let k = self.q.config;
         // A node in maintenance is left whatever it saves.
         if self.q.outlook.nodes[of.source].maintenance {
@@ -327,7 +328,7 @@ impl<'a> Planner<'a> {
         if net < k.min_score_improvement && !self.exhausted(of.source) {
             let (cost, asked) = (of.cost.points.0, k.min_score_improvement.0);
             let lost = -net.0;
-            return Some(match lost > 0.0 {
+            let text = match lost > 0.0 {
                 true => format!(
                     "loses {lost:.1} points with its cost of {cost:.1}, while a gain of {asked:.1} is asked for"
                 ),
@@ -335,20 +336,21 @@ impl<'a> Planner<'a> {
                     "gains {:.1} points after its cost of {cost:.1}, less than the {asked:.1} asked for",
                     net.0
                 ),
-            });
+            };
+            return refused(Cause::Gain, text);
         }
         // Risk counts hours that only may come; those that are expected must not become more.
         if of.benefit.core_hours < -1e-9 {
             let added = -of.benefit.core_hours;
             let added = if added < 0.05 { "less than 0.1".into() } else { format!("{added:.1}") };
-            return Some(format!("would add {added} core-hours above the thresholds"));
+            let text = format!("would add {added} core-hours above the thresholds");
+            return refused(Cause::Adds, text);
         }
         let asked = k.settings.minimum_confidence.0 * 100.0;
         if of.confidence.percent < asked {
             let stated = stated(of.confidence.percent);
-            return Some(format!(
-                "has a confidence of {stated}, below the minimum of {asked:.0} %"
-            ));
+            let text = format!("has a confidence of {stated}, below the minimum of {asked:.0} %");
+            return refused(Cause::Confidence, text);
         }
         None
     }
@@ -365,10 +367,13 @@ impl<'a> Planner<'a> {
     }
 
     /// Why a move whose guest is in its daily peak waits for its window, when running workloads are protected.
-    pub(in crate::recommend) fn busy_now(&self, step: &Step) -> Option<String> {
+    pub(in crate::recommend) fn busy_now(&self, step: &Step) -> Option<Refusal> {
         let window = step.details.window.as_ref()?;
         let now = self.q.local.hour(self.q.outlook.now) as u8;
         let busy = self.q.outlook.guests[step.guest].cpu_trend.peak_hours.contains(&now);
-        busy.then(|| format!("is in its daily peak; put off until {:02}:00", window.start_hour))
+        busy.then(|| Refusal {
+            cause: Cause::Busy,
+            text: format!("is in its daily peak; put off until {:02}:00", window.start_hour),
+        })
     }
 }
