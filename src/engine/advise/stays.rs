@@ -21,6 +21,7 @@ pub(super) fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
         let held = plan.skipped.get(&guest.vmid);
         let reason = match (plan.slight.get(&guest.vmid), held) {
             (_, Some(held)) => held_reason(held),
+            _ if is_unrecorded(q, guest) => "no load is recorded of it".into(),
             (Some(slight), None) => slight_reason(q, plan, guest, *slight),
             (None, None) => idle_reason(q, plan, guest, &need),
         };
@@ -43,6 +44,14 @@ pub(super) fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
         }
     });
     listed.chain(unlisted).collect()
+}
+
+/// Whether the guest runs where somebody looked for moves, with a load that nobody knows.
+fn is_unrecorded(q: &Question, guest: &GuestFacts) -> bool {
+    let index = q.outlook.guest_index(guest.vmid).filter(|_| guest.status.runs());
+    index.map(|i| &q.outlook.guests[i]).is_some_and(|known| {
+        known.is_unrecorded() && q.states[known.host].in_need && q.outlook.nodes[known.host].online
+    })
 }
 
 /// What keeps a guest where it is: of several nodes that cannot take it, the best one speaks.

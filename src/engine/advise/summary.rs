@@ -396,6 +396,12 @@ fn unavoidable(q: &Question, plan: &Plan) -> String {
     })
 }
 
+/// Whether of most guests of the nodes in need no load is recorded.
+fn is_unrecorded(q: &Question) -> bool {
+    let guests = || q.outlook.guests.iter().filter(|g| q.states[g.host].in_need);
+    2 * guests().filter(|g| g.is_unrecorded()).count() > guests().count()
+}
+
 /// What keeps most guests of troubled nodes where they are, by the reason that is told of each.
 pub(super) fn held(q: &Question, plan: &Plan) -> &'static str {
     use BlockerCode as C;
@@ -426,6 +432,9 @@ pub(super) fn held(q: &Question, plan: &Plan) -> &'static str {
     match most {
         Some((reason, _)) => reason,
         None if q.outlook.nodes.len() == 1 => "there is no other node",
+        None if is_unrecorded(q) => {
+            "of most of its guests no load is recorded: whose move would help is not known"
+        }
         None => "no move would take enough away",
     }
 }
@@ -688,5 +697,27 @@ mod tests {
                 "none of the 2 moves that were weighed is worth it now"
             );
         });
+    }
+
+    #[test]
+    fn where_most_loads_are_not_known_no_move_is_said_to_be_useless() {
+        let told = |known: usize| {
+            asked(&[("pve1", 0), ("pve2", 3)], |q| {
+                let mut outlook = q.outlook.clone();
+                outlook.nodes[0].maintenance = false;
+                outlook.nodes[1].base.cpu = vec![7.9; 24];
+                outlook.guests[known..].iter_mut().for_each(|g| g.history_hours = 0.0);
+                let states = states(&outlook, q.config);
+                let q = Question { states: &states, outlook: &outlook, ..*q };
+                let advice = super::super::advise(&q, 0, Vec::new());
+                (advice.summary, advice.skipped.iter().map(|s| s.reason.clone()).collect::<Vec<_>>())
+            })
+        };
+        let (summary, reasons) = told(1);
+        let unknown = "of most of its guests no load is recorded: whose move would help is not known";
+        assert!(summary.contains(unknown), "{summary}");
+        assert_eq!(reasons[1..], ["no load is recorded of it", "no load is recorded of it"]);
+        assert_ne!(reasons[0], reasons[1]);
+        assert!(told(2).0.contains("no move would take enough away"));
     }
 }
