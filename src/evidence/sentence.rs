@@ -2,7 +2,7 @@
 
 use super::factor::{excess_told, growth_told, source_overload, source_resource};
 use super::guest_label;
-use crate::model::{UnixTime, signed};
+use crate::model::{UnixTime, percent_beside, signed};
 use crate::outlook::{Limits, NodeOutlook, Resource, STORAGE};
 use crate::recommend::{Finding, Question, State, Step, Window, overload_of};
 use crate::trend::Direction;
@@ -39,7 +39,7 @@ pub fn explanation(q: &Question, step: &Step, earlier: &[Step]) -> String {
         "{trouble} its {effect}. {} {} and would{then} {} {label} in its busy hours{}.",
         target.name,
         calm(target, resource),
-        reach(now_there, then_there),
+        reach(now_there, then_there, Limits::thresholds(q.config).of(resource)),
         later(q, step),
     )
 }
@@ -77,9 +77,9 @@ fn fall((before, after): (f64, f64)) -> String {
     }
 }
 
-/// `reach 55 % instead of 43 %`, or that it changes nothing.
-fn reach(before: f64, after: f64) -> String {
-    let (before, after) = (percent(before), percent(after));
+/// `reach 55 % instead of 43 %`, or that it changes nothing; on which side of the limit it is can be read.
+fn reach(before: f64, after: f64, limit: f64) -> String {
+    let [before, after] = [before, after].map(|share| percent_beside(share, limit));
     match before == after {
         true => format!("stay at {before} %"),
         false => format!("reach {after} % instead of {before} %"),

@@ -2,7 +2,7 @@
 
 use super::constraint::{Blocker, BlockerCode, runs};
 use super::overload::demand;
-use super::plan::{Planner, Question, Step};
+use super::plan::{Planner, Question, Slight, Step};
 use super::state::{Finding, State};
 use crate::model::GuestFacts;
 use crate::outlook::IO_WAIT;
@@ -106,6 +106,19 @@ pub fn core_hours(asked: f64) -> String {
     format!("{asked:.digits$}")
 }
 
+/// Of a node that is heading for overload beyond the horizon, as the end of a sentence.
+pub fn only_heading(q: &Question, node: usize) -> Option<String> {
+    let state = &q.states[node];
+    let heads = state.of_load == State::TrendingTowardOverload && !state.in_need;
+    (heads && state.overload.core_hours <= 0.0).then(|| {
+        format!(
+            "is heading for overload, but not expected above its thresholds in the next {:.0} hours: it needs no \
+             relief yet",
+            q.outlook.horizon()
+        )
+    })
+}
+
 /// Why nobody looks for moves off a node: it is hardly expected above its thresholds. `None`: it is.
 pub fn little_need(q: &Question, node: usize) -> Option<String> {
     if q.states[node].in_need {
@@ -115,6 +128,9 @@ pub fn little_need(q: &Question, node: usize) -> Option<String> {
     let name = &q.outlook.nodes[node].name;
     let waits = |f: &Finding| f.metric == IO_WAIT && f.state > State::Healthy;
     let of_disks = q.states[node].findings.iter().any(waits);
+    if let Some(heading) = only_heading(q, node) {
+        return Some(format!("{name} {heading}"));
+    }
     Some(match above > 0.0 {
         false if of_disks => {
             format!("{name} waits for its disks; moves are sought by CPU and memory alone")
@@ -142,10 +158,7 @@ fn not_worth(planner: &Planner, step: &Step) -> Option<String> {
     let saved = planner.saved(step.source, step.guest, step.target);
     let asked = demand(q.outlook, step.source, q.config);
     if saved < asked && !source.maintenance {
-        let asked = core_hours(asked);
-        return Some(format!(
-            "takes {saved:.1} core-hours of risk away, less than the {asked} asked for"
-        ));
+        return Some(Slight { saved, asked, after: false }.to_string());
     }
     planner.refusal(step).or_else(|| planner.busy_now(step)).map(|refusal| refusal.text)
 }

@@ -15,6 +15,7 @@ use super::balancer::{Balancer, Scales, balancer};
 use super::confidence::{Confidence, Recent};
 use super::constraint::{Blocker, BlockerCode, Constraints, Placement};
 use super::evacuation::Evacuations;
+use super::explain::core_hours;
 use super::ledger::Ledger;
 use super::overload::{Overload, demand, levels, need, overload, risk};
 use super::reserve::{Reserve, memory_of_guests};
@@ -29,6 +30,7 @@ use crate::settings::PenaltyConfig;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// What a move costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -225,6 +227,27 @@ pub struct Slight {
     pub saved: f64,
     /// Those that a move off its node must take away.
     pub asked: f64,
+    /// It is what the move would take away after the steps of the plan.
+    pub after: bool,
+}
+
+impl fmt::Display for Slight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { saved, asked, after } = *self;
+        let with = if after { " with the moves above" } else { "" };
+        // Never rounded up to what is asked for.
+        let amount = (saved.abs() * 10.0).floor() / 10.0;
+        let asked = core_hours(asked);
+        match saved {
+            _ if amount <= 0.0 => {
+                write!(f, "takes no risk away{with}, and {asked} core-hours are asked for")
+            }
+            s if s < 0.0 => write!(f, "would add {amount:.1} core-hours of risk{with}"),
+            _ => {
+                write!(f, "takes {amount:.1} core-hours of risk away{with}, less than the {asked} asked for")
+            }
+        }
+    }
 }
 
 /// The outcome of planning.
@@ -594,7 +617,16 @@ impl<'a> Planner<'a> {
         }
         let held = held?;
         let Some(before) = before else { return Some(held) };
-        Some(before.held_everywhere(guest).unwrap_or(Skipped { could: true, ..held }))
+        if let Some(held) = before.held_everywhere(guest) {
+            return Some(held);
+        }
+        // Who would not have helped before the steps either is not told to go first.
+        let (slight, _) = before.best_move(guest)?;
+        if slight.saved < slight.asked && !emptied {
+            self.slight.insert(self.q.outlook.guests[guest].vmid, slight);
+            return None;
+        }
+        Some(Skipped { could: true, ..held })
     }
 
     /// What keeps a guest from all other nodes; `None` where one can take it. Mostly one of the first can, and which would
@@ -623,7 +655,7 @@ impl<'a> Planner<'a> {
             .collect();
         targets.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
         let asked = demand(self.q.outlook, source, self.q.config);
-        let slight = |saved| Slight { saved, asked };
+        let slight = |saved| Slight { saved, asked, after: !self.steps.is_empty() };
         targets.first()?;
         let mut found: Vec<Vec<Blocker>> = Vec::new();
         for (saved, _, target) in targets {

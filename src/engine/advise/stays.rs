@@ -3,7 +3,7 @@
 use crate::api::SkippedGuest;
 use crate::model::{GuestFacts, GuestStatus};
 use crate::recommend::{
-    Blocker, Plan, Question, Skipped, Slight, State, Step, core_hours, little_need, not_reported,
+    Blocker, Plan, Question, Skipped, Slight, State, Step, little_need, not_reported,
 };
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -81,25 +81,15 @@ pub(super) fn is_full(q: &Question, plan: &Plan) -> bool {
 
 /// Why a guest that could go stays.
 fn slight_reason(q: &Question, plan: &Plan, guest: &GuestFacts, slight: Slight) -> String {
-    let Slight { saved, asked } = slight;
     let node = q.outlook.node_index(&guest.node).map(|n| &q.outlook.nodes[n]);
-    let worth = saved >= asked || node.is_some_and(|n| n.maintenance);
+    let worth = slight.saved >= slight.asked || node.is_some_and(|n| n.maintenance);
     if worth && is_full(q, plan) {
         return format!(
             "could go as well, but the plan ends after max_moves = {}",
             q.config.max_moves
         );
     }
-    // Never rounded up to what is asked for.
-    let saved = (saved * 10.0).floor() / 10.0;
-    let saves = match saved > 0.0 {
-        true => format!("{saved:.1} core-hours of overload"),
-        false => "no overload".into(),
-    };
-    let asked = core_hours(asked);
-    format!(
-        "its best move would save {saves}, near misses counted in part; min_benefit asks for {asked}"
-    )
+    format!("its best move {slight}")
 }
 
 /// Why nobody even asked whether this guest could move.

@@ -9,7 +9,7 @@ use crate::model::{
 use crate::outlook::{GuestOutlook, IO_WAIT, Levels, Limits, NodeOutlook, Resource, STORAGE};
 use crate::recommend::{
     BlockerCode, Cause, Considered, Finding, NodeState, Peaks, Plan, Question, State, Step, copied_disks,
-    hours_to_full, overload_of_all, stated,
+    hours_to_full, only_heading, overload_of_all, stated,
 };
 use crate::trend::Direction;
 use std::collections::{BTreeMap, BTreeSet};
@@ -102,6 +102,15 @@ fn of_none(q: &Question, plan: &Plan) -> String {
     let rest = format!("{waits}{told}{may}{}{storages}", left_behind(q, plan));
     if only_waits && plan.before.node_hours < 0.5 {
         return format!("Nothing to move ({looked}).{rest}");
+    }
+    let heading: Vec<(&String, Option<String>)> = troubled
+        .iter()
+        .map(|name| (name, q.outlook.node_index(name).and_then(|n| only_heading(q, n))))
+        .collect();
+    if !heading.is_empty() && heading.iter().all(|(_, told)| told.is_some()) {
+        let all = heading.iter().filter_map(|(name, told)| Some(format!("{name} {}", told.as_ref()?)));
+        let all: Vec<String> = all.collect();
+        return format!("{} ({looked}).{rest}", all.join("; "));
     }
     if !troubled.is_empty() {
         let all = format!("{}{}", too_large(q, plan), unavoidable(q, plan));

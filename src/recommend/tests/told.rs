@@ -85,3 +85,46 @@ fn no_running_vm_goes_to_an_older_version_of_pve() {
     let concern = format!("{versions}, on which it may not start");
     assert_eq!(of_first(&case), (String::new(), vec![concern]));
 }
+
+#[test]
+fn what_a_move_brings_is_told_in_one_term() {
+    let of = |saved, after| Slight { saved, asked: 27.0, after }.to_string();
+    assert_eq!(of(12.78, false), "takes 12.7 core-hours of risk away, less than the 27 asked for");
+    assert_eq!(
+        of(26.99, true),
+        "takes 26.9 core-hours of risk away with the moves above, less than the 27 asked for"
+    );
+    assert_eq!(of(0.02, false), "takes no risk away, and 27 core-hours are asked for");
+    assert_eq!(of(-281.2, false), "would add 281.2 core-hours of risk");
+}
+
+#[test]
+fn a_node_that_heads_for_overload_beyond_the_horizon_needs_no_relief_yet() {
+    let mut case = Case::new(2).guest(0, |_| 8.0, 8.0);
+    case.change = |outlook, _| {
+        let node = &mut outlook.nodes[0];
+        rises(&mut node.mem_trend, ProjectionBasis::Persistent);
+        let peak = Crossing::In { hours: 150.0, earliest: 100.0, latest: None };
+        node.mem_trend.projection = Some(Projection { threshold: 0.85, level: peak, peak });
+    };
+    let told = case.asked(|q| little_need(q, 0));
+    assert_eq!(
+        told.unwrap(),
+        "pve0 is heading for overload, but not expected above its thresholds in the next 168 hours: it needs no \
+         relief yet"
+    );
+}
+
+#[test]
+fn who_would_not_have_helped_before_the_steps_is_not_told_to_go_first() {
+    // The steps take the room of a guest that is large and idle.
+    let mut case = Case::new(2);
+    for _ in 0..3 {
+        case = case.guest(0, |_| 7.0, 8.0);
+    }
+    let (_, plan) = case.guest(0, |_| 0.05, 70.0).guest(1, |_| 0.1, 12.0).run();
+    assert_eq!(plan.steps.len(), 1);
+    assert!(!plan.skipped.contains_key(&103), "{:?}", plan.skipped);
+    let slight = plan.slight[&103];
+    assert!(slight.saved < slight.asked && !slight.after, "{slight:?}");
+}
