@@ -7,8 +7,12 @@ use crate::recommend::balancer;
 use crate::recommend::confidence::{Basis, Confidence};
 use crate::recommend::constraint::{LocalDisk, live, restarts, size_of};
 use crate::recommend::overload::Overload;
+use crate::recommend::state::sure_rise;
 use crate::recommend::window::{Busy, Window};
 use crate::score::{Candidate, Contribution, penalties, total};
+
+/// Fall of a node from which it is told, in percent of it a day.
+const NOTED_FALL: f64 = 0.5;
 
 impl Planner<'_> {
     /// Works a move out as if it was the next step.
@@ -57,6 +61,9 @@ impl Planner<'_> {
                 .concerns(outlook.vmid)
                 .chain(self.unsure_copy(outlook.vmid, target))
                 .chain(self.to_older(outlook.vmid, source, target))
+                .chain(self.goes_by_itself(outlook.vmid, source))
+                .chain(self.falls(source))
+                .chain(self.leaks(guest, source))
                 .collect(),
         };
         weighed.with(details)
@@ -188,6 +195,48 @@ impl Planner<'_> {
     pub(in crate::recommend) fn concerns(&self, vmid: Vmid) -> impl Iterator<Item = String> {
         let facts = self.facts.get(&vmid).filter(|f| balancer::manages(self.q.inventory, f));
         facts.map(|_| self.balancer.text.clone()).into_iter()
+    }
+
+    /// That PVE's own balancer takes another guest off the source next.
+    fn goes_by_itself(&self, vmid: Vmid, source: usize) -> Option<String> {
+        let next = self.balancer.next_move.as_ref().filter(|_| self.balancer.will_act)?;
+        let source = &self.q.outlook.nodes[source].name;
+        (next.source == *source && next.vmid != vmid).then(|| {
+            format!(
+                "PVE's balancer moves {} off {source} by itself; see first what that leaves",
+                next.vmid
+            )
+        })
+    }
+
+    /// That the source gets better without the move.
+    fn falls(&self, source: usize) -> Option<String> {
+        let node = &self.q.outlook.nodes[source];
+        let scarce = self.scarce(source);
+        let per_day = -node.trend(scarce).claimed_slope()? * 100.0;
+        (per_day >= NOTED_FALL && !node.maintenance).then(|| {
+            format!("{}'s {} has been falling by {per_day:.1} % a day", node.name, scarce.label())
+        })
+    }
+
+    /// That another guest makes most of what the source's memory grows by.
+    fn leaks(&self, moved: usize, source: usize) -> Option<String> {
+        let (outlook, node) = (self.q.outlook, &self.q.outlook.nodes[source]);
+        if self.scarce(source) != Resource::Memory || node.maintenance || !sure_rise(&node.mem_trend) {
+            return None;
+        }
+        let of_node = node.mem_trend.claimed_slope()? * node.memory.0;
+        let here = outlook.guests.iter().enumerate().filter(|(g, _)| self.hosts[*g] == source);
+        let growth = |(g, guest): (usize, &GuestOutlook)| (guest.memory_growth().0, g);
+        let (most, grower) = here.map(growth).max_by(|a, b| a.0.total_cmp(&b.0))?;
+        let [grower_vmid, moved_vmid] = [grower, moved].map(|g| outlook.guests[g].vmid);
+        (grower != moved && 2.0 * most > of_node).then(|| {
+            format!(
+                "most of {}'s memory growth is {grower_vmid}'s ({} a day); moving {moved_vmid} buys time",
+                node.name,
+                Bytes(most)
+            )
+        })
     }
 
     /// That a guest which starts anew there would go to a node of an older version of PVE.

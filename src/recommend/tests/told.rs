@@ -128,3 +128,54 @@ fn who_would_not_have_helped_before_the_steps_is_not_told_to_go_first() {
     let slight = plan.slight[&103];
     assert!(slight.saved < slight.asked && !slight.after, "{slight:?}");
 }
+
+/// What is told with the first step.
+fn concerns(case: &Case) -> Vec<String> {
+    case.run().1.steps[0].details.concerns.clone()
+}
+
+#[test]
+fn a_step_beside_a_move_of_pve_s_own_balancer_says_so() {
+    let mut case = hot();
+    case.change = |_, inventory| {
+        inventory.crs.ha = "dynamic".into();
+        inventory.crs.auto_rebalance = true;
+        inventory.crs.threshold = Fraction(0.05);
+        let ha = HaResource { state: "started".into(), auto_rebalance: true, ..HaResource::default() };
+        inventory.guests[4].ha = Some(ha);
+    };
+    assert_eq!(
+        concerns(&case),
+        ["PVE's balancer moves 104 off pve0 by itself; see first what that leaves"]
+    );
+}
+
+#[test]
+fn that_the_source_falls_by_itself_is_told() {
+    let mut case = hot();
+    case.change = |outlook, _| {
+        let trend = &mut outlook.nodes[0].cpu_trend;
+        (trend.direction, trend.slope_per_day) = (Direction::SustainedDecrease, Some(-0.02));
+    };
+    assert_eq!(concerns(&case), ["pve0's CPU has been falling by 2.0 % a day"]);
+    case.change = |outlook, _| outlook.nodes[0].cpu_trend.slope_per_day = Some(-0.02);
+    assert!(concerns(&case).is_empty(), "nothing is claimed");
+}
+
+#[test]
+fn who_makes_a_node_s_memory_grow_is_named_where_another_guest_goes() {
+    let mut case = Case::new(2).guest(0, |_| 1.0, 60.0).guest(0, |_| 1.0, 55.0).guest(1, |_| 1.0, 8.0);
+    case.change = |outlook, _| {
+        for (guest, per_day) in [(0, 0.02), (1, 0.0)] {
+            rises(&mut outlook.guests[guest].mem_trend, ProjectionBasis::Unproven);
+            outlook.guests[guest].mem_trend.slope_per_day = Some(per_day);
+        }
+        rises(&mut outlook.nodes[0].mem_trend, ProjectionBasis::Persistent);
+        outlook.nodes[0].mem_trend.slope_per_day = Some(0.02);
+    };
+    let (outlook, plan) = case.run();
+    let step = &plan.steps[0];
+    assert_eq!(outlook.guests[step.guest].vmid, 101);
+    let told = "most of pve0's memory growth is 100's (1.8 GiB a day); moving 101 buys time";
+    assert_eq!(step.details.concerns, [told]);
+}
