@@ -5,7 +5,7 @@ use super::RecommendRequest;
 use super::advise::with_its_group;
 use super::command::command;
 use super::warnings::{no_quorum, not_listed, refused_now, silent, unknown};
-use super::words::listed;
+use super::words::{ha_empties, listed};
 use crate::api::{
     DrainBlocker, DrainNode, DrainReply, DrainStay, DrainStep, ExplainMove, ExplainReply,
     ExplainTarget, Place, Standing,
@@ -392,8 +392,7 @@ pub(super) fn drain_notes(q: &Question, node: usize, drain: &Drain) -> Vec<Strin
     let ha = drain.steps.iter().filter(managed).count();
     let mut notes: Vec<String> = quorum_lost(q, outlook).into_iter().collect();
     if outlook.maintenance && ha > 0 {
-        let text = "is in maintenance: the HA manager moves its HA guests by itself";
-        notes.push(format!("{} {text}", outlook.name));
+        notes.push(ha_empties(&outlook.name));
     } else if ha > 0 {
         let name = &outlook.name;
         let who = match (ha, drain.steps.len()) {

@@ -13,6 +13,11 @@ pub(super) fn is_are(count: usize) -> &'static str {
     if count == 1 { "is" } else { "are" }
 }
 
+/// Who empties a node in maintenance.
+pub(super) fn ha_empties(node: &str) -> String {
+    format!("{node} is in maintenance: the HA manager moves its HA guests by itself")
+}
+
 /// Names for a sentence: all of a few, the first of many.
 pub(super) fn listed(names: &[String]) -> String {
     const SHOWN: usize = 4;

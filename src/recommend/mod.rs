@@ -17,7 +17,7 @@ mod state;
 mod tests;
 mod window;
 
-pub(crate) use balancer::imbalance;
+pub(crate) use balancer::{imbalance, leaves_maintenance};
 pub use balancer::{Balancer, BalancerMove, balancer};
 pub use confidence::{Confidence, Part, Recent, stated};
 pub use constraint::{Blocker, BlockerCode, Constraints};

@@ -1,6 +1,6 @@
 //! What to do in a few sentences, or why there is nothing to do.
 
-use super::super::words::{are, is_are, listed, names};
+use super::super::words::{are, ha_empties, is_are, listed, names};
 use super::stays::is_full;
 use crate::evidence::guest_label;
 use crate::model::{
@@ -9,7 +9,7 @@ use crate::model::{
 use crate::outlook::{GuestOutlook, IO_WAIT, Levels, Limits, NodeOutlook, Resource, STORAGE};
 use crate::recommend::{
     BlockerCode, Cause, Considered, Finding, NodeState, Peaks, Plan, Question, State, Step, copied_disks,
-    hours_to_full, only_heading, overload_of_all, stated,
+    hours_to_full, leaves_maintenance, only_heading, overload_of_all, stated,
 };
 use crate::trend::Direction;
 use std::collections::{BTreeMap, BTreeSet};
@@ -310,16 +310,25 @@ fn left_behind(q: &Question, plan: &Plan) -> String {
     let leaves = |guest: usize| plan.steps.iter().any(|step| step.guest == guest);
     let of_node = |(index, node): (usize, &NodeOutlook)| {
         let guests = q.outlook.guests.iter().enumerate();
-        let stay = guests.filter(|(i, g)| g.host == index && !leaves(*i)).count();
-        (node.online && node.maintenance && stay > 0).then(|| {
-            let verb = if stay == 1 { "stays" } else { "stay" };
-            format!(
-                " {name} is in maintenance, but {} {verb} there: `pve-foresight drain --node {name}` \
-                 finds their places, or tells why there are none.",
-                counted(stay, "running guest"),
-                name = node.name
-            )
-        })
+        let stay = guests.filter(|(i, g)| g.host == index && !leaves(*i));
+        let of_ha = |vmid| q.inventory.guest(vmid).is_some_and(leaves_maintenance);
+        let (ha, stay): (Vec<_>, Vec<_>) = stay.partition(|(_, g)| of_ha(g.vmid));
+        let (stay, name) = (stay.len(), &node.name);
+        let verb = if stay == 1 { "stays" } else { "stay" };
+        let mut told = String::new();
+        let who = match ha.is_empty() {
+            true => format!("{name} is in maintenance, but {} {verb} there", counted(stay, "running guest")),
+            false => {
+                told += &format!(" {}.", ha_empties(name));
+                format!("{} {verb} on {name}", counted(stay, "other running guest"))
+            }
+        };
+        if stay > 0 {
+            told += &format!(
+                " {who}: `pve-foresight drain --node {name}` finds their places, or tells why there are none."
+            );
+        }
+        (node.online && node.maintenance && !told.is_empty()).then_some(told)
     };
     q.outlook.nodes.iter().enumerate().filter_map(of_node).collect()
 }
@@ -452,7 +461,7 @@ pub(super) fn held(q: &Question, plan: &Plan) -> &'static str {
 mod tests {
     use super::super::super::asked::asked;
     use super::*;
-    use crate::model::{Cores, Disk, DiskSource, Fraction, StorageFacts};
+    use crate::model::{Cores, Disk, DiskSource, Fraction, HaResource, StorageFacts};
     use crate::recommend::{
         Blocker, Constraints, Overload, Refusal, Skipped, Urgency, Window, plan, states,
     };
@@ -728,5 +737,26 @@ mod tests {
         assert_eq!(reasons[1..], ["no load is recorded of it", "no load is recorded of it"]);
         assert_ne!(reasons[0], reasons[1]);
         assert!(told(2).0.contains("no move would take enough away"));
+    }
+
+    #[test]
+    fn that_ha_empties_a_node_in_maintenance_is_told() {
+        asked(&[("pve1", 3), ("pve2", 1)], |q| {
+            let mut inventory = q.inventory.clone();
+            for guest in &mut inventory.guests[..2] {
+                let state = "started".into();
+                guest.ha = Some(HaResource { state, ..HaResource::default() });
+            }
+            let (inventory, constraints) = (&inventory, &Constraints::new(&inventory));
+            let q = Question { inventory, constraints, ..*q };
+            let plan = plan(&q);
+            let moved: Vec<usize> = plan.steps.iter().map(|step| step.guest).collect();
+            assert_eq!(moved, [2], "the others are HA's to move");
+            let ha = " pve1 is in maintenance: the HA manager moves its HA guests by itself.";
+            assert_eq!(left_behind(&q, &plan), ha);
+            let more = " 1 other running guest stays on pve1: `pve-foresight drain --node pve1` finds their \
+                        places, or tells why there are none.";
+            assert_eq!(left_behind(&q, &Plan::default()), format!("{ha}{more}"));
+        });
     }
 }

@@ -2,9 +2,9 @@
 //! or a wrong hour make it not worth it.
 
 use super::{Cause, Planner, Refusal, Step};
-use crate::model::{Bytes, DAY, Fraction, HOUR, Vmid, percent_beside};
+use crate::model::{Bytes, DAY, Fraction, GuestFacts, HOUR, Vmid, percent_beside};
 use crate::outlook::{GuestOutlook, IO_WAIT, NodeOutlook, Resource};
-use crate::recommend::balancer;
+use crate::recommend::balancer::{self, leaves_maintenance};
 use crate::recommend::confidence::stated;
 use crate::recommend::constraint::{Blocker, BlockerCode, LocalDisk, copied_disks};
 use crate::recommend::reserve::Reserve;
@@ -27,6 +27,14 @@ fn time(seconds: i64) -> String {
 fn rest_of(hours: f64, age: i64) -> String {
     let left = (hours - (age as f64 / HOUR as f64).round()).max(1.0);
     time((left * HOUR as f64) as i64)
+}
+
+/// That the HA manager moves a guest off a node in maintenance.
+fn leaves_by_itself(facts: &GuestFacts, node: &str) -> Option<Blocker> {
+    leaves_maintenance(facts).then(|| {
+        let text = format!("is moved by the HA manager, since {node} is in maintenance");
+        Blocker::new(BlockerCode::HaMoves, text)
+    })
 }
 
 impl<'a> Planner<'a> {
@@ -52,8 +60,10 @@ impl<'a> Planner<'a> {
         };
         let mut found = self.q.constraints.of_guest(facts);
         found.extend(Blocker::moved_since(facts, &self.q.outlook.nodes[outlook.host].name));
-        if !self.q.outlook.nodes[self.hosts[guest]].maintenance {
-            found.extend(self.cooldown(outlook));
+        let host = &self.q.outlook.nodes[self.hosts[guest]];
+        match host.maintenance {
+            true => found.extend(leaves_by_itself(facts, &host.name)),
+            false => found.extend(self.cooldown(outlook)),
         }
         if self.balancer.will_act && balancer::manages(self.q.inventory, facts) {
             let text = format!("is HA's to move: {}", self.balancer.text);

@@ -167,7 +167,7 @@ fn who_makes_a_node_s_memory_grow_is_named_where_another_guest_goes() {
     let mut case = Case::new(2).guest(0, |_| 1.0, 60.0).guest(0, |_| 1.0, 55.0).guest(1, |_| 1.0, 8.0);
     case.change = |outlook, _| {
         for (guest, per_day) in [(0, 0.02), (1, 0.0)] {
-            rises(&mut outlook.guests[guest].mem_trend, ProjectionBasis::Unproven);
+            rises(&mut outlook.guests[guest].mem_trend, ProjectionBasis::New);
             outlook.guests[guest].mem_trend.slope_per_day = Some(per_day);
         }
         rises(&mut outlook.nodes[0].mem_trend, ProjectionBasis::Persistent);
