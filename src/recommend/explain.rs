@@ -4,7 +4,7 @@ use super::constraint::{Blocker, BlockerCode, runs};
 use super::overload::demand;
 use super::plan::{Planner, Question, Slight, Step};
 use super::state::{Finding, State};
-use crate::model::GuestFacts;
+use crate::model::{GuestFacts, Vmid};
 use crate::outlook::IO_WAIT;
 use crate::score::Contribution;
 
@@ -79,6 +79,18 @@ pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
     let possible = targets.iter().filter(|t| t.blockers.is_empty() && blockers.is_empty());
     concerns.extend(possible.filter_map(|t| planner.to_older(guest.vmid, host?, t.node)));
     Explained { guest: index, blockers, source_score, targets, concerns }
+}
+
+/// Those of some guests that a node can take, of guests that run.
+pub fn can_leave(q: &Question, guests: &[Vmid]) -> Vec<Vmid> {
+    let mut planner = Planner::new(q);
+    planner.know_reserve();
+    let free = |guest: usize| {
+        let mut targets = (0..q.outlook.nodes.len()).filter(|n| *n != planner.hosts[guest]);
+        planner.of_guest(guest).is_empty()
+            && targets.any(|target| planner.obstacles(guest, target).is_empty())
+    };
+    guests.iter().copied().filter(|vmid| planner.index_of(*vmid).is_some_and(free)).collect()
 }
 
 fn running(planner: &Planner, guest: usize, node: usize, own: &[Blocker]) -> Target {

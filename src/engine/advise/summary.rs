@@ -4,12 +4,12 @@ use super::super::words::{are, ha_empties, is_are, listed, names};
 use super::stays::is_full;
 use crate::evidence::guest_label;
 use crate::model::{
-    Bytes, BytesPerSecond, GuestFacts, HOUR, MIB, UnixTime, counted, percent_beside, signed,
+    Bytes, BytesPerSecond, GuestFacts, HOUR, MIB, UnixTime, Vmid, counted, percent_beside, signed,
 };
 use crate::outlook::{GuestOutlook, IO_WAIT, Levels, Limits, NodeOutlook, Resource, STORAGE};
 use crate::recommend::{
     BlockerCode, Cause, Considered, Finding, NodeState, Peaks, Plan, Question, State, Step, copied_disks,
-    hours_to_full, leaves_maintenance, only_heading, overload_of_all, stated,
+    hours_to_full, leaves_maintenance, can_leave, only_heading, overload_of_all, stated,
 };
 use crate::trend::Direction;
 use std::collections::{BTreeMap, BTreeSet};
@@ -226,7 +226,7 @@ fn full_storages(q: &Question) -> String {
         q.inventory.storages.as_ref().and_then(|all| all.get(id)).is_some_and(|s| s.shared)
     };
     let mut told_of: BTreeSet<&str> = BTreeSet::new();
-    let mut guests: Vec<String> = Vec::new();
+    let mut guests: Vec<Vmid> = Vec::new();
     let of_node = |(node, state): (&NodeOutlook, &NodeState)| -> Option<String> {
         let used = state.full_storage()?.current?;
         let full = hours_to_full(used, &node.storage_trend);
@@ -241,7 +241,7 @@ fn full_storages(q: &Question) -> String {
             // All nodes see the same one.
             Some(id) if shared(id) => told_of.insert(id).then(|| format!("'{id}'"))?,
             Some(id) => {
-                guests.extend(guests_on(q, &node.name, id).map(|g| g.vmid.to_string()));
+                guests.extend(guests_on(q, &node.name, id).map(|g| g.vmid));
                 format!("'{id}' of {}", node.name)
             }
             None => format!("a storage of {}", node.name),
@@ -253,13 +253,15 @@ fn full_storages(q: &Question) -> String {
     if all.is_empty() {
         return String::new();
     }
-    let moves = match (guests.is_empty(), q.constraints.knows_storages()) {
+    let able: Vec<String> = can_leave(q, &guests).iter().map(ToString::to_string).collect();
+    let moves = match (able.is_empty(), guests.is_empty()) {
         (false, _) => format!(
             ", or move guests that have their disks there ({}): `explain` says where to",
-            listed(&guests)
+            listed(&able)
         ),
-        (true, true) => "; no move of a guest does that".into(),
-        (true, false) => String::new(),
+        (true, false) => "; no other node can take a guest that has its disks there".into(),
+        (true, true) if q.constraints.knows_storages() => "; no move of a guest does that".into(),
+        (true, true) => String::new(),
     };
     format!(
         " Storage (threshold {:.0}): {}. Free or add space{moves}.",
@@ -601,6 +603,13 @@ mod tests {
                  says where to."
             )
         );
+        let held = asked(&[("pve1", 0), ("pve2", 1)], |q| {
+            let mut inventory = q.inventory.clone();
+            inventory.guests[0].lock = Some("backup".into());
+            let constraints = &Constraints::new(&inventory);
+            can_leave(&Question { inventory: &inventory, constraints, ..*q }, &[100])
+        });
+        assert!(held.is_empty(), "it is locked: {held:?}");
         assert_eq!(
             of("local", "ceph"),
             format!("'local' of pve2 {rise}; no move of a guest does that.")
