@@ -116,17 +116,17 @@ fn recommendation(q: &Question, step: &Step, earlier: &[Step]) -> Recommendation
 }
 
 /// How soon the step is wanted: earlier ones may have left little to do, unless they took others of
-/// its group.
+/// its group. What is recommended is wanted at all.
 fn urgency(q: &Question, step: &Step) -> Urgency {
     let limits = Limits::thresholds(q.config);
     let left = overload(q.outlook, step.source, &step.details.source_load, None, limits).node_hours;
     let state = &q.states[step.source];
     let alone = q.constraints.together(q.outlook.guests[step.guest].vmid).len() == 1;
     if left >= state.overload.node_hours || !alone {
-        return state.urgency_of_moves;
+        return state.urgency_of_moves.max(Urgency::Low);
     }
     let per_day = 24.0 * left / q.outlook.horizon().max(f64::MIN_POSITIVE);
-    state.urgency_of_step(per_day, q.outlook.nodes[step.source].maintenance)
+    state.urgency_of_step(per_day, q.outlook.nodes[step.source].maintenance).max(Urgency::Low)
 }
 
 fn considered(q: &Question, c: &Considered) -> ConsideredMove {

@@ -398,6 +398,7 @@ pub(super) fn drain_notes(q: &Question, node: usize, drain: &Drain) -> Vec<Strin
         let who = match (ha, drain.steps.len()) {
             (1, 1) => "it is an HA resource".to_string(),
             (1, _) => "1 of them is an HA resource".to_string(),
+            (ha, all) if ha == all => "all of them are HA resources".to_string(),
             _ => format!("{ha} of them are HA resources"),
         };
         let (them, nodes) = if ha == 1 { ("it", "a node") } else { ("them", "nodes") };

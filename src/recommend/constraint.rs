@@ -5,8 +5,8 @@
 //! invented; the advice says what it did not know.
 
 use crate::model::{
-    Bytes, Disk, DiskSource, GuestFacts, GuestKind, GuestStatus, HaMove, HaRuleKind, Inventory, NodeFacts,
-    StorageFacts, Vmid,
+    Bytes, Disk, DiskSource, GuestFacts, GuestKind, GuestStatus, HaMove, HaRuleKind, Inventory,
+    NodeFacts, StorageFacts, Vmid,
 };
 use crate::outlook::NodeOutlook;
 use serde::Serialize;
@@ -288,7 +288,8 @@ impl<'a> Constraints<'a> {
             found.push(Blocker::new(C::TooManyCores, text));
         }
         found.extend(self.older(guest, source, target).filter(|_| live(guest)).map(|versions| {
-            let text = format!("{versions}: PVE does not support live migration to an older version");
+            let text =
+                format!("{versions}: PVE does not support live migration to an older version");
             Blocker::new(C::OlderVersion, text)
         }));
         found.extend(off_replication(guest, &target.name));

@@ -17,8 +17,8 @@ mod state;
 mod tests;
 mod window;
 
-pub(crate) use balancer::{imbalance, leaves_maintenance};
 pub use balancer::{Balancer, BalancerMove, balancer};
+pub(crate) use balancer::{imbalance, leaves_maintenance};
 pub use confidence::{Confidence, Part, Recent, stated};
 pub use constraint::{Blocker, BlockerCode, Constraints};
 pub(crate) use constraint::{copied_disks, has_local_disks, not_reported};

@@ -244,7 +244,10 @@ impl fmt::Display for Slight {
             }
             s if s < 0.0 => write!(f, "would add {amount:.1} core-hours of risk{with}"),
             _ => {
-                write!(f, "takes {amount:.1} core-hours of risk away{with}, less than the {asked} asked for")
+                write!(
+                    f,
+                    "takes {amount:.1} core-hours of risk away{with}, less than the {asked} asked for"
+                )
             }
         }
     }

@@ -546,7 +546,11 @@ fn a_guest_in_its_daily_peak_gives_way_unless_the_next_best_waits_as_long() {
     steady.change = |outlook, _| outlook.nodes[0].cpu_trend.peak_hours.clear();
     let (outlook, plan) = steady.run();
     assert_eq!(outlook.guests[plan.steps[0].guest].vmid, 101);
-    assert!(plan.considered[0].reason.text.contains("put off until 16:00"), "{:?}", plan.considered);
+    assert!(
+        plan.considered[0].reason.text.contains("put off until 16:00"),
+        "{:?}",
+        plan.considered
+    );
     // The node itself is busy for as long: who saves most goes, at the same time.
     let mut bound = best_is_busy(|_| 4.5);
     bound.change = |outlook, _| {

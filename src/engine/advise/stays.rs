@@ -71,7 +71,7 @@ fn held_reason(held: &Skipped) -> String {
 
 /// Of a guest that rules keep where others are, and nothing else.
 pub(in crate::engine) fn with_its_group(kept: &str) -> String {
-    format!("{kept}, and could leave with them alone")
+    format!("{kept}: it could leave with them only")
 }
 
 /// Whether the plan ends because it may have no more steps.

@@ -8,8 +8,9 @@ use crate::model::{
 };
 use crate::outlook::{GuestOutlook, IO_WAIT, Levels, Limits, NodeOutlook, Resource, STORAGE};
 use crate::recommend::{
-    BlockerCode, Cause, Considered, Finding, NodeState, Peaks, Plan, Question, State, Step, copied_disks,
-    hours_to_full, leaves_maintenance, can_leave, only_heading, overload_of_all, stated,
+    BlockerCode, Cause, Considered, Finding, NodeState, Peaks, Plan, Question, State, Step,
+    can_leave, copied_disks, hours_to_full, leaves_maintenance, only_heading, overload_of_all,
+    stated,
 };
 use crate::trend::Direction;
 use std::collections::{BTreeMap, BTreeSet};
@@ -108,7 +109,8 @@ fn of_none(q: &Question, plan: &Plan) -> String {
         .map(|name| (name, q.outlook.node_index(name).and_then(|n| only_heading(q, n))))
         .collect();
     if !heading.is_empty() && heading.iter().all(|(_, told)| told.is_some()) {
-        let all = heading.iter().filter_map(|(name, told)| Some(format!("{name} {}", told.as_ref()?)));
+        let all =
+            heading.iter().filter_map(|(name, told)| Some(format!("{name} {}", told.as_ref()?)));
         let all: Vec<String> = all.collect();
         return format!("{} ({looked}).{rest}", all.join("; "));
     }
@@ -144,7 +146,10 @@ fn refused(q: &Question, all: &[Considered]) -> String {
     let first = all.iter().filter_map(|c| c.step.details.window.as_ref()).min_by_key(|w| w.start);
     match first {
         Some(first) if shared(Cause::Busy) => {
-            format!("all guests that would help are in their daily peak, until {:02}:00", first.start_hour)
+            format!(
+                "all guests that would help are in their daily peak, until {:02}:00",
+                first.start_hour
+            )
         }
         _ if shared(Cause::Confidence) => {
             let best = all.iter().map(|c| c.step.confidence.percent).fold(0.0, f64::max);
@@ -319,7 +324,10 @@ fn left_behind(q: &Question, plan: &Plan) -> String {
         let verb = if stay == 1 { "stays" } else { "stay" };
         let mut told = String::new();
         let who = match ha.is_empty() {
-            true => format!("{name} is in maintenance, but {} {verb} there", counted(stay, "running guest")),
+            true => format!(
+                "{name} is in maintenance, but {} {verb} there",
+                counted(stay, "running guest")
+            ),
             false => {
                 told += &format!(" {}.", ha_empties(name));
                 format!("{} {verb} on {name}", counted(stay, "other running guest"))
@@ -403,10 +411,14 @@ fn unavoidable(q: &Question, plan: &Plan) -> String {
         .filter(|(_, o)| o.node_hours >= 1.0 && 2.0 * o.core_hours >= plan.after.core_hours)
         .max_by(|(_, a), (_, b)| a.core_hours.total_cmp(&b.core_hours));
     let able = q.outlook.nodes.iter().all(|n| n.online && !n.maintenance);
-    let nodes = if able { "All nodes together" } else { "The nodes that can carry guests" };
+    let who = match q.outlook.nodes.as_slice() {
+        [only] => format!("{} is", only.name),
+        _ if able => "All nodes together are".into(),
+        _ => "The nodes that can carry guests are".into(),
+    };
     most.map_or(String::new(), |(resource, o)| {
         format!(
-            " {nodes} are expected above {:.0} % {} for {:.0} of the next {:.0} hours: no \
+            " {who} expected above {:.0} % {} for {:.0} of the next {:.0} hours: no \
              placement changes that.",
             limits.of(resource) * 100.0,
             resource.label(),
@@ -414,6 +426,13 @@ fn unavoidable(q: &Question, plan: &Plan) -> String {
             q.outlook.horizon()
         )
     })
+}
+
+/// Whether all nodes together are too small at some hour.
+fn is_too_small(q: &Question) -> bool {
+    let limits = Limits::thresholds(q.config);
+    let above = |resource| overload_of_all(resource, q.outlook, limits).node_hours >= 1.0;
+    Resource::ALL.into_iter().any(above)
 }
 
 /// Whether of most guests of the nodes in need no load is recorded.
@@ -430,10 +449,16 @@ pub(super) fn held(q: &Question, plan: &Plan) -> &'static str {
         C::Cooldown | C::PingPong | C::FailedBefore => {
             "the guests that would help have moved not long ago"
         }
-        C::MemoryCapacity | C::N1Reserve | C::Overload | C::TooManyCores => {
+        // At other hours another node has room, or for what it would get in exchange.
+        C::Overload if !is_too_small(q) => {
+            "no single move helps: it would take another node over a threshold"
+        }
+        C::Overload | C::MemoryCapacity | C::N1Reserve | C::TooManyCores => {
             "no node has room for the guests that would help"
         }
-        C::ConfigUnknown | C::MovedSince => "the guests that would help are not known well enough to move them",
+        C::ConfigUnknown | C::MovedSince => {
+            "the guests that would help are not known well enough to move them"
+        }
         C::OlderVersion => "the other nodes are of an older version of PVE",
         C::HaMoves => "HA moves the guests by itself that would help",
         C::HaError => "HA has given up the guests that would help",
@@ -737,11 +762,15 @@ mod tests {
                 let states = states(&outlook, q.config);
                 let q = Question { states: &states, outlook: &outlook, ..*q };
                 let advice = super::super::advise(&q, 0, Vec::new());
-                (advice.summary, advice.skipped.iter().map(|s| s.reason.clone()).collect::<Vec<_>>())
+                (
+                    advice.summary,
+                    advice.skipped.iter().map(|s| s.reason.clone()).collect::<Vec<_>>(),
+                )
             })
         };
         let (summary, reasons) = told(1);
-        let unknown = "of most of its guests no load is recorded: whose move would help is not known";
+        let unknown =
+            "of most of its guests no load is recorded: whose move would help is not known";
         assert!(summary.contains(unknown), "{summary}");
         assert_eq!(reasons[1..], ["no load is recorded of it", "no load is recorded of it"]);
         assert_ne!(reasons[0], reasons[1]);

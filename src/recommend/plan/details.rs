@@ -222,7 +222,10 @@ impl Planner<'_> {
     /// That another guest makes most of what the source's memory grows by.
     fn leaks(&self, moved: usize, source: usize) -> Option<String> {
         let (outlook, node) = (self.q.outlook, &self.q.outlook.nodes[source]);
-        if self.scarce(source) != Resource::Memory || node.maintenance || !sure_rise(&node.mem_trend) {
+        if self.scarce(source) != Resource::Memory
+            || node.maintenance
+            || !sure_rise(&node.mem_trend)
+        {
             return None;
         }
         let of_node = node.mem_trend.claimed_slope()? * node.memory.0;

@@ -19,7 +19,8 @@ fn a_guest_that_moved_since_the_newest_sample_is_left_alone() {
     assert_eq!(first, 100);
     case.change = |_, inventory| inventory.guests[0].node = "pve1".into();
     assert!(case.moves().iter().all(|(vmid, _)| *vmid != first));
-    let text = "is on pve1 now, not on pve0, where the newest sample saw it; ask again after the next run";
+    let text =
+        "is on pve1 now, not on pve0, where the newest sample saw it; ask again after the next run";
     let want = (vec![(BlockerCode::MovedSince, text.into())], vec![2]);
     assert_eq!(kept(&case, first), want, "nor is it offered the node where it is");
 }
@@ -141,7 +142,8 @@ fn a_step_beside_a_move_of_pve_s_own_balancer_says_so() {
         inventory.crs.ha = "dynamic".into();
         inventory.crs.auto_rebalance = true;
         inventory.crs.threshold = Fraction(0.05);
-        let ha = HaResource { state: "started".into(), auto_rebalance: true, ..HaResource::default() };
+        let ha =
+            HaResource { state: "started".into(), auto_rebalance: true, ..HaResource::default() };
         inventory.guests[4].ha = Some(ha);
     };
     assert_eq!(
@@ -164,7 +166,8 @@ fn that_the_source_falls_by_itself_is_told() {
 
 #[test]
 fn who_makes_a_node_s_memory_grow_is_named_where_another_guest_goes() {
-    let mut case = Case::new(2).guest(0, |_| 1.0, 60.0).guest(0, |_| 1.0, 55.0).guest(1, |_| 1.0, 8.0);
+    let mut case =
+        Case::new(2).guest(0, |_| 1.0, 60.0).guest(0, |_| 1.0, 55.0).guest(1, |_| 1.0, 8.0);
     case.change = |outlook, _| {
         for (guest, per_day) in [(0, 0.02), (1, 0.0)] {
             rises(&mut outlook.guests[guest].mem_trend, ProjectionBasis::New);
