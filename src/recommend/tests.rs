@@ -431,7 +431,7 @@ fn a_node_in_maintenance_is_left_even_when_it_is_calm() {
         let vmid = outlook.guests[0].vmid;
         outlook.guests[0].moves.push(Migration { time: NOW - 3_600, vmid, from, to });
         inventory.crs.auto_rebalance = true;
-        inventory.guests.iter_mut().for_each(|g| g.ha = Some(HaResource::default()));
+        inventory.guests[1].ha = Some(HaResource::default());
     };
     assert_eq!(case.moves().len(), 1);
 }

@@ -104,15 +104,8 @@ fn of_none(q: &Question, plan: &Plan) -> String {
     if only_waits && plan.before.node_hours < 0.5 {
         return format!("Nothing to move ({looked}).{rest}");
     }
-    let heading: Vec<(&String, Option<String>)> = troubled
-        .iter()
-        .map(|name| (name, q.outlook.node_index(name).and_then(|n| only_heading(q, n))))
-        .collect();
-    if !heading.is_empty() && heading.iter().all(|(_, told)| told.is_some()) {
-        let all =
-            heading.iter().filter_map(|(name, told)| Some(format!("{name} {}", told.as_ref()?)));
-        let all: Vec<String> = all.collect();
-        return format!("{} ({looked}).{rest}", all.join("; "));
+    if let Some(heading) = heading(q, &troubled).filter(|_| plan.before.node_hours < 0.5) {
+        return format!("{heading} ({looked}).{rest}");
     }
     if !troubled.is_empty() {
         let all = format!("{}{}", too_large(q, plan), unavoidable(q, plan));
@@ -137,6 +130,16 @@ fn of_none(q: &Question, plan: &Plan) -> String {
         // The thresholds of storages are another matter.
         false => format!("Nothing to move: by CPU and memory {what} ({looked}).{rest}"),
     }
+}
+
+/// That all of some nodes only head for overload, beyond the horizon.
+fn heading(q: &Question, nodes: &[String]) -> Option<String> {
+    let told = |name: &String| {
+        let heading = only_heading(q, q.outlook.node_index(name)?)?;
+        Some(format!("{name} {heading}"))
+    };
+    let all: Option<Vec<String>> = nodes.iter().map(told).collect();
+    all.filter(|all| !all.is_empty()).map(|all| all.join("; "))
 }
 
 /// Why none of several moves is recommended: what all have in common is told.
@@ -582,6 +585,7 @@ mod tests {
                     DiskSource::Volume { storage: guests_disk.into(), volume: "disk-0".into() };
                 inventory.guests[0].disks = vec![Disk { source, ..Disk::default() }];
             }
+            inventory.nodes[0].maintenance = false;
             let mut outlook = q.outlook.clone();
             outlook.nodes[0].maintenance = false;
             for node in &mut outlook.nodes {
@@ -628,13 +632,16 @@ mod tests {
                  says where to."
             )
         );
-        let held = asked(&[("pve1", 0), ("pve2", 1)], |q| {
-            let mut inventory = q.inventory.clone();
-            inventory.guests[0].lock = Some("backup".into());
-            let constraints = &Constraints::new(&inventory);
-            can_leave(&Question { inventory: &inventory, constraints, ..*q }, &[100])
-        });
-        assert!(held.is_empty(), "it is locked: {held:?}");
+        let able = |lock: Option<&str>| {
+            asked(&[("pve1", 0), ("pve2", 1)], |q| {
+                let mut inventory = q.inventory.clone();
+                inventory.nodes[0].maintenance = false;
+                inventory.guests[0].lock = lock.map(String::from);
+                let constraints = &Constraints::new(&inventory);
+                can_leave(&Question { inventory: &inventory, constraints, ..*q }, &[100])
+            })
+        };
+        assert_eq!((able(None), able(Some("backup"))), (vec![100], vec![]));
         assert_eq!(
             of("local", "ceph"),
             format!("'local' of pve2 {rise}; no move of a guest does that.")
@@ -758,6 +765,9 @@ mod tests {
                 let mut outlook = q.outlook.clone();
                 outlook.nodes[0].maintenance = false;
                 outlook.nodes[1].base.cpu = vec![7.9; 24];
+                for (node, cpu) in outlook.nodes.iter_mut().zip([0.1, 0.99]) {
+                    node.cpu.current = Some(Fraction(cpu));
+                }
                 outlook.guests[known..].iter_mut().for_each(|g| g.history_hours = 0.0);
                 let states = states(&outlook, q.config);
                 let q = Question { states: &states, outlook: &outlook, ..*q };
