@@ -179,7 +179,8 @@ fn trouble(q: &Question, step: &Step, resource: Resource, guest: &str, first: bo
         _ if !first => "is".to_string(),
         // The mean of it: a burst has not filled it yet.
         Some(level) => {
-            let but = if level.0 < limits.of(resource) { "but" } else { "and" };
+            let below = percent(level.0) < percent(limits.of(resource));
+            let but = if below && rising.is_empty() { "but" } else { "and" };
             format!("was at {level:.0} in the last hour{rising}, {but} is")
         }
         None => "is not known now, but".into(),

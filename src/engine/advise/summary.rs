@@ -769,8 +769,12 @@ mod tests {
                     node.cpu.current = Some(Fraction(cpu));
                 }
                 outlook.guests[known..].iter_mut().for_each(|g| g.history_hours = 0.0);
+                let mut inventory = q.inventory.clone();
+                inventory.nodes[0].maintenance = false;
+                let (inventory, constraints) = (&inventory, &Constraints::new(&inventory));
                 let states = states(&outlook, q.config);
-                let q = Question { states: &states, outlook: &outlook, ..*q };
+                let q =
+                    Question { states: &states, outlook: &outlook, inventory, constraints, ..*q };
                 let advice = super::super::advise(&q, 0, Vec::new());
                 (
                     advice.summary,
