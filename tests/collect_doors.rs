@@ -154,6 +154,8 @@ fn unreadable_rules_keep_those_they_may_concern_where_they_are() {
         let _ = fs::remove_file(&path);
         fs::create_dir(&path).unwrap();
         let facts = inventory(tree.path(), NOW).unwrap();
+        let doubtful = facts.guests.iter().filter(|g| g.config_unknown);
+        doubtful.for_each(|g| assert_eq!(g.unknown_file, name, "{}", g.vmid));
         assert_eq!(unknown(&facts), concerned, "{name}");
         assert!(about(&facts.warnings, name).is_some(), "{name}: {:?}", facts.warnings);
         let offered = facts.mappings.contains_key("pci:gpu");

@@ -343,6 +343,14 @@ fn ha_manager_status() {
     let text = br#"{"service_status":{"vm:7":{"state":"error"},"ct:8":{"state":"started"},"ct:9":{"state":"error"},"vm:x":{"state":"error"},"vm:4":{}}}"#;
     let failed = parse::manager_status(text).unwrap().in_error;
     assert_eq!(failed.into_iter().collect::<Vec<_>>(), [7, 9]);
+    let text = br#"{"service_status":{"vm:7":{"state":"migrate","node":"a","target":"b"},"ct:8":{"state":"recovery","node":"a"},"vm:9":{"state":"started","node":"a"},"vm:4":{"state":"relocate","node":3}}}"#;
+    let moved = parse::manager_status(text).unwrap().under_way;
+    let of = |vmid: u32| {
+        moved.get(&vmid).map(|m| (m.state.as_str(), m.source.as_str(), m.target.as_str()))
+    };
+    assert_eq!(of(7), Some(("migrate", "a", "b")));
+    assert_eq!((of(8), of(9)), (Some(("recovery", "a", "")), None));
+    assert_eq!(of(4), Some(("relocate", "", "")), "odd, but under way");
     for bad in ["[", "{\"node_status\":[]}", "{\"node_status\":{\"a\":7}}", "\u{feff}{}"] {
         assert!(parse::manager_status(bad.as_bytes()).is_err(), "{bad}");
     }

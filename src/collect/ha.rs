@@ -5,7 +5,7 @@ use super::section::{Section, sections, typed};
 use super::text::{
     Note, Notes, Parsed, boolean, clean_name, decode, is_node_name, list, number, quote,
 };
-use crate::model::{HaResource, HaRule, HaRuleKind, Vmid};
+use crate::model::{HaMove, HaResource, HaRule, HaRuleKind, Vmid};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,6 +45,8 @@ pub struct ManagerStatus {
     pub nodes: BTreeMap<String, NodeState>,
     /// Resources in state `error`.
     pub in_error: BTreeSet<Vmid>,
+    /// Resources that are being moved, or brought up elsewhere.
+    pub under_way: BTreeMap<Vmid, HaMove>,
 }
 
 /// Reads `ha/resources.cfg`.
@@ -64,7 +66,7 @@ pub fn resources(bytes: &[u8]) -> Parsed<BTreeMap<Vmid, HaResource>> {
             group: clean_name(section.get("group").unwrap_or_default()),
             auto_rebalance: section.get("auto-rebalance").and_then(boolean).unwrap_or(true),
             no_failback: section.get("failback").and_then(boolean) == Some(false),
-            in_error: false,
+            ..HaResource::default()
         };
         value.insert(vmid, resource);
     }
@@ -181,6 +183,22 @@ struct RawStatus {
 struct RawService {
     #[serde(default)]
     state: serde_json::Value,
+    #[serde(default)]
+    node: serde_json::Value,
+    #[serde(default)]
+    target: serde_json::Value,
+}
+
+impl RawService {
+    /// The move that HA makes of it. In `request_start_balance` HA moves it before it starts it; in `fence` and
+    /// `recovery` its node is lost, and HA brings it up on another one (pve-ha-manager, `Manager.pm`).
+    fn under_way(&self) -> Option<HaMove> {
+        const STATES: [&str; 5] =
+            ["migrate", "relocate", "request_start_balance", "fence", "recovery"];
+        let name = |value: &serde_json::Value| clean_name(value.as_str().unwrap_or_default());
+        let [state, source, target] = [&self.state, &self.node, &self.target].map(name);
+        STATES.contains(&state.as_str()).then_some(HaMove { state, source, target })
+    }
 }
 
 #[derive(Deserialize)]
@@ -199,6 +217,8 @@ pub fn manager_status(bytes: &[u8]) -> Result<ManagerStatus, Note> {
     let raw: RawStatus = json(bytes)?;
     let failed = raw.service_status.iter().filter(|(_, service)| service.state == "error");
     let in_error = failed.filter_map(|(sid, _)| vmid(sid)).collect();
+    let moved = |(sid, service): (&String, &RawService)| Some((vmid(sid)?, service.under_way()?));
+    let under_way = raw.service_status.iter().filter_map(moved).collect();
     let mut nodes: BTreeMap<String, NodeState> = BTreeMap::new();
     for (node, state) in raw.node_status {
         nodes.entry(node).or_default().state = state;
@@ -213,5 +233,5 @@ pub fn manager_status(bytes: &[u8]) -> Result<ManagerStatus, Note> {
         };
         nodes.entry(node).or_default().maintenance_asked = asked;
     }
-    Ok(ManagerStatus { nodes, in_error })
+    Ok(ManagerStatus { nodes, in_error, under_way })
 }

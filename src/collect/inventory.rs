@@ -50,7 +50,11 @@ pub fn inventory(root: &Path, now: UnixTime) -> Result<Inventory> {
         with_entry(&mut facts, &rrd);
         mappings.complete(&mut facts);
         ha.complete(&mut facts);
-        facts.config_unknown |= storages.is_none() || replication.is_none();
+        for (read, file) in
+            [(storages.is_some(), "storage.cfg"), (replication.is_some(), "replication.cfg")]
+        {
+            doubt(&mut facts, (!read).then_some(file));
+        }
         facts.replication =
             replication.iter().flat_map(|jobs| jobs.get(vmid)).flatten().cloned().collect();
         facts
@@ -216,6 +220,15 @@ fn node(name: &str, online: Option<bool>, rrd: &Rrd, ha: &Ha) -> NodeFacts {
     }
 }
 
+/// Marks a guest of which `file` is not known; its own configuration is named by nobody.
+fn doubt(facts: &mut GuestFacts, file: Option<&str>) {
+    let Some(file) = file else { return };
+    if !facts.config_unknown {
+        facts.unknown_file = file.into();
+    }
+    facts.config_unknown = true;
+}
+
 /// Adds what only `.rrd` tells: the run state, and sizes the configuration leaves open.
 fn with_entry(facts: &mut GuestFacts, rrd: &Rrd) {
     let Some(entry) = rrd.guests.get(&facts.vmid).map(|entry| &entry.sample) else { return };
@@ -255,6 +268,9 @@ impl Mappings {
     }
 }
 
+/// Where rules and groups are.
+const RULES: &str = "ha/rules.cfg or ha/groups.cfg";
+
 /// What HA knows.
 struct Ha {
     /// `None`: not readable, so any guest may be one of its own.
@@ -262,8 +278,8 @@ struct Ha {
     /// Rules and groups.
     rules: Rules,
     /// A file of rules or groups, or of the scheduler's settings, was not readable, so no resource
-    /// can be judged.
-    rules_unknown: bool,
+    /// can be judged: its name.
+    rules_unknown: Option<&'static str>,
     /// `None`: not readable, so any node may be in maintenance.
     status: Option<ha::ManagerStatus>,
 }
@@ -276,10 +292,15 @@ impl Ha {
             Outcome::Unreadable => None,
         };
         let found = reader.optional("ha/rules.cfg", ha::rules);
-        let mut rules_unknown = scheduler_unknown || matches!(found, Outcome::Unreadable);
+        let rules_unreadable = matches!(found, Outcome::Unreadable);
         let mut rules = found.found().unwrap_or_default();
         let groups = reader.optional("ha/groups.cfg", ha::groups);
-        rules_unknown |= matches!(groups, Outcome::Unreadable);
+        let rules_unknown = match (scheduler_unknown, rules_unreadable, &groups) {
+            (true, ..) => Some("datacenter.cfg"),
+            (_, true, _) => Some("ha/rules.cfg"),
+            (_, _, Outcome::Unreadable) => Some("ha/groups.cfg"),
+            _ => None,
+        };
         let groups = groups.found().unwrap_or_default();
         let mut members: BTreeMap<&str, Vec<Vmid>> = BTreeMap::new();
         for (vmid, resource) in resources.iter().flatten().filter(|(_, r)| !r.group.is_empty()) {
@@ -306,15 +327,24 @@ impl Ha {
                 resource.in_error = true;
             }
         }
+        for (vmid, moved) in status.iter().flat_map(|status| &status.under_way) {
+            if let Some(resource) = resources.as_mut().and_then(|all| all.get_mut(vmid)) {
+                resource.under_way = Some(moved.clone());
+            }
+        }
         Self { resources, rules, rules_unknown, status }
     }
 
     /// Makes a guest an HA resource, and marks it where HA's wishes for it are not known.
     fn complete(&self, facts: &mut GuestFacts) {
         facts.ha = self.resources.as_ref().and_then(|all| all.get(&facts.vmid)).cloned();
-        facts.config_unknown |= self.resources.is_none()
-            || self.status.is_none()
-            || self.rules.unclear.contains(&facts.vmid)
-            || (self.rules_unknown && facts.ha.is_some());
+        let unknown = match () {
+            () if self.resources.is_none() => Some("ha/resources.cfg"),
+            () if self.status.is_none() => Some("ha/manager_status"),
+            () if self.rules.unclear.contains(&facts.vmid) => Some(RULES),
+            () if facts.ha.is_some() => self.rules_unknown,
+            () => None,
+        };
+        doubt(facts, unknown);
     }
 }

@@ -2,8 +2,10 @@
 
 use super::Engine;
 use super::RecommendRequest;
-use super::advise::{listed, no_quorum, not_listed, refused_now, silent, unknown, with_its_group};
+use super::advise::with_its_group;
 use super::command::command;
+use super::warnings::{no_quorum, not_listed, refused_now, silent, unknown};
+use super::words::{ha_empties, listed};
 use crate::api::{
     DrainBlocker, DrainNode, DrainReply, DrainStay, DrainStep, ExplainMove, ExplainReply,
     ExplainTarget, Place, Standing,
@@ -230,7 +232,7 @@ fn verdict(
         let text = format!(
             "A move of {label}{} to {target} was weighed and rejected: it {}.",
             company(&there),
-            weighed.reason
+            weighed.reason.text
         );
         return (Standing::Weighed, text);
     }
@@ -395,13 +397,13 @@ pub(super) fn drain_notes(q: &Question, node: usize, drain: &Drain) -> Vec<Strin
     let ha = drain.steps.iter().filter(managed).count();
     let mut notes: Vec<String> = quorum_lost(q, outlook).into_iter().collect();
     if outlook.maintenance && ha > 0 {
-        let text = "is in maintenance: the HA manager moves its HA guests by itself";
-        notes.push(format!("{} {text}", outlook.name));
+        notes.push(ha_empties(&outlook.name));
     } else if ha > 0 {
         let name = &outlook.name;
         let who = match (ha, drain.steps.len()) {
             (1, 1) => "it is an HA resource".to_string(),
             (1, _) => "1 of them is an HA resource".to_string(),
+            (ha, all) if ha == all => "all of them are HA resources".to_string(),
             _ => format!("{ha} of them are HA resources"),
         };
         let (them, nodes) = if ha == 1 { ("it", "a node") } else { ("them", "nodes") };
@@ -429,4 +431,50 @@ pub(super) fn drain_notes(q: &Question, node: usize, drain: &Drain) -> Vec<Strin
         ));
     }
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::asked::asked;
+    use super::*;
+    use crate::model::Votes;
+
+    #[test]
+    fn a_drain_that_costs_the_quorum_says_so() {
+        let told = |votes: &[(&str, u32)], qdevice, away: Option<usize>| {
+            asked(&[("pve1", 0), ("pve2", 1), ("pve3", 0)], |q| {
+                let nodes = votes.iter().map(|(name, votes)| (name.to_string(), *votes)).collect();
+                let votes = Some(Votes { nodes, qdevice, two_node: false });
+                let mut inventory = Inventory { votes, ..q.inventory.clone() };
+                for (n, node) in inventory.nodes.iter_mut().enumerate() {
+                    node.online = Some(away != Some(n));
+                }
+                let notes =
+                    drain_notes(&Question { inventory: &inventory, ..*q }, 1, &Drain::default());
+                notes.into_iter().find(|note| note.contains("quorum"))
+            })
+        };
+        let three = [("pve1", 1), ("pve2", 1), ("pve3", 1)];
+        assert_eq!(told(&three, 0, None), None);
+        assert_eq!(
+            told(&three, 0, Some(2)).expect("a note"),
+            "the cluster loses its quorum when pve2 is shut down: 1 vote would be left of the 2 needed; \
+             no guest can be started or moved then, and HA resets nodes with guests of its own"
+        );
+        let two = [("pve1", 1), ("pve2", 1)];
+        assert!(told(&two, 0, Some(2)).is_some());
+        assert_eq!(told(&two, 1, Some(2)), None, "the QDevice has the third vote");
+        assert_eq!(told(&[("pve1", 3), ("pve2", 1)], 0, None), None, "pve1 decides alone");
+        assert!(told(&three, 0, Some(0)).is_some());
+    }
+
+    #[test]
+    fn a_drain_that_leaves_one_node_says_so() {
+        let lost = Drain { unbearable: vec![1], ..Drain::default() };
+        let notes = |nodes: &[(&str, usize)]| asked(nodes, |q| drain_notes(q, 0, &lost));
+        let two = [("pve1", 1), ("pve2", 1)];
+        assert_eq!(notes(&two), ["while pve1 is away, all guests run on pve2 alone"]);
+        let three = [("pve1", 1), ("pve2", 1), ("pve3", 0)];
+        assert!(notes(&three)[0].starts_with("while pve1 is away no other node may fail"));
+    }
 }

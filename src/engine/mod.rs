@@ -2,6 +2,8 @@
 //! elsewhere; what stands here is the order of steps.
 
 mod advise;
+#[cfg(test)]
+mod asked;
 mod backtest;
 mod changes;
 mod command;
@@ -17,6 +19,8 @@ mod report;
 mod status;
 mod thin;
 mod waiting;
+mod warnings;
+mod words;
 
 use crate::api::{
     AppendReply, CollectReply, CompressReply, HistoryReply, LineError, Only, QualityEntry,
@@ -516,12 +520,16 @@ fn read_inventory(path: &Path) -> Result<Inventory> {
     Ok(inventory)
 }
 
-/// Where guests are and which nodes are online, by the newest tick: an inventory file may be older.
+/// Which guests run and which nodes are online, by the newest tick; where guests are as well, if the inventory is older,
+/// as a file may be. A newer one knows better, and who moved since stays for that.
 fn current(mut inventory: Inventory, tick: &Tick) -> Inventory {
+    let older = inventory.ts < tick.ts;
     let guests: BTreeMap<Vmid, &GuestSample> = tick.guests.iter().map(|g| (g.vmid, g)).collect();
     for guest in &mut inventory.guests {
         if let Some(seen) = guests.get(&guest.vmid) {
-            guest.node.clone_from(&seen.node);
+            if older {
+                guest.node.clone_from(&seen.node);
+            }
             guest.status = seen.status;
         }
     }

@@ -557,7 +557,7 @@ mod tests {
             ticks
                 .iter_mut()
                 .for_each(|tick| tick.nodes[0].cpu = Some(crate::model::Fraction(job(tick.ts))));
-            Engine::new(state.path()).append(ticks.into_iter()).unwrap();
+            Engine::new(state.path()).append(ticks).unwrap();
             let reader = Reader::open(state.path()).unwrap();
             let history = History::load(&reader, end, 48, &[]).unwrap();
             let points = history.node_points("pve", NodeMetric::Cpu);

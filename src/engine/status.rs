@@ -1,5 +1,6 @@
 //! How the store and its collector are, in figures and in words.
 
+use super::words::{are, is_are};
 use crate::api::{CollectorHealth, StatusReply};
 use crate::error::{Kind, Result};
 use crate::model::{DAY, HOUR, NodeSample, Tick, UnixTime, counted, utc_date};
@@ -87,14 +88,10 @@ fn silent(tick: &Tick) -> Option<String> {
         format!(
             "{} online, but the newest sample has no values of {}: see `systemctl status pvestatd` \
              there, and `chronyc tracking`",
-            super::advise::are(&names),
+            are(&names),
             if names.len() == 1 { "it" } else { "them" }
         )
     })
-}
-
-fn are(count: usize) -> &'static str {
-    if count == 1 { "is" } else { "are" }
 }
 
 fn warnings(
@@ -137,14 +134,14 @@ fn warnings(
         ));
     }
     if overview.damaged > 0 {
-        let (places, are) = (counted(overview.damaged, "place"), are(overview.damaged));
+        let (places, are) = (counted(overview.damaged, "place"), is_are(overview.damaged));
         all.push(format!(
             "{places} in the store cannot be read and {are} left out: `pve-foresight verify` says \
              where; replace the disk if it fails (`smartctl -a`)"
         ));
     }
     if overview.newer > 0 {
-        let (files, are) = (counted(overview.newer, "file"), are(overview.newer));
+        let (files, are) = (counted(overview.newer, "file"), is_are(overview.newer));
         all.push(format!(
             "{files} of the store {are} of a newer version and left out: install that version, or a \
              newer one"

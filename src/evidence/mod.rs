@@ -11,7 +11,7 @@ mod tests;
 pub use factor::{Factor, Kind, Weight};
 pub use sentence::{busy_hours, explanation, good_time, state_told};
 
-use crate::model::{GuestKind, Vmid};
+use crate::model::{GuestKind, Vmid, counted};
 use crate::outcome::Tally;
 use crate::outlook::{GuestOutlook, NodeOutlook};
 use crate::recommend::{Question, Recent, Step};
@@ -138,6 +138,16 @@ impl GuestEvidence {
 }
 
 impl DataNote {
+    /// All of it in one clause.
+    pub fn told(&self) -> String {
+        let days = |days: f64| match days.round() {
+            0.0 => "less than a day".to_string(),
+            days => counted(days, "day"),
+        };
+        let [nodes, guest] = [self.node_history_days, self.guest_history_days].map(days);
+        format!("{} ({nodes} of nodes and {guest} of the guest used)", self.confidence_note)
+    }
+
     fn of(
         source: &NodeOutlook,
         target: &NodeOutlook,

@@ -2,7 +2,7 @@
 
 use super::factor::{excess_told, growth_told, source_overload, source_resource};
 use super::guest_label;
-use crate::model::{UnixTime, signed};
+use crate::model::{UnixTime, joined, percent_beside, signed};
 use crate::outlook::{Limits, NodeOutlook, Resource, STORAGE};
 use crate::recommend::{Finding, Question, State, Step, Window, overload_of};
 use crate::trend::Direction;
@@ -39,7 +39,7 @@ pub fn explanation(q: &Question, step: &Step, earlier: &[Step]) -> String {
         "{trouble} its {effect}. {} {} and would{then} {} {label} in its busy hours{}.",
         target.name,
         calm(target, resource),
-        reach(now_there, then_there),
+        reach(now_there, then_there, Limits::thresholds(q.config).of(resource)),
         later(q, step),
     )
 }
@@ -77,9 +77,9 @@ fn fall((before, after): (f64, f64)) -> String {
     }
 }
 
-/// `reach 55 % instead of 43 %`, or that it changes nothing.
-fn reach(before: f64, after: f64) -> String {
-    let (before, after) = (percent(before), percent(after));
+/// `reach 55 % instead of 43 %`, or that it changes nothing; on which side of the limit it is can be read.
+fn reach(before: f64, after: f64, limit: f64) -> String {
+    let [before, after] = [before, after].map(|share| percent_beside(share, limit));
     match before == after {
         true => format!("stay at {before} %"),
         false => format!("reach {after} % instead of {before} %"),
@@ -144,15 +144,21 @@ fn peaks(resource: Resource, p: &crate::recommend::Peaks) -> (f64, f64) {
     }
 }
 
-/// `step 1` or `steps 1 and 3`: those before that change the load of a node.
+/// `step 1`, `steps 1 and 3` or `steps 1 to 6`: those before that change the load of a node.
 fn earlier_at(node: usize, earlier: &[Step]) -> Option<String> {
     let here = |e: &Step| e.source == node || e.target == node;
     let all = earlier.iter().enumerate().filter(|(_, e)| here(e));
-    let orders: Vec<String> = all.map(|(i, _)| (i + 1).to_string()).collect();
+    let orders: Vec<usize> = all.map(|(i, _)| i + 1).collect();
     match orders.as_slice() {
         [] => None,
         [one] => Some(format!("step {one}")),
-        [rest @ .., last] => Some(format!("steps {} and {last}", rest.join(", "))),
+        [first, .., last] if orders.len() > 2 && last - first + 1 == orders.len() => {
+            Some(format!("steps {first} to {last}"))
+        }
+        _ => {
+            let orders: Vec<String> = orders.iter().map(ToString::to_string).collect();
+            Some(format!("steps {}", joined(&orders)))
+        }
     }
 }
 
@@ -172,7 +178,11 @@ fn trouble(q: &Question, step: &Step, resource: Resource, guest: &str, first: bo
     let is = match node.readings(resource).current {
         _ if !first => "is".to_string(),
         // The mean of it: a burst has not filled it yet.
-        Some(level) => format!("was at {level:.0} in the last hour{rising}, and is"),
+        Some(level) => {
+            let below = percent(level.0) < percent(limits.of(resource));
+            let but = if below && rising.is_empty() { "but" } else { "and" };
+            format!("was at {level:.0} in the last hour{rising}, {but} is")
+        }
         None => "is not known now, but".into(),
     };
     let leaves = Some((&q.outlook.guests[step.guest].load, -1.0));
@@ -213,6 +223,9 @@ fn calm(node: &NodeOutlook, resource: Resource) -> String {
         (Direction::Unknown, _) => "has little history".into(),
     };
     match node.readings(resource).current {
+        Some(now) if trend.direction == Direction::Unknown => {
+            format!("is at {now:.0} {} with little history", resource.label())
+        }
         Some(now) => format!("{how} at {now:.0} {}", resource.label()),
         None => how,
     }

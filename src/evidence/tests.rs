@@ -109,8 +109,8 @@ fn the_hours_are_those_of_the_resource_that_is_named() {
     assert_eq!(
         text,
         "pve1 CPU was at 95 % in the last hour, and is expected above 80 % for 20 of the next 168 hours, 5 \
-         without VM 100 'web'; its busy hours fall from 95 % to 75 %. pve2 has little history at \
-         95 % CPU and would reach 30 % instead of 10 % CPU in its busy hours."
+         without VM 100 'web'; its busy hours fall from 95 % to 75 %. pve2 is at 95 % CPU with little \
+         history and would reach 30 % instead of 10 % CPU in its busy hours."
     );
     let factors = asked(&outlook, |q| TrendEvidence::of(q, &step)).decision_factors;
     // 5 hours of 3 cores and 15 of 1; without the guest 5 of 1.
@@ -127,7 +127,7 @@ fn what_earlier_steps_leave_is_expected_not_measured() {
     assert_eq!(
         text,
         "After steps 1 and 2, pve1 CPU is expected above 80 % for 20 of the next 168 hours, 5 without \
-         VM 100 'web'; its busy hours fall from 95 % to 75 %. pve2 has little history at 95 % CPU and \
+         VM 100 'web'; its busy hours fall from 95 % to 75 %. pve2 is at 95 % CPU with little history and \
          would after steps 1 and 2 stay at 10 % CPU in its busy hours."
     );
 }
@@ -401,4 +401,27 @@ fn where_as_many_hours_stay_above_the_excess_is_told() {
     let text = asked(&outlook, |q| explanation(q, &step, &[]));
     let want = "as many without VM 100 'web'; its core-hours above that fall from 504 to 168.";
     assert!(text.contains(want), "{text}");
+}
+
+#[test]
+fn words_fit_what_they_tell() {
+    let outlook = |current: f64| {
+        let mut outlook = outlook(busy, 10.0);
+        outlook.nodes[0].cpu.current = Some(Fraction(current));
+        outlook
+    };
+    let below = outlook(0.24);
+    let step = step(&below, (0.1, 0.802));
+    let told =
+        |outlook: &Outlook, earlier: &[Step]| asked(outlook, |q| explanation(q, &step, earlier));
+    let text = told(&below, &[]);
+    assert!(text.contains("was at 24 % in the last hour, but is expected above 80 %"), "{text}");
+    assert!(text.contains("would reach 80.2 % instead of 10 % CPU"), "{text}");
+    assert!(told(&outlook(0.9), &[]).contains("last hour, and is expected"));
+    let three = vec![step.clone(); 3];
+    assert!(told(&below, &three).starts_with("After steps 1 to 3, pve1"));
+    // One of them has nothing to do with it.
+    let mut gap = three.clone();
+    (gap[1].source, gap[1].target) = (2, 2);
+    assert!(told(&below, &gap).starts_with("After steps 1 and 3, pve1"));
 }

@@ -138,6 +138,9 @@ pub struct GuestFacts {
     /// Its configuration, or HA's, could not be read or understood: what it needs is not known, so
     /// it must stay. The warnings say which file it was.
     pub config_unknown: bool,
+    /// The file that this is about, where it is not the guest's own.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub unknown_file: String,
 }
 
 /// A disk or mount point.
@@ -213,6 +216,21 @@ pub struct HaResource {
     pub no_failback: bool,
     /// The HA manager has it in state `error`, in which it does nothing with it.
     pub in_error: bool,
+    /// What the HA manager is doing with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub under_way: Option<HaMove>,
+}
+
+/// A move that the HA manager makes (`service_status` of `ha/manager_status`).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HaMove {
+    /// State of its state machine: `migrate`, `relocate`, `recovery`, ...
+    pub state: String,
+    /// Node that the guest leaves.
+    pub source: String,
+    /// Node that it goes to; empty while that is not chosen.
+    pub target: String,
 }
 
 /// A storage replication job of a guest.

@@ -271,6 +271,11 @@ impl GuestOutlook {
         }
     }
 
+    /// Whether nothing is recorded of its load, which then counts as none.
+    pub fn is_unrecorded(&self) -> bool {
+        self.history_hours <= 0.0
+    }
+
     /// Growth of its CPU load in host cores per day, 0 without a claimed trend.
     pub fn cpu_growth(&self) -> Cores {
         Cores(self.cpu_trend.claimed_slope().unwrap_or(0.0) * self.cores.0)

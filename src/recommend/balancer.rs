@@ -163,6 +163,11 @@ fn in_service(guest: Option<&GuestFacts>) -> bool {
     matches!(state, Some("started" | "enabled" | ""))
 }
 
+/// Whether the HA manager moves the guest by itself off a node that is in maintenance.
+pub(crate) fn leaves_maintenance(guest: &GuestFacts) -> bool {
+    guest.ha.is_some() && in_service(Some(guest)) && guest.status.runs()
+}
+
 /// Whether PVE's balancer may move the guest.
 pub(super) fn manages(inventory: &Inventory, guest: &GuestFacts) -> bool {
     let own = guest.ha.as_ref().is_some_and(|ha| ha.auto_rebalance);

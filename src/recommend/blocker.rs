@@ -1,5 +1,6 @@
 //! What keeps a guest where it is, in a word for programs and a clause for people.
 
+use crate::model::GuestFacts;
 use crate::outlook::NodeOutlook;
 use serde::Serialize;
 
@@ -24,6 +25,8 @@ pub enum BlockerCode {
     Locked,
     /// Its configuration could not be read, so nothing is known to be safe.
     ConfigUnknown,
+    /// It is on another node than the newest sample saw it on: what is known of its load is known of that node.
+    MovedSince,
     /// The admin tagged it to be left alone.
     TagIgnore,
     /// A tag pins it to other nodes.
@@ -54,8 +57,12 @@ pub enum BlockerCode {
     MappedDevice,
     /// A VM that could have more cores than the node does not start there.
     TooManyCores,
+    /// The node is of an older version of PVE, to which a running VM does not move.
+    OlderVersion,
     /// The HA manager has given it up, and moves it no more.
     HaError,
+    /// The HA manager moves it already, or will by itself.
+    HaMoves,
     /// An HA rule keeps it on other nodes.
     HaNodeAffinity,
     /// A rule or tag keeps it together with guests elsewhere.
@@ -87,6 +94,17 @@ impl Blocker {
     /// Of a guest that runs, but that no stored sample has: what it needs is not known.
     pub(super) fn not_recorded() -> Self {
         Self::new(BlockerCode::ConfigUnknown, "runs, but nothing is recorded of it yet")
+    }
+
+    /// Of a guest that the inventory has on another node than `seen`, where the newest sample has it.
+    pub(super) fn moved_since(facts: &GuestFacts, seen: &str) -> Option<Self> {
+        (facts.node != seen).then(|| {
+            let now = &facts.node;
+            let text = format!(
+                "is on {now} now, not on {seen}, where the newest sample saw it; ask again after the next run"
+            );
+            Self::new(BlockerCode::MovedSince, text)
+        })
     }
 
     /// Of a node with which nothing can be done now.

@@ -11,7 +11,7 @@ mod tests;
 
 pub(super) use super::blocker::{Blocker, BlockerCode};
 use crate::model::{
-    DiskSource, GuestFacts, GuestKind, GuestStatus, HaRuleKind, Inventory, NodeFacts, Vmid,
+    DiskSource, GuestFacts, GuestKind, GuestStatus, HaMove, HaRuleKind, Inventory, NodeFacts, Vmid,
 };
 use affinity::{Group, NodeRule, groups, list};
 use local_disk::local_volumes;
@@ -74,10 +74,12 @@ impl<'a> Constraints<'a> {
             add(C::Locked, format!("is locked ({lock})"));
         }
         if guest.config_unknown {
-            add(
-                C::ConfigUnknown,
-                "has a configuration that could not be read or understood".into(),
-            );
+            let what = "could not be read or understood";
+            let text = match guest.unknown_file.as_str() {
+                "" => format!("has a configuration that {what}"),
+                file => format!("depends on {file}, which {what}"),
+            };
+            add(C::ConfigUnknown, text);
         }
         if guest.ha_moves() && guest.ha.as_ref().is_some_and(|ha| ha.in_error) {
             let sid = format!("{}:{}", guest.kind.ha_prefix(), guest.vmid);
@@ -88,6 +90,9 @@ impl<'a> Constraints<'a> {
                      (`ha-manager set {sid} --state disabled`) and start it again"
                 ),
             );
+        }
+        if let Some(Blocker { code, text }) = under_way(guest) {
+            add(code, text);
         }
         for tag in guest.tags.iter().filter(|t| IGNORE_TAGS.contains(&t.as_str())) {
             add(C::TagIgnore, format!("has the tag '{tag}'"));
@@ -137,11 +142,28 @@ impl<'a> Constraints<'a> {
             let text = format!("has {:.0} cores, {} only {:.0}", needs.0, target.name, has.0);
             found.push(Blocker::new(C::TooManyCores, text));
         }
+        found.extend(self.older(guest, source, target).filter(|_| live(guest)).map(|versions| {
+            let text =
+                format!("{versions}: PVE does not support live migration to an older version");
+            Blocker::new(C::OlderVersion, text)
+        }));
         found.extend(off_replication(guest, &target.name));
         self.storages(guest, target, &mut found);
         self.devices(guest, target, &mut found);
         self.affinities(guest, source, target, placement, &mut found);
         found
+    }
+
+    /// That a guest would go to a node of an older version of PVE, by the form in which both report.
+    pub(super) fn older(
+        &self,
+        guest: &GuestFacts,
+        source: &str,
+        target: &NodeFacts,
+    ) -> Option<String> {
+        let from = self.inventory.node(source)?.reports_as?;
+        let to = target.reports_as.filter(|to| from > *to && !guest.template)?;
+        Some(format!("{source} reports as PVE {from} does, {} as PVE {to}", target.name))
     }
 
     /// Whether anything is known of storages and disks; if not, nobody checked them.
@@ -230,8 +252,25 @@ pub(crate) fn not_reported(guest: &GuestFacts) -> String {
     format!("is not reported by {}: whether it runs is not known", guest.node)
 }
 
+/// That HA moves a guest already.
+fn under_way(guest: &GuestFacts) -> Option<Blocker> {
+    let HaMove { state, source, target } =
+        guest.ha.as_ref().filter(|_| guest.ha_moves())?.under_way.as_ref()?;
+    let from = if source.is_empty() { String::new() } else { format!(" from {source}") };
+    let text = match target.is_empty() {
+        false => format!("is being moved by HA{from} to {target} already"),
+        true => format!("is in HA's state '{state}': HA moves it{from} by itself"),
+    };
+    Some(Blocker::new(BlockerCode::HaMoves, text))
+}
+
 pub(super) fn runs(guest: &GuestFacts) -> bool {
     guest.status.runs()
+}
+
+/// Whether a move takes the running guest along.
+pub(super) fn live(guest: &GuestFacts) -> bool {
+    guest.kind == GuestKind::Qemu && runs(guest)
 }
 
 /// Whether moving the running guest interrupts it.

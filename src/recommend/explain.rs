@@ -2,9 +2,9 @@
 
 use super::constraint::{Blocker, BlockerCode, runs};
 use super::overload::demand;
-use super::plan::{Planner, Question, Step};
+use super::plan::{Planner, Question, Slight, Step};
 use super::state::{Finding, State};
-use crate::model::GuestFacts;
+use crate::model::{GuestFacts, Vmid};
 use crate::outlook::IO_WAIT;
 use crate::score::Contribution;
 
@@ -54,7 +54,9 @@ pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
         let text = format!("is on {}, which is offline", guest.node);
         blockers.insert(0, Blocker::new(BlockerCode::NodeOffline, text));
     }
-    let others = (0..q.outlook.nodes.len()).filter(|n| Some(*n) != host);
+    // Nor is that a target where it is by now.
+    let here = |n: usize| Some(n) == host || q.outlook.nodes[n].name == guest.node;
+    let others = (0..q.outlook.nodes.len()).filter(|n| !here(*n));
     let mut targets: Vec<Target> = others
         .map(|node| match index {
             Some(index) => running(&planner, index, node, &blockers),
@@ -77,6 +79,18 @@ pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
     let possible = targets.iter().filter(|t| t.blockers.is_empty() && blockers.is_empty());
     concerns.extend(possible.filter_map(|t| planner.to_older(guest.vmid, host?, t.node)));
     Explained { guest: index, blockers, source_score, targets, concerns }
+}
+
+/// Those of some guests that a node can take, of guests that run.
+pub fn can_leave(q: &Question, guests: &[Vmid]) -> Vec<Vmid> {
+    let mut planner = Planner::new(q);
+    planner.know_reserve();
+    let free = |guest: usize| {
+        let mut targets = (0..q.outlook.nodes.len()).filter(|n| *n != planner.hosts[guest]);
+        planner.of_guest(guest).is_empty()
+            && targets.any(|target| planner.obstacles(guest, target).is_empty())
+    };
+    guests.iter().copied().filter(|vmid| planner.index_of(*vmid).is_some_and(free)).collect()
 }
 
 fn running(planner: &Planner, guest: usize, node: usize, own: &[Blocker]) -> Target {
@@ -104,6 +118,19 @@ pub fn core_hours(asked: f64) -> String {
     format!("{asked:.digits$}")
 }
 
+/// Of a node that is heading for overload beyond the horizon, as the end of a sentence.
+pub fn only_heading(q: &Question, node: usize) -> Option<String> {
+    let state = &q.states[node];
+    let heads = state.of_load == State::TrendingTowardOverload && !state.in_need;
+    (heads && state.overload.core_hours <= 0.0).then(|| {
+        format!(
+            "is heading for overload, but not expected above its thresholds in the next {:.0} hours: it needs no \
+             relief yet",
+            q.outlook.horizon()
+        )
+    })
+}
+
 /// Why nobody looks for moves off a node: it is hardly expected above its thresholds. `None`: it is.
 pub fn little_need(q: &Question, node: usize) -> Option<String> {
     if q.states[node].in_need {
@@ -113,6 +140,9 @@ pub fn little_need(q: &Question, node: usize) -> Option<String> {
     let name = &q.outlook.nodes[node].name;
     let waits = |f: &Finding| f.metric == IO_WAIT && f.state > State::Healthy;
     let of_disks = q.states[node].findings.iter().any(waits);
+    if let Some(heading) = only_heading(q, node) {
+        return Some(format!("{name} {heading}"));
+    }
     Some(match above > 0.0 {
         false if of_disks => {
             format!("{name} waits for its disks; moves are sought by CPU and memory alone")
@@ -140,10 +170,7 @@ fn not_worth(planner: &Planner, step: &Step) -> Option<String> {
     let saved = planner.saved(step.source, step.guest, step.target);
     let asked = demand(q.outlook, step.source, q.config);
     if saved < asked && !source.maintenance {
-        let asked = core_hours(asked);
-        return Some(format!(
-            "takes {saved:.1} core-hours of risk away, less than the {asked} asked for"
-        ));
+        return Some(Slight { saved, asked, after: false }.to_string());
     }
-    planner.refusal(step).or_else(|| planner.busy_now(step))
+    planner.refusal(step).or_else(|| planner.busy_now(step)).map(|refusal| refusal.text)
 }

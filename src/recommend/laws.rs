@@ -259,6 +259,7 @@ fn remedy(
         C::NotRunning => facts.status = GuestStatus::Running,
         C::Locked => facts.lock = None,
         C::ConfigUnknown => facts.config_unknown = false,
+        C::MovedSince => facts.node.clone_from(&o.nodes[o.guests[guest].host].name),
         C::TagIgnore => facts.tags.retain(|t| t != "ignore"),
         C::TagPin => facts.tags.retain(|t| !t.starts_with("pin_")),
         C::Passthrough => facts.devices.retain(|d| d.mapping.is_some() && d.live),
@@ -279,8 +280,9 @@ fn remedy(
         C::NodeMaintenance => i.nodes[node].maintenance = false,
         C::Storage => facts.disks.clear(),
         C::TooManyCores => facts.maxcpu = Some(Cores(1.0)),
+        C::OlderVersion => i.nodes.iter_mut().for_each(|n| n.reports_as = None),
         C::Replication => facts.replication.clear(),
-        C::HaError => facts.ha = None,
+        C::HaError | C::HaMoves => facts.ha = None,
         C::HaNodeAffinity => i.ha_rules.retain(|r| r.name != "nodes" || !r.guests.contains(&vmid)),
         C::Together => {
             facts.tags.retain(|t| t != "affinity_shop");

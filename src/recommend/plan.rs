@@ -15,6 +15,7 @@ use super::balancer::{Balancer, Scales, balancer};
 use super::confidence::{Confidence, Recent};
 use super::constraint::{Blocker, BlockerCode, Constraints, Placement};
 use super::evacuation::Evacuations;
+use super::explain::core_hours;
 use super::ledger::Ledger;
 use super::overload::{Overload, demand, levels, need, overload, risk};
 use super::reserve::{Reserve, memory_of_guests};
@@ -29,6 +30,7 @@ use crate::settings::PenaltyConfig;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 /// What a move costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -129,7 +131,29 @@ pub struct Considered {
     /// The move.
     pub step: Step,
     /// Why not.
-    pub reason: String,
+    pub reason: Refusal,
+}
+
+/// Why a possible move is not recommended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Refusal {
+    /// What of it is not enough, or too much.
+    pub cause: Cause,
+    /// One clause for people.
+    pub text: String,
+}
+
+/// What keeps a possible move from being recommended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The gain in points, after what the move costs.
+    Gain,
+    /// It would add overload.
+    Adds,
+    /// How sure it is.
+    Confidence,
+    /// The hour: its guest is in its daily peak.
+    Busy,
 }
 
 /// A guest for which a move was not possible.
@@ -203,6 +227,30 @@ pub struct Slight {
     pub saved: f64,
     /// Those that a move off its node must take away.
     pub asked: f64,
+    /// It is what the move would take away after the steps of the plan.
+    pub after: bool,
+}
+
+impl fmt::Display for Slight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { saved, asked, after } = *self;
+        let with = if after { " with the moves above" } else { "" };
+        // Never rounded up to what is asked for.
+        let amount = (saved.abs() * 10.0).floor() / 10.0;
+        let asked = core_hours(asked);
+        match saved {
+            _ if amount <= 0.0 => {
+                write!(f, "takes no risk away{with}, and {asked} core-hours are asked for")
+            }
+            s if s < 0.0 => write!(f, "would add {amount:.1} core-hours of risk{with}"),
+            _ => {
+                write!(
+                    f,
+                    "takes {amount:.1} core-hours of risk away{with}, less than the {asked} asked for"
+                )
+            }
+        }
+    }
 }
 
 /// The outcome of planning.
@@ -583,7 +631,16 @@ impl<'a> Planner<'a> {
         }
         let held = held?;
         let Some(before) = before else { return Some(held) };
-        Some(before.held_everywhere(guest).unwrap_or(Skipped { could: true, ..held }))
+        if let Some(held) = before.held_everywhere(guest) {
+            return Some(held);
+        }
+        // Who would not have helped before the steps either is not told to go first.
+        let (slight, _) = before.best_move(guest)?;
+        if slight.saved < slight.asked && !emptied {
+            self.slight.insert(self.q.outlook.guests[guest].vmid, slight);
+            return None;
+        }
+        Some(Skipped { could: true, ..held })
     }
 
     /// What keeps a guest from all other nodes; `None` where one can take it. Mostly one of the emptiest can, and which would
@@ -615,7 +672,7 @@ impl<'a> Planner<'a> {
             .collect();
         targets.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
         let asked = demand(self.q.outlook, source, self.q.config);
-        let slight = |saved| Slight { saved, asked };
+        let slight = |saved| Slight { saved, asked, after: !self.steps.is_empty() };
         targets.first()?;
         let mut found: Vec<Vec<Blocker>> = Vec::new();
         for (saved, _, target) in targets {
@@ -684,7 +741,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Remembers that a move that is worth it waits.
-    fn put_off(&mut self, step: Step, reason: String) {
+    fn put_off(&mut self, step: Step, reason: Refusal) {
         let vmid = self.q.outlook.guests[step.guest].vmid;
         self.refused.insert((step.guest, step.target));
         self.considered.entry(vmid).or_insert(Considered { step, reason });

@@ -332,7 +332,8 @@ impl Rise<'_> {
     }
 }
 
-fn sure_rise(trend: &Trend) -> bool {
+/// Whether a rise is claimed with enough confidence.
+pub(super) fn sure_rise(trend: &Trend) -> bool {
     trend.direction == Direction::SustainedIncrease && trend.confidence >= MIN_CLAIM
 }
 

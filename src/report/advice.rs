@@ -3,7 +3,7 @@
 use super::html::{escape, section, table};
 use crate::api::{RecommendReply, Recommendation};
 use crate::evidence::{Factor, Kind, NodeEvidence, Weight, busy_hours, good_time};
-use crate::model::{UnixTime, unsigned};
+use crate::model::{UnixTime, counted, unsigned};
 use crate::recommend::{Urgency, stated};
 
 /// Most rows of the tables of what was not recommended.
@@ -28,12 +28,10 @@ fn card(r: &Recommendation, now: UnixTime) -> String {
     let concerns: String = r.concerns.iter().map(concern).collect();
     let evidence = &r.trend_evidence;
     let factors: String = evidence.decision_factors.iter().map(factor).collect();
-    let quality = &evidence.data_quality;
     format!(
         "<article>\n<h3>{}. {} {}: {} → {} <span class=\"badge {}\">{} urgency</span> \
          <span class=\"badge\">confidence {}</span></h3>\n<p>{}</p>\n<ul>\n{factors}{concerns}</ul>\n{window}{}\
-         <p class=\"dim\">{}: {:.0} days of nodes and {:.0} of the guest used. Score improves by {} points, \
-         the move costs {:.0}.</p>\n<pre>{}</pre>\n</article>\n",
+         <p class=\"dim\">{}. Score improves by {} points, the move costs {}.</p>\n<pre>{}</pre>\n</article>\n",
         r.order,
         r.vmid,
         escape(&r.name),
@@ -44,11 +42,9 @@ fn card(r: &Recommendation, now: UnixTime) -> String {
         stated(r.confidence),
         escape(&r.decision_explanation),
         nodes(r),
-        escape(&quality.confidence_note),
-        quality.node_history_days,
-        quality.guest_history_days,
+        escape(&evidence.data_quality.told()),
         unsigned(r.weighing.score_improvement, 0),
-        r.weighing.cost.points.0,
+        counted(r.weighing.cost.points.0.round(), "point"),
         escape(&r.command)
     )
 }

@@ -106,7 +106,7 @@ fn drop_glitches(points: &mut Vec<Point>, unit: f64) {
 fn without_jobs(times: Vec<UnixTime>, points: &[Point]) -> Vec<UnixTime> {
     // Only single samples are asked, and these may be those of the last days alone.
     let mut single = points.iter().filter(|p| p.count <= 1).map(|p| p.time);
-    let span = single.next().map_or(0, |first| single.last().map_or(0, |last| last - first));
+    let span = single.next().map_or(0, |first| single.next_back().map_or(0, |last| last - first));
     let often = JOB.0.max((span / DAY / JOB.1) as usize);
     let hour = |time: &UnixTime| (time.rem_euclid(DAY) / HOUR) as usize;
     let mut count = [0; 24];

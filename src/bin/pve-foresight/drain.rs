@@ -3,9 +3,10 @@
 use crate::args::{Args, Drain};
 use crate::out::{BAD, DIM, HEAD, Out, WARN, quoted, styled, table, warn};
 use crate::recommend::request;
-use pve_foresight::api::{DrainReply, DrainStay};
+use pve_foresight::api::{DrainBlocker, DrainReply, DrainStay};
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
+use pve_foresight::recommend::BlockerCode;
 use std::collections::BTreeMap;
 
 pub(crate) fn run(args: &Args, command: &Drain, out: &mut Out) -> Result<bool> {
@@ -63,7 +64,12 @@ fn show(reply: &DrainReply, out: &mut Out) -> Result<()> {
 /// A guest that stays: what holds everywhere, else what stands in the way node by node.
 fn stays(stay: &DrainStay, out: &mut Out) -> Result<()> {
     let name = quoted(&stay.name);
-    let idle = if stay.running { "" } else { ", not running" };
+    // Of a node that is away nobody reports what runs there.
+    let is_away = |b: &DrainBlocker| {
+        b.node.is_none() && matches!(b.code, BlockerCode::NodeOffline | BlockerCode::NodeSilent)
+    };
+    let unknown = stay.blockers.iter().any(is_away);
+    let idle = if stay.running || unknown { "" } else { ", not running" };
     out.line(format!("   {}{name}{idle}", stay.vmid))?;
     let mut by_node: BTreeMap<Option<&str>, Vec<&str>> = BTreeMap::new();
     for blocker in &stay.blockers {

@@ -10,7 +10,7 @@ use pve_foresight::api::{
 use pve_foresight::engine::{Engine, RecommendRequest, changes};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::evidence::{busy_hours, good_time, state_told};
-use pve_foresight::model::{Fraction, UnixTime, Worse, signed, unsigned};
+use pve_foresight::model::{Fraction, UnixTime, Worse, counted, signed, unsigned};
 use pve_foresight::recommend::{State, Urgency, stated};
 use pve_foresight::score::{Contribution, total};
 use pve_foresight::settings::Term;
@@ -97,10 +97,11 @@ pub(crate) fn show(reply: &RecommendReply, detail: Detail, out: &mut Out) -> Res
         skipped(reply, out)?;
     } else if !(reply.considered.is_empty() && reply.skipped.is_empty()) {
         let (considered, skipped) = (reply.considered.len(), reply.skipped.len());
+        let more = if reply.recommendations.is_empty() { "" } else { "more " };
         let moves = match considered {
             0 => String::new(),
-            1 => "1 more move was weighed, ".to_string(),
-            n => format!("{n} more moves were weighed, "),
+            1 => format!("1 {more}move was weighed, "),
+            n => format!("{n} {more}moves were weighed, "),
         };
         let guests = if skipped == 1 { "guest" } else { "guests" };
         let text = format!("{moves}{skipped} {guests} skipped: --all says why");
@@ -212,15 +213,11 @@ fn card(r: &Recommendation, now: UnixTime, out: &mut Out) -> Result<()> {
         let text = format!("{} {}", factor.factor, styled(DIM, format!("({weight})")));
         out.prose(&format!("   {sign} "), text)?;
     }
-    let data = &r.trend_evidence.data_quality;
     let weighed = format!(
-        "{} ({:.0} days of nodes and {:.0} of the guest used). Score improves by {} points, the move \
-         costs {:.0}.",
-        data.confidence_note,
-        data.node_history_days,
-        data.guest_history_days,
+        "{}. Score improves by {} points, the move costs {}.",
+        r.trend_evidence.data_quality.told(),
         unsigned(r.weighing.score_improvement, 0),
-        r.weighing.cost.points.0
+        counted(r.weighing.cost.points.0.round(), "point")
     );
     out.prose("   ", styled(DIM, weighed))?;
     if let Some(window) = &r.weighing.window {

@@ -5,10 +5,14 @@ use crate::model::{Bytes, GIB, GuestKind, Vmid};
 use crate::outlook::{GuestOutlook, Resource};
 use crate::recommend::balancer;
 use crate::recommend::confidence::{Basis, Confidence};
-use crate::recommend::constraint::{LocalDisk, restarts, runs, size_of};
+use crate::recommend::constraint::{LocalDisk, live, restarts, size_of};
 use crate::recommend::overload::Overload;
+use crate::recommend::state::sure_rise;
 use crate::recommend::window::{Busy, Window};
 use crate::score::{Candidate, Contribution, penalties, total};
+
+/// Fall of a node from which it is told, in percent of it a day.
+const NOTED_FALL: f64 = 0.5;
 
 impl Planner<'_> {
     /// Works a move out as if it was the next step.
@@ -57,6 +61,9 @@ impl Planner<'_> {
                 .concerns(outlook.vmid)
                 .chain(self.unsure_copy(outlook.vmid, target))
                 .chain(self.to_older(outlook.vmid, source, target))
+                .chain(self.goes_by_itself(outlook.vmid, source))
+                .chain(self.falls(source))
+                .chain(self.leaks(guest, source))
                 .collect(),
         };
         weighed.with(details)
@@ -190,24 +197,62 @@ impl Planner<'_> {
         facts.map(|_| self.balancer.text.clone()).into_iter()
     }
 
-    /// That a running VM would go to a node of an older version of PVE, which need not know the
-    /// machine that it runs on. No more than a concern: what a node reports as may lag behind it.
+    /// That PVE's own balancer takes another guest off the source next.
+    fn goes_by_itself(&self, vmid: Vmid, source: usize) -> Option<String> {
+        let next = self.balancer.next_move.as_ref().filter(|_| self.balancer.will_act)?;
+        let source = &self.q.outlook.nodes[source].name;
+        (next.source == *source && next.vmid != vmid).then(|| {
+            format!(
+                "PVE's balancer moves {} off {source} by itself; see first what that leaves",
+                next.vmid
+            )
+        })
+    }
+
+    /// That the source gets better without the move.
+    fn falls(&self, source: usize) -> Option<String> {
+        let node = &self.q.outlook.nodes[source];
+        let scarce = self.scarce(source);
+        let per_day = -node.trend(scarce).claimed_slope()? * 100.0;
+        (per_day >= NOTED_FALL && !node.maintenance).then(|| {
+            format!("{}'s {} has been falling by {per_day:.1} % a day", node.name, scarce.label())
+        })
+    }
+
+    /// That another guest makes most of what the source's memory grows by.
+    fn leaks(&self, moved: usize, source: usize) -> Option<String> {
+        let (outlook, node) = (self.q.outlook, &self.q.outlook.nodes[source]);
+        if self.scarce(source) != Resource::Memory
+            || node.maintenance
+            || !sure_rise(&node.mem_trend)
+        {
+            return None;
+        }
+        let of_node = node.mem_trend.claimed_slope()? * node.memory.0;
+        let here = outlook.guests.iter().enumerate().filter(|(g, _)| self.hosts[*g] == source);
+        let growth = |(g, guest): (usize, &GuestOutlook)| (guest.memory_growth().0, g);
+        let (most, grower) = here.map(growth).max_by(|a, b| a.0.total_cmp(&b.0))?;
+        let [grower_vmid, moved_vmid] = [grower, moved].map(|g| outlook.guests[g].vmid);
+        (grower != moved && 2.0 * most > of_node).then(|| {
+            format!(
+                "most of {}'s memory growth is {grower_vmid}'s ({} a day); moving {moved_vmid} buys time",
+                node.name,
+                Bytes(most)
+            )
+        })
+    }
+
+    /// That a guest which starts anew there would go to a node of an older version of PVE.
     pub(in crate::recommend) fn to_older(
         &self,
         vmid: Vmid,
         source: usize,
         target: usize,
     ) -> Option<String> {
-        let facts = self.facts.get(&vmid)?;
-        let [from, to] = [source, target].map(|n| self.node_facts[n].reports_as);
-        let (from, to) = from.zip(to).filter(|(from, to)| from > to)?;
-        (facts.kind == GuestKind::Qemu && runs(facts)).then(|| {
-            let [source, target] = [source, target].map(|n| &self.q.outlook.nodes[n].name);
-            format!(
-                "{source} reports as PVE {from} does, {target} as PVE {to}: live migration to an older \
-                 version is not supported"
-            )
-        })
+        let facts = self.facts.get(&vmid).filter(|facts| !live(facts))?;
+        let source = &self.q.outlook.nodes[source].name;
+        let versions = self.q.constraints.older(facts, source, &self.node_facts[target])?;
+        Some(format!("{versions}, on which it may not start"))
     }
 
     /// That nobody knows whether there is room for the disks that are copied.

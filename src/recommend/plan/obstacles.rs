@@ -1,10 +1,10 @@
 //! What stands against a move: rules, capacity and history make it impossible; too little gain, too little confidence
 //! or a wrong hour make it not worth it.
 
-use super::{Planner, Step};
-use crate::model::{Bytes, DAY, Fraction, HOUR, Vmid, percent_beside};
+use super::{Cause, Planner, Refusal, Step};
+use crate::model::{Bytes, DAY, Fraction, GuestFacts, HOUR, Vmid, percent_beside};
 use crate::outlook::{GuestOutlook, IO_WAIT, NodeOutlook, Resource};
-use crate::recommend::balancer;
+use crate::recommend::balancer::{self, leaves_maintenance};
 use crate::recommend::confidence::stated;
 use crate::recommend::constraint::{Blocker, BlockerCode, LocalDisk, copied_disks};
 use crate::recommend::overload::is_ever_above;
@@ -30,6 +30,14 @@ fn rest_of(hours: f64, age: i64) -> String {
     time((left * HOUR as f64) as i64)
 }
 
+/// That the HA manager moves a guest off a node in maintenance.
+fn leaves_by_itself(facts: &GuestFacts, node: &str) -> Option<Blocker> {
+    leaves_maintenance(facts).then(|| {
+        let text = format!("is moved by the HA manager, since {node} is in maintenance");
+        Blocker::new(BlockerCode::HaMoves, text)
+    })
+}
+
 impl<'a> Planner<'a> {
     /// Whether the guest can move at all; if not, remembers why.
     pub(super) fn movable(&mut self, guest: usize) -> bool {
@@ -52,8 +60,11 @@ impl<'a> Planner<'a> {
             return vec![Blocker::not_listed()];
         };
         let mut found = self.q.constraints.of_guest(facts);
-        if !self.q.outlook.nodes[self.hosts[guest]].maintenance {
-            found.extend(self.cooldown(outlook));
+        found.extend(Blocker::moved_since(facts, &self.q.outlook.nodes[outlook.host].name));
+        let host = &self.q.outlook.nodes[self.hosts[guest]];
+        match host.maintenance {
+            true => found.extend(leaves_by_itself(facts, &host.name)),
+            false => found.extend(self.cooldown(outlook)),
         }
         if self.balancer.will_act && balancer::manages(self.q.inventory, facts) {
             let text = format!("is HA's to move: {}", self.balancer.text);
@@ -321,7 +332,8 @@ impl<'a> Planner<'a> {
     }
 
     /// Why a possible move is not recommended.
-    pub(in crate::recommend) fn refusal<D>(&self, of: &Step<D>) -> Option<String> {
+    pub(in crate::recommend) fn refusal<D>(&self, of: &Step<D>) -> Option<Refusal> {
+        let refused = |cause, text| Some(Refusal { cause, text });
         let k = self.q.config;
         // A node in maintenance is left whatever it saves.
         if self.q.outlook.nodes[of.source].maintenance {
@@ -331,7 +343,7 @@ impl<'a> Planner<'a> {
         if net < k.min_score_improvement && !self.exhausted(of.source) {
             let (cost, asked) = (of.cost.points.0, k.min_score_improvement.0);
             let lost = -net.0;
-            return Some(match lost > 0.0 {
+            let text = match lost > 0.0 {
                 true => format!(
                     "loses {lost:.1} points with its cost of {cost:.1}, while a gain of {asked:.1} is asked for"
                 ),
@@ -339,20 +351,21 @@ impl<'a> Planner<'a> {
                     "gains {:.1} points after its cost of {cost:.1}, less than the {asked:.1} asked for",
                     net.0
                 ),
-            });
+            };
+            return refused(Cause::Gain, text);
         }
         // Risk counts hours that only may come; those that are expected must not become more.
         if of.benefit.core_hours < -1e-9 {
             let added = -of.benefit.core_hours;
             let added = if added < 0.05 { "less than 0.1".into() } else { format!("{added:.1}") };
-            return Some(format!("would add {added} core-hours above the thresholds"));
+            let text = format!("would add {added} core-hours above the thresholds");
+            return refused(Cause::Adds, text);
         }
         let asked = k.settings.minimum_confidence.0 * 100.0;
         if of.confidence.percent < asked {
             let stated = stated(of.confidence.percent);
-            return Some(format!(
-                "has a confidence of {stated}, below the minimum of {asked:.0} %"
-            ));
+            let text = format!("has a confidence of {stated}, below the minimum of {asked:.0} %");
+            return refused(Cause::Confidence, text);
         }
         None
     }
@@ -369,10 +382,13 @@ impl<'a> Planner<'a> {
     }
 
     /// Why a move whose guest is in its daily peak waits for its window, when running workloads are protected.
-    pub(in crate::recommend) fn busy_now(&self, step: &Step) -> Option<String> {
+    pub(in crate::recommend) fn busy_now(&self, step: &Step) -> Option<Refusal> {
         let window = step.details.window.as_ref()?;
         let now = self.q.local.hour(self.q.outlook.now) as u8;
         let busy = self.q.outlook.guests[step.guest].cpu_trend.peak_hours.contains(&now);
-        busy.then(|| format!("is in its daily peak; put off until {:02}:00", window.start_hour))
+        busy.then(|| Refusal {
+            cause: Cause::Busy,
+            text: format!("is in its daily peak; put off until {:02}:00", window.start_hour),
+        })
     }
 }

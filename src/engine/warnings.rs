@@ -1,0 +1,91 @@
+//! What makes advice fail, or leaves it incomplete: all answers begin with it.
+
+use super::words::{are, is_are, listed, names};
+use crate::model::counted;
+use crate::recommend::{Question, State};
+
+/// That PVE refuses all that is advised.
+pub(super) fn no_quorum(q: &Question) -> Option<String> {
+    (q.inventory.quorate == Some(false)).then(|| {
+        "the cluster has no quorum: PVE refuses to move or change any guest until it has (`pvecm status`); \
+         nodes that seem offline may run on their own, with guests of which nothing is known here"
+            .into()
+    })
+}
+
+/// A summary, led by what makes everything that it advises fail.
+pub(super) fn refused_now(q: &Question, summary: String) -> String {
+    match q.inventory.quorate {
+        Some(false) => format!("No quorum: the cluster refuses every move for now. {summary}"),
+        _ => summary,
+    }
+}
+
+/// What nobody could check.
+pub(super) fn unknown(q: &Question) -> Option<String> {
+    let text = "storages, disks, HA rules and tags are not known: give --inventory, or check them \
+                before you move a guest";
+    (!q.constraints.knows_storages()).then(|| text.into())
+}
+
+/// That guests run which the inventory does not have.
+pub(super) fn not_listed(q: &Question) -> Option<String> {
+    let guests: Vec<String> = q.unlisted().map(|g| g.vmid.to_string()).collect();
+    let one = guests.len() == 1;
+    (!guests.is_empty()).then(|| {
+        format!(
+            "{} {} not in the inventory ({}) and {}: is it of this cluster, and of now?",
+            counted(guests.len(), "running guest"),
+            is_are(guests.len()),
+            listed(&guests),
+            if one { "stays where it is" } else { "stay where they are" }
+        )
+    })
+}
+
+/// That nodes do not report.
+pub(super) fn silent(q: &Question) -> Option<String> {
+    let nodes = names(q, |s| s.state == State::Silent);
+    let one = nodes.len() == 1;
+    (!nodes.is_empty()).then(|| {
+        format!(
+            "{} online, but {} not report: nothing is moved there, and of the guests there nothing \
+             is known; see `systemctl status pvestatd` there",
+            are(&nodes),
+            if one { "does" } else { "do" },
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::advise::advise;
+    use super::super::asked::asked;
+    use super::super::explain::{drain_reply, explain_reply};
+    use super::*;
+    use crate::model::Inventory;
+    use crate::recommend::{drain, explain};
+
+    #[test]
+    fn without_quorum_all_advice_says_so_first() {
+        asked(&[("pve1", 1), ("pve2", 1)], |q| {
+            let inventory = Inventory { quorate: Some(false), ..q.inventory.clone() };
+            let q = Question { inventory: &inventory, ..*q };
+            let guest = q.inventory.guest(101).expect("listed");
+            let odd = || vec!["odd".to_string()];
+            let advice = advise(&q, 0, odd());
+            let drained = drain_reply(&q, 0, &drain(&q, 0), 0, odd());
+            let explained = explain_reply(&q, guest, &explain(&q, guest), 0, odd());
+            for (warnings, summary) in [
+                (advice.warnings, advice.summary),
+                (drained.warnings, drained.summary),
+                (explained.warnings, explained.summary),
+            ] {
+                assert!(warnings[0].starts_with("the cluster has no quorum"), "{warnings:?}");
+                assert!(summary.starts_with("No quorum: "), "{summary}");
+            }
+        });
+        let told = asked(&[("pve1", 1), ("pve2", 1)], |q| advise(q, 0, Vec::new()).summary);
+        assert!(!told.contains("quorum"), "it is not known whether there is one: {told}");
+    }
+}
