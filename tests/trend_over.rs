@@ -78,19 +78,6 @@ fn what_still_moves_goes_on_also_where_it_moves_by_stairs_or_not_at_night() {
 }
 
 #[test]
-fn a_threshold_is_not_reached_where_nothing_has_reached_it_for_a_day() {
-    let local = LocalTime::utc();
-    let params = Params { threshold: Some(90.0), ..Params::share(NOW, 100.0, &local) };
-    let sizes = [20.0, 45.0, 30.0, 62.0, 70.0, 60.0, 84.0, 88.0, 80.0, 72.0];
-    for seed in 0..DRAWS {
-        let points = hourly(seed, 7, 1.0, |t, _| sizes[(t + 7.0) as usize]);
-        let projection = analyze(&points, &params).projection;
-        let already = projection.is_some_and(|p| p.level.hours() == Some(0.0));
-        assert!(!already, "{seed}");
-    }
-}
-
-#[test]
 fn what_has_sent_nothing_for_days_is_known_by_half_at_most() {
     for (days, without) in [(14, 3), (30, 7), (60, 14)] {
         for seed in 0..DRAWS {

@@ -486,12 +486,25 @@ fn inventory_of(
     tick: &Tick,
     now: UnixTime,
 ) -> Result<Inventory> {
-    let inventory = match (known, path) {
-        (Some(inventory), _) => inventory,
-        (None, Some(path)) => inventory_at(path, now)?,
-        (None, None) => Inventory::from_tick(tick),
+    // A newer inventory knows better where guests are, but not where they were at a moment that is past.
+    let newer = |known_at: UnixTime| (tick.ts..=now).contains(&known_at);
+    let (inventory, newer) = match (known, path) {
+        (Some(inventory), _) => {
+            let newer = newer(inventory.ts);
+            (inventory, newer)
+        }
+        (None, Some(path)) => {
+            let inventory = inventory_at(path, now)?;
+            // A tree is of this moment.
+            let newer = match path.is_dir() {
+                true => tick.ts <= now && (clock() - now).abs() <= CLOCK_SLACK,
+                false => newer(inventory.ts),
+            };
+            (inventory, newer)
+        }
+        (None, None) => (Inventory::from_tick(tick), false),
     };
-    Ok(current(inventory, tick))
+    Ok(current(inventory, tick, newer))
 }
 
 /// An inventory from a pmxcfs tree, or from a JSON file.
@@ -520,14 +533,13 @@ fn read_inventory(path: &Path) -> Result<Inventory> {
     Ok(inventory)
 }
 
-/// Which guests run and which nodes are online, by the newest tick; where guests are as well, if the inventory is older,
-/// as a file may be. A newer one knows better, and who moved since stays for that.
-fn current(mut inventory: Inventory, tick: &Tick) -> Inventory {
-    let older = inventory.ts < tick.ts;
+/// Which guests run and which nodes are online, by the newest tick; where guests are as well, unless the inventory is
+/// `newer`: who moved since stays for that.
+fn current(mut inventory: Inventory, tick: &Tick, newer: bool) -> Inventory {
     let guests: BTreeMap<Vmid, &GuestSample> = tick.guests.iter().map(|g| (g.vmid, g)).collect();
     for guest in &mut inventory.guests {
         if let Some(seen) = guests.get(&guest.vmid) {
-            if older {
+            if !newer {
                 guest.node.clone_from(&seen.node);
             }
             guest.status = seen.status;

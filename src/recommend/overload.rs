@@ -131,9 +131,13 @@ const WHOLE_DEMAND_CORES: f64 = 9.0;
 /// Risk that a move off a node must take away over the horizon, in core-hours: `min_benefit` is that of a week, and a
 /// small node at its limit all day could never save it.
 pub fn demand(outlook: &Outlook, node: usize, config: &PenaltyConfig) -> f64 {
-    let weeks = outlook.horizon() / Days(7.0).hours().0;
     let part = (outlook.nodes[node].cores.0 / WHOLE_DEMAND_CORES).min(1.0);
-    config.min_benefit.0 * weeks * part
+    least_benefit(outlook, config) * part
+}
+
+/// Core-hours that a move off a large node must take away over the horizon.
+pub(super) fn least_benefit(outlook: &Outlook, config: &PenaltyConfig) -> f64 {
+    config.min_benefit.0 * (outlook.horizon() / Days(7.0).hours().0)
 }
 
 /// Expected overload of node number `node` like [`overload`], with every case taken as the middle

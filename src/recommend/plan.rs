@@ -17,7 +17,7 @@ use super::constraint::{Blocker, BlockerCode, Constraints, Placement};
 use super::evacuation::Evacuations;
 use super::explain::core_hours;
 use super::ledger::Ledger;
-use super::overload::{Overload, demand, levels, need, overload, risk};
+use super::overload::{Overload, demand, least_benefit, levels, need, overload, risk};
 use super::reserve::{Reserve, memory_of_guests};
 use super::state::{NodeState, State, lasting_rise};
 use super::window::Window;
@@ -105,6 +105,13 @@ pub struct Details {
     pub window: Option<Window>,
     /// What to know before making it, each in one clause.
     pub concerns: Vec<String>,
+}
+
+impl Step {
+    /// Whether nodes are above a threshold for more hours after it, if less far: its target is, where the source was.
+    fn fills_its_target(&self) -> bool {
+        self.benefit.node_hours < 0.0
+    }
 }
 
 impl Step<()> {
@@ -306,25 +313,31 @@ impl<'a> Question<'a> {
 
 /// Plans the moves that are worth it.
 pub fn plan(q: &Question) -> Plan {
-    let mut planner = Planner::new(q);
-    let before = planner.total_overload();
-    let mut untouched = None;
-    loop {
-        let room = (q.config.max_moves as usize).saturating_sub(planner.steps.len());
-        let single = if room > 0 { planner.next_step() } else { None };
-        let steps = single.map_or_else(|| planner.next_unit(room), |step| vec![step]);
-        if steps.is_empty() {
-            break;
+    let untouched = Planner::new(q);
+    let before = untouched.total_overload();
+    let mut planner = untouched.clone().with_steps(Order::WorstFirst);
+    if planner.steps.iter().any(Step::fills_its_target) {
+        let sparing = untouched.clone().with_steps(Order::RoomFirst);
+        if sparing.is_better_than(&planner) {
+            planner = sparing;
         }
-        untouched.get_or_insert_with(|| planner.clone());
-        steps.into_iter().for_each(|step| planner.apply(step));
     }
-    planner.tell_who_stays(untouched);
+    let changed = !planner.steps.is_empty();
+    planner.tell_who_stays(changed.then_some(untouched));
     let left: Vec<Overload> = (0..planner.ledger.nodes()).map(|n| planner.expected(n)).collect();
     let after = left.iter().copied().sum();
     let considered = planner.considered.into_values().collect();
     let Planner { steps, skipped, slight, balancer, .. } = planner;
     Plan { steps, considered, skipped, slight, before, after, left, balancer }
+}
+
+/// In which order steps are sought.
+#[derive(Clone, Copy, PartialEq)]
+enum Order {
+    /// The best one off the worst node.
+    WorstFirst,
+    /// Those that fill their target last: they take room that others may need.
+    RoomFirst,
 }
 
 /// The cluster with the moves made so far, and what is known against further ones.
@@ -524,15 +537,34 @@ impl<'a> Planner<'a> {
         !overloaded && online().count() > 1 && Resource::ALL.into_iter().all(|r| spread(r) < even)
     }
 
-    /// The best acceptable move off the worst node that has one. That a node passes its threshold for another's sake is
-    /// the second choice: room that is left elsewhere is used first.
-    fn next_step(&mut self) -> Option<Step> {
-        self.best_step(false).or_else(|| self.best_step(true))
+    /// Makes all steps that are worth it.
+    fn with_steps(mut self, order: Order) -> Self {
+        loop {
+            let room = (self.q.config.max_moves as usize).saturating_sub(self.steps.len());
+            let single = if room > 0 { self.next_step(order) } else { None };
+            let steps = single.map_or_else(|| self.next_unit(room), |step| vec![step]);
+            if steps.is_empty() {
+                return self;
+            }
+            steps.into_iter().for_each(|step| self.apply(step));
+        }
     }
 
-    /// The best acceptable move, with or without those that take their target over a threshold. A guest in its daily peak
-    /// gives way to the next best, unless that has to wait just as long.
-    fn best_step(&mut self, crowds: bool) -> Option<Step> {
+    /// Whether its steps leave so much less that one more of them must save no less.
+    fn is_better_than(&self, other: &Self) -> bool {
+        let more = self.steps.len().saturating_sub(other.steps.len());
+        let asked = (1 + more) as f64 * least_benefit(self.q.outlook, self.q.config);
+        self.total_overload().core_hours + asked <= other.total_overload().core_hours
+    }
+
+    fn next_step(&mut self, order: Order) -> Option<Step> {
+        let sparing = if order == Order::RoomFirst { self.best_step(false) } else { None };
+        sparing.or_else(|| self.best_step(true))
+    }
+
+    /// The best acceptable move off the worst node that has one, with or without those that fill their target. A guest in
+    /// its daily peak gives way to the next best, unless that has to wait just as long.
+    fn best_step(&mut self, filling: bool) -> Option<Step> {
         for source in self.sources() {
             let mut drafts = self.drafts(source);
             best_first(&mut drafts);
@@ -540,7 +572,7 @@ impl<'a> Planner<'a> {
             let mut waits: Option<Step> = None;
             for draft in &drafts {
                 let Some(step) = self.judge((source, &score), draft) else { continue };
-                if !crowds && step.details.target_peaks.pass(self.limits()) {
+                if !filling && step.fills_its_target() {
                     continue;
                 }
                 let Some(reason) = self.busy_now(&step) else {

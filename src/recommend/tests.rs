@@ -772,6 +772,21 @@ fn a_crowded_target_takes_a_guest_if_it_is_clearly_better_off() {
 }
 
 #[test]
+fn room_that_others_need_is_not_taken_by_a_move_that_fills_its_target() {
+    // Memory is short on the first node and CPU on the second; the third has room for one guest of the first, and would
+    // be above its threshold all week with one of the second, which fits on the first. Without that the second node is
+    // above its threshold for an hour a day.
+    let case = (0..5).fold(Case::new(3), |case, _| {
+        let daily = |h: i64| if h.rem_euclid(24) == 5 { 3.6 } else { 3.1 };
+        case.guest(0, |_| 0.5, 22.0).guest(1, daily, 3.0).guest(2, |_| 2.0, 12.0)
+    });
+    let (_, plan) = case.run();
+    let ways: Vec<(usize, usize)> = plan.steps.iter().map(|s| (s.source, s.target)).collect();
+    assert_eq!(ways[..2], [(0, 2), (1, 0)]);
+    assert!(plan.before.core_hours > 300.0 && plan.after.core_hours < 30.0, "{:?}", plan.after);
+}
+
+#[test]
 fn no_score_stands_against_relieving_a_node_that_has_nothing_left() {
     // The score of the target is as bad as that of the source: it has a claimed rise.
     let mut case = crowded(8.0);
