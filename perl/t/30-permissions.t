@@ -181,7 +181,7 @@ subtest 'who keeps a guest where it is, is told to who may see them alone' => su
             cmp_ok(scalar(@nodes), '>', 1, "$name: each other node stands in the way");
             like($whole->{reason}, qr/payroll.* 10[12]/, "$name: by whom, is told to root");
             is_deeply(worded($limited, 101 .. 111, map { ("payroll$_", "affinity_payroll$_", "exclude_payroll$_") } '', 2), [], "$name: to others not");
-            like($limited->{reason}, qr/^is bound to other guests by a rule or tag[;,] \S/, "$name: but that there is something");
+            like($limited->{reason}, qr/^is bound to other guests by a rule or tag[;,:] \S/, "$name: but that there is something");
         });
     }
 };
