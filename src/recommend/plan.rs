@@ -1,9 +1,10 @@
 //! Which moves, in which order: as few as keep every node out of trouble.
 //!
 //! Greedy on the expected loads of all nodes together. A step is kept only if it takes
-//! `min_benefit` core-hours of risk a week away, gains more than it costs and pushes no node over a threshold; its effect is deducted
-//! from the source and added to the target before the next step is sought, so a hot node is
-//! relieved, not emptied. Ties fall by name and number: the same input gives the same plan.
+//! `min_benefit` core-hours of risk a week away, gains more than it costs and pushes no node over a threshold, unless that
+//! is left clearly below where its source was; its effect is deducted from the source and added to the target before the
+//! next step is sought, so a hot node is relieved, not emptied. Where a step fills its target, the plan that seeks such
+//! steps last is made as well, and the better one is taken. Ties fall by name and number: the same input gives the same plan.
 //! Where no guest is worth moving by itself, those that must stay together move as one (`unit`).
 //! O(steps x guests of hot nodes x nodes x cases).
 
@@ -557,6 +558,7 @@ impl<'a> Planner<'a> {
         self.total_overload().core_hours + asked <= other.total_overload().core_hours
     }
 
+    /// The next step in that order.
     fn next_step(&mut self, order: Order) -> Option<Step> {
         let sparing = if order == Order::RoomFirst { self.best_step(false) } else { None };
         sparing.or_else(|| self.best_step(true))
