@@ -603,4 +603,26 @@ mod tests {
         let local = zone(now, |time| if time < change { 7_200 } else { 3_600 });
         assert_eq!((local.east(change - 60), local.east(change)), (7_200, 3_600));
     }
+
+    #[test]
+    fn a_newer_inventory_says_where_guests_are_now_and_not_where_they_were() {
+        let on = |node: &str, ts| {
+            let guest = GuestSample { vmid: 100, node: node.into(), ..GuestSample::default() };
+            Tick { ts, guests: vec![guest], ..Tick::default() }
+        };
+        let (tick, dir) = (on("pve1", 1_000), tempfile::tempdir().expect("a folder"));
+        let path = dir.path().join("inventory.json");
+        let node = |known_at, given: bool, now| {
+            let inventory = Inventory::from_tick(&on("pve2", known_at));
+            std::fs::write(&path, serde_json::to_vec(&inventory).expect("JSON")).expect("written");
+            let known = given.then_some(inventory);
+            let found = inventory_of(known, Some(&path), &tick, now).expect("an inventory");
+            found.guests[0].node.clone()
+        };
+        for given in [false, true] {
+            assert_eq!(node(1_030, given, 1_040), "pve2", "newer than the sample");
+            assert_eq!(node(970, given, 1_040), "pve1", "older than the sample");
+            assert_eq!(node(1_030, given, 1_010), "pve1", "of later than the moment asked about");
+        }
+    }
 }

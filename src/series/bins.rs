@@ -3,6 +3,7 @@
 use super::calendar::{weekday_of_day, weekend_of};
 use super::{Buffer, Column, LocalTime, Point, stats};
 use crate::model::{DAY, HOUR, UnixTime};
+use std::ops::Range;
 
 /// Width of the grid's slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,6 +107,18 @@ impl Bins {
     /// Day of the week of bin `i`, 0 is Monday, on a grid that begins its days at local midnight.
     pub fn weekday(&self, i: usize, per_day: usize) -> usize {
         weekday_of_day(self.key[i].div_euclid(per_day as i64))
+    }
+
+    /// The bins of each local day, as far as it has any: a day begins where the local clock starts anew, or after a gap of one.
+    pub fn days(&self, per_day: usize) -> Vec<Range<usize>> {
+        let begins = |i: &usize| {
+            let gap = self.key[*i] - self.key[*i - 1];
+            self.slot[*i] <= self.slot[*i - 1] || gap >= per_day as i64
+        };
+        let mut starts: Vec<usize> =
+            (0..self.len().min(1)).chain((1..self.len()).filter(begins)).collect();
+        starts.push(self.len());
+        starts.windows(2).map(|w| w[0]..w[1]).collect()
     }
 
     /// Days from the first to the last bin.

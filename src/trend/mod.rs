@@ -10,6 +10,7 @@ mod begun;
 mod clean;
 mod compare;
 mod curve;
+mod days;
 mod ended;
 mod explain;
 mod finding;

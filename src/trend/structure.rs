@@ -2,6 +2,7 @@
 
 use super::begun;
 use super::curve::{self, Clock};
+use super::days;
 use super::ended;
 use super::explain::range;
 use crate::series::breaks::{Found, Ground, Model, Search, Term};
@@ -29,7 +30,7 @@ pub(super) const PER_TERM: f64 = 3.0;
 /// Least penalty of a searched term.
 const LEAST: f64 = 11.0;
 /// Measurement noise in points that no model can undercut.
-const NOISE: f64 = 0.15;
+pub(super) const NOISE: f64 = 0.15;
 /// A step below this many points, or residual standard deviations, is none.
 const SMALLEST_STEP: (f64, f64) = (3.0, 2.0);
 /// The same where a move is known to have happened then.
@@ -123,6 +124,11 @@ pub(super) fn structure(
         return fitted;
     }
     let fit = |terms: &[(Term, bool)]| refit(bins, x, (terms, Clock::EVEN), seasonal, flat);
+    if grid == Grid::Hour
+        && let Some(line) = days::line(bins, x, &fitted, fit)
+    {
+        return line;
+    }
     let begun = begun::begun(bins, &fitted, fit);
     if let Some(begun) = begun.filter(|begun| smallest_step(begun).is_none()) {
         return begun;

@@ -182,28 +182,20 @@ fn beats(step: f64, line: f64, n: usize, tried: f64) -> bool {
 
 /// The days that say something; whatever shifts the level of a whole day says nothing about its rhythm.
 fn days(window: &Bins, x: &[f64], mean_day: &MeanDay) -> Vec<Day> {
-    // A day begins where the local clock starts anew, or after a gap of one.
-    let begins = |i: usize| {
-        let gap = window.key[i] - window.key[i - 1];
-        window.slot[i] <= window.slot[i - 1] || gap >= mean_day.per_day as i64
-    };
     let mut days: Vec<Day> = Vec::new();
-    let mut from = 0;
-    while from < window.len() {
-        let until = (from + 1..window.len()).find(|i| begins(*i)).unwrap_or(window.len());
-        let n = (until - from) as f64;
+    for day in window.days(mean_day.per_day) {
+        let (from, n) = (day.start, day.len() as f64);
         let (mut e, mut y, mut ee, mut ey) = (0.0, 0.0, 0.0, 0.0);
-        for (i, x) in x.iter().enumerate().take(until).skip(from) {
+        for i in day {
             let effect = mean_day.at(usize::from(window.slot[i]), window.weekend[i]);
             e += effect;
-            y += x;
+            y += x[i];
             ee += effect * effect;
-            ey += effect * x;
+            ey += effect * x[i];
         }
         let weight = ee - e * e / n;
         let (first, weekend) = (window.t[from], window.weekend[from]);
         days.push(Day { first, weekend, size: (ey - e * y / n) / weight, weight });
-        from = until;
     }
     let most = days.iter().map(|d| d.weight).fold(0.0, f64::max);
     days.retain(|d| d.weight > LIVELY * most);
