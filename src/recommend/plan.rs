@@ -9,257 +9,33 @@
 //! O(steps x guests of hot nodes x nodes x cases).
 
 mod details;
+mod draft;
 mod obstacles;
+mod stays;
+mod step;
 mod unit;
 
+pub use stays::{Skipped, Slight};
+pub use step::{Cause, Considered, Cost, Details, Peaks, Refusal, Step};
+
 use super::balancer::{Balancer, Scales, balancer};
-use super::confidence::{Confidence, Recent};
-use super::constraint::{Blocker, BlockerCode, Constraints, Placement};
+use super::blocker::{Blocker, BlockerCode};
+use super::confidence::Recent;
+use super::constraint::{Constraints, Placement};
 use super::evacuation::Evacuations;
-use super::explain::core_hours;
 use super::ledger::Ledger;
 use super::overload::{Overload, demand, least_benefit, levels, need, overload, risk};
 use super::reserve::{Reserve, memory_of_guests};
-use super::state::{NodeState, State, lasting_rise};
-use super::window::Window;
-use crate::model::{Bytes, GuestFacts, Inventory, NodeFacts, Points, Vmid};
+use super::state::{NodeState, State};
+use crate::model::{GuestFacts, Inventory, NodeFacts, Vmid};
 use crate::outcome::Experience;
 use crate::outlook::{GuestOutlook, Levels, Limits, Load, NodeOutlook, Outlook, Resource};
 use crate::score::Contribution;
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
-use serde::Serialize;
+use draft::{Draft, best_first};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-
-/// What a move costs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
-pub struct Cost {
-    /// All of it, in the points that the gain is weighed against.
-    pub points: Points,
-    /// Memory to transfer.
-    pub memory: Bytes,
-    /// Disks to copy because their storage is not shared.
-    pub local_disks: Bytes,
-    /// The guest is down while it moves.
-    pub restart: bool,
-}
-
-/// A node in its busy hours (95th percentile of what is expected), before and after a step.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Peaks {
-    /// CPU before, as a share.
-    pub cpu_before: f64,
-    /// CPU after.
-    pub cpu_after: f64,
-    /// Memory before.
-    pub memory_before: f64,
-    /// Memory after.
-    pub memory_after: f64,
-}
-
-impl Peaks {
-    /// Whether more load takes the node over a threshold, or further beyond it.
-    pub(super) fn pass(&self, limits: Limits) -> bool {
-        let passes = |before, after, limit| after > limit && after > before;
-        passes(self.cpu_before, self.cpu_after, limits.cpu)
-            || passes(self.memory_before, self.memory_after, limits.memory)
-    }
-}
-
-/// A move, all that it was decided on, and the details that it is told with: a refused one needs none.
-#[derive(Clone, Debug)]
-pub struct Step<D = Details> {
-    /// Index in [`Outlook::guests`].
-    pub guest: usize,
-    /// Index in [`Outlook::nodes`].
-    pub source: usize,
-    /// Index in [`Outlook::nodes`].
-    pub target: usize,
-    /// Overload that it takes away from both nodes together.
-    pub benefit: Overload,
-    /// Penalty points that the guest's host loses.
-    pub gain: Points,
-    /// Penalties of the source with the guest.
-    pub source_score: Vec<Contribution>,
-    /// Penalties of the target with the guest.
-    pub target_score: Vec<Contribution>,
-    /// What it costs.
-    pub cost: Cost,
-    /// How sure it is.
-    pub confidence: Confidence,
-    /// What is told beside.
-    pub details: D,
-}
-
-/// What a step is told with.
-#[derive(Clone, Debug)]
-pub struct Details {
-    /// Expected load of the source before the step.
-    pub source_load: Load,
-    /// Busy hours of the source.
-    pub source_peaks: Peaks,
-    /// Busy hours of the target.
-    pub target_peaks: Peaks,
-    /// When to make it; `None` where any hour is as good.
-    pub window: Option<Window>,
-    /// What to know before making it, each in one clause.
-    pub concerns: Vec<String>,
-}
-
-impl Step {
-    /// Whether nodes are above a threshold for more hours after it, if less far: its target is, where the source was.
-    fn fills_its_target(&self) -> bool {
-        self.benefit.node_hours < 0.0
-    }
-}
-
-impl Step<()> {
-    /// The same move with its details.
-    fn with(self, details: Details) -> Step {
-        Step {
-            guest: self.guest,
-            source: self.source,
-            target: self.target,
-            benefit: self.benefit,
-            gain: self.gain,
-            source_score: self.source_score,
-            target_score: self.target_score,
-            cost: self.cost,
-            confidence: self.confidence,
-            details,
-        }
-    }
-}
-
-/// A move that was weighed and not recommended.
-#[derive(Clone, Debug)]
-pub struct Considered {
-    /// The move.
-    pub step: Step,
-    /// Why not.
-    pub reason: Refusal,
-}
-
-/// Why a possible move is not recommended.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Refusal {
-    /// What of it is not enough, or too much.
-    pub cause: Cause,
-    /// One clause for people.
-    pub text: String,
-}
-
-/// What keeps a possible move from being recommended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cause {
-    /// The gain in points, after what the move costs.
-    Gain,
-    /// It would add overload.
-    Adds,
-    /// How sure it is.
-    Confidence,
-    /// The hour: its guest is in its daily peak.
-    Busy,
-}
-
-/// A guest for which a move was not possible.
-#[derive(Clone, Debug, Default)]
-pub struct Skipped {
-    /// Why: what keeps it where it is, or what keeps it from the node that would be best, then from others.
-    pub blockers: Vec<Blocker>,
-    /// How many of them, from the first on, are of the guest itself or of the node that would be best.
-    pub first: usize,
-    /// Nodes that were asked, none of which can take it; 0 where that is not the reason.
-    pub nodes: usize,
-    /// A node could have taken it before the steps of the plan.
-    pub could: bool,
-}
-
-impl Skipped {
-    /// What keeps it from every node, that would be best first. Where nothing but its group keeps it from one, that speaks.
-    fn everywhere(mut found: Vec<Vec<Blocker>>) -> Self {
-        if let Some(bound) = found.iter().position(|of_node| of_group(of_node)) {
-            found[..=bound].rotate_right(1);
-        }
-        let mut held = Self { nodes: found.len(), ..Self::default() };
-        found.into_iter().for_each(|of_node| held.add(of_node));
-        held
-    }
-
-    /// Adds what keeps it from one more node, most important first.
-    fn add(&mut self, mut found: Vec<Blocker>) {
-        found.sort();
-        found.retain(|b| !self.blockers.contains(b));
-        if self.blockers.is_empty() {
-            self.first = found.len();
-        }
-        self.blockers.extend(found);
-    }
-
-    /// That a group stays together is no reason yet: what keeps all of it is, and is known where that was tried.
-    fn after(mut self, tried: Self) -> Self {
-        let known: Vec<Blocker> =
-            tried.blockers.into_iter().filter(|b| b.code != BlockerCode::Together).collect();
-        if self.is_bound() && !known.is_empty() {
-            self.first = 1;
-            self.blockers.splice(0..0, known);
-        }
-        self
-    }
-
-    /// Whether it could leave with its group alone.
-    pub fn is_bound(&self) -> bool {
-        of_group(&self.blockers[..self.first])
-    }
-}
-
-/// Nodes but for one. Nobody wonders why a guest does not go to a node that is away, as long as there are others.
-fn others(outlook: &Outlook, but: usize) -> impl Iterator<Item = usize> + '_ {
-    let able = |n: &usize| outlook.nodes[*n].online && !outlook.nodes[*n].maintenance;
-    let others = move || (0..outlook.nodes.len()).filter(move |n| *n != but);
-    let some = others().any(|n| able(&n));
-    others().filter(move |n| !some || able(n))
-}
-
-/// Whether guests that must go along are all that stands in the way.
-fn of_group(blockers: &[Blocker]) -> bool {
-    !blockers.is_empty() && blockers.iter().all(|b| b.code == BlockerCode::Together)
-}
-
-/// What a move would take away that is not made.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Slight {
-    /// Core-hours of risk that it takes away.
-    pub saved: f64,
-    /// Those that a move off its node must take away.
-    pub asked: f64,
-    /// It is what the move would take away after the steps of the plan.
-    pub after: bool,
-}
-
-impl fmt::Display for Slight {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { saved, asked, after } = *self;
-        let with = if after { " with the moves above" } else { "" };
-        // Never rounded up to what is asked for.
-        let amount = (saved.abs() * 10.0).floor() / 10.0;
-        let asked = core_hours(asked);
-        match saved {
-            _ if amount <= 0.0 => {
-                write!(f, "takes no risk away{with}, and {asked} core-hours are asked for")
-            }
-            s if s < 0.0 => write!(f, "would add {amount:.1} core-hours of risk{with}"),
-            _ => {
-                write!(
-                    f,
-                    "takes {amount:.1} core-hours of risk away{with}, less than the {asked} asked for"
-                )
-            }
-        }
-    }
-}
 
 /// The outcome of planning.
 #[derive(Clone, Debug, Default)]
@@ -385,24 +161,6 @@ pub(super) struct Planner<'a> {
     reserve: Option<Reserve>,
     evacuations: Evacuations,
 }
-
-/// A move before its details are worked out.
-struct Draft {
-    guest: usize,
-    target: usize,
-    /// Risk that it takes away, in core-hours; where the source is emptied, from that alone: all targets that can take
-    /// the guest are as good by it.
-    saved: f64,
-    /// Memory is what the source has less of, and the guest takes ever more of it.
-    grows: bool,
-    cost: Points,
-    /// How full the target is of what the source has less of; where the source is emptied, how full it is left.
-    fullness: f64,
-}
-
-/// Moves that save this share of the best one's risk are as good: of them a guest that
-/// goes on growing leaves first, then the cheapest.
-const AS_GOOD: f64 = 0.9;
 
 impl<'a> Planner<'a> {
     pub(super) fn new(q: &'a Question<'a>) -> Self {
@@ -589,136 +347,6 @@ impl<'a> Planner<'a> {
         None
     }
 
-    /// Every move off `source` that saves something. A node in maintenance is left whatever it saves.
-    fn drafts(&mut self, source: usize) -> Vec<Draft> {
-        let node = &self.q.outlook.nodes[source];
-        let least = demand(self.q.outlook, source, self.q.config);
-        let before = self.ledger.risk(source);
-        let scarce = self.scarce(source);
-        let now: Vec<(f64, f64)> = (0..self.ledger.nodes())
-            .map(|n| (self.ledger.risk(n), self.filled(n, scarce)))
-            .collect();
-        let mut drafts = Vec::new();
-        for guest in 0..self.q.outlook.guests.len() {
-            if self.hosts[guest] != source || self.moved.contains(&guest) || !self.movable(guest) {
-                continue;
-            }
-            let relieved = before - self.ledger.risk_turned(source, guest, -1.0);
-            if relieved < least && !node.maintenance {
-                continue;
-            }
-            let cost = self.cost(guest).points;
-            let grows =
-                scarce == Resource::Memory && lasting_rise(&self.q.outlook.guests[guest].mem_trend);
-            for (target, &(now, fullness)) in now.iter().enumerate() {
-                if target == source || self.refused.contains(&(guest, target)) {
-                    continue;
-                }
-                let state = (self.ledger.version(source), self.ledger.version(target));
-                if self.waiting.get(&(guest, target)) == Some(&state) {
-                    continue;
-                }
-                if node.maintenance {
-                    let fullness = self.ledger.filled_with(target, guest);
-                    drafts.push(Draft { guest, target, saved: relieved, grows, cost, fullness });
-                    continue;
-                }
-                let saved = relieved - (self.ledger.risk_turned(target, guest, 1.0) - now);
-                if saved >= least {
-                    drafts.push(Draft { guest, target, saved, grows, cost, fullness });
-                }
-            }
-        }
-        drafts
-    }
-
-    /// Remembers of the guests on nodes that are in need, or were `before` the steps, if there are any, why they stay there.
-    /// On a node that the steps have relieved a guest stays for what kept it there before them.
-    fn tell_who_stays(&mut self, mut before: Option<Self>) {
-        let in_need = self.sources();
-        let were_in_need = before.as_ref().map_or(Vec::new(), |before| before.sources());
-        for guest in 0..self.hosts.len() {
-            let (source, vmid) = (self.hosts[guest], self.q.outlook.guests[guest].vmid);
-            let asked = in_need.contains(&source) || were_in_need.contains(&source);
-            let tried = self.skipped.contains_key(&vmid);
-            if self.moved.contains(&guest) || !(asked || tried) || !self.movable(guest) {
-                continue;
-            }
-            let tried = self.skipped.remove(&vmid).unwrap_or_default();
-            let held = match in_need.contains(&source) {
-                true => self.told_in_need(guest, before.as_mut()),
-                false => before.as_mut().and_then(|before| before.held_everywhere(guest)),
-            };
-            if let Some(held) = held {
-                self.skipped.insert(vmid, held.after(tried));
-            }
-        }
-    }
-
-    /// Remembers what a guest could take away from its node, which is in need; or what keeps it there, if that was so
-    /// before the steps, as it is told of the guest alone.
-    fn told_in_need(&mut self, guest: usize, before: Option<&mut Self>) -> Option<Skipped> {
-        let (slight, held) = self.best_move(guest)?;
-        let emptied = self.q.outlook.nodes[self.hosts[guest]].maintenance;
-        if held.is_none() || (slight.saved < slight.asked && !emptied) {
-            self.slight.insert(self.q.outlook.guests[guest].vmid, slight);
-        }
-        let held = held?;
-        let Some(before) = before else { return Some(held) };
-        if let Some(held) = before.held_everywhere(guest) {
-            return Some(held);
-        }
-        // Who would not have helped before the steps either is not told to go first.
-        let (slight, _) = before.best_move(guest)?;
-        if slight.saved < slight.asked && !emptied {
-            self.slight.insert(self.q.outlook.guests[guest].vmid, slight);
-            return None;
-        }
-        Some(Skipped { could: true, ..held })
-    }
-
-    /// What keeps a guest from all other nodes; `None` where one can take it. Mostly one of the emptiest can, and which would
-    /// be best is not asked then.
-    fn held_everywhere(&mut self, guest: usize) -> Option<Skipped> {
-        self.know_reserve();
-        let mut targets: Vec<(f64, usize)> = others(self.q.outlook, self.hosts[guest])
-            .map(|target| (self.filled_by(target, None), target))
-            .collect();
-        targets.sort_by(|a, b| a.0.total_cmp(&b.0));
-        if targets.iter().any(|(_, target)| self.obstacles(guest, *target).is_empty()) {
-            return None;
-        }
-        self.best_move(guest)?.1
-    }
-
-    /// What the best possible move of a guest takes away; where none is possible what its leaving would, with what keeps
-    /// it from all other nodes. `None` without another node.
-    fn best_move(&mut self, guest: usize) -> Option<(Slight, Option<Skipped>)> {
-        self.know_reserve();
-        let source = self.hosts[guest];
-        let scarce = self.scarce(source);
-        let relieved = self.ledger.risk(source) - self.ledger.risk_turned(source, guest, -1.0);
-        let mut targets: Vec<(f64, f64, usize)> = others(self.q.outlook, source)
-            .map(|target| {
-                let added = self.ledger.risk_turned(target, guest, 1.0) - self.ledger.risk(target);
-                (relieved - added, self.filled(target, scarce), target)
-            })
-            .collect();
-        targets.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2)));
-        let asked = demand(self.q.outlook, source, self.q.config);
-        let slight = |saved| Slight { saved, asked, after: !self.steps.is_empty() };
-        targets.first()?;
-        let mut found: Vec<Vec<Blocker>> = Vec::new();
-        for (saved, _, target) in targets {
-            let obstacles = self.obstacles(guest, target);
-            if obstacles.is_empty() {
-                return Some((slight(saved), None));
-            }
-            found.push(obstacles);
-        }
-        Some((slight(relieved), Some(Skipped::everywhere(found))))
-    }
-
     /// Risk of a node with the steps so far and a change.
     fn risk(&self, node: usize, change: (&Load, f64)) -> f64 {
         risk(self.q.outlook, node, self.ledger.load(node), Some(change), self.limits())
@@ -839,26 +467,4 @@ fn growth_of_nodes(outlook: &Outlook, hosts: &[usize]) -> Vec<(f64, f64)> {
         growth[*host].1 += guest.memory_growth().0;
     }
     growth
-}
-
-/// Best draft first: those that save nearly as much as the best, of these guests whose memory goes on
-/// growing in front, then the cheapest; then the others by what they save. Of equals the target
-/// that has most of what the source is short of, or is left the least full where the source is emptied; ties fall by guest and target. Neither a rise of CPU nor bursts count, since neither tells
-/// what comes (docs/records/backtest.md).
-fn best_first(drafts: &mut [Draft]) {
-    let most = drafts.iter().map(|d| d.saved).fold(0.0, f64::max);
-    let lesser = |d: &Draft| d.saved < AS_GOOD * most;
-    drafts.sort_unstable_by(|a, b| {
-        let by_cost = || a.cost.0.total_cmp(&b.cost.0);
-        let by_benefit = || b.saved.total_cmp(&a.saved);
-        let by_worth = match lesser(a) && lesser(b) {
-            true => by_benefit().then_with(by_cost),
-            false => b.grows.cmp(&a.grows).then_with(by_cost).then_with(by_benefit),
-        };
-        lesser(a)
-            .cmp(&lesser(b))
-            .then(by_worth)
-            .then(a.fullness.total_cmp(&b.fullness))
-            .then((a.guest, a.target).cmp(&(b.guest, b.target)))
-    });
 }

@@ -4,9 +4,10 @@
 //! the load of all its guests: each step must be possible when its turn comes, but saving, gain and
 //! confidence are those of the whole. O(groups of hot nodes x nodes x cases).
 
-use super::{BlockerCode, Considered, Planner, Step};
+use super::{Considered, Planner, Step};
 use crate::model::{Bytes, Points, Vmid};
 use crate::outlook::GuestOutlook;
+use crate::recommend::blocker::BlockerCode;
 use crate::recommend::constraint::runs;
 use crate::recommend::overload::demand;
 use std::collections::BTreeSet;
