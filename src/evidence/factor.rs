@@ -325,7 +325,7 @@ const FORESEEN_DAYS: f64 = 30.0;
 /// `9 days` until something is full; not what is full already, nor what is too far away.
 fn days_told(hours: Option<f64>) -> Option<String> {
     let days = hours? / 24.0;
-    (days > 0.0 && days <= FORESEEN_DAYS).then(|| counted(days.ceil(), "day"))
+    (days > 0.0 && days <= FORESEEN_DAYS).then(|| counted(days.round().max(1.0), "day"))
 }
 
 /// Whether it uses clearly more now than it mostly does: otherwise there is nothing that may go by itself.
@@ -359,10 +359,10 @@ fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
     let peaks = &step.details.target_peaks;
     let over =
         peaks.cpu_after > q.config.cpu_threshold.0 || peaks.memory_after > q.config.mem_threshold.0;
-    let verb = if over { "would pass a threshold:" } else { "stays below its thresholds:" };
+    let verb = if over { "would pass a threshold" } else { "stays below its thresholds" };
     let mut all = vec![Factor {
         factor: format!(
-            "{} {verb} {} % CPU and {} % memory in its busy hours",
+            "{} {verb} in its busy hours: {} % CPU and {} % memory",
             target.name,
             percent_beside(peaks.cpu_after, q.config.cpu_threshold.0),
             percent_beside(peaks.memory_after, q.config.mem_threshold.0)

@@ -142,12 +142,21 @@ fn a_target_above_its_threshold_speaks_against_the_move() {
     };
     let below = target(0.79);
     assert_eq!(below.kind, Kind::Positive);
-    assert!(below.factor.starts_with("pve2 stays below its thresholds: 79 % CPU"));
+    assert!(
+        below.factor.starts_with("pve2 stays below its thresholds in its busy hours: 79 % CPU")
+    );
     let near = target(0.796).factor;
-    assert!(near.starts_with("pve2 stays below its thresholds: 79.6 % CPU"), "{near}");
+    assert!(
+        near.starts_with("pve2 stays below its thresholds in its busy hours: 79.6 % CPU"),
+        "{near}"
+    );
     let over = target(0.81);
     assert_eq!(over.kind, Kind::Concern);
-    assert!(over.factor.starts_with("pve2 would pass a threshold: 81 % CPU"), "{}", over.factor);
+    assert!(
+        over.factor.starts_with("pve2 would pass a threshold in its busy hours: 81 % CPU"),
+        "{}",
+        over.factor
+    );
 }
 
 #[test]

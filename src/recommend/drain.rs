@@ -317,8 +317,7 @@ fn concerns(planner: &Planner, guest: &GuestFacts, node: usize, target: usize) -
             let hours = (now - last.time) as f64 / HOUR as f64;
             found.push(format!("moved from {} only {hours:.0} h ago", last.from));
         }
-        let hour = planner.q.local.hour(now) as u8;
-        if outlook.cpu_trend.peak_hours.contains(&hour) {
+        if outlook.cpu_trend.is_busy(now, planner.q.local) {
             found.push("is in its daily peak now".into());
         }
     }

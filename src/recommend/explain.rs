@@ -124,8 +124,8 @@ pub fn only_heading(q: &Question, node: usize) -> Option<String> {
     let heads = state.of_load == State::TrendingTowardOverload && !state.in_need;
     (heads && state.overload.core_hours <= 0.0).then(|| {
         format!(
-            "is heading for overload, but not expected above its thresholds in the next {:.0} hours: it needs no \
-             relief yet",
+            "is heading for overload, but as far as its growth is believed it stays below its thresholds in the next \
+             {:.0} hours: it needs no relief yet",
             q.outlook.horizon()
         )
     })
@@ -136,7 +136,7 @@ pub fn little_need(q: &Question, node: usize) -> Option<String> {
     if q.states[node].in_need {
         return None;
     }
-    let above = q.states[node].overload.core_hours;
+    let (above, risk) = (q.states[node].overload.core_hours, q.states[node].risk);
     let name = &q.outlook.nodes[node].name;
     let waits = |f: &Finding| f.metric == IO_WAIT && f.state > State::Healthy;
     let of_disks = q.states[node].findings.iter().any(waits);
@@ -149,9 +149,9 @@ pub fn little_need(q: &Question, node: usize) -> Option<String> {
         }
         false => format!("{name} needs no relief"),
         true => format!(
-            "{name} is expected too little above its thresholds for a move: {} core-hours in \
+            "{name} is expected too little above its thresholds for a move: {} core-hours of risk in \
              {:.0} hours; min_benefit asks for {}",
-            if above < 0.05 { "less than 0.1".into() } else { format!("{above:.1}") },
+            if risk < 0.05 { "less than 0.1".into() } else { format!("{risk:.1}") },
             q.outlook.horizon(),
             core_hours(demand(q.outlook, node, q.config))
         ),

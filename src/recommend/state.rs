@@ -120,6 +120,8 @@ pub struct NodeState {
     pub findings: Vec<Finding>,
     /// Expected overload with all guests where they are.
     pub overload: Overload,
+    /// Core-hours of risk that are there for moves to take away.
+    pub risk: f64,
     /// Whether that is enough to look for moves off the node.
     pub in_need: bool,
 }
@@ -139,6 +141,7 @@ impl NodeState {
             urgency_of_moves: none,
             findings,
             overload,
+            risk: 0.0,
             in_need: false,
         }
     }
@@ -178,8 +181,9 @@ pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
             of_node(node, Resource::ALL.map(|r| beyond(outlook, i, r, config)), config);
         let limits = Limits::thresholds(config);
         of_node.overload = overload(outlook, i, &loads[i], None, limits);
-        let risk = risk(outlook, i, &loads[i], None, limits);
-        of_node.in_need = need(of_node.overload, risk, demand(outlook, i, config)).is_some();
+        of_node.risk = risk(outlook, i, &loads[i], None, limits);
+        let asked = demand(outlook, i, config);
+        of_node.in_need = need(of_node.overload, of_node.risk, asked).is_some();
         if of_node.of_load == State::Healthy && of_node.in_need {
             of_node.of_load = State::StableButHot;
             of_node.state = of_node.state.max(of_node.of_load);

@@ -403,6 +403,33 @@ fn what_keeps_a_group_from_going_together_is_told() {
 }
 
 #[test]
+fn a_group_goes_where_most_room_is_left_whatever_its_name() {
+    for busier in [1, 2] {
+        // Alone neither may leave; two of four are enough, and both nodes can take them.
+        let mut case = Case::new(3).guest(busier, |_| 5.0, 8.0);
+        for _ in 0..4 {
+            case = case.guest(0, |_| 3.6, 8.0);
+        }
+        case.change = |_, inventory| {
+            inventory.guests[1..3].iter_mut().for_each(|g| g.tags.push("affinity_shop".into()));
+            inventory.guests[3..].iter_mut().for_each(|g| g.tags.push("ignore".into()));
+        };
+        assert_eq!(case.moves(), [(101, 3 - busier), (102, 3 - busier)]);
+    }
+}
+
+#[test]
+fn of_moves_that_cost_the_same_points_the_one_that_helps_more_is_made() {
+    // Without the largest guest nothing is left above the threshold; its memory is 10 MiB more.
+    let mut case = Case::new(2);
+    for _ in 0..4 {
+        case = case.guest(0, |_| 2.9, 8.0);
+    }
+    let case = case.guest(0, |_| 4.0, 8.01);
+    assert_eq!(case.moves(), [(104, 1)]);
+}
+
+#[test]
 fn memory_that_a_guest_may_take_must_be_there() {
     let mut case = hot();
     case.guests[5].2 = 112.0;

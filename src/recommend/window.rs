@@ -3,6 +3,7 @@
 use crate::model::{HOUR, UnixTime, joined};
 use crate::series::LocalTime;
 use crate::series::calendar::{runs, spans};
+use crate::trend::Trend;
 use serde::Serialize;
 
 /// A suggested time for a move.
@@ -20,8 +21,13 @@ pub struct Window {
     pub why: String,
 }
 
-/// Somebody with the local hours of a daily peak.
-pub(super) type Busy<'a> = (String, &'a [u8]);
+/// Somebody whose CPU may have a daily peak.
+pub(super) struct Busy<'a> {
+    /// Who it is, for people.
+    pub(super) who: String,
+    /// Trend of its CPU.
+    pub(super) trend: &'a Trend,
+}
 
 /// A shorter stretch is no time to plan a move in, unless there is no other.
 const ENOUGH: usize = 2;
@@ -29,11 +35,11 @@ const ENOUGH: usize = 2;
 const AHEAD: usize = 24;
 
 impl Window {
-    /// The next calm stretch within a day of `now`; `None` when nobody has a daily peak, so that any
-    /// hour is as good, or when somebody always has one. The first of `all` is the one to be spared
+    /// The next calm stretch within a day of `now`; `None` when nobody has a daily peak, or none within a day as on a
+    /// weekend, so that any hour is as good, or when somebody always has one. The first of `all` is the one to be spared
     /// where not everybody can be.
     pub(super) fn next(now: UnixTime, local: &LocalTime, all: &[Busy]) -> Option<Self> {
-        let all: Vec<&Busy> = all.iter().filter(|(_, hours)| !hours.is_empty()).collect();
+        let all: Vec<&Busy> = all.iter().filter(|b| !b.trend.peak_hours.is_empty()).collect();
         let everybody = Self::sparing(now, local, &all);
         everybody.or_else(|| Self::sparing(now, local, all.get(..1)?))
     }
@@ -42,15 +48,18 @@ impl Window {
         let hour = now - local.wall(now).rem_euclid(HOUR);
         let start_of = |ahead: usize| hour + ahead as i64 * HOUR;
         let name = |ahead: usize| local.hour(start_of(ahead)) as u8;
-        let calm = |ahead: usize| !all.iter().any(|(_, hours)| hours.contains(&name(ahead)));
+        let calm = |ahead: usize| !all.iter().any(|b| b.trend.is_busy(start_of(ahead), local));
         if all.is_empty() {
             return None;
         }
         let mut runs = runs((0..2 * AHEAD).map(calm));
         runs.retain(|run| run.start < AHEAD);
         let run = runs.iter().find(|r| r.len() >= ENOUGH).or(runs.first())?;
-        let names: Vec<String> =
-            all.iter().map(|(who, hours)| format!("{who} ({})", spans(hours))).collect();
+        if run.start == 0 && run.end >= AHEAD {
+            return None;
+        }
+        let name_of = |b: &&Busy| format!("{} ({})", b.who, spans(&b.trend.peak_hours));
+        let names: Vec<String> = all.iter().map(name_of).collect();
         Some(Self {
             start: start_of(run.start).max(now),
             end: start_of(run.end),
@@ -69,13 +78,25 @@ impl Window {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::series::Point;
+    use crate::series::calendar::weekday_of;
+    use crate::trend::{Params, analyze};
 
     /// Midnight UTC.
     const MIDNIGHT: UnixTime = 1_790_035_200;
 
     fn window(hour: i64, all: &[(&str, &[u8])]) -> Option<Window> {
-        let all: Vec<Busy> = all.iter().map(|(who, hours)| (who.to_string(), *hours)).collect();
-        Window::next(MIDNIGHT + hour * HOUR + 600, &LocalTime::utc(), &all)
+        next(MIDNIGHT + hour * HOUR + 600, &LocalTime::utc(), all)
+    }
+
+    fn next(now: UnixTime, local: &LocalTime, all: &[(&str, &[u8])]) -> Option<Window> {
+        let unknown = analyze(&[], &Params::share(now, 1.0, local));
+        let trend = |hours: &&[u8]| Trend { peak_hours: hours.to_vec(), ..unknown.clone() };
+        let trends: Vec<Trend> = all.iter().map(|(_, hours)| trend(hours)).collect();
+        let named = all.iter().zip(&trends);
+        let all: Vec<Busy> =
+            named.map(|((who, _), trend)| Busy { who: who.to_string(), trend }).collect();
+        Window::next(now, local, &all)
     }
 
     #[test]
@@ -119,10 +140,35 @@ mod tests {
     }
 
     #[test]
+    fn who_is_busy_on_working_days_is_spared_then_and_not_on_weekends() {
+        // Two weeks of office hours, asked at noon of a Friday, of the Saturday and of the Sunday after it.
+        let local = LocalTime::utc();
+        let friday =
+            MIDNIGHT + (4 - weekday_of(MIDNIGHT) as i64).rem_euclid(7) * 24 * HOUR + 12 * HOUR;
+        let found = |later: i64| {
+            let now = friday + later * 24 * HOUR;
+            let at_work = |time| !local.weekend(time) && (8..18).contains(&local.hour(time));
+            let points: Vec<Point> = (1..=336)
+                .rev()
+                .map(|h| now - h * HOUR + HOUR / 2)
+                .map(|time| Point::sample(time, if at_work(time) { 0.6 } else { 0.1 }))
+                .collect();
+            let params = Params { lookback_hours: 336, ..Params::share(now, 1.0, &local) };
+            let trend = analyze(&points, &params);
+            assert_eq!(trend.peak_hours, (8..18).collect::<Vec<u8>>());
+            Window::next(now, &local, &[Busy { who: "VM 1".into(), trend: &trend }])
+        };
+        let after_work = found(0).expect("busy now");
+        assert_eq!((after_work.start_hour, after_work.start), (18, friday + 6 * HOUR));
+        assert_eq!(found(1), None, "any hour of a Saturday is as good");
+        let until_monday = found(2).expect("a working day begins");
+        assert_eq!((until_monday.start, until_monday.end_hour), (friday + 48 * HOUR, 8));
+    }
+
+    #[test]
     fn a_zone_half_an_hour_off_has_its_own_hours() {
         let local = LocalTime::fixed(19_800);
-        let all: Vec<Busy> = vec![("VM 1".into(), &[10, 11])];
-        let found = Window::next(MIDNIGHT + 5 * HOUR, &local, &all).unwrap();
+        let found = next(MIDNIGHT + 5 * HOUR, &local, &[("VM 1", &[10, 11])]).unwrap();
         assert_eq!((found.start_hour, found.start), (12, MIDNIGHT + 6 * HOUR + 1_800));
     }
 }

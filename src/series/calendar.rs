@@ -10,6 +10,10 @@ pub struct LocalTime {
     offsets: Vec<(UnixTime, i64)>,
 }
 
+/// Days of the week.
+const DAYS: [&str; 7] =
+    ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
 /// Distance in which offsets are asked for: no zone changes twice within a day.
 const PROBE: i64 = DAY;
 
@@ -79,6 +83,11 @@ impl LocalTime {
     /// Local hour of the day, 0-23.
     pub fn hour(&self, time: UnixTime) -> usize {
         hour_of(self.wall(time))
+    }
+
+    /// Name of the local day of the week, `Monday`.
+    pub fn day_name(&self, time: UnixTime) -> &'static str {
+        DAYS[weekday_of(self.wall(time))]
     }
 
     /// Whether `time` is on a local Saturday or Sunday.

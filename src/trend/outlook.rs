@@ -6,10 +6,10 @@ use super::finding::Trend;
 use super::season::Season;
 use super::structure::Structure;
 use super::swing::{self, Pace};
-use super::{Params, Scale};
-use crate::model::HOUR;
+use super::{Params, Scale, rhythm};
+use crate::model::{HOUR, UnixTime};
 use crate::series::dist::t_quantile;
-use crate::series::{Bins, Buffer, calendar, stats};
+use crate::series::{Bins, Buffer, LocalTime, calendar, stats};
 use serde::Serialize;
 
 /// Horizons at which the spread of forecasts is learnt from the window itself, hours.
@@ -93,6 +93,18 @@ impl Trend {
         let (low, high) =
             (bound(expected + low).min(expected), bound(expected + high).max(expected));
         Some(Forecast { expected, low, high })
+    }
+}
+
+impl Trend {
+    /// Whether it is in its daily peak at a time: in one of its peak hours, on a kind of day that has them, since offices
+    /// are calm on weekends.
+    pub fn is_busy(&self, time: UnixTime, local: &LocalTime) -> bool {
+        let wall = local.wall(time);
+        let hour = calendar::hour_of(wall);
+        let season = self.outlook.as_deref().map(|o| &o.season);
+        let here = |season: &Season| rhythm::is_peak(season, hour, calendar::weekend_of(wall));
+        self.peak_hours.contains(&(hour as u8)) && season.is_none_or(here)
     }
 }
 

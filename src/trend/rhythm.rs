@@ -1,6 +1,7 @@
 //! Step 11: peak hours, stability, behaviour, and the peak of the last days.
 
 use super::clean::lasts;
+use super::explain::range;
 use super::finding::{Behaviour, Direction};
 use super::season::Season;
 use super::structure::Structure;
@@ -10,6 +11,10 @@ use crate::series::{Bins, Buffer, Point, bins, stats};
 
 /// A profile weaker or smaller than this has no peak hours.
 const PEAK: (f64, f64) = (0.3, 5.0);
+/// Share of the range of a mean day from which its hours are peak hours.
+const PEAK_HEIGHT: f64 = 0.6;
+/// Share of weekend days in a week.
+const WEEKEND: f64 = 2.0 / 7.0;
 /// Unpredictable spread in points that brings stability down to 1/e.
 const STABILITY_SPREAD: f64 = 15.0;
 /// Ratio of the two standard deviations of changes from which they are leaps.
@@ -50,23 +55,38 @@ pub(super) fn stability(noise: f64) -> f64 {
     100.0 * (-noise / STABILITY_SPREAD).exp()
 }
 
-/// Local hours at or above minimum + 60 % of the range of the daily profile, averaged over the
-/// window's weekdays and weekend days.
+/// Local hours at or above minimum + 60 % of the range of the daily profile, averaged over the window's weekdays and
+/// weekend days.
 pub(super) fn peak_hours(season: &Season, bins: &Bins) -> Vec<u8> {
     if season.strength < PEAK.0 || season.amplitude < PEAK.1 {
         return Vec::new();
     }
     let weekend = bins.weekend.iter().filter(|w| **w).count() as f64 / bins.len().max(1) as f64;
-    let day: Vec<f64> = (0..24)
-        .map(|h| (1.0 - weekend) * season.at_hour(h, false) + weekend * season.at_hour(h, true))
-        .collect();
-    let low = day.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = day.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if high - low < PEAK.1 {
+    let day = mean_day(season, weekend);
+    if range(&day) < PEAK.1 {
         // What differs are days, not hours.
         return Vec::new();
     }
-    (0..24u8).filter(|h| day[usize::from(*h)] >= low + 0.6 * (high - low)).collect()
+    let peak = height(&day);
+    (0..24u8).filter(|h| day[usize::from(*h)] >= peak).collect()
+}
+
+/// Whether an hour of a working day, or of a weekend, is as high as the peak hours of a mean day are.
+pub(super) fn is_peak(season: &Season, hour: usize, weekend: bool) -> bool {
+    season.at_hour(hour, weekend) >= height(&mean_day(season, WEEKEND))
+}
+
+/// Effects of the hours on the mean of weekdays and weekend days, which are that share of all.
+fn mean_day(season: &Season, weekend: f64) -> [f64; 24] {
+    let of =
+        |hour| (1.0 - weekend) * season.at_hour(hour, false) + weekend * season.at_hour(hour, true);
+    std::array::from_fn(of)
+}
+
+/// From where on hours of such a day are peak hours.
+fn height(day: &[f64]) -> f64 {
+    let low = day.iter().copied().fold(f64::INFINITY, f64::min);
+    low + PEAK_HEIGHT * range(day)
 }
 
 /// Level in the peak hours over the mean level.
@@ -74,7 +94,9 @@ pub(super) fn peak_multiplier(season: &Season, peak: &[u8], level: f64) -> Optio
     if peak.is_empty() || level <= 0.0 {
         return None;
     }
-    let effect: f64 = peak.iter().map(|h| season.at_hour(usize::from(*h), false)).sum();
+    // Of the days that have the peak: there are jobs of weekends.
+    let on = |h: &u8, weekend| season.at_hour(usize::from(*h), weekend);
+    let effect: f64 = peak.iter().map(|h| on(h, false).max(on(h, true))).sum();
     Some((level + effect / peak.len() as f64) / level)
 }
 

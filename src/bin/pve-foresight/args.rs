@@ -165,7 +165,7 @@ pub(crate) struct Trend {
     #[arg(long, value_name = "VMID", conflicts_with = "series")]
     pub(crate) guest: Option<Vmid>,
     /// Compare the stability of the node with that of another
-    #[arg(long, value_name = "NODE", requires = "node")]
+    #[arg(long, value_name = "NODE", requires = "node", conflicts_with = "guest")]
     pub(crate) compare: Option<String>,
     /// Window of the trend, as far as the store reaches
     #[arg(long, value_name = "HOURS", value_parser = clap::value_parser!(u32).range(range(&api::hours())))]

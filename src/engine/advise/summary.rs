@@ -195,7 +195,11 @@ fn unconfirmed(q: &Question) -> String {
                 Direction::Cyclical => {
                     let time = q.outlook.now + (hours * HOUR as f64) as UnixTime;
                     let at = q.local.hour(time);
-                    Some(format!(" The daily peak of {name}'s {metric} passes {limit:.0} at about {at:02}:00."))
+                    let day = match hours > 24.0 {
+                        true => format!("peak of {name}'s {metric} on {}", q.local.day_name(time)),
+                        false => format!("daily peak of {name}'s {metric}"),
+                    };
+                    Some(format!(" The {day} passes {limit:.0} at about {at:02}:00."))
                 }
                 _ => None,
             }

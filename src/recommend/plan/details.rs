@@ -182,10 +182,10 @@ impl Planner<'_> {
             GuestKind::Qemu => "VM",
             GuestKind::Lxc => "CT",
         };
-        let own: Busy = (format!("{kind} {}", guest.vmid), &guest.cpu_trend.peak_hours);
+        let own = Busy { who: format!("{kind} {}", guest.vmid), trend: &guest.cpu_trend };
         let node = |n: &usize| {
             let node = &self.q.outlook.nodes[*n];
-            (node.name.clone(), node.cpu_trend.peak_hours.as_slice())
+            Busy { who: node.name.clone(), trend: &node.cpu_trend }
         };
         let all: Vec<Busy> = std::iter::once(own).chain(nodes.iter().map(node)).collect();
         Window::next(self.q.outlook.now, self.q.local, &all)

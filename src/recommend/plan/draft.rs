@@ -24,6 +24,9 @@ pub(super) struct Draft {
 /// goes on growing leaves first, then the cheapest.
 const AS_GOOD: f64 = 0.9;
 
+/// Costs are compared in steps of this many points, half a GiB of memory at the default: less is nothing to prefer a guest for.
+const SAME_COST: f64 = 0.1;
+
 impl Planner<'_> {
     /// Every move off `source` that saves something. A node in maintenance is left whatever it saves.
     pub(super) fn drafts(&mut self, source: usize) -> Vec<Draft> {
@@ -77,7 +80,8 @@ pub(super) fn best_first(drafts: &mut [Draft]) {
     let most = drafts.iter().map(|d| d.saved).fold(0.0, f64::max);
     let lesser = |d: &Draft| d.saved < AS_GOOD * most;
     drafts.sort_unstable_by(|a, b| {
-        let by_cost = || a.cost.0.total_cmp(&b.cost.0);
+        let steps = |d: &Draft| (d.cost.0 / SAME_COST).round();
+        let by_cost = || steps(a).total_cmp(&steps(b));
         let by_benefit = || b.saved.total_cmp(&a.saved);
         let by_worth = match lesser(a) && lesser(b) {
             true => by_benefit().then_with(by_cost),

@@ -384,9 +384,8 @@ impl<'a> Planner<'a> {
     /// Why a move whose guest is in its daily peak waits for its window, when running workloads are protected.
     pub(in crate::recommend) fn busy_now(&self, step: &Step) -> Option<Refusal> {
         let window = step.details.window.as_ref()?;
-        let now = self.q.local.hour(self.q.outlook.now) as u8;
-        let busy = self.q.outlook.guests[step.guest].cpu_trend.peak_hours.contains(&now);
-        busy.then(|| Refusal {
+        let trend = &self.q.outlook.guests[step.guest].cpu_trend;
+        trend.is_busy(self.q.outlook.now, self.q.local).then(|| Refusal {
             cause: Cause::Busy,
             text: format!("is in its daily peak; put off until {:02}:00", window.start_hour),
         })

@@ -20,7 +20,7 @@ struct Draft {
     target: usize,
     /// Risk that its move takes away, in core-hours; where the source is emptied, from that alone.
     saved: f64,
-    /// How full the target is left, where the source is emptied.
+    /// How full the target is left.
     fullness: f64,
 }
 
@@ -74,10 +74,8 @@ impl Planner<'_> {
         (0..self.ledger.nodes())
             .filter(|target| *target != source)
             .map(|target| {
-                let (saved, fullness) = match emptied {
-                    true => (relieved, self.filled_by(target, Some(&whole.load))),
-                    false => (relieved + less(target, 1.0), 0.0),
-                };
+                let saved = if emptied { relieved } else { relieved + less(target, 1.0) };
+                let fullness = self.filled_by(target, Some(&whole.load));
                 Draft { source, members: members.to_vec(), target, saved, fullness }
             })
             .filter(|draft| emptied || draft.saved >= least)

@@ -111,8 +111,8 @@ fn a_node_that_heads_for_overload_beyond_the_horizon_needs_no_relief_yet() {
     let told = case.asked(|q| little_need(q, 0));
     assert_eq!(
         told.unwrap(),
-        "pve0 is heading for overload, but not expected above its thresholds in the next 168 hours: it needs no \
-         relief yet"
+        "pve0 is heading for overload, but as far as its growth is believed it stays below its thresholds in the \
+         next 168 hours: it needs no relief yet"
     );
 }
 
