@@ -9,6 +9,7 @@ use pve_foresight::simulate::{
     Failure, GuestGroup, Move, NodeGroup, Placement, Scenario, Simulation,
 };
 use pve_foresight::store::{Retention, Writer};
+use std::sync::LazyLock;
 
 /// A whole six hours, so that hourly and six-hourly rows end there, too.
 const END: UnixTime = 1_789_344_000;
@@ -46,6 +47,23 @@ fn store(ticks: &[Tick]) -> (tempfile::TempDir, Engine) {
     (state, engine)
 }
 
+/// The cluster of [`scenario`] and its store, made once for all tests that only look.
+struct Usual {
+    ticks: Vec<Tick>,
+    _state: tempfile::TempDir,
+    engine: Engine,
+}
+
+static USUAL: LazyLock<Usual> = LazyLock::new(|| {
+    let ticks = ticks(&scenario());
+    let (state, engine) = store(&ticks);
+    Usual { ticks, _state: state, engine }
+});
+
+/// The replay of its last five days, which several look at.
+static USUAL_REPLY: LazyLock<BacktestReply> =
+    LazyLock::new(|| USUAL.engine.backtest(&request(5), None).unwrap());
+
 fn request(days: u32) -> BacktestRequest {
     BacktestRequest {
         now: Some(END),
@@ -69,13 +87,13 @@ fn of(reply: &BacktestReply, policy: Policy) -> &Outcome {
 
 #[test]
 fn where_hours_are_kept_for_less_their_six_hours_are_replayed() {
-    let ticks = ticks(&scenario());
     let state = tempfile::tempdir().unwrap();
     let week = Retention { hourly_days: 7, ..Retention::default() };
     Writer::open(state.path()).unwrap().keep(week).unwrap();
     let engine = Engine::new(state.path());
-    engine.append(&ticks).unwrap();
-    let (coarse, fine) = (engine.backtest(&request(8), None).unwrap(), replay(&ticks, 8));
+    engine.append(&USUAL.ticks).unwrap();
+    let of = |engine: &Engine| engine.backtest(&request(8), None).unwrap();
+    let (coarse, fine) = (of(&engine), of(&USUAL.engine));
     let (coarse, fine) = (coarse.report, fine.report);
     assert_eq!((coarse.judged_hours, fine.coarse_hours), (8 * 24, 0));
     assert!((12..=30).contains(&coarse.coarse_hours), "{}", coarse.coarse_hours);
@@ -126,9 +144,8 @@ fn where_hours_are_kept_for_longer_they_are_replayed() {
 
 #[test]
 fn as_it_was_is_what_was_measured() {
-    let ticks = ticks(&scenario());
-    let reply = replay(&ticks, 5);
-    let was = of(&reply, Policy::AsItWas);
+    let (ticks, reply) = (&USUAL.ticks, &USUAL_REPLY);
+    let was = of(reply, Policy::AsItWas);
     let begun = reply.report.judged_from;
     let mut depth = 0.0;
     for hour in (begun..reply.report.judged_until).step_by(HOUR as usize) {
@@ -147,12 +164,12 @@ fn as_it_was_is_what_was_measured() {
     let made: Vec<_> =
         was.migrations.iter().map(|m| (m.vmid, m.from.clone(), m.to.clone())).collect();
     assert_eq!(made, [(100, home, "pve4".to_string())]);
-    assert_eq!((was.moves, of(&reply, Policy::None).moves), (1, 0));
+    assert_eq!((was.moves, of(reply, Policy::None).moves), (1, 0));
 }
 
 #[test]
 fn advice_would_have_helped_and_says_so() {
-    let reply = replay(&ticks(&scenario()), 7);
+    let reply = USUAL.engine.backtest(&request(7), None).unwrap();
     let (was, ours) = (of(&reply, Policy::AsItWas), of(&reply, Policy::Ours));
     assert!(ours.core_hours < 0.7 * was.core_hours, "{} {}", ours.core_hours, was.core_hours);
     assert!(ours.moves > 0 && ours.gib_moved > 0.0);
@@ -168,15 +185,14 @@ fn advice_would_have_helped_and_says_so() {
 
 #[test]
 fn no_policy_sees_the_future_of_a_store() {
-    let known = ticks(&scenario());
     let cut = END - 2 * DAY;
-    let mut altered = known.clone();
+    let mut altered = USUAL.ticks.clone();
     for tick in altered.iter_mut().filter(|t| t.ts >= cut) {
         for (i, guest) in tick.guests.iter_mut().enumerate() {
             guest.cpu = Some(Fraction(if i % 2 == 0 { 1.0 } else { 0.0 }));
         }
     }
-    let (one, other) = (replay(&known, 5), replay(&altered, 5));
+    let (one, other) = (&USUAL_REPLY, replay(&altered, 5));
     let mut moves = 0;
     for (a, b) in one.report.outcomes.iter().zip(&other.report.outcomes) {
         let before = |o: &Outcome| -> Vec<_> {
@@ -186,15 +202,14 @@ fn no_policy_sees_the_future_of_a_store() {
         moves += before(a).len();
     }
     assert!(moves > 1, "a test without moves proves nothing");
-    assert_ne!(of(&one, Policy::None).core_hours, of(&other, Policy::None).core_hours);
+    assert_ne!(of(one, Policy::None).core_hours, of(&other, Policy::None).core_hours);
 }
 
 #[test]
 fn sensitivity_changes_what_comes_of_the_advice_not_what_it_is_judged_by() {
-    let (_state, engine) = store(&ticks(&scenario()));
     let sensitivities = Sensitivity::ALL.to_vec();
     let asked = BacktestRequest { policies: vec![Policy::Ours], sensitivities, ..request(7) };
-    let reply = engine.backtest(&asked, None).unwrap();
+    let reply = USUAL.engine.backtest(&asked, None).unwrap();
     let rows = &reply.report.outcomes;
     let names: Vec<_> = rows.iter().map(|o| o.sensitivity).collect();
     assert_eq!(names, [None, Some("conservative"), Some("balanced"), Some("aggressive")]);
@@ -227,15 +242,13 @@ fn guests_of_a_dead_node_are_where_they_really_were() {
 
 #[test]
 fn what_pve_would_refuse_nobody_does() {
-    let ticks = ticks(&scenario());
-    let (_state, engine) = store(&ticks);
-    let mut inventory = Inventory::from_tick(ticks.last().unwrap());
+    let mut inventory = Inventory::from_tick(USUAL.ticks.last().unwrap());
     for guest in &mut inventory.guests {
         guest.tags = vec!["pin_pve1".into(), "pin_pve2".into()];
         // Of this moment, not of the time that is replayed.
         guest.lock = Some("backup".into());
     }
-    let reply = engine.backtest(&request(7), Some(inventory)).unwrap();
+    let reply = USUAL.engine.backtest(&request(7), Some(inventory)).unwrap();
     let decided = reply.report.outcomes.iter().filter(|o| o.policy != Policy::AsItWas);
     let all: Vec<&str> = decided.flat_map(|o| &o.migrations).map(|m| m.to.as_str()).collect();
     assert!(!all.is_empty());

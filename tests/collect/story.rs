@@ -188,12 +188,12 @@ fn the_settings_say_for_how_long_is_kept_and_each_change_is_told() {
         let ages = stats.tiers.iter().map(|t| (START + day - t.oldest.unwrap()) / DAY);
         (told, ages.collect::<Vec<i64>>(), stats.retention)
     };
-    let (told, ages, kept) = days(60, None);
+    let (told, ages, kept) = days(40, None);
     assert!(
         told.is_empty() && !state.join("retention").exists(),
         "the default needs no words: {told:?}"
     );
-    assert_eq!((kept, ages[2]), (Retention::default(), 60));
+    assert_eq!((kept, ages[2]), (Retention::default(), 40));
     assert!((14..=15).contains(&ages[1]), "{ages:?}");
 
     let less = r#"{"keep_samples_hours": 24, "keep_hourly_days": 7, "keep_six_hourly_days": 30}"#;

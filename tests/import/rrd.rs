@@ -36,7 +36,7 @@ fn cluster(days: i64) -> Option<Cluster> {
     Some(Cluster { _dir: dir, root, inventory, state })
 }
 
-/// A cluster of 100 days, imported once for all tests that only look; with the reply.
+/// A cluster of 100 days, imported once for all tests that leave it as it is; with the reply.
 fn imported() -> Option<&'static (Cluster, Value)> {
     static IMPORTED: OnceLock<Option<(Cluster, Value)>> = OnceLock::new();
     let import = || {
@@ -55,8 +55,13 @@ fn run(args: &[&str], now: i64) -> Output {
 }
 
 fn import(cluster: &Cluster) -> (Value, Option<i32>) {
-    let Cluster { root, inventory, state, .. } = cluster;
-    let [root, inventory, state] = [root, inventory, state].map(|p| p.to_str().unwrap());
+    import_into(&cluster.state, cluster)
+}
+
+/// The same into another state directory.
+fn import_into(state: &Path, cluster: &Cluster) -> (Value, Option<i32>) {
+    let [root, inventory, state] =
+        [cluster.root.as_path(), &cluster.inventory, state].map(|p| p.to_str().unwrap());
     let args =
         ["import", "rrd", "--json", "--root", root, "--inventory", inventory, "--state", state];
     let output = run(&args, NOW);
@@ -312,14 +317,15 @@ fn a_state_directory_that_is_removed_meanwhile_is_not_made_again() {
 #[test]
 fn history_is_imported_as_far_back_as_the_store_keeps_it() {
     for (kept, oldest) in [(365, 99), (30, 30)] {
-        let Some(cluster) = cluster(100) else { return };
+        let Some((cluster, _)) = imported() else { return };
+        let state = tempfile::tempdir().unwrap();
         let retention = Retention { six_hourly_days: kept, ..Retention::default() };
-        Writer::open(&cluster.state).unwrap().keep(retention).unwrap();
-        let (reply, status) = import(&cluster);
+        Writer::open(state.path()).unwrap().keep(retention).unwrap();
+        let (reply, status) = import_into(state.path(), cluster);
         assert_eq!(status, Some(0), "{reply}");
         let days = (NOW - reply["from"].as_i64().unwrap()) / DAY;
         assert!((oldest - 1..=oldest).contains(&days), "{days} of {kept}");
-        let reader = Reader::open(&cluster.state).unwrap();
+        let reader = Reader::open(state.path()).unwrap();
         let stored = reader.guest_history(100, NOW - 120 * DAY..NOW).unwrap();
         let first = stored.series(GuestMetric::Cpu)[0].start;
         assert!((NOW - first) / DAY >= oldest - 1, "{}", (NOW - first) / DAY);
