@@ -35,8 +35,9 @@ lint: ## formatting, lints and rustdoc, and that what is made from the crates is
 fmt: ## format the sources
 	$(CARGO) fmt
 
+# What the Rust tests store goes to the folder SCRATCH, where one is told.
 test: ## all tests
-	$(CARGO) test --no-fail-fast
+	$(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(CARGO) test --no-fail-fast
 	$(MAKE) perl-check
 
 LAWS ?= 10000
