@@ -35,26 +35,27 @@ lint: ## formatting, lints and rustdoc, and that what is made from the crates is
 fmt: ## format the sources
 	$(CARGO) fmt
 
+# What the Rust tests store goes to the folder SCRATCH, where one is told.
 test: ## all tests
-	$(CARGO) test --no-fail-fast
+	$(if $(SCRATCH),TMPDIR=$(SCRATCH)) $(CARGO) test --no-fail-fast
 	$(MAKE) perl-check
 
 LAWS ?= 10000
 
 laws: ## each property test with LAWS cases, drawn anew
 	PROPTEST_CASES=$(LAWS) $(CARGO) test --no-fail-fast --lib \
-		$(patsubst tests/%.rs,--test %,$(shell grep -l 'proptest!' tests/*.rs))
+		$(patsubst tests/%/,--test %,$(sort $(dir $(shell grep -l 'proptest!' tests/*/*.rs))))
 
 perl: build ## the Perl bridge for the running Perl
 	$(MAKE) -C perl LIBRARY=$(RELEASE)/libpve_foresight.so
 
 perl-check: ## tests of the Perl modules, with stand-ins for Proxmox VE's own
-	$(CARGO) test --no-run --test header # leaves the library beside the tests
+	$(CARGO) test --no-run --test generated # leaves the library beside the tests
 	$(MAKE) -C perl clean
 	$(MAKE) -C perl check LIBRARY=$(TESTED)/libpve_foresight.so
 
 header: ## rewrite generated files: C header, settings schema and table, shape of the replies, man page, completion, the README's demo
-	UPDATE=1 $(CARGO) test --test header --test settings_generated --test replies --test manual --test readme
+	UPDATE=1 $(CARGO) test --test generated
 
 valgrind: ## the C test program under valgrind
 	$(CARGO) test --test c -- --ignored --nocapture valgrind

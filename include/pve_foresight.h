@@ -2,7 +2,7 @@
  * pve-foresight: trend-based migration advice for Proxmox VE clusters.
  *
  * One call shape: engine and a JSON request in, text out, result back. docs/c-abi.md tells more.
- * Generated from src/ffi/mod.rs: do not edit, run UPDATE=1 cargo test --test header
+ * Generated from src/ffi/mod.rs: do not edit, run UPDATE=1 cargo test --test generated header
  */
 
 #ifndef PVE_FORESIGHT_H

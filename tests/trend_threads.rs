@@ -1,4 +1,4 @@
-//! No thread outlives a call: alone in its file, so that no other test's threads are counted.
+//! No thread outlives a call: alone in its program, so that no other test's threads are counted.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,6 +1,6 @@
 //! Synthetic series with known truth, drawn from definitions: no value is taken from the labelled cases.
 
-use crate::score::Truth;
+use super::score::Truth;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};

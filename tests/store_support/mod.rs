@@ -1,10 +1,5 @@
 //! Ticks for the tests of the store.
-#![allow(
-    dead_code,
-    unused_imports,
-    clippy::unwrap_used,
-    reason = "each test file uses a part of this"
-)]
+#![allow(dead_code, unused_imports, clippy::unwrap_used, reason = "each user takes a part of this")]
 
 #[path = "../skip_support/mod.rs"]
 mod skip_support;

@@ -31,7 +31,7 @@ my sub lock_node() {
     return $lock;
 }
 
-my $USUAL_DAYS = 30; # as the engine has it (tests/header.rs)
+my $USUAL_DAYS = 30; # as the engine has it (tests/generated/header.rs)
 
 my %POLICY = ('as-it-was' => 'as it was', none => 'without any migration', ours => 'advice followed');
 
