@@ -91,7 +91,11 @@ mod tests {
 
     fn next(now: UnixTime, local: &LocalTime, all: &[(&str, &[u8])]) -> Option<Window> {
         let unknown = analyze(&[], &Params::share(now, 1.0, local));
-        let trend = |hours: &&[u8]| Trend { peak_hours: hours.to_vec(), ..unknown.clone() };
+        let trend = |hours: &&[u8]| {
+            let mut trend = unknown.clone();
+            trend.peak_hours = hours.to_vec();
+            trend
+        };
         let trends: Vec<Trend> = all.iter().map(|(_, hours)| trend(hours)).collect();
         let named = all.iter().zip(&trends);
         let all: Vec<Busy> =
