@@ -24,6 +24,21 @@ fn growth_that_has_ended_is_no_trend() {
 }
 
 #[test]
+fn growth_that_has_begun_lately_has_its_own_slope() {
+    for days in [10, 14] {
+        for since in [2.2, 3.0] {
+            let begun = all_of(days, 0.5, |t, _| 30.0 + 3.0 * (t + since).max(0.0));
+            let near = |t: &&Trend| {
+                let slope = t.slope_per_day.unwrap();
+                t.direction == Direction::SustainedIncrease && (2.4..3.75).contains(&slope)
+            };
+            let told = begun.iter().filter(near).count();
+            assert!(told >= 11, "{days} days, since {since}: {told}");
+        }
+    }
+}
+
+#[test]
 fn growth_that_was_cut_back_today_goes_on() {
     let restarted =
         all_of(14, 0.5, |t, _| 30.0 + 2.0 * (t + 14.0) - if t > -0.1 { 20.0 } else { 0.0 });

@@ -9,6 +9,7 @@ use pve_foresight::api::{self, BacktestReply};
 use pve_foresight::backtest::{Day, Judged, NOTICED, Outcome, Policy, Reliability, Report};
 use pve_foresight::engine::{BacktestRequest, Engine};
 use pve_foresight::error::{Error, Result};
+use pve_foresight::model::counted;
 use pve_foresight::settings::Sensitivity;
 use std::path::Path;
 use std::str::FromStr;
@@ -222,9 +223,9 @@ fn claims(outcomes: &[&Outcome], with: &str, out: &mut Out) -> Result<()> {
         None => String::new(),
     };
     let told = format!(
-        "{} moves: {:.0} % stated, {:.0} % helped{told}; Brier score {:.3}, {:.3} for always stating \
+        "{}: {:.0} % stated, {:.0} % helped{told}; Brier score {:.3}, {:.3} for always stating \
          {:.0} %",
-        all.moves,
+        counted(all.moves, "move"),
         all.stated * 100.0,
         all.helped * 100.0,
         all.brier,

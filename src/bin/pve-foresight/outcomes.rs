@@ -56,12 +56,14 @@ fn moves(reply: &OutcomesReply, out: &mut Out) -> Result<()> {
     out.line("")?;
     for guest in &reply.guests {
         let tally = &guest.tally;
+        let helped = match tally.judged {
+            0 => "no final verdict yet".to_string(),
+            judged => format!("{} of {judged} judged moves helped", tally.improved),
+        };
         out.line(format!(
-            "{} migrated {}x: {} of {} judged moves helped",
+            "{} migrated {}x: {helped}",
             guest_label(guest.vmid, &guest.name),
-            tally.previous_migrations,
-            tally.improved,
-            tally.judged
+            tally.previous_migrations
         ))?;
     }
     for (window, accuracy) in &reply.accuracy {

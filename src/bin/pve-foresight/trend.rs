@@ -9,7 +9,7 @@ use pve_foresight::engine::{Engine, TrendsRequest, answer_series};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::model::{GIB, GuestMetric, Metric, NodeMetric, Unit, Worse, signed};
 use pve_foresight::series::calendar::spans;
-use pve_foresight::trend::{Behaviour, Change, Crossing, Side, Steadier};
+use pve_foresight::trend::{Behaviour, Change, Crossing, Projection, Side, Steadier};
 use std::fs::File;
 use std::io::{BufReader, stdin};
 use std::path::Path;
@@ -192,7 +192,7 @@ fn metrics(metrics: &[MetricTrend], out: &mut Out) -> Result<()> {
             },
             format!("{:.0} %", t.confidence * 100.0),
             now,
-            t.projection.map_or("-".into(), |p| crossing(p.level)),
+            t.projection.map_or("-".into(), reached),
             steps(&t.changes),
         ]);
     }
@@ -215,18 +215,28 @@ fn steps(changes: &[Change]) -> String {
     }
 }
 
-fn crossing(crossing: Crossing) -> String {
-    match crossing {
-        Crossing::Already => styled(BAD, "above it"),
-        Crossing::In { hours, earliest, latest } => {
-            // Tenths of a day tell nothing of what is hours away.
-            let (unit, long) = if hours < 48.0 { (1.0, "hours") } else { (24.0, "days") };
-            let told = |h: f64| format!("{:.*}", usize::from(h < 10.0 * unit), h / unit);
+/// When the level reaches the threshold; where it does not, when the daily peak does.
+fn reached(projection: Projection) -> String {
+    match (projection.level, projection.peak) {
+        (Crossing::Never { .. }, Crossing::Already) => styled(WARN, "peak above it"),
+        (Crossing::Never { .. }, Crossing::In { hours, .. }) => {
+            let (told, long) = spoken(hours);
+            styled(WARN, format!("peak in {} {long}", told(hours)))
+        }
+        (Crossing::Already, _) => styled(BAD, "above it"),
+        (Crossing::In { hours, earliest, latest }, _) => {
+            let (told, long) = spoken(hours);
             let latest = latest.map_or("or later".into(), |l| format!("to {}", told(l)));
             styled(WARN, format!("in {} {long} ({} {latest})", told(hours), told(earliest)))
         }
-        Crossing::Never { horizon } => format!("not within {:.0} days", horizon / 24.0),
+        (Crossing::Never { horizon }, _) => format!("not within {:.0} days", horizon / 24.0),
     }
+}
+
+/// How hours are told that are about as far away as `hours` are: tenths of a day tell nothing of what is hours away.
+fn spoken(hours: f64) -> (impl Fn(f64) -> String, &'static str) {
+    let (unit, long) = if hours < 48.0 { (1.0, "hours") } else { (24.0, "days") };
+    (move |h: f64| format!("{:.*}", usize::from(h < 10.0 * unit), h / unit), long)
 }
 
 #[cfg(test)]
@@ -248,10 +258,16 @@ mod tests {
     fn what_is_hours_away_is_told_in_hours() {
         let told = |hours: f64, latest| {
             let earliest = hours / 2.0;
-            crossing(Crossing::In { hours, earliest, latest: Some(latest) })
+            let level = Crossing::In { hours, earliest, latest: Some(latest) };
+            reached(Projection { threshold: 0.8, level, peak: level })
         };
         assert_eq!(told(3.1, 5.0), styled(WARN, "in 3.1 hours (1.6 to 5.0)"));
         assert_eq!(told(24.0, 120.0), styled(WARN, "in 24 hours (12 to 120)"));
         assert_eq!(told(72.0, 480.0), styled(WARN, "in 3.0 days (1.5 to 20)"));
+        let level = Crossing::Never { horizon: 1_344.0 };
+        let peak = Crossing::In { hours: 11.2, earliest: 10.0, latest: None };
+        let told = |peak| reached(Projection { threshold: 0.8, level, peak });
+        assert_eq!(told(peak), styled(WARN, "peak in 11 hours"));
+        assert_eq!(told(level), "not within 56 days");
     }
 }

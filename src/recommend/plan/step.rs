@@ -46,11 +46,11 @@ impl Peaks {
 /// A move, all that it was decided on, and the details that it is told with: a refused one needs none.
 #[derive(Clone, Debug)]
 pub struct Step<D = Details> {
-    /// Index in [`Outlook::guests`].
+    /// Index in [`crate::outlook::Outlook::guests`].
     pub guest: usize,
-    /// Index in [`Outlook::nodes`].
+    /// Index in [`crate::outlook::Outlook::nodes`].
     pub source: usize,
-    /// Index in [`Outlook::nodes`].
+    /// Index in [`crate::outlook::Outlook::nodes`].
     pub target: usize,
     /// Overload that it takes away from both nodes together.
     pub benefit: Overload,
