@@ -5,18 +5,15 @@ use super::curve::Clock;
 use super::ended::now;
 use super::label::MATERIAL;
 use super::structure::{NOISE, Structure};
-use crate::model::{DAY, HOUR};
 use crate::series::breaks::{Ground, Model, Search, Term};
 use crate::series::dist::t_two_sided;
 use crate::series::longrun::long_run;
 use crate::series::stats::{dot, mean};
-use crate::series::{Bins, Buffer};
+use crate::series::{Bins, Buffer, Grid};
 use std::ops::Range;
 
-/// Hours of a day.
-const HOURS: usize = (DAY / HOUR) as usize;
-/// Fewest days that can tell, and the share of its hours that a day must have.
-const LEAST: (usize, usize) = (6, HOURS / 2);
+/// Fewest days that can tell, and the hours that a day must have.
+const LEAST: (usize, usize) = (6, 12);
 /// Standard errors from which a slope beside no terms needs no other account.
 const PLAIN: f64 = 4.0;
 /// Significance of the slope through the means of days.
@@ -47,7 +44,7 @@ pub(super) fn line(
     let variance = days.variance(free);
     let p = || t_two_sided(days.slope / (variance / days.spread).sqrt().max(1e-9), free);
     let moved = days.slope.abs() * bins.span();
-    if moved < MATERIAL || p() >= ALPHA || !days.are_a_line(bins, &s.terms, &s.residual) {
+    if moved < MATERIAL || p() >= ALPHA || !days.are_a_line(&s.terms, &s.residual) {
         return None;
     }
     let mut line = fit(&[]);
@@ -58,6 +55,8 @@ pub(super) fn line(
 
 /// Means of days, and a straight line through them.
 struct Days {
+    /// The bins of each.
+    bins: Vec<Range<usize>>,
     t: Buffer,
     y: Buffer,
     slope: f64,
@@ -69,19 +68,18 @@ struct Days {
 impl Days {
     /// Days of the adjusted window `x` that have hours enough.
     fn of(bins: &Bins, x: &[f64]) -> Option<Self> {
-        let days = days(bins);
+        let mut days = bins.days(Grid::Hour.per_day());
+        days.retain(|day| day.len() >= LEAST.1);
         if days.len() < LEAST.0 {
             return None;
         }
-        let of_each =
-            |x: &[f64]| -> Buffer { days.iter().map(|day| mean(&x[day.clone()])).collect() };
-        let (t, y) = (of_each(&bins.t), of_each(x));
+        let (t, y) = (means(&days, &bins.t), means(&days, x));
         let (middle, level) = (mean(&t), mean(&y));
         let away: Buffer = t.iter().map(|t| t - middle).collect();
         let spread = dot(&away, &away);
         let slope = dot(&away, &y) / spread;
         let rest = away.iter().zip(y.iter()).map(|(t, y)| y - level - slope * t).collect();
-        Some(Self { t, y, slope, rest, spread })
+        Some(Self { bins: days, t, y, slope, rest, spread })
     }
 
     fn len(&self) -> usize {
@@ -96,7 +94,7 @@ impl Days {
 
     /// Whether neither a level with shifts and bends, nor the terms that were `found` and leave `rest` of the window, explain
     /// the days better than the line does.
-    fn are_a_line(&self, bins: &Bins, found: &[Term], rest: &[f64]) -> bool {
+    fn are_a_line(&self, found: &[Term], rest: &[f64]) -> bool {
         let n = self.len();
         let (first, last) = (self.t[0], self.t[n - 1]);
         let rules = Search {
@@ -107,16 +105,16 @@ impl Days {
         let keys: Vec<i64> = (0..n as i64).collect();
         let ground = Ground::of(&self.t, &self.y, &keys, 0.0, rules);
         let [sloped, level] = [true, false].map(|s| ground.search(s, &[], rules.terms).models);
-        let left: Buffer = days(bins).into_iter().map(|day| mean(&rest[day])).collect();
+        let left = means(&self.bins, rest);
         let found = Model { sloped: true, terms: found.to_vec(), rss: dot(&left, &left) };
         let line = score(&sloped[0], n);
         sloped[1..].iter().chain(&level).chain([&found]).all(|model| line <= score(model, n))
     }
 }
 
-/// The bins of each day that has hours enough.
-fn days(bins: &Bins) -> Vec<Range<usize>> {
-    bins.days(HOURS).into_iter().filter(|day| day.len() >= LEAST.1).collect()
+/// Mean of `x` on each day.
+fn means(days: &[Range<usize>], x: &[f64]) -> Buffer {
+    days.iter().map(|day| mean(&x[day.clone()])).collect()
 }
 
 /// BIC of a model of `n` means.

@@ -29,6 +29,19 @@ fn office_hours_that_grew_by_a_third_are_no_trend() {
     }
 }
 
+#[test]
+fn a_job_of_weekends_stands_out_by_what_it_does_there() {
+    let local = LocalTime::utc();
+    let job = |u: i64| local.weekend(u) && (2..20).contains(&hour(u));
+    let trends = all_of(14, 0.5, |_, u| if job(u) { 70.0 } else { 20.0 });
+    for trend in &trends {
+        let times = trend.peak_multiplier.unwrap();
+        assert!(times > 1.5, "{times}");
+        assert!(!trend.is_busy(NOW, &local), "a Wednesday");
+        assert!(trend.is_busy(NOW - 4 * DAY, &local), "the Saturday before");
+    }
+}
+
 /// Days of work since some Monday.
 fn worked(time: i64) -> f64 {
     let since_monday = time - 4 * DAY;

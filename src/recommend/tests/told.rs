@@ -117,6 +117,20 @@ fn a_node_that_heads_for_overload_beyond_the_horizon_needs_no_relief_yet() {
 }
 
 #[test]
+fn what_is_held_against_min_benefit_is_what_it_is_compared_with() {
+    // Just above the threshold, and calm: little overload, and about as much risk.
+    let mut case = Case::new(2);
+    for _ in 0..4 {
+        case = case.guest(0, |_| 3.16, 8.0);
+    }
+    let (told, risk) = case.asked(|q| (little_need(q, 0), states(q.outlook, q.config)[0].risk));
+    let told = told.unwrap();
+    let want =
+        format!("a move: {risk:.1} core-hours of risk in 168 hours; min_benefit asks for 30");
+    assert!(told.ends_with(&want), "{told}");
+}
+
+#[test]
 fn who_would_not_have_helped_before_the_steps_is_not_told_to_go_first() {
     // The steps take the room of a guest that is large and idle.
     let mut case = Case::new(2);
