@@ -319,6 +319,8 @@ export function serve(api) {
         }
         response.writeHead(200, {
             'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
+            // The packages stay as they are, so the browser need not read and compile them for every page.
+            ...(path.startsWith('/node_modules/') && { 'cache-control': 'max-age=3600' }),
         });
         createReadStream(file).pipe(response);
     });
