@@ -14,6 +14,8 @@ const IMPOSSIBLE_RATE: f64 = 1.25e10;
 const WRAP: f64 = 50.0;
 /// What is so high about one hour of the day at least so often, and on one day in so many, is a job and no glitch.
 const JOB: (usize, i64) = (3, 3);
+/// More single samples than this, and than one in so many, are no glitches but traffic in bursts.
+const FEW: (usize, usize) = (3, 100);
 /// Points below which a zero is nothing special.
 const IDLE_POINTS: f64 = 2.0;
 /// Share of the days above whose median level nothing is judged by.
@@ -94,7 +96,11 @@ fn drop_glitches(points: &mut Vec<Point>, unit: f64) {
     let is_reset = |w: &&[Point]| w[2].value == 0.0 && sides(w).iter().all(|side| *side > load);
     let is_wrap = |w: &&[Point]| w[2].value > WRAP * sides(w).into_iter().fold(load, f64::max);
     let single = || points.windows(5).filter(|w| w[2].count <= 1);
-    let mut bad = without_jobs(single().filter(is_wrap).map(|w| w[2].time).collect(), points);
+    let mut wraps: Vec<UnixTime> = single().filter(is_wrap).map(|w| w[2].time).collect();
+    if wraps.len() > FEW.0.max(single().count() / FEW.1) {
+        wraps.clear();
+    }
+    let mut bad = without_jobs(wraps, points);
     bad.extend(single().filter(is_reset).map(|w| w[2].time));
     bad.sort_unstable();
     if !bad.is_empty() {

@@ -4,7 +4,7 @@ use super::label::{self, Case};
 use super::season::{self, Season};
 use super::slope::{self, Slope};
 use super::structure::{self, Structure};
-use super::{Nature, Params, Scale, Trend, rhythm, stairs, swing, workdays};
+use super::{Nature, Params, Scale, Trend, rhythm, shape, stairs, swing, workdays};
 use crate::model::{DAY, HOUR, UnixTime};
 use crate::series::{Bins, Buffer, Grid, Point, calendar, stats};
 
@@ -25,8 +25,8 @@ const RHYTHM_DAYS: f64 = 14.0;
 /// Spread in points from which it is asked whether a rhythm has changed its size.
 const UNSTEADY: f64 = 4.0;
 /// Share of what could not be foretold that an evened rhythm must leave at most to be believed: where it takes a trend
-/// away, and where there was none.
-const CALMER: (f64, f64) = (0.95, 0.7);
+/// away, and where there was none; and that two shapes must leave, which explain a ramp at the end better than many things.
+const CALMER: (f64, f64, f64) = (0.95, 0.7, 0.7);
 
 /// Steps from which a daily rhythm is asked whether it is needed beside them.
 const SAWTOOTH: usize = 2;
@@ -146,28 +146,35 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Explains the window. A rhythm that changed its size looks like a trend, or like what nobody foretells: where
-    /// that goes when the rhythm is as large all along as it is today, it is so explained.
+    /// Explains the window. A rhythm that changed its size or its shape looks like a trend, or like what nobody foretells:
+    /// where that goes when the rhythm is all along as it is today, it is so explained.
     pub(super) fn explained(&self) -> Explained {
         let is_trend = |explained: &Explained| label::shows_trend(&self.case(explained));
         let explained = self.explain(&self.bins);
         let trend = is_trend(&explained);
-        if (trend || explained.noise >= UNSTEADY)
-            && let Some(change) = swing::change(&explained.season, &self.lately())
-        {
-            let as_today = |change: swing::Change| {
-                let evened = self.explain(&change.evened(&self.bins));
-                Explained { resized: Some(change), ..evened }
-            };
-            let calmer = if trend { CALMER.0 } else { CALMER.1 };
+        if !trend && explained.noise < UNSTEADY {
+            return explained;
+        }
+        let lately = self.lately();
+        let as_today = |change: swing::Change| {
+            let evened = self.explain(&change.evened(&self.bins));
+            Explained { resized: Some(change), ..evened }
+        };
+        let least = |changes: Vec<swing::Change>, calmer: f64| {
             let better =
                 |evened: &Explained| evened.noise <= calmer * explained.noise && !is_trend(evened);
-            let best = change.either().map(as_today).into_iter().filter(better);
-            if let Some(evened) = best.min_by_key(|evened| evened.structure.terms.len()) {
-                return evened;
-            }
-        }
-        explained
+            let best = changes.into_iter().map(as_today).filter(better);
+            best.min_by_key(|evened| evened.structure.terms.len())
+        };
+        let resized =
+            swing::change(&explained.season, &lately).map_or(Vec::new(), |c| c.either().into());
+        let reshaped = || {
+            let change = shape::change(&lately, self.grid.per_day()).filter(|_| trend);
+            least(change.into_iter().collect(), CALMER.2)
+        };
+        least(resized, if trend { CALMER.0 } else { CALMER.1 })
+            .or_else(reshaped)
+            .unwrap_or(explained)
     }
 
     /// The window, and what is kept of two weeks where it is shorter.

@@ -5,6 +5,7 @@ use super::finding::{Direction, NotEnough};
 use super::season::Season;
 use super::slope::Slope;
 use super::structure::Structure;
+use super::wander;
 use crate::model::HOUR;
 use crate::series::dist::t_cdf;
 use crate::series::{Bins, Buffer, Grid, Point, bins, cycle, stats};
@@ -38,6 +39,8 @@ const END: (f64, f64) = (0.25, 4.0);
 const STILL: f64 = 0.5;
 /// Least span of a window that can show a trend, days.
 pub(super) const LEAST_SPAN: f64 = 46.0 / 24.0;
+/// Share of its growth that a sawtooth takes back at least.
+const TAKEN_BACK: f64 = 0.62;
 /// What begins so near to a step began with it, days.
 const NEAR: f64 = 0.5;
 /// So many level shifts may be those of a cycle.
@@ -181,19 +184,21 @@ pub(super) fn creeps(case: &Case<'_>) -> bool {
         && structure.clock == Clock::EVEN
 }
 
-/// Growth that is taken back again and again: two or more steps of 5 points or more against the slope,
-/// which, less the steps along it, undo at least half of what the slope moved.
+/// Growth that is taken back again and again: two or more steps of 5 points or more against the slope, which, less the steps
+/// along it, undo most of what the slope moved: two resets leave at most a third of it. A guest that is known to have left
+/// takes nothing back.
 fn is_sawtooth(case: &Case<'_>) -> bool {
     let slope = case.slope;
     let back: Vec<f64> = case
         .structure
         .steps()
+        .filter(|(.., known)| !known)
         .map(|(_, size, _)| -size * slope.average.signum())
         .filter(|size| size.abs() >= 5.0)
         .collect();
     let against = back.iter().filter(|size| **size > 0.0).count();
     let net: f64 = back.iter().sum();
-    against >= 2 && net >= 0.5 * (slope.average * slope.segment).abs() && slope.p < ALPHA
+    against >= 2 && net >= TAKEN_BACK * (slope.average * slope.segment).abs() && slope.p < ALPHA
 }
 
 /// The way back from a step: what began to rise where it had dropped, as after a restart, and has not passed the level of
@@ -242,6 +247,8 @@ pub(super) fn confidence(case: &Case<'_>, direction: Direction) -> f64 {
     if direction.is_trend() {
         let half = 0.5 * MATERIAL / slope.segment.max(0.05);
         let certain = t_cdf((slope.average.abs() - half) / slope.error, slope.dof) * coverage;
+        // Steps of a law are no wander.
+        let certain = if case.net.is_some() { certain } else { certain.min(wander::beyond(case)) };
         return if old { certain.min(UNSURE) } else { certain };
     }
     // Not by the test's p-value: fewer data raise that, and make nothing surer.

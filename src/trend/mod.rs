@@ -23,10 +23,12 @@ mod plot;
 mod projection;
 mod rhythm;
 mod season;
+mod shape;
 mod slope;
 mod stairs;
 mod structure;
 mod swing;
+mod wander;
 mod weekend;
 mod workdays;
 

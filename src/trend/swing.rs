@@ -11,9 +11,9 @@ use crate::series::Bins;
 use crate::series::dist::t_two_sided;
 
 /// Days on either side of a change.
-const LEAST_DAYS: usize = 2;
+pub(super) const LEAST_DAYS: usize = 2;
 /// Window in days from which weekdays and weekends have a mean day each.
-const WEEKLY: f64 = 9.0;
+pub(super) const WEEKLY: f64 = 9.0;
 /// A day on which its mean day moves less than this share of what the liveliest does is not asked.
 const LIVELY: f64 = 0.25;
 /// Significance of a change, divided by the days at which it may be.
@@ -21,7 +21,7 @@ const ALPHA: f64 = 0.001;
 /// Share of the days' sum of squares that a straight line through their sizes must leave at most.
 const LINE: f64 = 0.5;
 /// A change of the swing by less than this many points is none.
-const SMALLEST: f64 = 3.0;
+pub(super) const SMALLEST: f64 = 3.0;
 
 /// When the rhythm changed its size.
 pub(super) struct Change {
@@ -33,6 +33,11 @@ pub(super) struct Change {
 }
 
 impl Change {
+    /// A change at a time that moved each slot of the day, or of weekdays and weekend days, by so much.
+    pub(super) fn of(time: f64, moved: Vec<f64>, per_day: usize) -> Self {
+        Change { time, growth: 1.0, mean_day: MeanDay { effect: moved, per_day } }
+    }
+
     /// A rhythm that adds to what its quietest hours are, as a job does, takes the level with it; another moves about its
     /// mean.
     pub(super) fn either(self) -> [Self; 2] {

@@ -11,6 +11,7 @@ mod reference;
 mod returns;
 #[path = "../skip_support/mod.rs"]
 mod skip_support;
+mod shapes;
 mod stairs;
 mod support;
 mod traps;
