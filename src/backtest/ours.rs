@@ -169,7 +169,7 @@ impl<'a> Ours<'a> {
             history_hours: lived.hours as f64,
             ..NodeOutlook::idle(&node.name, Cores(node.cores), Bytes(node.memory), &unknown)
         };
-        (outlook, NodeHistory { cpu, memory, cpu_now, memory_now })
+        (outlook, NodeHistory { cpu, memory, cpu_now, memory_now, wanted: Vec::new() })
     }
 
     /// What a guest used lately, and where.

@@ -1,5 +1,6 @@
 //! From a plan to the reply: names instead of indices, reasons for everybody, one summary.
 
+mod beyond;
 mod stays;
 mod summary;
 

@@ -3,11 +3,11 @@
 use crate::error::Result;
 use crate::model::{
     Bytes, Cores, DAY, GuestMetric, HOUR, Inventory, Metric, Migration, NodeMetric, UnixTime, Vmid,
-    start_of,
+    WEEK_HOURS, start_of,
 };
 use crate::outlook::{
     GuestHistory, GuestOutlook, Lens, NodeHistory, NodeOutlook, Outlook, Readings, fall, hosts,
-    in_units, mean_of_last_day, newest,
+    in_units, mean_of_last_day, newest, wanted_factor,
 };
 use crate::recommend::Recent;
 use crate::series::{LocalTime, Point};
@@ -29,6 +29,10 @@ const SILENT: i64 = 15 * 60;
 /// What a decision reads of guests.
 pub(super) const DECISIVE: [GuestMetric; 4] =
     [GuestMetric::Cpu, GuestMetric::Memory, GuestMetric::MemoryHost, GuestMetric::DiskWrite];
+
+/// Pressure that says that tasks wait: some of them for CPU, all of them for disks, and for memory.
+const PRESSURES: [NodeMetric; 3] =
+    [NodeMetric::PsiCpuSome, NodeMetric::PsiIoFull, NodeMetric::PsiMemoryFull];
 
 /// Stored rows around `now`, in the resolutions that analysis uses.
 pub(super) struct History {
@@ -368,11 +372,22 @@ impl Analysis<'_> {
             self.lens.trend(points, threshold, nature, &shifts)
         };
         let now = |metric| found.current(metric, history.now);
-        let [cpu_points, mem_points, iowait_points, storage_points] =
+        let [cpu_points, mut mem_points, iowait_points, storage_points] =
             [NodeMetric::Cpu, NodeMetric::Memory, NodeMetric::Iowait, NodeMetric::StorageUsage]
                 .map(|m| found.points(m));
+        without_cache(&mut mem_points, &found.points(NodeMetric::Arc));
+        let cache = now(NodeMetric::Arc).map_or(0.0, given_back);
+        let mem_now = now(NodeMetric::Memory).map(|used| (used - cache).max(0.0));
         let (cpu, mem) = (hourly(&cpu_points, grid), hourly(&mem_points, grid));
         let readings = |hourly: &[Option<f64>], metric| Readings::of(hourly, now(metric));
+        let [iowait, load] =
+            [&iowait_points, &found.points(NodeMetric::LoadAvg)].map(|points| hourly(points, grid));
+        let of_hour = |((cpu, iowait), load): ((&Option<f64>, &Option<f64>), &Option<f64>)| {
+            let known = cpu.zip(*load);
+            known.map_or(1.0, |(cpu, load)| wanted_factor(cpu, iowait.unwrap_or(0.0), load, cores))
+        };
+        let wanted: Vec<f64> = cpu.iter().zip(&iowait).zip(&load).map(of_hour).collect();
+        let week = &wanted[wanted.len().saturating_sub(WEEK_HOURS as usize)..];
         let facts = inventory.node(name);
         let online = history.online(name) && facts.is_none_or(|f| f.online != Some(false));
         let reports = [NodeMetric::Cpu, NodeMetric::Memory].iter().any(|m| now(*m).is_some());
@@ -385,8 +400,12 @@ impl Analysis<'_> {
             memory: Bytes(memory),
             base: Default::default(),
             cpu: readings(&cpu, NodeMetric::Cpu),
-            mem: readings(&mem, NodeMetric::Memory),
-            iowait: readings(&hourly(&iowait_points, grid), NodeMetric::Iowait),
+            mem: Readings::of(&mem, mem_now),
+            cache: Bytes(cache * memory),
+            hours_short: week.iter().filter(|factor| **factor > 1.0).count() as u32,
+            pressure: PRESSURES
+                .map(|metric| Readings::of(&hourly(&found.points(metric), grid), None).mean_24h),
+            iowait: readings(&iowait, NodeMetric::Iowait),
             storage: readings(&hourly(&storage_points, grid), NodeMetric::StorageUsage),
             cpu_trend: trend(&cpu_points, config.cpu_threshold.0, Nature::Work),
             mem_trend: trend(&mem_points, config.mem_threshold.0, Nature::Fill),
@@ -398,10 +417,11 @@ impl Analysis<'_> {
             in_units(hourly, grid.0, &capacities, of)
         };
         let past = NodeHistory {
+            wanted,
             cpu: scaled(&cpu, |c| c.maxcpu.map(|x| x.0)),
             memory: scaled(&mem, |c| c.maxmem.map(|x| x.0)),
             cpu_now: now(NodeMetric::Cpu).map(|x| x * cores),
-            memory_now: now(NodeMetric::Memory).map(|x| x * memory),
+            memory_now: mem_now.map(|x| x * memory),
         };
         (outlook, past)
     }
@@ -499,6 +519,24 @@ fn on_host(found: &Found<'_, GuestMetric>) -> GuestMetric {
     }
 }
 
+/// What a ZFS cache of this share of the memory gives back when somebody needs it: all but its least size, a 32nd of the
+/// memory unless configured otherwise (OpenZFS, `zfs_arc_min`).
+fn given_back(cache: f64) -> f64 {
+    (cache - 1.0 / 32.0).max(0.0)
+}
+
+/// Takes out of the `used` memory what the cache of the same time gives back. Both ascend.
+fn without_cache(used: &mut [Point], cache: &[Point]) {
+    let mut cache = cache.iter().peekable();
+    for point in used {
+        while cache.next_if(|c| c.time < point.time).is_some() {}
+        let Some(of_cache) = cache.next_if(|c| c.time == point.time) else { continue };
+        let given = given_back(of_cache.value);
+        point.value = (point.value - given).max(0.0);
+        point.p95 = point.p95.map(|p95| (p95 - given).max(0.0));
+    }
+}
+
 /// Hours since the first of some points.
 fn age_hours(points: &[Point], now: UnixTime) -> f64 {
     points.first().map_or(0.0, |p| (now - p.time) as f64 / HOUR as f64)
@@ -570,6 +608,18 @@ mod tests {
             let told: u32 = points.iter().map(|p| p.count).sum();
             assert!(once && told as usize == all, "{minutes}: {told} of {all}");
         }
+    }
+
+    #[test]
+    fn what_a_cache_gives_back_is_not_in_use() {
+        let sample = |(time, value)| Point { p95: Some(value), ..Point::sample(time, value) };
+        let mut used: Vec<Point> = [(1, 0.9), (2, 0.9), (4, 0.9), (5, 0.2)].map(sample).to_vec();
+        let least = 1.0 / 32.0;
+        let cache = [(0, 0.5), (1, 0.5 + least), (3, 0.5), (4, 0.01), (5, 0.5)].map(sample);
+        without_cache(&mut used, &cache);
+        let values: Vec<f64> = used.iter().map(|p| p.value).collect();
+        assert_eq!(values, [0.4, 0.9, 0.9, 0.0], "unknown at 2, next to nothing at 4");
+        assert_eq!(used[0].p95, Some(0.4));
     }
 
     #[test]

@@ -20,7 +20,8 @@ pub struct GuestHistory {
     pub memory_now: f64,
     /// Expected change of CPU (host cores) and memory (bytes) by the end of the horizon.
     pub growth: (f64, f64),
-    /// What a claimed falling trend of CPU (host cores) and memory (bytes) takes away an hour; 0 without one.
+    /// What a claimed trend of CPU (host cores) and memory (bytes) has taken away an hour, see [`super::fall`]; 0 without
+    /// one.
     pub fall: (f64, f64),
     /// Cores and bytes that it is configured with, 0 where not known: it grows no further.
     pub most: (f64, f64),
@@ -49,6 +50,9 @@ pub struct NodeHistory {
     pub cpu_now: Option<f64>,
     /// Bytes in use now.
     pub memory_now: Option<f64>,
+    /// How many times as much CPU as they got its guests wanted in each hour, and now (the last): see `wanted`. Empty
+    /// where that is not known.
+    pub wanted: Vec<f64>,
 }
 
 /// How much each view of the load counts.
@@ -177,7 +181,7 @@ const LESS: f64 = 0.6;
 const STEADY: f64 = 0.7;
 
 /// The recorded hours of a guest as far as they still say what may come: what a claimed trend of `window` hours has taken
-/// away since then is gone, and no hour from before its load ended is above the busiest one since.
+/// away since then is gone, or what it has added is there, and no hour from before its load ended is above the busiest one since.
 fn as_of_today(past: &[Option<f64>], fall: f64, window: usize) -> Vec<Option<f64>> {
     let (before, most) = ended(past).unwrap_or((0, f64::INFINITY));
     let of_hour = |(i, used): (usize, &Option<f64>)| {
@@ -466,6 +470,7 @@ mod tests {
             memory: vec![Some(3.0); 168],
             cpu_now: Some(after),
             memory_now: Some(3.0),
+            wanted: Vec::new(),
         };
         let nodes = [node(7.0, 2.0), node(2.0, 7.0)];
         let expected = build(&[(1, guest)], &[], &nodes, 168, ALL_WEEK);
@@ -489,6 +494,7 @@ mod tests {
             memory: vec![Some(6.0); 168],
             cpu_now: Some(2.0),
             memory_now: Some(6.0),
+            wanted: Vec::new(),
         };
         let expected = build(&[], &[removed], &[node], 168, ALL_WEEK);
         assert!(expected.bases[0].cpu.iter().all(|x| (x - 2.0).abs() < 1e-9));
@@ -514,6 +520,7 @@ mod tests {
             memory: vec![Some(memory); 168],
             cpu_now: Some(9.0),
             memory_now: Some(memory),
+            wanted: Vec::new(),
         };
         let expected = build(&guests, &[], &[node(50.0)], 168, ALL_WEEK);
         assert!(expected.bases[0].memory.iter().all(|x| *x == -14.0));

@@ -1,7 +1,7 @@
 //! How recorded series become an outlook, whoever recorded them: the store or a replay.
 
 use super::{
-    GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Weights, build,
+    GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Weights, build, wanted,
 };
 use crate::model::{Fraction, UnixTime, Worse};
 use crate::series::{LocalTime, Point};
@@ -64,10 +64,12 @@ impl Lens<'_> {
         guests: Vec<(GuestOutlook, GuestHistory)>,
         gone: &[GuestHistory],
     ) -> Outlook {
-        let (mut nodes, node_pasts): (Vec<NodeOutlook>, Vec<NodeHistory>) =
+        let (mut nodes, mut node_pasts): (Vec<NodeOutlook>, Vec<NodeHistory>) =
             nodes.into_iter().unzip();
         let (guests, pasts): (Vec<GuestOutlook>, Vec<GuestHistory>) = guests.into_iter().unzip();
-        let pasts: Vec<(usize, GuestHistory)> = guests.iter().map(|g| g.host).zip(pasts).collect();
+        let mut pasts: Vec<(usize, GuestHistory)> =
+            guests.iter().map(|g| g.host).zip(pasts).collect();
+        wanted::lift(&mut pasts, &mut node_pasts);
         let weights = Weights::of(self.config);
         let expected = build(&pasts, gone, &node_pasts, self.lookback() as usize, weights);
         let guests = guests.into_iter().zip(expected.guests);
@@ -99,9 +101,13 @@ pub fn growth(trend: &Trend, config: &PenaltyConfig) -> f64 {
     trend.claimed_slope().unwrap_or(0.0) * days
 }
 
-/// What a claimed falling trend of a share of `whole` takes away an hour, 0 without one.
+/// What a claimed falling trend of a share of `whole` takes away an hour, 0 without one. A rise that is to go on to the
+/// horizon adds as much, so that hours of before it are told as of today; other rises mostly stop, and what was before
+/// them comes back (docs/records/backtest.md).
 pub fn fall(trend: &Trend, whole: f64) -> f64 {
-    -trend.claimed_slope().unwrap_or(0.0).min(0.0) * whole / 24.0
+    let slope = trend.claimed_slope().unwrap_or(0.0);
+    let lasting = trend.projection_basis == Some(ProjectionBasis::Persistent);
+    -(if lasting { slope } else { slope.min(0.0) }) * whole / 24.0
 }
 
 #[cfg(test)]
@@ -110,17 +116,20 @@ mod tests {
     use crate::model::{DAY, HOUR};
 
     #[test]
-    fn only_a_claimed_fall_takes_load_away() {
+    fn what_falls_takes_load_away_and_what_fills_adds_to_it() {
         let config = PenaltyConfig::default();
         let local = LocalTime::utc();
         let lens = Lens { now: 100 * DAY, config: &config, local: &local };
-        let taken = |per_day: f64| {
+        let of = |per_day: f64, nature| {
             let share = |h: i64| 0.5 + per_day * (h - 168) as f64 / 24.0 + 0.001 * (h % 3) as f64;
             let point = |h| Point::sample(lens.now - (168 - h) * HOUR, share(h));
             let points: Vec<Point> = (0..168).map(point).collect();
-            fall(&lens.trend(&points, 0.8, Nature::Work, &[]), 10.0)
+            fall(&lens.trend(&points, 0.8, nature, &[]), 10.0)
         };
+        let taken = |per_day| of(per_day, Nature::Work);
         assert!((taken(-0.024) - 0.01).abs() < 0.001, "{}", taken(-0.024));
         assert_eq!([taken(0.024), taken(0.0)], [0.0; 2]);
+        let filled = of(0.024, Nature::Fill);
+        assert!((filled + 0.01).abs() < 0.001, "memory that was claimed to rise before: {filled}");
     }
 }

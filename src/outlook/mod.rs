@@ -10,10 +10,12 @@
 mod build;
 mod lens;
 mod past;
+mod wanted;
 
 pub use build::{Expected, GuestHistory, NodeHistory, Placed, Weights, build};
 pub use lens::{Lens, fall, growth};
 pub use past::{held, host_at, hosts, in_units, mean_of_last_day, newest};
+pub use wanted::factor as wanted_factor;
 
 use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
 use crate::settings::PenaltyConfig;
@@ -133,8 +135,14 @@ pub struct NodeOutlook {
     pub cores: Cores,
     /// Memory it has.
     pub memory: Bytes,
-    /// What it uses besides its guests: host services, storage daemons, ZFS cache.
+    /// What it uses besides its guests: host services, storage daemons.
     pub base: Load,
+    /// ZFS cache that it gives back when memory is needed, which therefore counts as free here.
+    pub cache: Bytes,
+    /// Hours of the last 168 in which it was at its limit and its guests wanted more, by its load average.
+    pub hours_short: u32,
+    /// Share of the last day in which tasks waited (PSI): some for CPU, all for disks, all for memory.
+    pub pressure: [Option<Fraction>; 3],
     /// CPU: the current value as measured, the others as if today's guests had always been there.
     /// So a node that a busy guest left last night is not held overloaded for a week.
     pub cpu: Readings,
@@ -168,6 +176,9 @@ impl NodeOutlook {
             cores,
             memory,
             base: Load::default(),
+            cache: Bytes(0.0),
+            hours_short: 0,
+            pressure: [None; 3],
             cpu: Readings::default(),
             mem: Readings::default(),
             iowait: Readings::default(),

@@ -107,6 +107,7 @@ impl Case {
                 memory: vec![Some(node_memory(n)); HOURS as usize],
                 cpu_now: Some(node_curve(n, -1)),
                 memory_now: Some(node_memory(n)),
+                wanted: Vec::new(),
             })
             .collect();
         let weights = Weights::of(&self.config);

@@ -1,6 +1,7 @@
 //! What to do in a few sentences, or why there is nothing to do.
 
 use super::super::words::{are, ha_empties, is_are, listed, names};
+use super::beyond::{beyond, is_pressed};
 use super::stays::is_full;
 use crate::evidence::guest_label;
 use crate::model::{
@@ -39,7 +40,7 @@ fn of_moves(q: &Question, plan: &Plan) -> String {
             counted(moves, "migration"),
             listed(&emptied),
             is_are(emptied.len()),
-            waiting(q) + &left_behind(q, plan),
+            waiting(q) + &beyond(q) + &left_behind(q, plan),
             full_storages(q),
         );
     }
@@ -70,7 +71,7 @@ fn of_moves(q: &Question, plan: &Plan) -> String {
         still_above(q, plan),
         too_large(q, plan),
         unavoidable(q, plan),
-        waiting(q) + &left_behind(q, plan),
+        waiting(q) + &beyond(q) + &left_behind(q, plan),
         full_storages(q),
     )
 }
@@ -99,7 +100,7 @@ fn of_none(q: &Question, plan: &Plan) -> String {
     };
     let may = unconfirmed(q);
     let storages = full_storages(q);
-    let rest = format!("{waits}{told}{may}{}{storages}", left_behind(q, plan));
+    let rest = format!("{waits}{told}{may}{}{}{storages}", beyond(q), left_behind(q, plan));
     if only_waits && plan.before.node_hours < 0.5 {
         return format!("Nothing to move ({looked}).{rest}");
     }
@@ -124,9 +125,9 @@ fn of_none(q: &Question, plan: &Plan) -> String {
         }
         (false, false) => format!("no node is expected above its thresholds within {hours} hours"),
     };
-    match storages.is_empty() {
+    match storages.is_empty() && !is_pressed(q) {
         true => format!("Nothing to do: {what} ({looked}).{rest}"),
-        // The thresholds of storages are another matter.
+        // The thresholds of storages are another matter, and tasks that wait are another trouble.
         false => format!("Nothing to move: by CPU and memory {what} ({looked}).{rest}"),
     }
 }
