@@ -148,10 +148,8 @@ fn refused(q: &Question, all: &[Considered]) -> String {
     let first = all.iter().filter_map(|c| c.step.details.window.as_ref()).min_by_key(|w| w.start);
     match first {
         Some(first) if shared(Cause::Busy) => {
-            format!(
-                "all guests that would help are in their daily peak, until {:02}:00",
-                first.start_hour
-            )
+            let begin = first.begin();
+            format!("all guests that would help are in their daily peak, until {begin}")
         }
         _ if shared(Cause::Confidence) => {
             let best = all.iter().map(|c| c.step.confidence.percent).fold(0.0, f64::max);
@@ -741,7 +739,8 @@ mod tests {
                 step.confidence.percent = percent;
                 let (start, end) = (i64::from(hour) * HOUR, 24 * HOUR);
                 let why = String::new();
-                let window = Window { start, end, start_hour: hour, end_hour: 23, why };
+                let tomorrow = hour < 6;
+                let window = Window { start, end, start_hour: hour, end_hour: 23, tomorrow, why };
                 step.details.window = Some(window);
                 Considered { step, reason: Refusal { cause, text: String::new() } }
             };
@@ -749,6 +748,10 @@ mod tests {
             assert_eq!(
                 told(&[of(Cause::Busy, 90.0, 18), of(Cause::Busy, 90.0, 16)]),
                 "all guests that would help are in their daily peak, until 16:00"
+            );
+            assert_eq!(
+                told(&[of(Cause::Busy, 90.0, 5)]),
+                "all guests that would help are in their daily peak, until tomorrow at 05:00"
             );
             assert_eq!(
                 told(&[of(Cause::Confidence, 67.9, 0), of(Cause::Confidence, 60.0, 0)]),

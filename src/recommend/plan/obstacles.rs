@@ -387,7 +387,7 @@ impl<'a> Planner<'a> {
         let trend = &self.q.outlook.guests[step.guest].cpu_trend;
         trend.is_busy(self.q.outlook.now, self.q.local).then(|| Refusal {
             cause: Cause::Busy,
-            text: format!("is in its daily peak; put off until {:02}:00", window.start_hour),
+            text: format!("is in its daily peak; put off until {}", window.begin()),
         })
     }
 }
