@@ -160,6 +160,26 @@ fn a_target_above_its_threshold_speaks_against_the_move() {
 }
 
 #[test]
+fn a_target_that_is_above_its_threshold_without_the_move_does_not_pass_it() {
+    let outlook = outlook(busy, 10.0);
+    let target = |before, after| {
+        let step = step(&outlook, (before, after));
+        let all = asked(&outlook, |q| TrendEvidence::of(q, &step)).decision_factors;
+        let told = all.into_iter().find(|f| f.factor.starts_with("pve2")).unwrap();
+        (told.factor, told.weight, told.kind)
+    };
+    let told = |cpu: &str, weight| {
+        let text =
+            format!("pve2 stays above a threshold in its busy hours: {cpu} CPU and 10 % memory");
+        (text, weight, Kind::Concern)
+    };
+    assert_eq!(target(0.83, 0.86), told("86 % instead of 83 %", Weight::High));
+    assert_eq!(target(0.826, 0.83), told("83 %", Weight::Medium), "the move has no part in it");
+    let passed = "pve2 would pass a threshold in its busy hours: 83 % CPU and 10 % memory";
+    assert_eq!(target(0.79, 0.83), (passed.into(), Weight::High, Kind::Concern));
+}
+
+#[test]
 fn a_node_that_rises_is_not_called_stable() {
     let mut outlook = outlook(busy, 10.0);
     let step = step(&outlook, (0.1, 0.3));
