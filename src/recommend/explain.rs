@@ -77,7 +77,9 @@ pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
     let mut concerns: Vec<String> =
         if told { Vec::new() } else { planner.concerns(guest.vmid).collect() };
     let possible = targets.iter().filter(|t| t.blockers.is_empty() && blockers.is_empty());
-    concerns.extend(possible.filter_map(|t| planner.to_older(guest.vmid, host?, t.node)));
+    concerns.extend(possible.clone().filter_map(|t| planner.to_older(guest.vmid, host?, t.node)));
+    let first = possible.into_iter().next();
+    concerns.extend(first.and_then(|t| planner.reserve_lost(index?, t.node)));
     Explained { guest: index, blockers, source_score, targets, concerns }
 }
 

@@ -248,6 +248,29 @@ fn a_node_in_maintenance_is_no_refuge_for_the_guests_of_a_failed_one() {
 }
 
 #[test]
+fn no_reserve_holds_the_guests_of_a_node_in_maintenance() {
+    // Nodes 1 and 2 can stand in for each other only as long as node 0 keeps its guest.
+    let mut case =
+        Case::new(3).guest(0, |_| 1.0, 30.0).guest(1, |_| 1.0, 60.0).guest(2, |_| 1.0, 50.0);
+    let of_first = |case: &Case| {
+        case.asked(|q| {
+            let told = explain(q, q.inventory.guest(100).unwrap());
+            let blockers = told.targets.iter().flat_map(|t| t.blockers.clone());
+            (blockers.map(|b| b.text).collect::<Vec<_>>(), told.concerns)
+        })
+    };
+    case.change = |outlook, inventory| {
+        outlook.nodes[0].maintenance = true;
+        inventory.nodes[0].maintenance = true;
+    };
+    let lost = "if pve1 failed, its guests would no longer find memory elsewhere".to_string();
+    assert_eq!(of_first(&case), (vec![], vec![lost.clone()]));
+    let (_, plan) = case.run();
+    assert_eq!(plan.steps.len(), 1);
+    assert_eq!(plan.steps[0].details.concerns, [lost]);
+}
+
+#[test]
 fn no_step_pushes_a_target_over_its_threshold() {
     let mut case = hot();
     case.guests[5] = (1, |_| 10.5, 8.0);
