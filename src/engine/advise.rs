@@ -3,7 +3,7 @@
 mod stays;
 mod summary;
 
-pub(super) use stays::with_its_group;
+pub(super) use stays::{of_storages, with_its_group};
 
 use self::stays::skipped;
 use self::summary::summary;

@@ -2,10 +2,10 @@
 
 use super::Engine;
 use super::RecommendRequest;
-use super::advise::with_its_group;
+use super::advise::{of_storages, with_its_group};
 use super::command::command;
 use super::warnings::{no_quorum, not_listed, refused_now, silent, unknown};
-use super::words::{ha_empties, listed};
+use super::words::{by_hand, ha_empties, listed};
 use crate::api::{
     DrainBlocker, DrainNode, DrainReply, DrainStay, DrainStep, ExplainMove, ExplainReply,
     ExplainTarget, Place, Standing,
@@ -247,7 +247,11 @@ fn verdict(
         };
         let why = match targets.iter().find(bound).and_then(|t| t.blockers.first()) {
             Some(together) => with_its_group(&together.text),
-            None => "no other node can take it".into(),
+            None => {
+                let by_name = |t: &ExplainTarget| of_storages(&t.blockers);
+                let hand = by_hand(q, guest).filter(|_| targets.iter().any(by_name));
+                hand.unwrap_or_else(|| "no other node can take it".into())
+            }
         };
         return (Standing::Stays, format!("{label} stays on {}: {why}.", guest.node));
     };

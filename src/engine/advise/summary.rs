@@ -263,12 +263,21 @@ fn full_storages(q: &Question) -> String {
         return String::new();
     }
     let able: Vec<String> = can_leave(q, &guests).iter().map(ToString::to_string).collect();
+    let mut facts = guests.iter().filter_map(|vmid| q.inventory.guest(*vmid));
+    let by_name = facts.all(|guest| q.constraints.only_here(guest).is_some());
     let moves = match (able.is_empty(), guests.is_empty()) {
         (false, _) => format!(
             ", or move guests that have their disks there ({}): `explain` says where to",
             listed(&able)
         ),
-        (true, false) => "; no other node can take a guest that has its disks there".into(),
+        (true, false) if by_name => {
+            ", or move guests that have their disks there by hand, to another storage \
+             (`--targetstorage`): no other node has one of that name"
+                .into()
+        }
+        (true, false) => {
+            "; no node that has it can take a guest with its disks there: `explain` says why".into()
+        }
         (true, true) if q.constraints.knows_storages() => "; no move of a guest does that".into(),
         (true, true) => String::new(),
     };
@@ -574,10 +583,12 @@ mod tests {
             let mut inventory = q.inventory.clone();
             if let Some(id) = id {
                 let kind = |shared| StorageFacts { shared, ..StorageFacts::default() };
-                inventory.storages =
-                    Some([("ceph".to_string(), kind(true)), ("local".into(), kind(false))].into());
+                let own = StorageFacts { nodes: vec!["pve2".into()], ..kind(false) };
+                let all = [("ceph", kind(true)), ("local", kind(false)), ("own", own)];
+                let all = all.map(|(id, facts)| (id.to_string(), facts));
+                inventory.storages = Some(all.into());
                 let facts = &mut inventory.nodes[1];
-                for (name, free) in [("ceph", 60.0), ("local", 50.0)] {
+                for (name, free) in [("ceph", 60.0), ("local", 50.0), ("own", 40.0)] {
                     facts.storage_size.insert(name.into(), Bytes(100.0));
                     let free = if name == id { 13.0 } else { free };
                     facts.storage_free.insert(name.into(), Bytes(free));
@@ -631,6 +642,13 @@ mod tests {
             format!(
                 "'local' of pve2 {rise}, or move guests that have their disks there (100): `explain` \
                  says where to."
+            )
+        );
+        assert_eq!(
+            of("own", "own"),
+            format!(
+                "'own' of pve2 {rise}, or move guests that have their disks there by hand, to another storage \
+                 (`--targetstorage`): no other node has one of that name."
             )
         );
         let able = |lock: Option<&str>| {
