@@ -15,10 +15,11 @@ use crate::evidence::{guest_label, label_of};
 use crate::model::{GuestFacts, Inventory, UnixTime, Vmid, counted, joined};
 use crate::outlook::{Limits, NodeOutlook};
 use crate::recommend::{
-    BlockerCode, Drain, Explained, Leaving, Plan, Question, Staying, Step, Target, drain, explain,
-    plan,
+    BlockerCode, Cause, Drain, Explained, Leaving, Plan, Question, Staying, Step, Target, drain,
+    explain, plan,
 };
 use crate::score::total;
+use std::cmp::Ordering;
 
 impl Engine {
     /// A guest against every node, or against `target` alone: scores, or what stands in the way.
@@ -102,6 +103,12 @@ pub(super) fn explain_reply(
     let mut targets: Vec<ExplainTarget> =
         explained.targets.iter().map(|t| target(q, guest, explained, t)).collect();
     as_planned(q, guest, &plan, &mut targets);
+    for target in &mut targets {
+        let is = |t: &&Target| t.waits && q.outlook.nodes[t.node].name == target.node;
+        let waits = explained.targets.iter().find(is);
+        let why = waits.and_then(|t| not_the_hour(q, guest, explained, &plan, t));
+        target.reason = why.or(target.reason.take());
+    }
     let (verdict, summary) = verdict(q, guest, explained, &plan, &targets);
     let source = explained.guest.map(|_| Place {
         node: guest.node.clone(),
@@ -186,6 +193,32 @@ fn as_planned(q: &Question, guest: &GuestFacts, plan: &Plan, targets: &mut [Expl
     if first.command.is_none() {
         first.command = Some(command(q, guest.vmid, &first.node));
     }
+}
+
+/// Why a move that waits is not the one of the plan, where the plan has one that waits as long: that is no reason then.
+fn not_the_hour(
+    q: &Question,
+    guest: &GuestFacts,
+    all: &Explained,
+    plan: &Plan,
+    of: &Target,
+) -> Option<String> {
+    let vmid = |step: &Step| q.outlook.guests[step.guest].vmid;
+    if let Some(weighed) = plan.considered.iter().find(|c| vmid(&c.step) == guest.vmid) {
+        return Some(weighed.reason.text.clone()).filter(|_| weighed.reason.cause == Cause::Behind);
+    }
+    let step = plan.steps.iter().find(|step| vmid(step) == guest.vmid)?;
+    let chosen = all.targets.iter().find(|t| t.node == step.target && t.node != of.node)?;
+    let name = &q.outlook.nodes[step.target].name;
+    let [here, there] = [of.saved, chosen.saved].map(|saved| (saved * 10.0).round() / 10.0);
+    Some(match here.total_cmp(&there) {
+        _ if q.outlook.nodes[step.source].maintenance => format!("{name} is left less full"),
+        Ordering::Less => {
+            format!("takes {here:.1} core-hours of risk away; its move to {name} takes {there:.1}")
+        }
+        Ordering::Equal => format!("takes as much risk away as its move to {name}"),
+        Ordering::Greater => format!("after the steps before it, its move to {name} is better"),
+    })
 }
 
 fn brings(step: &Step) -> ExplainMove {
@@ -442,6 +475,37 @@ mod tests {
     use super::super::asked::asked;
     use super::*;
     use crate::model::Votes;
+
+    #[test]
+    fn a_move_that_waits_as_the_planned_one_does_is_not_refused_by_the_hour() {
+        let why = |maintenance, saved: f64| {
+            asked(&[("pve1", 1), ("pve2", 1), ("pve3", 0)], |q| {
+                let plan = plan(q);
+                assert_eq!(plan.steps[0].target, 1, "the first of equals");
+                let mut outlook = q.outlook.clone();
+                outlook.nodes[0].maintenance = maintenance;
+                let q = Question { outlook: &outlook, ..*q };
+                let guest = q.inventory.guest(100).expect("listed");
+                let target = |node, saved| Target {
+                    node,
+                    blockers: Vec::new(),
+                    step: None,
+                    reason: None,
+                    waits: true,
+                    saved,
+                };
+                let targets = vec![target(1, 107.8), target(2, saved)];
+                let all = Explained { targets, ..explain(&q, guest) };
+                assert_eq!(not_the_hour(&q, guest, &all, &plan, &all.targets[0]), None);
+                not_the_hour(&q, guest, &all, &plan, &all.targets[1]).expect("a reason")
+            })
+        };
+        let less = "takes 102.9 core-hours of risk away; its move to pve2 takes 107.8";
+        assert_eq!(why(false, 102.9), less);
+        assert_eq!(why(false, 107.8), "takes as much risk away as its move to pve2");
+        assert_eq!(why(false, 110.0), "after the steps before it, its move to pve2 is better");
+        assert_eq!(why(true, 102.9), "pve2 is left less full");
+    }
 
     #[test]
     fn a_drain_that_costs_the_quorum_says_so() {

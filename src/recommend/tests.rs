@@ -613,6 +613,19 @@ fn a_guest_in_its_daily_peak_gives_way_unless_the_next_best_waits_as_long() {
 }
 
 #[test]
+fn of_guests_in_their_daily_peak_one_goes_and_the_others_are_not_put_off_by_the_hour() {
+    let peak: Curve = |h| if (10..16).contains(&(h + 16).rem_euclid(24)) { 5.0 } else { 1.0 };
+    let mut case = best_is_busy(|_| 4.5);
+    case.guests[1].1 = peak;
+    case.change = |outlook, _| outlook.nodes[0].cpu_trend.peak_hours = (10..16).collect();
+    let (_, plan) = case.run();
+    assert_eq!(plan.steps.iter().map(|step| step.guest).collect::<Vec<_>>(), [0]);
+    let behind: Vec<_> = plan.considered.iter().map(|c| (c.step.guest, &c.reason)).collect();
+    let text = "is in its daily peak, and of those that are, 100 relieves pve0 better".into();
+    assert_eq!(behind, [(1, &Refusal { cause: Cause::Behind, text })]);
+}
+
+#[test]
 fn a_node_that_waits_for_its_disks_gets_no_guest() {
     fn wait(outlook: &mut Outlook, node: usize, share: f64) {
         let share = Some(Fraction(share));
