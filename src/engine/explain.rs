@@ -4,7 +4,7 @@ use super::Engine;
 use super::RecommendRequest;
 use super::advise::{of_storages, with_its_group};
 use super::command::command;
-use super::warnings::{no_quorum, not_listed, refused_now, silent, unknown};
+use super::warnings::{of_all, refused_now, silent};
 use super::words::{by_hand, ha_empties, listed};
 use crate::api::{
     DrainBlocker, DrainNode, DrainReply, DrainStay, DrainStep, ExplainMove, ExplainReply,
@@ -96,9 +96,7 @@ pub(super) fn explain_reply(
     data_until: UnixTime,
     warnings: Vec<String>,
 ) -> ExplainReply {
-    let mut warnings: Vec<String> = no_quorum(q).into_iter().chain(warnings).collect();
-    warnings.extend(unknown(q));
-    warnings.extend(not_listed(q));
+    let warnings = of_all(q, warnings);
     let plan = plan(q);
     let mut targets: Vec<ExplainTarget> =
         explained.targets.iter().map(|t| target(q, guest, explained, t)).collect();
@@ -322,9 +320,7 @@ pub(super) fn drain_reply(
     data_until: UnixTime,
     warnings: Vec<String>,
 ) -> DrainReply {
-    let mut warnings: Vec<String> = no_quorum(q).into_iter().chain(warnings).collect();
-    warnings.extend(unknown(q));
-    warnings.extend(not_listed(q));
+    let mut warnings = of_all(q, warnings);
     warnings.extend(silent(q));
     let outlook = &q.outlook.nodes[node];
     let nodes = &q.outlook.nodes;

@@ -13,6 +13,7 @@ pub(super) use super::blocker::{Blocker, BlockerCode};
 use crate::model::{
     DiskSource, GuestFacts, GuestKind, GuestStatus, HaMove, HaRuleKind, Inventory, NodeFacts, Vmid,
 };
+pub(crate) use affinity::pins;
 use affinity::{Group, NodeRule, groups, list};
 use local_disk::local_volumes;
 pub(super) use local_disk::size_of;
