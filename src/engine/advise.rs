@@ -136,6 +136,7 @@ fn considered(q: &Question, c: &Considered) -> ConsideredMove {
         source: source.name.clone(),
         target: target.name.clone(),
         confidence: c.step.confidence.percent,
+        confidence_parts: c.step.confidence.clone(),
         reason: c.reason.text.clone(),
         weighing: weighing(&c.step),
     }

@@ -225,6 +225,7 @@ fn brings(step: &Step) -> ExplainMove {
         benefit: step.benefit,
         cost: step.cost,
         confidence: step.confidence.percent,
+        confidence_parts: step.confidence.clone(),
         source_peaks: step.details.source_peaks,
         target_peaks: step.details.target_peaks,
     }
