@@ -490,7 +490,7 @@ my sub accuracy() {
             moves => integer("Moves that count."),
             bias => maybe(number("Mean of actual less predicted relief.")),
             mean_abs_error => maybe(number("Mean of their distance.")),
-            hit_rate => maybe(number("Share whose predicted result came.")),
+            hit_rate => maybe(number("Share of which it was foreseen whether they help, harm or do neither.")),
         )))
     } '1h', '24h';
     return object("Predicted against actual relief.", @of);
