@@ -419,21 +419,23 @@ fn busy_hours_there(q: &Question, step: &Step) -> Factor {
     }
 }
 
-/// What the target's guests would grow by with this one.
+/// What the guest adds to the growth of the target: what others brought there is not the move's.
 fn growth_there(q: &Question, step: &Step) -> Vec<Factor> {
-    let name = &q.outlook.nodes[step.target].name;
+    let (node, guest) = (&q.outlook.nodes[step.target], &q.outlook.guests[step.guest]);
     let of_term = |rise: &Contribution| {
         let resource = match rise.term {
             Term::CpuTrend => Resource::Cpu,
             Term::MemTrend => Resource::Memory,
             _ => return None,
         };
-        let (label, share) = (resource.label(), rise.observed * 100.0);
-        let factor = format!("{name} {label} would grow by {share:.1} % per day");
-        Some(Factor { factor, weight: weight(rise.points), kind: Kind::Concern })
+        let added = growth(guest, resource) / node.capacity(resource).max(1e-9);
+        let points = rise.points.0 * (added / rise.observed.max(1e-9)).min(1.0);
+        let (name, label, share) = (&node.name, resource.label(), added * 100.0);
+        let factor = format!("{name} {label} would grow by {share:.1} % more per day");
+        let weight = weight(Points(points));
+        (points >= NOTED).then_some(Factor { factor, weight, kind: Kind::Concern })
     };
-    let noted = |rise: &&Contribution| rise.points.0 >= NOTED;
-    step.target_score.iter().filter(noted).filter_map(of_term).collect()
+    step.target_score.iter().filter_map(of_term).collect()
 }
 
 fn cost_factors(step: &Step) -> Vec<Factor> {

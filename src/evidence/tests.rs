@@ -376,15 +376,15 @@ fn a_guest_whose_memory_grows_is_told_as_one_whose_cpu_does() {
     assert!(text.contains("VM 100 'web', which grows by 0 B of memory per day;"), "{text}");
     let guest = asked(&outlook, |q| TrendEvidence::of(q, &step)).guest_trend;
     assert_eq!((guest.mem_growth_rate.as_str(), guest.mem_growth_bytes), ("+5.0%/day", 0.0));
-    // However much there is to tell, what it brings to the target is told.
+    // However much there is to tell, what it brings to the target is told; what others brought is not its doing.
     let growth =
-        |term| Contribution { term, key: "", points: Points(15.0), observed: 0.019, limit: 0.0 };
-    step.target_score = vec![growth(Term::CpuTrend), growth(Term::MemTrend)];
-    let told_all = told(&outlook, &step);
-    for resource in ["CPU", "memory"] {
-        let concern = format!("pve2 {resource} would grow by 1.9 % per day");
-        assert!(told_all.contains(&concern), "{told_all:?}");
-    }
+        |term, observed| Contribution { term, key: "", points: Points(30.0), observed, limit: 0.0 };
+    step.target_score = vec![growth(Term::CpuTrend, 0.019), growth(Term::MemTrend, 0.005)];
+    let all = asked(&outlook, |q| TrendEvidence::of(q, &step)).decision_factors;
+    let there: Vec<_> = all.iter().filter(|f| f.factor.contains("would grow")).collect();
+    let concern = "pve2 memory would grow by 0.2 % more per day";
+    assert_eq!(there.iter().map(|f| f.factor.as_str()).collect::<Vec<_>>(), [concern]);
+    assert_eq!(there[0].weight, Weight::Medium, "half of the 30 points are its own");
 }
 
 #[test]
