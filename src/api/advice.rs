@@ -218,6 +218,8 @@ pub struct ConsideredMove {
     pub target: String,
     /// 0 to 100.
     pub confidence: f64,
+    /// What the confidence consists of.
+    pub confidence_parts: Confidence,
     /// Why it was rejected.
     pub reason: String,
     /// Scores and what it would cost.
@@ -383,6 +385,8 @@ pub struct ExplainMove {
     pub cost: Cost,
     /// 0 to 100.
     pub confidence: f64,
+    /// What the confidence consists of.
+    pub confidence_parts: Confidence,
     /// Busy hours of the source.
     pub source_peaks: Peaks,
     /// Busy hours of the target.

@@ -4,12 +4,12 @@ mod beyond;
 mod stays;
 mod summary;
 
-pub(super) use stays::with_its_group;
+pub(super) use stays::{of_storages, with_its_group};
 
 use self::stays::skipped;
 use self::summary::summary;
 use super::command::command;
-use super::warnings::{no_quorum, not_listed, refused_now, silent, unknown};
+use super::warnings::{of_all, refused_now, silent};
 use crate::api::{ConsideredMove, NodeReply, RecommendReply, Recommendation, Weighing};
 use crate::evidence::{TrendEvidence, explanation};
 use crate::model::{GuestFacts, UnixTime};
@@ -20,9 +20,7 @@ use crate::recommend::{Considered, Question, Step, Urgency, overload, plan};
 pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) -> RecommendReply {
     let plan = plan(q);
     let steps = plan.steps.iter().enumerate();
-    let mut all_warnings: Vec<String> = no_quorum(q).into_iter().chain(warnings).collect();
-    all_warnings.extend(unknown(q));
-    all_warnings.extend(not_listed(q));
+    let mut all_warnings = of_all(q, warnings);
     all_warnings.extend(silent(q));
     all_warnings.extend(plan.balancer.will_act.then(|| plan.balancer.text.clone()));
     RecommendReply {
@@ -139,6 +137,7 @@ fn considered(q: &Question, c: &Considered) -> ConsideredMove {
         source: source.name.clone(),
         target: target.name.clone(),
         confidence: c.step.confidence.percent,
+        confidence_parts: c.step.confidence.clone(),
         reason: c.reason.text.clone(),
         weighing: weighing(&c.step),
     }
@@ -148,6 +147,7 @@ fn considered(q: &Question, c: &Considered) -> ConsideredMove {
 mod tests {
     use super::super::asked::asked;
     use super::super::explain::{drain_reply, no_guest};
+    use super::super::warnings::not_listed;
     use super::summary::held;
     use super::*;
     use crate::recommend::{Constraints, drain, states};

@@ -2,10 +2,10 @@
 
 use super::Engine;
 use super::RecommendRequest;
-use super::advise::with_its_group;
+use super::advise::{of_storages, with_its_group};
 use super::command::command;
-use super::warnings::{no_quorum, not_listed, refused_now, silent, unknown};
-use super::words::{ha_empties, listed};
+use super::warnings::{of_all, refused_now, silent};
+use super::words::{by_hand, ha_empties, listed};
 use crate::api::{
     DrainBlocker, DrainNode, DrainReply, DrainStay, DrainStep, ExplainMove, ExplainReply,
     ExplainTarget, Place, Standing,
@@ -15,10 +15,11 @@ use crate::evidence::{guest_label, label_of};
 use crate::model::{GuestFacts, Inventory, UnixTime, Vmid, counted, joined};
 use crate::outlook::{Limits, NodeOutlook};
 use crate::recommend::{
-    BlockerCode, Drain, Explained, Leaving, Plan, Question, Staying, Step, Target, drain, explain,
-    plan,
+    BlockerCode, Cause, Drain, Explained, Leaving, Plan, Question, Staying, Step, Target, drain,
+    explain, plan,
 };
 use crate::score::total;
+use std::cmp::Ordering;
 
 impl Engine {
     /// A guest against every node, or against `target` alone: scores, or what stands in the way.
@@ -95,13 +96,17 @@ pub(super) fn explain_reply(
     data_until: UnixTime,
     warnings: Vec<String>,
 ) -> ExplainReply {
-    let mut warnings: Vec<String> = no_quorum(q).into_iter().chain(warnings).collect();
-    warnings.extend(unknown(q));
-    warnings.extend(not_listed(q));
+    let warnings = of_all(q, warnings);
     let plan = plan(q);
     let mut targets: Vec<ExplainTarget> =
         explained.targets.iter().map(|t| target(q, guest, explained, t)).collect();
     as_planned(q, guest, &plan, &mut targets);
+    for target in &mut targets {
+        let is = |t: &&Target| t.waits && q.outlook.nodes[t.node].name == target.node;
+        let waits = explained.targets.iter().find(is);
+        let why = waits.and_then(|t| not_the_hour(q, guest, explained, &plan, t));
+        target.reason = why.or(target.reason.take());
+    }
     let (verdict, summary) = verdict(q, guest, explained, &plan, &targets);
     let source = explained.guest.map(|_| Place {
         node: guest.node.clone(),
@@ -188,12 +193,39 @@ fn as_planned(q: &Question, guest: &GuestFacts, plan: &Plan, targets: &mut [Expl
     }
 }
 
+/// Why a move that waits is not the one of the plan, where the plan has one that waits as long: that is no reason then.
+fn not_the_hour(
+    q: &Question,
+    guest: &GuestFacts,
+    all: &Explained,
+    plan: &Plan,
+    of: &Target,
+) -> Option<String> {
+    let vmid = |step: &Step| q.outlook.guests[step.guest].vmid;
+    if let Some(weighed) = plan.considered.iter().find(|c| vmid(&c.step) == guest.vmid) {
+        return Some(weighed.reason.text.clone()).filter(|_| weighed.reason.cause == Cause::Behind);
+    }
+    let step = plan.steps.iter().find(|step| vmid(step) == guest.vmid)?;
+    let chosen = all.targets.iter().find(|t| t.node == step.target && t.node != of.node)?;
+    let name = &q.outlook.nodes[step.target].name;
+    let [here, there] = [of.saved, chosen.saved].map(|saved| (saved * 10.0).round() / 10.0);
+    Some(match here.total_cmp(&there) {
+        _ if q.outlook.nodes[step.source].maintenance => format!("{name} is left less full"),
+        Ordering::Less => {
+            format!("takes {here:.1} core-hours of risk away; its move to {name} takes {there:.1}")
+        }
+        Ordering::Equal => format!("takes as much risk away as its move to {name}"),
+        Ordering::Greater => format!("after the steps before it, its move to {name} is better"),
+    })
+}
+
 fn brings(step: &Step) -> ExplainMove {
     ExplainMove {
         score_improvement: step.gain.0,
         benefit: step.benefit,
         cost: step.cost,
         confidence: step.confidence.percent,
+        confidence_parts: step.confidence.clone(),
         source_peaks: step.details.source_peaks,
         target_peaks: step.details.target_peaks,
     }
@@ -247,7 +279,11 @@ fn verdict(
         };
         let why = match targets.iter().find(bound).and_then(|t| t.blockers.first()) {
             Some(together) => with_its_group(&together.text),
-            None => "no other node can take it".into(),
+            None => {
+                let by_name = |t: &ExplainTarget| of_storages(&t.blockers);
+                let hand = by_hand(q, guest).filter(|_| targets.iter().any(by_name));
+                hand.unwrap_or_else(|| "no other node can take it".into())
+            }
         };
         return (Standing::Stays, format!("{label} stays on {}: {why}.", guest.node));
     };
@@ -285,9 +321,7 @@ pub(super) fn drain_reply(
     data_until: UnixTime,
     warnings: Vec<String>,
 ) -> DrainReply {
-    let mut warnings: Vec<String> = no_quorum(q).into_iter().chain(warnings).collect();
-    warnings.extend(unknown(q));
-    warnings.extend(not_listed(q));
+    let mut warnings = of_all(q, warnings);
     warnings.extend(silent(q));
     let outlook = &q.outlook.nodes[node];
     let nodes = &q.outlook.nodes;
@@ -438,6 +472,37 @@ mod tests {
     use super::super::asked::asked;
     use super::*;
     use crate::model::Votes;
+
+    #[test]
+    fn a_move_that_waits_as_the_planned_one_does_is_not_refused_by_the_hour() {
+        let why = |maintenance, saved: f64| {
+            asked(&[("pve1", 1), ("pve2", 1), ("pve3", 0)], |q| {
+                let plan = plan(q);
+                assert_eq!(plan.steps[0].target, 1, "the first of equals");
+                let mut outlook = q.outlook.clone();
+                outlook.nodes[0].maintenance = maintenance;
+                let q = Question { outlook: &outlook, ..*q };
+                let guest = q.inventory.guest(100).expect("listed");
+                let target = |node, saved| Target {
+                    node,
+                    blockers: Vec::new(),
+                    step: None,
+                    reason: None,
+                    waits: true,
+                    saved,
+                };
+                let targets = vec![target(1, 107.8), target(2, saved)];
+                let all = Explained { targets, ..explain(&q, guest) };
+                assert_eq!(not_the_hour(&q, guest, &all, &plan, &all.targets[0]), None);
+                not_the_hour(&q, guest, &all, &plan, &all.targets[1]).expect("a reason")
+            })
+        };
+        let less = "takes 102.9 core-hours of risk away; its move to pve2 takes 107.8";
+        assert_eq!(why(false, 102.9), less);
+        assert_eq!(why(false, 107.8), "takes as much risk away as its move to pve2");
+        assert_eq!(why(false, 110.0), "after the steps before it, its move to pve2 is better");
+        assert_eq!(why(true, 102.9), "pve2 is left less full");
+    }
 
     #[test]
     fn a_drain_that_costs_the_quorum_says_so() {

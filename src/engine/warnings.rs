@@ -2,10 +2,17 @@
 
 use super::words::{are, is_are, listed, names};
 use crate::model::counted;
-use crate::recommend::{Question, State};
+use crate::recommend::{Question, State, pins};
+use std::collections::BTreeMap;
+
+/// What all answers begin with, besides what was `odd` before: that PVE refuses all of it, and what nobody could check.
+pub(super) fn of_all(q: &Question, odd: Vec<String>) -> Vec<String> {
+    let all = no_quorum(q).into_iter().chain(odd).chain(unknown(q)).chain(not_listed(q));
+    all.chain(pinned_nowhere(q)).collect()
+}
 
 /// That PVE refuses all that is advised.
-pub(super) fn no_quorum(q: &Question) -> Option<String> {
+fn no_quorum(q: &Question) -> Option<String> {
     (q.inventory.quorate == Some(false)).then(|| {
         "the cluster has no quorum: PVE refuses to move or change any guest until it has (`pvecm status`); \
          nodes that seem offline may run on their own, with guests of which nothing is known here"
@@ -22,7 +29,7 @@ pub(super) fn refused_now(q: &Question, summary: String) -> String {
 }
 
 /// What nobody could check.
-pub(super) fn unknown(q: &Question) -> Option<String> {
+fn unknown(q: &Question) -> Option<String> {
     let text = "storages, disks, HA rules and tags are not known: give --inventory, or check them \
                 before you move a guest";
     (!q.constraints.knows_storages()).then(|| text.into())
@@ -41,6 +48,24 @@ pub(super) fn not_listed(q: &Question) -> Option<String> {
             if one { "stays where it is" } else { "stay where they are" }
         )
     })
+}
+
+/// That guests are pinned to what is no node of the cluster, as by a slip: nothing could move them.
+fn pinned_nowhere(q: &Question) -> Vec<String> {
+    let is_node = |pin: &str| {
+        let known = q.outlook.nodes.iter().map(|n| &n.name);
+        known.chain(q.inventory.nodes.iter().map(|n| &n.name)).any(|n| n.eq_ignore_ascii_case(pin))
+    };
+    let mut guests: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for guest in &q.inventory.guests {
+        for pin in pins(guest).filter(|pin| !is_node(pin)) {
+            guests.entry(pin).or_default().push(guest.vmid.to_string());
+        }
+    }
+    let told = |(pin, guests): (&str, Vec<String>)| {
+        format!("{} pinned to {pin}, which is no node of this cluster", are(&guests))
+    };
+    guests.into_iter().map(told).collect()
 }
 
 /// That nodes do not report.
@@ -65,6 +90,26 @@ mod tests {
     use super::*;
     use crate::model::Inventory;
     use crate::recommend::{drain, explain};
+
+    #[test]
+    fn guests_that_are_pinned_to_no_node_are_told() {
+        let told = |tags: &[&str]| {
+            asked(&[("pve1", 2), ("pve2", 1)], |q| {
+                let mut inventory = q.inventory.clone();
+                for guest in &mut inventory.guests[1..] {
+                    guest.tags = tags.iter().map(|tag| tag.to_string()).collect();
+                }
+                let q = Question { inventory: &inventory, ..*q };
+                let drained = drain_reply(&q, 0, &drain(&q, 0), 0, Vec::new()).warnings;
+                let warnings = advise(&q, 0, Vec::new()).warnings;
+                assert_eq!(warnings, drained);
+                warnings.into_iter().filter(|text| text.contains("pinned")).collect::<Vec<_>>()
+            })
+        };
+        assert!(told(&["pin_PVE1", "pin_pve2"]).is_empty());
+        let want = "101 and 102 are pinned to pve9, which is no node of this cluster";
+        assert_eq!(told(&["pin_pve9", "pin_pve1"]), [want]);
+    }
 
     #[test]
     fn without_quorum_all_advice_says_so_first() {

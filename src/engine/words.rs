@@ -1,6 +1,6 @@
 //! Parts of sentences.
 
-use crate::model::joined;
+use crate::model::{GuestFacts, GuestKind, joined};
 use crate::recommend::{NodeState, Question};
 
 /// Names as the subject of a sentence.
@@ -25,6 +25,19 @@ pub(super) fn listed(names: &[String]) -> String {
         n if n > SHOWN => format!("{} and {} more", names[..SHOWN].join(", "), n - SHOWN),
         _ => joined(names),
     }
+}
+
+/// That a guest stays only because no other node has a storage of the name of its own: PVE copies its disks to another
+/// one as well, if told to which.
+pub(super) fn by_hand(q: &Question, guest: &GuestFacts) -> Option<String> {
+    let storage = q.constraints.only_here(guest)?;
+    let option = match guest.kind {
+        GuestKind::Qemu => "--targetstorage",
+        GuestKind::Lxc => "--target-storage",
+    };
+    Some(format!(
+        "no other node has a storage '{storage}'; with another one (`{option}`) it can be moved by hand"
+    ))
 }
 
 /// Nodes in such a state.

@@ -356,20 +356,7 @@ fn earlier_moves(q: &Question, guest: &GuestOutlook) -> Option<Factor> {
 
 fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
     let target = &q.outlook.nodes[step.target];
-    let peaks = &step.details.target_peaks;
-    let over =
-        peaks.cpu_after > q.config.cpu_threshold.0 || peaks.memory_after > q.config.mem_threshold.0;
-    let verb = if over { "would pass a threshold" } else { "stays below its thresholds" };
-    let mut all = vec![Factor {
-        factor: format!(
-            "{} {verb} in its busy hours: {} % CPU and {} % memory",
-            target.name,
-            percent_beside(peaks.cpu_after, q.config.cpu_threshold.0),
-            percent_beside(peaks.memory_after, q.config.mem_threshold.0)
-        ),
-        weight: Weight::High,
-        kind: if over { Kind::Concern } else { Kind::Positive },
-    }];
+    let mut all = vec![busy_hours_there(q, step)];
     let able = |n: &NodeOutlook| n.online && !n.maintenance;
     let choice = q.outlook.nodes.iter().filter(|n| able(n)).count() > 1;
     if q.outlook.nodes[step.source].maintenance && choice {
@@ -400,21 +387,55 @@ fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
     all
 }
 
-/// What the target's guests would grow by with this one.
+/// On which side of its thresholds the target is in its busy hours, and whether the move has a part in it.
+fn busy_hours_there(q: &Question, step: &Step) -> Factor {
+    let (name, peaks) = (&q.outlook.nodes[step.target].name, &step.details.target_peaks);
+    let limits = Limits::thresholds(q.config);
+    // Without the move, with it, and the threshold.
+    let cpu = (peaks.cpu_before, peaks.cpu_after, limits.cpu);
+    let memory = (peaks.memory_before, peaks.memory_after, limits.memory);
+    let any = |is: fn((f64, f64, f64)) -> bool| is(cpu) || is(memory);
+    let over = any(|(_, after, limit)| after > limit);
+    let passes = any(|(before, after, limit)| after > limit && before <= limit);
+    let verb = match (over, passes) {
+        (false, _) => "stays below its thresholds",
+        (true, true) => "would pass a threshold",
+        (true, false) => "stays above a threshold",
+    };
+    let change = |(before, after, limit): (f64, f64, f64)| {
+        let [was, told] = [before, after].map(|share| percent_beside(share, limit));
+        (before > limit && was != told).then(|| format!("{told} % instead of {was} %"))
+    };
+    let share = |of: (f64, f64, f64)| {
+        change(of).unwrap_or_else(|| format!("{} %", percent_beside(of.1, of.2)))
+    };
+    // What is the same without the move did not decide on it.
+    let same = over && !passes && change(cpu).or(change(memory)).is_none();
+    let (cpu, memory) = (share(cpu), share(memory));
+    Factor {
+        factor: format!("{name} {verb} in its busy hours: {cpu} CPU and {memory} memory"),
+        weight: if same { Weight::Medium } else { Weight::High },
+        kind: if over { Kind::Concern } else { Kind::Positive },
+    }
+}
+
+/// What the guest adds to the growth of the target: what others brought there is not the move's.
 fn growth_there(q: &Question, step: &Step) -> Vec<Factor> {
-    let name = &q.outlook.nodes[step.target].name;
+    let (node, guest) = (&q.outlook.nodes[step.target], &q.outlook.guests[step.guest]);
     let of_term = |rise: &Contribution| {
         let resource = match rise.term {
             Term::CpuTrend => Resource::Cpu,
             Term::MemTrend => Resource::Memory,
             _ => return None,
         };
-        let (label, share) = (resource.label(), rise.observed * 100.0);
-        let factor = format!("{name} {label} would grow by {share:.1} % per day");
-        Some(Factor { factor, weight: weight(rise.points), kind: Kind::Concern })
+        let added = growth(guest, resource) / node.capacity(resource).max(1e-9);
+        let points = rise.points.0 * (added / rise.observed.max(1e-9)).min(1.0);
+        let (name, label, share) = (&node.name, resource.label(), added * 100.0);
+        let factor = format!("{name} {label} would grow by {share:.1} % more per day");
+        let weight = weight(Points(points));
+        (points >= NOTED).then_some(Factor { factor, weight, kind: Kind::Concern })
     };
-    let noted = |rise: &&Contribution| rise.points.0 >= NOTED;
-    step.target_score.iter().filter(noted).filter_map(of_term).collect()
+    step.target_score.iter().filter_map(of_term).collect()
 }
 
 fn cost_factors(step: &Step) -> Vec<Factor> {

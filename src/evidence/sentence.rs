@@ -121,7 +121,7 @@ fn state_with_reasons(state: State, findings: &[Finding]) -> String {
 /// When to make a move, as of `now`: a sentence of its own.
 pub fn good_time(window: &Window, now: UnixTime) -> String {
     let when = match window.start > now {
-        true => format!("Best made from {} local time", window.hours()),
+        true => format!("Best made {} local time", window.told()),
         false => format!("A good time is now, until {:02}:00 local time", window.end_hour),
     };
     format!("{when}: {}.", window.why)
@@ -131,7 +131,7 @@ pub fn good_time(window: &Window, now: UnixTime) -> String {
 fn later(q: &Question, step: &Step) -> String {
     match &step.details.window {
         Some(window) if window.start > q.outlook.now => {
-            format!("; best made from {}", window.hours())
+            format!("; best made {}", window.told())
         }
         _ => String::new(),
     }

@@ -160,6 +160,26 @@ fn a_target_above_its_threshold_speaks_against_the_move() {
 }
 
 #[test]
+fn a_target_that_is_above_its_threshold_without_the_move_does_not_pass_it() {
+    let outlook = outlook(busy, 10.0);
+    let target = |before, after| {
+        let step = step(&outlook, (before, after));
+        let all = asked(&outlook, |q| TrendEvidence::of(q, &step)).decision_factors;
+        let told = all.into_iter().find(|f| f.factor.starts_with("pve2")).unwrap();
+        (told.factor, told.weight, told.kind)
+    };
+    let told = |cpu: &str, weight| {
+        let text =
+            format!("pve2 stays above a threshold in its busy hours: {cpu} CPU and 10 % memory");
+        (text, weight, Kind::Concern)
+    };
+    assert_eq!(target(0.83, 0.86), told("86 % instead of 83 %", Weight::High));
+    assert_eq!(target(0.826, 0.83), told("83 %", Weight::Medium), "the move has no part in it");
+    let passed = "pve2 would pass a threshold in its busy hours: 83 % CPU and 10 % memory";
+    assert_eq!(target(0.79, 0.83), (passed.into(), Weight::High, Kind::Concern));
+}
+
+#[test]
 fn a_node_that_rises_is_not_called_stable() {
     let mut outlook = outlook(busy, 10.0);
     let step = step(&outlook, (0.1, 0.3));
@@ -356,15 +376,15 @@ fn a_guest_whose_memory_grows_is_told_as_one_whose_cpu_does() {
     assert!(text.contains("VM 100 'web', which grows by 0 B of memory per day;"), "{text}");
     let guest = asked(&outlook, |q| TrendEvidence::of(q, &step)).guest_trend;
     assert_eq!((guest.mem_growth_rate.as_str(), guest.mem_growth_bytes), ("+5.0%/day", 0.0));
-    // However much there is to tell, what it brings to the target is told.
+    // However much there is to tell, what it brings to the target is told; what others brought is not its doing.
     let growth =
-        |term| Contribution { term, key: "", points: Points(15.0), observed: 0.019, limit: 0.0 };
-    step.target_score = vec![growth(Term::CpuTrend), growth(Term::MemTrend)];
-    let told_all = told(&outlook, &step);
-    for resource in ["CPU", "memory"] {
-        let concern = format!("pve2 {resource} would grow by 1.9 % per day");
-        assert!(told_all.contains(&concern), "{told_all:?}");
-    }
+        |term, observed| Contribution { term, key: "", points: Points(30.0), observed, limit: 0.0 };
+    step.target_score = vec![growth(Term::CpuTrend, 0.019), growth(Term::MemTrend, 0.005)];
+    let all = asked(&outlook, |q| TrendEvidence::of(q, &step)).decision_factors;
+    let there: Vec<_> = all.iter().filter(|f| f.factor.contains("would grow")).collect();
+    let concern = "pve2 memory would grow by 0.2 % more per day";
+    assert_eq!(there.iter().map(|f| f.factor.as_str()).collect::<Vec<_>>(), [concern]);
+    assert_eq!(there[0].weight, Weight::Medium, "half of the 30 points are its own");
 }
 
 #[test]

@@ -162,21 +162,19 @@ fn need(b: &Basis) -> Part {
         false => 0.0,
     };
     // Not what is expected: the outlook weighs the days, and counts the best of them.
+    let of_days = |n| format!("the last {n} days without the day that speaks most for it");
     let by = match (present, days) {
         (_, 0) => "the present alone".to_string(),
         (true, 1) => "the present and a day".to_string(),
         (false, 1) => "a day".to_string(),
-        (true, n) => {
-            format!(
-                "the present and the last {n} days without the best of them, all counted alike,"
-            )
-        }
-        (false, n) => format!("the last {n} days without the best of them, all counted alike,"),
+        (true, n) => format!("the present and {}", of_days(n)),
+        (false, n) => of_days(n),
     };
     let than = if core_hours >= 0.0 { "less" } else { "more" };
     let around = spread.map_or(String::new(), |s| format!(", give or take {s:.0}"));
     let amount = counted(core_hours.abs().round(), "core-hour");
-    let why = format!("{by} would have had {amount} of overload a week {than} with it{around}");
+    let why =
+        format!("with the move, {by} would have had {amount} of overload a week {than}{around}");
     Part { name: "need", value, weight: NEED, why }
 }
 
@@ -398,7 +396,7 @@ mod tests {
         let long = judged(&outlook, |_| 5.0);
         outlook.nodes[0].history_hours = 0.5;
         let short = judged(&outlook, |_| 5.0);
-        assert!(part(&short, "need").why.starts_with("the present alone"));
+        assert!(part(&short, "need").why.starts_with("with the move, the present alone"));
         assert!(part(&short, "need").value < part(&long, "need").value - 0.1);
     }
 
@@ -415,8 +413,8 @@ mod tests {
         assert!(daily.percent > once.percent + 12.0);
         assert_eq!(
             part(&daily, "need").why,
-            "the present and the last 14 days without the best of them, all counted alike, would \
-             have had 13 core-hours of overload a week less with it, give or take 0"
+            "with the move, the present and the last 14 days without the day that speaks most for it would \
+             have had 13 core-hours of overload a week less, give or take 0"
         );
     }
 
@@ -436,7 +434,7 @@ mod tests {
         let outlook = outlook(1.0, |case| if case == 0 { 168.0 } else { 0.0 });
         let now = judged(&outlook, |c| if c == 0 { 5.0 } else { 0.0 });
         assert!((part(&now, "need").value - 172.0 / 176.0).abs() < 1e-9);
-        let why = "the present alone would have had 168 core-hours of overload a week less with it";
+        let why = "with the move, the present alone would have had 168 core-hours of overload a week less";
         assert_eq!(part(&now, "need").why, why);
     }
 

@@ -13,6 +13,7 @@ pub(super) use super::blocker::{Blocker, BlockerCode};
 use crate::model::{
     DiskSource, GuestFacts, GuestKind, GuestStatus, HaMove, HaRuleKind, Inventory, NodeFacts, Vmid,
 };
+pub(crate) use affinity::pins;
 use affinity::{Group, NodeRule, groups, list};
 use local_disk::local_volumes;
 pub(super) use local_disk::size_of;
@@ -179,24 +180,40 @@ impl<'a> Constraints<'a> {
             if told.contains(&storage.as_str()) {
                 continue;
             }
-            let trouble = match storages.get(storage) {
-                None => "is not defined".to_string(),
-                Some(s) if s.disabled => "is disabled".to_string(),
-                Some(s) if !s.nodes.is_empty() && !s.nodes.contains(&target.name) => {
-                    format!("is not available on {}", target.name)
-                }
-                Some(_) if target.storage.as_ref().is_some_and(|seen| !seen.contains(storage)) => {
-                    format!("is not active on {}", target.name)
-                }
-                Some(s) if disk.cdrom && !s.shared => {
-                    format!("holds its CD image and is not shared with {}", target.name)
-                }
-                Some(_) => continue,
-            };
+            let own_cd = disk.cdrom && storages.get(storage).is_some_and(|s| !s.shared);
+            let cd = || format!("holds its CD image and is not shared with {}", target.name);
+            let trouble = self.lacks(target, storage).or_else(|| own_cd.then(cd));
+            let Some(trouble) = trouble else { continue };
             told.push(storage);
             let text = format!("storage '{storage}' ({}) {trouble}", disk.key);
             found.push(Blocker::new(BlockerCode::Storage, text));
         }
+    }
+
+    /// Why a node has no storage of that name.
+    fn lacks(&self, node: &NodeFacts, storage: &str) -> Option<String> {
+        match self.inventory.storages.as_ref()?.get(storage) {
+            None => Some("is not defined".into()),
+            Some(s) if s.disabled => Some("is disabled".into()),
+            Some(s) if !s.nodes.is_empty() && !s.nodes.contains(&node.name) => {
+                Some(format!("is not available on {}", node.name))
+            }
+            Some(_)
+                if node.storage.as_ref().is_some_and(|seen| seen.iter().all(|s| s != storage)) =>
+            {
+                Some(format!("is not active on {}", node.name))
+            }
+            Some(_) => None,
+        }
+    }
+
+    /// A storage with disks of the guest that PVE would copy, if another node had one of the same name.
+    pub(crate) fn only_here(&self, guest: &GuestFacts) -> Option<String> {
+        let others = || self.inventory.nodes.iter().filter(|n| n.name != guest.node);
+        others().next()?;
+        let nowhere = |id: &&str| others().all(|node| self.lacks(node, id).is_some());
+        let storages = copied_disks(guest, self.inventory).into_iter().map(|disk| disk.storage);
+        storages.into_iter().find(nowhere).map(String::from)
     }
 
     fn devices(&self, guest: &GuestFacts, target: &NodeFacts, found: &mut Vec<Blocker>) {

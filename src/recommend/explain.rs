@@ -34,6 +34,10 @@ pub struct Target {
     pub step: Option<Step>,
     /// Why a possible move is not worth it by itself; `None`: it is.
     pub reason: Option<String>,
+    /// It is worth it, and only waits until its guest is out of its daily peak.
+    pub waits: bool,
+    /// Core-hours of risk that it takes away; none where one of the two has no load.
+    pub saved: f64,
 }
 
 /// Weighs `guest` against every node but its own, as if it was the only one to move.
@@ -77,7 +81,9 @@ pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
     let mut concerns: Vec<String> =
         if told { Vec::new() } else { planner.concerns(guest.vmid).collect() };
     let possible = targets.iter().filter(|t| t.blockers.is_empty() && blockers.is_empty());
-    concerns.extend(possible.filter_map(|t| planner.to_older(guest.vmid, host?, t.node)));
+    concerns.extend(possible.clone().filter_map(|t| planner.to_older(guest.vmid, host?, t.node)));
+    let first = possible.into_iter().next();
+    concerns.extend(first.and_then(|t| planner.reserve_lost(index?, t.node)));
     Explained { guest: index, blockers, source_score, targets, concerns }
 }
 
@@ -99,8 +105,11 @@ fn running(planner: &Planner, guest: usize, node: usize, own: &[Blocker]) -> Tar
     let step = planner.work_out(source, guest, node);
     let stands = blockers.is_empty() && own.is_empty();
     let reason = stands.then(|| not_worth(planner, &step)).flatten();
+    let busy = stands && reason.is_none();
+    let busy = if busy { planner.busy_now(&step).map(|refusal| refusal.text) } else { None };
+    let (waits, saved) = (busy.is_some(), planner.saved(source, guest, node));
     let known = planner.q.outlook.nodes[node].online;
-    Target { node, blockers, step: known.then_some(step), reason }
+    Target { node, blockers, step: known.then_some(step), reason: reason.or(busy), waits, saved }
 }
 
 fn stopped(planner: &Planner, guest: &GuestFacts, node: usize) -> Target {
@@ -109,7 +118,7 @@ fn stopped(planner: &Planner, guest: &GuestFacts, node: usize) -> Target {
     if runs(guest) {
         blockers.push(Blocker::not_recorded());
     }
-    Target { node, blockers, step: None, reason: None }
+    Target { node, blockers, step: None, reason: None, waits: false, saved: 0.0 }
 }
 
 /// What is asked of a move: whole core-hours, but of small nodes and short horizons.
@@ -158,7 +167,7 @@ pub fn little_need(q: &Question, node: usize) -> Option<String> {
     })
 }
 
-/// Why the settings would not take a possible move by itself, in the order in which the plan asks.
+/// Why the settings would not take a possible move by itself, whatever the hour, in the order in which the plan asks.
 fn not_worth(planner: &Planner, step: &Step) -> Option<String> {
     let q = planner.q;
     let source = &q.outlook.nodes[step.source];
@@ -172,5 +181,5 @@ fn not_worth(planner: &Planner, step: &Step) -> Option<String> {
     if saved < asked && !source.maintenance {
         return Some(Slight { saved, asked, after: false }.to_string());
     }
-    planner.refusal(step).or_else(|| planner.busy_now(step)).map(|refusal| refusal.text)
+    planner.refusal(step).map(|refusal| refusal.text)
 }

@@ -23,7 +23,7 @@ pub(crate) use balancer::{imbalance, leaves_maintenance};
 pub use blocker::{Blocker, BlockerCode};
 pub use confidence::{Confidence, Part, Recent, stated};
 pub use constraint::Constraints;
-pub(crate) use constraint::{copied_disks, has_local_disks, not_reported};
+pub(crate) use constraint::{copied_disks, has_local_disks, not_reported, pins};
 pub use drain::{Drain, Leaving, Staying, drain};
 pub use explain::{Explained, Target, can_leave, core_hours, explain, little_need, only_heading};
 pub use overload::{Overload, demand, overload, overload_of, overload_of_all};

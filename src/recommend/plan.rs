@@ -338,6 +338,7 @@ impl<'a> Planner<'a> {
                 let Some(reason) = self.busy_now(&step) else {
                     let start = |step: &Step| step.details.window.as_ref().map(|w| w.start);
                     let best = waits.filter(|best| start(best) <= start(&step));
+                    best.iter().for_each(|best| self.give_way_to(best));
                     return best.or(Some(step));
                 };
                 self.put_off(step.clone(), reason);
@@ -407,6 +408,19 @@ impl<'a> Planner<'a> {
         let vmid = self.q.outlook.guests[step.guest].vmid;
         self.refused.insert((step.guest, step.target));
         self.considered.entry(vmid).or_insert(Considered { step, reason });
+    }
+
+    /// Those that wait as well are not put off by the hour alone: somebody goes who waits for the same.
+    fn give_way_to(&mut self, best: &Step) {
+        let vmid = self.q.outlook.guests[best.guest].vmid;
+        let source = &self.q.outlook.nodes[best.source].name;
+        let others = self.considered.values_mut().filter(|c| c.reason.cause == Cause::Busy);
+        for other in others.filter(|c| c.step.source == best.source) {
+            let text = format!(
+                "is in its daily peak, and of those that are, {vmid} relieves {source} better"
+            );
+            other.reason = Refusal { cause: Cause::Behind, text };
+        }
     }
 
     fn apply(&mut self, step: Step) {

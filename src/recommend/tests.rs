@@ -249,6 +249,29 @@ fn a_node_in_maintenance_is_no_refuge_for_the_guests_of_a_failed_one() {
 }
 
 #[test]
+fn no_reserve_holds_the_guests_of_a_node_in_maintenance() {
+    // Nodes 1 and 2 can stand in for each other only as long as node 0 keeps its guest.
+    let mut case =
+        Case::new(3).guest(0, |_| 1.0, 30.0).guest(1, |_| 1.0, 60.0).guest(2, |_| 1.0, 50.0);
+    let of_first = |case: &Case| {
+        case.asked(|q| {
+            let told = explain(q, q.inventory.guest(100).unwrap());
+            let blockers = told.targets.iter().flat_map(|t| t.blockers.clone());
+            (blockers.map(|b| b.text).collect::<Vec<_>>(), told.concerns)
+        })
+    };
+    case.change = |outlook, inventory| {
+        outlook.nodes[0].maintenance = true;
+        inventory.nodes[0].maintenance = true;
+    };
+    let lost = "if pve1 failed, its guests would no longer find memory elsewhere".to_string();
+    assert_eq!(of_first(&case), (vec![], vec![lost.clone()]));
+    let (_, plan) = case.run();
+    assert_eq!(plan.steps.len(), 1);
+    assert_eq!(plan.steps[0].details.concerns, [lost]);
+}
+
+#[test]
 fn no_step_pushes_a_target_over_its_threshold() {
     let mut case = hot();
     case.guests[5] = (1, |_| 10.5, 8.0);
@@ -588,6 +611,19 @@ fn a_guest_in_its_daily_peak_gives_way_unless_the_next_best_waits_as_long() {
     assert_eq!(plan.steps[0].guest, 0);
     assert_eq!(plan.steps[0].details.window.as_ref().unwrap().start_hour, 16);
     assert!(plan.considered.is_empty(), "{:?}", plan.considered);
+}
+
+#[test]
+fn of_guests_in_their_daily_peak_one_goes_and_the_others_are_not_put_off_by_the_hour() {
+    let peak: Curve = |h| if (10..16).contains(&(h + 16).rem_euclid(24)) { 5.0 } else { 1.0 };
+    let mut case = best_is_busy(|_| 4.5);
+    case.guests[1].1 = peak;
+    case.change = |outlook, _| outlook.nodes[0].cpu_trend.peak_hours = (10..16).collect();
+    let (_, plan) = case.run();
+    assert_eq!(plan.steps.iter().map(|step| step.guest).collect::<Vec<_>>(), [0]);
+    let behind: Vec<_> = plan.considered.iter().map(|c| (c.step.guest, &c.reason)).collect();
+    let text = "is in its daily peak, and of those that are, 100 relieves pve0 better".into();
+    assert_eq!(behind, [(1, &Refusal { cause: Cause::Behind, text })]);
 }
 
 #[test]

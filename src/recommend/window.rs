@@ -17,6 +17,9 @@ pub struct Window {
     pub start_hour: u8,
     /// Local hour of the day at which it is over, 0-23.
     pub end_hour: u8,
+    /// It starts on the next local day. For sentences: programs have `start`.
+    #[serde(skip)]
+    pub tomorrow: bool,
     /// Whose busy hours it avoids, in one clause.
     pub why: String,
 }
@@ -65,6 +68,8 @@ impl Window {
             end: start_of(run.end),
             start_hour: name(run.start),
             end_hour: name(run.end),
+            // It is looked for within a day, so that no later one is left.
+            tomorrow: local.day(start_of(run.start)) > local.day(now),
             why: format!("outside the busy hours of {}", joined(&names)),
         })
     }
@@ -72,6 +77,18 @@ impl Window {
     /// `22:00 to 06:00`.
     pub fn hours(&self) -> String {
         format!("{:02}:00 to {:02}:00", self.start_hour, self.end_hour)
+    }
+
+    /// `from 22:00 to 06:00`, or `tomorrow from 13:00 to 15:00`.
+    pub fn told(&self) -> String {
+        let day = if self.tomorrow { "tomorrow " } else { "" };
+        format!("{day}from {}", self.hours())
+    }
+
+    /// `22:00`, or `tomorrow at 13:00`.
+    pub fn begin(&self) -> String {
+        let day = if self.tomorrow { "tomorrow at " } else { "" };
+        format!("{day}{:02}:00", self.start_hour)
     }
 }
 
@@ -174,5 +191,28 @@ mod tests {
         let local = LocalTime::fixed(19_800);
         let found = next(MIDNIGHT + 5 * HOUR, &local, &[("VM 1", &[10, 11])]).unwrap();
         assert_eq!((found.start_hour, found.start), (12, MIDNIGHT + 6 * HOUR + 1_800));
+    }
+
+    #[test]
+    fn that_it_is_tomorrow_is_told() {
+        let told = |hour, local: &LocalTime| {
+            let now = MIDNIGHT + hour * HOUR + 600;
+            let found = next(now, local, &[("VM 1", &[2, 3, 4, 5]), ("pve1", &[15, 16, 0, 1])]);
+            let found = found.expect("busy now");
+            (found.told(), found.begin())
+        };
+        let today = ("from 06:00 to 15:00".to_string(), "06:00".to_string());
+        assert_eq!(told(3, &LocalTime::utc()), today);
+        let all_day: Vec<u8> = (0..24).filter(|hour| *hour != 13).collect();
+        let of = |hour| window(hour, &[("VM 1", &all_day)]).expect("an hour").told();
+        assert_eq!(of(12), "from 13:00 to 14:00");
+        assert_eq!(of(15), "tomorrow from 13:00 to 14:00");
+        // Past midnight by the wall clock, not by UTC.
+        let east = LocalTime::fixed(2 * 3_600);
+        assert_eq!(
+            told(21, &east),
+            ("tomorrow from 06:00 to 15:00".into(), "tomorrow at 06:00".into())
+        );
+        assert_eq!(told(22, &east), today);
     }
 }

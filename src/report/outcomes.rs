@@ -25,7 +25,8 @@ pub(super) fn section(reply: &OutcomesReply, local: &LocalTime) -> String {
 fn told(window: &str, accuracy: &Accuracy) -> Option<String> {
     let hits = accuracy.hit_rate?;
     Some(format!(
-        "<p>After {}: {} of {} came true, mean error {} of a node.</p>\n",
+        "<p>After {}: whether the move helps, harms or does neither was foreseen in {} of {}, mean error {} of a \
+         node.</p>\n",
         escape(window),
         percent(Some(hits)),
         counted(accuracy.moves, "prediction"),
@@ -66,7 +67,7 @@ mod tests {
         let said = |moves: usize| {
             told("24h", &Accuracy { moves, hit_rate: Some(1.0), ..Accuracy::default() })
         };
-        assert!(said(1).unwrap_or_default().contains("of 1 prediction came true"));
-        assert!(said(2).unwrap_or_default().contains("of 2 predictions came true"));
+        assert!(said(1).unwrap_or_default().contains("foreseen in 100 % of 1 prediction, mean"));
+        assert!(said(2).unwrap_or_default().contains("foreseen in 100 % of 2 predictions, mean"));
     }
 }

@@ -85,6 +85,11 @@ impl LocalTime {
         hour_of(self.wall(time))
     }
 
+    /// Number of the local day, counted from 1 January 1970.
+    pub fn day(&self, time: UnixTime) -> i64 {
+        self.wall(time).div_euclid(DAY)
+    }
+
     /// Name of the local day of the week, `Monday`.
     pub fn day_name(&self, time: UnixTime) -> &'static str {
         DAYS[weekday_of(self.wall(time))]

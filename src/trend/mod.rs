@@ -90,7 +90,7 @@ fn tell_hours(trend: &mut Trend, points: &[Point], params: &Params<'_>) {
             let apart = (far.level - near.level).powi(2);
             if !far_knows_weekdays && apart > (APART * APART) * (far.var_level + near.var_level) {
                 (far.level, far.var_level) = (near.level, near.var_level);
-                trend.level = Some(far.level);
+                trend.level = Some(level_told(params.scale, far.level));
             }
         }
         if near.direction == Direction::Cyclical && !trend.direction.is_trend() {
@@ -158,7 +158,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         r2: Some(slope.r2),
         points: view.inside().len(),
         confidence: label::confidence(&case, direction),
-        level: Some(level * unit),
+        level: Some(level_told(params.scale, level * unit)),
         current: anomaly::last_hour(&points, params.now).map(|(v, _)| v * unit),
         baseline: now
             .as_ref()
@@ -182,6 +182,14 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     }
 }
 
+/// A level as it is told: a line that is fitted to a share near its end may pass it, the share cannot.
+fn level_told(scale: Scale, level: f64) -> f64 {
+    match scale {
+        Scale::Share { whole } => level.clamp(0.0, whole.max(0.0)),
+        Scale::Relative { .. } => level,
+    }
+}
+
 /// The steps as changes in time order.
 fn changes(
     structure: &structure::Structure,
@@ -201,4 +209,18 @@ fn changes(
     let [known, window] = view.spans();
     let changes = weekend::without_weekends(changes, known, params.local);
     lasting::lasting(changes, window, view.grid())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_level_of_a_share_is_told_within_it() {
+        let percent = Scale::Share { whole: 100.0 };
+        let told = |scale| [-0.3, 50.0, 100.3].map(|level| level_told(scale, level));
+        assert_eq!(told(percent), [0.0, 50.0, 100.0]);
+        assert_eq!(told(Scale::Share { whole: 1.0 }), [0.0, 1.0, 1.0]);
+        assert_eq!(told(Scale::Relative { floor: 1.0 }), [-0.3, 50.0, 100.3]);
+    }
 }

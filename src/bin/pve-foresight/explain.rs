@@ -2,7 +2,7 @@
 
 use crate::args::{Args, Explain};
 use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, styled, table, warn};
-use crate::recommend::{request, scores};
+use crate::recommend::{parts, request, scores};
 use pve_foresight::api::{ExplainReply, ExplainTarget};
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
@@ -45,6 +45,7 @@ fn show(reply: &ExplainReply, in_full: bool, out: &mut Out) -> Result<()> {
         for target in reply.targets.iter().filter(|t| t.score.is_some()) {
             out.line("")?;
             scores(&source.terms, &target.terms, (&source.node, &target.node), out)?;
+            target.weighing.iter().try_for_each(|weighed| parts(&weighed.confidence_parts, out))?;
         }
     }
     let commands = reply.targets.iter().filter_map(|t| t.command.as_ref());
@@ -52,7 +53,7 @@ fn show(reply: &ExplainReply, in_full: bool, out: &mut Out) -> Result<()> {
         out.line(format!("\n   $ {command}"))?;
     }
     if !in_full {
-        out.line(styled(DIM, "\n--target NODE shows the score by term and the command"))?;
+        out.line(styled(DIM, "\n--target NODE shows the score by term, what the confidence rests on, and the command"))?;
     }
     Ok(())
 }

@@ -75,8 +75,8 @@ fn moves(reply: &OutcomesReply, out: &mut Out) -> Result<()> {
         out.prose(
             "",
             format!(
-                "after {window}: {} off by {:.1} points on average (bias {}), {:.0} % came as \
-             predicted",
+                "after {window}: {} off by {:.1} points on average (bias {}); whether the move helps, harms or \
+                 does neither was foreseen in {:.0} %",
                 predictions(accuracy.moves),
                 error * 100.0,
                 signed(bias * 100.0, 1),

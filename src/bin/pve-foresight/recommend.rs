@@ -5,13 +5,13 @@ use crate::out::{BAD, DIM, GOOD, HEAD, Out, WARN, quoted, styled, table, warn};
 use crate::{own_tree, settings};
 use anstyle::Style;
 use pve_foresight::api::{
-    Changes, Earlier, EarlierMove, NodeReply, RecommendReply, Recommendation,
+    Changes, ConsideredMove, Earlier, EarlierMove, NodeReply, RecommendReply, Recommendation,
 };
 use pve_foresight::engine::{Engine, RecommendRequest, changes};
 use pve_foresight::error::{Error, Result};
 use pve_foresight::evidence::{busy_hours, good_time, state_told};
 use pve_foresight::model::{Fraction, UnixTime, Worse, counted, signed, unsigned};
-use pve_foresight::recommend::{State, Urgency, stated};
+use pve_foresight::recommend::{Confidence, State, Urgency, stated};
 use pve_foresight::score::{Contribution, total};
 use pve_foresight::settings::Term;
 use pve_foresight::trend::Direction;
@@ -94,6 +94,8 @@ pub(crate) fn show(reply: &RecommendReply, detail: Detail, out: &mut Out) -> Res
     }
     if detail.all {
         considered(reply, out)?;
+        let mut told = reply.considered.iter().filter(|_| detail.verbose);
+        told.try_for_each(|weighed| weighed_parts(weighed, out))?;
         skipped(reply, out)?;
     } else if !(reply.considered.is_empty() && reply.skipped.is_empty()) {
         let (considered, skipped) = (reply.considered.len(), reply.skipped.len());
@@ -255,8 +257,13 @@ fn changed(changes: &Changes, out: &mut Out) -> Result<()> {
 /// The score by term, source against target, and the parts of the confidence.
 fn breakdown(r: &Recommendation, out: &mut Out) -> Result<()> {
     scores(&r.weighing.source_score, &r.weighing.target_score, (&r.source, &r.target), out)?;
+    parts(&r.confidence_parts, out)
+}
+
+/// What a confidence consists of.
+pub(crate) fn parts(of: &Confidence, out: &mut Out) -> Result<()> {
     let mut parts = table(&["   confidence", "value", "weight", "rests on"]);
-    for part in &r.confidence_parts.parts {
+    for part in &of.parts {
         let share = |x: f64| format!("{:.0} %", x * 100.0);
         let name = format!("   {}", part.name);
         parts.add_row([name, share(part.value), share(part.weight), part.why.clone()]);
@@ -301,6 +308,20 @@ fn considered(reply: &RecommendReply, out: &mut Out) -> Result<()> {
         ]);
     }
     out.table(rows)
+}
+
+/// What the confidence of a move that is not recommended consists of.
+fn weighed_parts(of: &ConsideredMove, out: &mut Out) -> Result<()> {
+    let name = quoted(&of.name);
+    out.line("")?;
+    out.line(format!(
+        "   {}{name}: {} → {}   confidence {}",
+        of.vmid,
+        of.source,
+        of.target,
+        stated(of.confidence)
+    ))?;
+    parts(&of.confidence_parts, out)
 }
 
 fn skipped(reply: &RecommendReply, out: &mut Out) -> Result<()> {

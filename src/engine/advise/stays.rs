@@ -1,9 +1,10 @@
 //! Why a guest stays where it is.
 
 use crate::api::SkippedGuest;
+use crate::engine::words::by_hand;
 use crate::model::{GuestFacts, GuestStatus};
 use crate::recommend::{
-    Blocker, Plan, Question, Skipped, Slight, State, Step, little_need, not_reported,
+    Blocker, BlockerCode, Plan, Question, Skipped, Slight, State, Step, little_need, not_reported,
 };
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -20,7 +21,7 @@ pub(super) fn skipped(q: &Question, plan: &Plan) -> Vec<SkippedGuest> {
     let listed = rest.map(|guest| {
         let held = plan.skipped.get(&guest.vmid);
         let reason = match (plan.slight.get(&guest.vmid), held) {
-            (_, Some(held)) => held_reason(held),
+            (_, Some(held)) => held_reason(held, || by_hand(q, guest)),
             _ if is_unrecorded(q, guest) => "no load is recorded of it".into(),
             (Some(slight), None) => slight_reason(q, plan, guest, *slight),
             (None, None) => idle_reason(q, plan, guest, &need),
@@ -54,19 +55,26 @@ fn is_unrecorded(q: &Question, guest: &GuestFacts) -> bool {
     })
 }
 
-/// What keeps a guest where it is: of several nodes that cannot take it, the best one speaks.
-fn held_reason(held: &Skipped) -> String {
-    let first = held.blockers[..held.first].iter().map(|b| b.text.as_str());
-    let first = first.collect::<Vec<_>>().join("; ");
+/// What keeps a guest where it is: of several nodes that cannot take it, the best one speaks, and that it could be moved
+/// `by_hand`, if so, where nothing but a storage keeps it from that.
+fn held_reason(held: &Skipped, by_hand: impl FnOnce() -> Option<String>) -> String {
+    let best = &held.blockers[..held.first];
+    let first = best.iter().map(|b| b.text.as_str()).collect::<Vec<_>>().join("; ");
+    let hand = if of_storages(best) { by_hand() } else { None };
     let why = match held.nodes {
         _ if held.is_bound() => with_its_group(&first),
         0 | 1 => first,
-        _ => format!("{first}; no other node can take it"),
+        _ => format!("{first}; {}", hand.unwrap_or_else(|| "no other node can take it".into())),
     };
     match held.could {
         true => format!("could go before the moves above, not after them: {why}"),
         false => why,
     }
+}
+
+/// Whether storages are all that stands in the way.
+pub(in crate::engine) fn of_storages(blockers: &[Blocker]) -> bool {
+    !blockers.is_empty() && blockers.iter().all(|b| b.code == BlockerCode::Storage)
 }
 
 /// Of a guest that rules keep where others are, and nothing else.
@@ -134,7 +142,8 @@ fn others(q: &Question, node: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recommend::BlockerCode;
+
+    const HAND: &str = "by hand it could go";
 
     #[test]
     fn of_nodes_that_cannot_take_a_guest_the_best_one_speaks() {
@@ -143,11 +152,19 @@ mod tests {
             Blocker::new(BlockerCode::Storage, "storage 'a' is not active on pve4"),
         ];
         let of = |nodes, first, could| {
-            held_reason(&Skipped { blockers: blockers.clone(), first, nodes, could })
+            held_reason(&Skipped { blockers: blockers.clone(), first, nodes, could }, || {
+                Some(HAND.into())
+            })
         };
         assert_eq!(of(2, 1, false), "pve2 would reach 98 % CPU; no other node can take it");
         assert_eq!(of(1, 1, false), "pve2 would reach 98 % CPU");
         assert_eq!(of(0, 2, false), "pve2 would reach 98 % CPU; storage 'a' is not active on pve4");
+        let (blockers, nodes) = (blockers[1..].to_vec(), 2);
+        let by_name = Skipped { blockers, first: 1, nodes, could: false };
+        let by_name = |hand: Option<&str>| held_reason(&by_name, || hand.map(String::from));
+        let alone = "storage 'a' is not active on pve4";
+        assert_eq!(by_name(Some(HAND)), format!("{alone}; {HAND}"));
+        assert_eq!(by_name(None), format!("{alone}; no other node can take it"));
         assert_eq!(
             of(1, 1, true),
             "could go before the moves above, not after them: pve2 would reach 98 % CPU"

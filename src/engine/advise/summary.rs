@@ -149,10 +149,8 @@ fn refused(q: &Question, all: &[Considered]) -> String {
     let first = all.iter().filter_map(|c| c.step.details.window.as_ref()).min_by_key(|w| w.start);
     match first {
         Some(first) if shared(Cause::Busy) => {
-            format!(
-                "all guests that would help are in their daily peak, until {:02}:00",
-                first.start_hour
-            )
+            let begin = first.begin();
+            format!("all guests that would help are in their daily peak, until {begin}")
         }
         _ if shared(Cause::Confidence) => {
             let best = all.iter().map(|c| c.step.confidence.percent).fold(0.0, f64::max);
@@ -266,12 +264,21 @@ fn full_storages(q: &Question) -> String {
         return String::new();
     }
     let able: Vec<String> = can_leave(q, &guests).iter().map(ToString::to_string).collect();
+    let mut facts = guests.iter().filter_map(|vmid| q.inventory.guest(*vmid));
+    let by_name = facts.all(|guest| q.constraints.only_here(guest).is_some());
     let moves = match (able.is_empty(), guests.is_empty()) {
         (false, _) => format!(
             ", or move guests that have their disks there ({}): `explain` says where to",
             listed(&able)
         ),
-        (true, false) => "; no other node can take a guest that has its disks there".into(),
+        (true, false) if by_name => {
+            ", or move guests that have their disks there by hand, to another storage \
+             (`--targetstorage`): no other node has one of that name"
+                .into()
+        }
+        (true, false) => {
+            "; no node that has it can take a guest with its disks there: `explain` says why".into()
+        }
         (true, true) if q.constraints.knows_storages() => "; no move of a guest does that".into(),
         (true, true) => String::new(),
     };
@@ -577,10 +584,12 @@ mod tests {
             let mut inventory = q.inventory.clone();
             if let Some(id) = id {
                 let kind = |shared| StorageFacts { shared, ..StorageFacts::default() };
-                inventory.storages =
-                    Some([("ceph".to_string(), kind(true)), ("local".into(), kind(false))].into());
+                let own = StorageFacts { nodes: vec!["pve2".into()], ..kind(false) };
+                let all = [("ceph", kind(true)), ("local", kind(false)), ("own", own)];
+                let all = all.map(|(id, facts)| (id.to_string(), facts));
+                inventory.storages = Some(all.into());
                 let facts = &mut inventory.nodes[1];
-                for (name, free) in [("ceph", 60.0), ("local", 50.0)] {
+                for (name, free) in [("ceph", 60.0), ("local", 50.0), ("own", 40.0)] {
                     facts.storage_size.insert(name.into(), Bytes(100.0));
                     let free = if name == id { 13.0 } else { free };
                     facts.storage_free.insert(name.into(), Bytes(free));
@@ -634,6 +643,13 @@ mod tests {
             format!(
                 "'local' of pve2 {rise}, or move guests that have their disks there (100): `explain` \
                  says where to."
+            )
+        );
+        assert_eq!(
+            of("own", "own"),
+            format!(
+                "'own' of pve2 {rise}, or move guests that have their disks there by hand, to another storage \
+                 (`--targetstorage`): no other node has one of that name."
             )
         );
         let able = |lock: Option<&str>| {
@@ -742,7 +758,8 @@ mod tests {
                 step.confidence.percent = percent;
                 let (start, end) = (i64::from(hour) * HOUR, 24 * HOUR);
                 let why = String::new();
-                let window = Window { start, end, start_hour: hour, end_hour: 23, why };
+                let tomorrow = hour < 6;
+                let window = Window { start, end, start_hour: hour, end_hour: 23, tomorrow, why };
                 step.details.window = Some(window);
                 Considered { step, reason: Refusal { cause, text: String::new() } }
             };
@@ -750,6 +767,10 @@ mod tests {
             assert_eq!(
                 told(&[of(Cause::Busy, 90.0, 18), of(Cause::Busy, 90.0, 16)]),
                 "all guests that would help are in their daily peak, until 16:00"
+            );
+            assert_eq!(
+                told(&[of(Cause::Busy, 90.0, 5)]),
+                "all guests that would help are in their daily peak, until tomorrow at 05:00"
             );
             assert_eq!(
                 told(&[of(Cause::Confidence, 67.9, 0), of(Cause::Confidence, 60.0, 0)]),

@@ -26,6 +26,11 @@ const AFFINITY_PREFIX: &str = "affinity_";
 /// Prefix of tags that name a node the guest must stay on.
 const PIN_PREFIX: &str = "pin_";
 
+/// Nodes that a guest must stay on by its tags.
+pub(crate) fn pins(guest: &GuestFacts) -> impl Iterator<Item = &str> {
+    guest.tags.iter().filter_map(|tag| tag.strip_prefix(PIN_PREFIX))
+}
+
 impl<'a> Constraints<'a> {
     /// A guest and all that rules or tags keep on its node, directly or through others.
     pub fn together(&self, vmid: Vmid) -> BTreeSet<Vmid> {
@@ -169,8 +174,7 @@ impl<'a> Constraints<'a> {
         found: &mut Vec<Blocker>,
     ) {
         use BlockerCode as C;
-        let pins: Vec<&str> =
-            guest.tags.iter().filter_map(|t| t.strip_prefix(PIN_PREFIX)).collect();
+        let pins: Vec<&str> = pins(guest).collect();
         if !pins.is_empty() && !pins.iter().any(|p| p.eq_ignore_ascii_case(&target.name)) {
             found.push(Blocker::new(C::TagPin, format!("is pinned to {}", pins.join(", "))));
         }

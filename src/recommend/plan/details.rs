@@ -64,6 +64,7 @@ impl Planner<'_> {
                 .chain(self.goes_by_itself(outlook.vmid, source))
                 .chain(self.falls(source))
                 .chain(self.leaks(guest, source))
+                .chain(self.reserve_lost(guest, target))
                 .collect(),
         };
         weighed.with(details)

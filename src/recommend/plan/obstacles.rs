@@ -300,13 +300,20 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Every failure of a node that the others could bear before a move, they must bear after it.
+    /// Every failure of a node that the others could bear before a move, they must bear after it. A reserve that rests
+    /// on guests which stay on a node in maintenance is none: it goes when the node does.
     fn n1(&self, guest: usize, target: usize) -> Option<Blocker> {
+        let emptied = self.q.outlook.nodes[self.hosts[guest]].maintenance;
+        let text = self.reserve_lost(guest, target).filter(|_| !emptied)?;
+        Some(Blocker::new(BlockerCode::N1Reserve, text))
+    }
+
+    /// That the others could bear the failure of a node before a move, and not after it.
+    pub(in crate::recommend) fn reserve_lost(&self, guest: usize, target: usize) -> Option<String> {
         let reserve = self.reserve.as_ref()?;
         let lost = reserve.lost(self.memory[guest], self.hosts[guest], target)?;
         let name = &self.q.outlook.nodes[lost].name;
-        let text = format!("if {name} failed, its guests would no longer find memory elsewhere");
-        Some(Blocker::new(BlockerCode::N1Reserve, text))
+        Some(format!("if {name} failed, its guests would no longer find memory elsewhere"))
     }
 
     /// A move must not wake PVE's own balancer, which would move HA guests back.
@@ -387,7 +394,7 @@ impl<'a> Planner<'a> {
         let trend = &self.q.outlook.guests[step.guest].cpu_trend;
         trend.is_busy(self.q.outlook.now, self.q.local).then(|| Refusal {
             cause: Cause::Busy,
-            text: format!("is in its daily peak; put off until {:02}:00", window.start_hour),
+            text: format!("is in its daily peak; put off until {}", window.begin()),
         })
     }
 }

@@ -137,4 +137,6 @@ pub enum Cause {
     Confidence,
     /// The hour: its guest is in its daily peak.
     Busy,
+    /// Another guest that is in its daily peak goes before it.
+    Behind,
 }

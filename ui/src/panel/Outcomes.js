@@ -185,7 +185,7 @@ Ext.define('PVE.foresight.panel.Outcomes', {
                 return tile('–', Ext.String.format(gettext('Predictions right, {0}'), label));
             }
             let tip = Ext.String.format(
-                gettext('{0}; mean error {1}, bias {2}'),
+                gettext('{0}: whether each helps, harms or does neither; mean error {1}, bias {2}'),
                 u.counted(a.moves, gettext('1 migration'), gettext('{0} migrations')),
                 u.percent(a.mean_abs_error, 1),
                 u.percent(a.bias, 1),

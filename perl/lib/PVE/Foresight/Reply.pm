@@ -288,6 +288,17 @@ my sub move() {
         source => node_name("Node that it leaves."),
         target => node_name("Node that it goes to."),
         confidence => number("0 to 100."),
+        confidence_parts => object(
+            "What the confidence consists of.",
+            percent => number("0 to 100."),
+            parts => list("Its parts.", object(
+                "A part.",
+                name => string("Which one."),
+                value => number("0 to 1."),
+                weight => number("Its share of the whole."),
+                why => string("What it rests on."),
+            )),
+        ),
         weighing(),
     );
 }
@@ -385,17 +396,6 @@ sub recommend() {
             order => integer("Position in the plan, from 1."),
             type => word("VM or container.", qw(qemu lxc)),
             urgency => word("How soon.", @URGENCIES),
-            confidence_parts => object(
-                "What the confidence consists of.",
-                percent => number("0 to 100."),
-                parts => list("Its parts.", object(
-                    "A part.",
-                    name => string("Which one."),
-                    value => number("0 to 1."),
-                    weight => number("Its share of the whole."),
-                    why => string("What it rests on."),
-                )),
-            ),
             decision_explanation => string("Why, in two sentences."),
             trend_evidence => evidence(),
             concerns => maybe(texts("What to look at before; left out where something is withheld.")),
@@ -490,7 +490,7 @@ my sub accuracy() {
             moves => integer("Moves that count."),
             bias => maybe(number("Mean of actual less predicted relief.")),
             mean_abs_error => maybe(number("Mean of their distance.")),
-            hit_rate => maybe(number("Share whose predicted result came.")),
+            hit_rate => maybe(number("Share of which it was foreseen whether they help, harm or do neither.")),
         )))
     } '1h', '24h';
     return object("Predicted against actual relief.", @of);

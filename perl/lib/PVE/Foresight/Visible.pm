@@ -10,14 +10,14 @@ package PVE::Foresight::Visible;
 use v5.36;
 
 my @WEIGHING = qw(score_improvement source_score target_score benefit cost source_peaks target_peaks);
-my @MOVE = (qw(vmid name source target confidence window), @WEIGHING);
+my @MOVE = (qw(vmid name source target confidence confidence_parts window), @WEIGHING);
 
 # By reply: what remains of the whole, and of the entries of its lists.
 my %ADVICE = (
     whole => [qw(now data_until overload_before overload_after horizon_hours trend_hours)],
     lists => {
         recommendations => [
-            @MOVE, qw(order type urgency confidence_parts decision_explanation trend_evidence command),
+            @MOVE, qw(order type urgency decision_explanation trend_evidence command),
         ],
         considered => [@MOVE, 'reason'],
         skipped => [qw(vmid name node reason blockers)],
