@@ -50,7 +50,9 @@ pub fn repeats(x: &[f64], keys: &[i64]) -> bool {
         let [(_, before), (lag, here), (next, after)] = [w[0], w[1], w[2]];
         // A neighbouring lag is as good as twice the lag itself: periods are no whole number of slots.
         let near = next - lag;
-        let around = || (2 * lag - near..=2 * lag + near).filter_map(correlation);
+        // Lags that too few pairs have may lie between, but none that is no longer than this one is twice as long.
+        let from = (2 * lag).saturating_sub(near).max(next);
+        let around = || (from..=2 * lag + near).filter_map(correlation);
         here >= before.max(after)
             && here > FIRST.max(chance)
             && around().fold(-1.0, f64::max) > SECOND.max(0.8 * chance)
@@ -86,6 +88,18 @@ mod tests {
             let sine: Vec<f64> = (0..100).map(|i| (f64::from(i) / 12.3 * TAU).sin()).collect();
             assert!(repeats(&sine, &keys), "every {every}");
         }
+    }
+
+    #[test]
+    fn slots_in_clusters_far_apart_make_no_cycle() {
+        // Four slots in a row every twenty: of the lags between no pair is there.
+        let keys: Vec<i64> = (0..40).map(|i| 20 * (i / 4) + i % 4).collect();
+        for period in [3, 4, 5, 7] {
+            let x: Vec<f64> = (0..40).map(|i| f64::from(i % period)).collect();
+            repeats(&x, &keys);
+        }
+        let rising: Vec<f64> = (0..40).map(f64::from).collect();
+        assert!(!repeats(&rising, &keys));
     }
 
     #[test]
