@@ -16,6 +16,11 @@ const TODAY: f64 = 1.0;
 /// What is this share as far off is as far off; so many bins, and one in so many, are often.
 const AS_FAR: f64 = 0.8;
 const OFTEN: (usize, usize) = (4, 100);
+/// Residuals of this part of the day that say enough of it.
+const ENOUGH: usize = 40;
+/// Hours within which another hour of the day is near, and those that are a part of the day.
+const NEAR: usize = 4;
+const PART_OF_DAY: usize = 8;
 /// Standard deviations that what has been before is off at most.
 const USUAL: f64 = 2.5;
 /// Least standard deviation in points, or percent of the level.
@@ -128,9 +133,9 @@ pub(super) fn now(
     let (model, expected) = (expected, come_back.unwrap_or(expected));
     let deviation = current - expected;
     let flagged = deviation.abs() >= FLAG * spread;
-    if has_been(&s.residual[..before], deviation, offset)
+    if has_been(&s.residual[..before], &bins.slot, slot, deviation, offset)
         || is_weekly(history, season.per_day, deviation)
-        || (flagged && comes_and_goes(samples_before(points, time), deviation, off))
+        || (flagged && comes_and_goes(samples_before(points, time), at, deviation, off))
     {
         spread = spread.max(deviation.abs() / USUAL);
     }
@@ -157,10 +162,36 @@ fn taken_away(s: &Structure, start: f64) -> Vec<f64> {
     held.collect()
 }
 
-/// Whether hours before today were as far off as now, on the same side, more than once in a while.
-fn has_been(before: &[f64], deviation: f64, offset: f64) -> bool {
-    let as_far = |r: &&f64| (**r - offset) * deviation.signum() >= AS_FAR * deviation.abs();
-    before.iter().filter(as_far).count() >= OFTEN.0.max(before.len() / OFTEN.1)
+/// Whether hours before today were as far off as now, on the same side, more than once in a while, and not only at another
+/// part of the day: what a job does whose beginning varies says nothing of the hours that it never ran in.
+fn has_been(
+    before: &[f64],
+    slots: &[u8],
+    (slot, per_day): (usize, usize),
+    deviation: f64,
+    offset: f64,
+) -> bool {
+    let as_far =
+        |(r, _): &(&f64, &u8)| (**r - offset) * deviation.signum() >= AS_FAR * deviation.abs();
+    let mut hits: Vec<usize> =
+        before.iter().zip(slots).filter(as_far).map(|(_, slot)| usize::from(*slot)).collect();
+    if hits.len() < OFTEN.0.max(before.len() / OFTEN.1) {
+        return false;
+    }
+    let hours = |slots: usize| slots * 24 / per_day;
+    if hits.iter().any(|hit| hours(apart(*hit, slot, per_day)) <= NEAR) {
+        return true;
+    }
+    hits.sort_unstable();
+    hits.dedup();
+    let next = hits.iter().skip(1).copied().chain(hits.first().map(|first| first + per_day));
+    next.zip(&hits).all(|(next, hit)| hours(next - hit) < 24 - PART_OF_DAY)
+}
+
+/// Slots between two slots of the day, the shorter way round.
+fn apart(a: usize, b: usize, per_day: usize) -> usize {
+    let apart = a.abs_diff(b);
+    apart.min(per_day - apart)
 }
 
 /// The single samples of before today: the last that are stored as such.
@@ -171,9 +202,19 @@ fn samples_before(points: &[Point], now: UnixTime) -> &[Point] {
     &before[spans..]
 }
 
-/// Whether hours of `samples` that end at any minute were as far `off` as now, on the same side, again and again: a job
+/// Whether hours of `samples` that end at any minute, at about this time of the day, were as far `off` as now, on the same
+/// side, again and again: a job
 /// that begins within an hour of the clock and ends in the next is half in the mean of each, and whole in the hour between.
-fn comes_and_goes(samples: &[Point], deviation: f64, off: impl Fn(&[Point]) -> f64) -> bool {
+fn comes_and_goes(
+    samples: &[Point],
+    at: UnixTime,
+    deviation: f64,
+    off: impl Fn(&[Point]) -> f64,
+) -> bool {
+    let near = |time: UnixTime| {
+        let later = (time - at).rem_euclid(DAY);
+        later.min(DAY - later) <= NEAR as i64 * HOUR
+    };
     let (mut first, mut seen, mut times) = (0, UnixTime::MIN, 0);
     for (end, sample) in samples.iter().enumerate() {
         while samples[first].time <= sample.time - HOUR {
@@ -182,6 +223,7 @@ fn comes_and_goes(samples: &[Point], deviation: f64, off: impl Fn(&[Point]) -> f
         // One time may last for an hour; what is not yet a whole hour is none.
         if first > 0
             && sample.time >= seen.saturating_add(HOUR)
+            && near(sample.time)
             && off(&samples[first..=end]) * deviation.signum() >= AS_FAR * deviation.abs()
         {
             (seen, times) = (sample.time, times + 1);
@@ -208,7 +250,12 @@ fn is_weekly(history: &Bins, per_day: usize, deviation: f64) -> bool {
 
 /// Robust scale of the past residuals, widened where they have heavy tails and where this hour is
 /// known to vary more; never below half a point or a percent of the level.
-fn spread(residual: &[f64], bins: &Bins, (slot, per_day): (usize, usize), expected: f64) -> f64 {
+fn spread(
+    residual: &[f64],
+    bins: &Bins,
+    (slot_now, per_day): (usize, usize),
+    expected: f64,
+) -> f64 {
     let mut buffer = Buffer::with_capacity(residual.len());
     let largest = residual.iter().map(|r| r.abs()).fold(0.0, f64::max);
     let least = LEAST_SPREAD.max(0.01 * expected.abs());
@@ -216,6 +263,15 @@ fn spread(residual: &[f64], bins: &Bins, (slot, per_day): (usize, usize), expect
         // Where nothing ever strays further than the floor, the floor rules.
         return least;
     }
+    // What other parts of the day vary by says little of this one.
+    let of_here = |hours: usize| {
+        let near =
+            move |slot: u8| apart(usize::from(slot), slot_now, per_day) * 24 <= hours * per_day;
+        let all = residual.iter().zip(bins.slot.iter());
+        all.filter(move |(_, slot)| near(**slot)).map(|(r, _)| *r)
+    };
+    let part: Buffer = of_here(NEAR).collect();
+    let residual = if part.len() >= ENOUGH { &part } else { residual };
     let (_, scale) = stats::center_and_scale(residual, &mut buffer);
     buffer.clear();
     buffer.extend_from_slice(residual);
@@ -227,17 +283,8 @@ fn spread(residual: &[f64], bins: &Bins, (slot, per_day): (usize, usize), expect
     buffer.extend(residual.iter().map(|r| r.abs()));
     let everywhere = stats::mean(&buffer);
     let tail = stats::quantile(&mut buffer, 0.95).unwrap_or(0.0) / 1.96;
-    let mut near = [false; 256];
-    for (i, near) in near.iter_mut().enumerate().take(per_day) {
-        let apart = (i + per_day - slot) % per_day;
-        *near = apart.min(per_day - apart) * 24 <= 2 * per_day;
-    }
     let (mut sum, mut count) = (15.0 * everywhere, 15.0);
-    for (r, slot) in residual.iter().zip(bins.slot.iter()) {
-        let here = f64::from(u8::from(near[usize::from(*slot)]));
-        sum += here * r.abs();
-        count += here;
-    }
+    of_here(2).for_each(|r| (sum, count) = (sum + r.abs(), count + 1.0));
     let local = if everywhere > 0.0 { (sum / count / everywhere).clamp(0.6, 2.0) } else { 1.0 };
     (scale.max(body) * local).max(tail).max(least)
 }

@@ -115,3 +115,25 @@ fn a_job_of_a_minute_an_hour_is_no_level_shift_where_single_samples_begin() {
         assert!(!trend.direction.is_trend(), "{days} days");
     }
 }
+
+#[test]
+fn a_job_whose_hour_varies_hides_nothing_at_other_hours() {
+    // Three hours a night, a little later each day or at any hour from 0 to 3; now is 14:00.
+    let begins: [fn(i64) -> f64; 2] =
+        [|day| 1.0 + (day % 18) as f64 / 6.0, |day| (day * 7_919 % 37) as f64 / 12.0];
+    for begin in begins {
+        for days in [7, 14, 30] {
+            let now = |value: Option<f64>| {
+                let all = all_of(days, 1.5, |t, time| {
+                    let clock = time.rem_euclid(DAY) as f64 / HOUR as f64 - begin(time / DAY);
+                    let job = if (0.0..3.0).contains(&clock) { 45.0 } else { 0.0 };
+                    if t > -1.0 / 24.0 { value.unwrap_or(15.0) } else { 15.0 + job }
+                });
+                flagged(&all)
+            };
+            assert_eq!(now(None), 0, "{days} days");
+            assert_eq!(now(Some(45.0)), DRAWS as usize, "{days} days, far above");
+            assert_eq!(now(Some(0.0)), DRAWS as usize, "{days} days, nothing");
+        }
+    }
+}
