@@ -21,6 +21,8 @@ const ENOUGH: usize = 40;
 /// Hours within which another hour of the day is near, and those that are a part of the day.
 const NEAR: usize = 4;
 const PART_OF_DAY: usize = 8;
+/// Steps from which on another one is no news.
+const AGAIN: usize = 2;
 /// Standard deviations that what has been before is off at most.
 const USUAL: f64 = 2.5;
 /// Least standard deviation in points, or percent of the level.
@@ -135,6 +137,7 @@ pub(super) fn now(
     let flagged = deviation.abs() >= FLAG * spread;
     if has_been(&s.residual[..before], &bins.slot, slot, deviation, offset)
         || is_weekly(history, season.per_day, deviation)
+        || has_stepped(s, deviation)
         || (flagged && comes_and_goes(samples_before(points, time), at, deviation, off))
     {
         spread = spread.max(deviation.abs() / USUAL);
@@ -192,6 +195,14 @@ fn has_been(
 fn apart(a: usize, b: usize, per_day: usize) -> usize {
     let apart = a.abs_diff(b);
     apart.min(per_day - apart)
+}
+
+/// Whether the level has stepped as far the same way again and again, as what fills does when it is emptied.
+fn has_stepped(s: &Structure, deviation: f64) -> bool {
+    let as_far = |(t, size, known): &(f64, f64, bool)| {
+        *t <= -NEWS && !known && size * deviation.signum() >= AS_FAR * deviation.abs()
+    };
+    s.steps().filter(as_far).count() >= AGAIN
 }
 
 /// The single samples of before today: the last that are stored as such.

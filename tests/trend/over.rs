@@ -137,3 +137,17 @@ fn a_job_whose_hour_varies_hides_nothing_at_other_hours() {
         }
     }
 }
+
+#[test]
+fn what_is_emptied_again_and_again_may_be_emptied_now() {
+    for days in [7, 14] {
+        let every = 0.22 * f64::from(days);
+        // The last time four hours ago, to a quarter of what it had come to, or to next to nothing.
+        let since = |t: f64| (t + 4.0 / 24.0).rem_euclid(every) / every;
+        let emptied = all_of(days, 0.5, |t, _| 30.0 + 24.0 * since(t));
+        assert!(flagged(&emptied) <= 1, "{days} days: {}", flagged(&emptied));
+        let deeper =
+            all_of(days, 0.5, |t, _| if t > -4.0 / 24.0 { 2.0 } else { 30.0 + 24.0 * since(t) });
+        assert_eq!(flagged(&deeper), DRAWS as usize, "{days} days");
+    }
+}
