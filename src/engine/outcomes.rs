@@ -4,7 +4,7 @@
 //! nothing: what is not on file yet is judged for the answer.
 
 use super::keep::settings;
-use super::prepare::{History, point};
+use super::prepare::{History, point, without_cache};
 use super::{Engine, RecommendRequest, local_time};
 use crate::api::{GuestOutcomes, OutcomeEntry, OutcomesReply, RecommendReply};
 use crate::collect::inventory;
@@ -460,12 +460,15 @@ fn node(name: &str, history: &History, fleets: &[Fleet]) -> NodeRecord {
         all
     };
     let (cores, memory) = history.node_size(name);
+    // A cache that fills what a guest left is no load.
+    let mut mem = points(NodeMetric::Memory);
+    without_cache(&mut mem, &points(NodeMetric::Arc));
     NodeRecord {
         name: name.to_string(),
         cores,
         memory,
         cpu: points(NodeMetric::Cpu),
-        mem: points(NodeMetric::Memory),
+        mem,
         pressure: worst(
             [NodeMetric::PsiCpuSome, NodeMetric::PsiIoSome, NodeMetric::PsiMemorySome].map(points),
         ),

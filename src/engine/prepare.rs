@@ -525,13 +525,14 @@ fn given_back(cache: f64) -> f64 {
     (cache - 1.0 / 32.0).max(0.0)
 }
 
-/// Takes out of the `used` memory what the cache of the same time gives back. Both ascend.
-fn without_cache(used: &mut [Point], cache: &[Point]) {
-    let mut cache = cache.iter().peekable();
+/// Takes out of the `used` memory what the cache of the same time gives back.
+pub(super) fn without_cache(used: &mut [Point], cache: &[Point]) {
+    let place = |point: &Point| (point.time, point.seconds);
+    let mut cache: Vec<&Point> = cache.iter().collect();
+    cache.sort_by_key(|point| place(point));
     for point in used {
-        while cache.next_if(|c| c.time < point.time).is_some() {}
-        let Some(of_cache) = cache.next_if(|c| c.time == point.time) else { continue };
-        let given = given_back(of_cache.value);
+        let Ok(at) = cache.binary_search_by_key(&place(point), |c| place(c)) else { continue };
+        let given = given_back(cache[at].value);
         point.value = (point.value - given).max(0.0);
         point.p95 = point.p95.map(|p95| (p95 - given).max(0.0));
     }
