@@ -41,7 +41,7 @@ pub(super) fn beyond(case: &Case<'_>) -> f64 {
     // A shift now and then is none: what shifts day by day wanders.
     let mut sizes: Vec<f64> = rest.iter().map(|c| c.abs()).collect();
     let usual = LARGEST * stats::median(&mut sizes);
-    rest.iter_mut().for_each(|c| *c = c.clamp(-usual, usual));
+    rest.iter_mut().for_each(|c| *c = c.min(usual).max(-usual));
     let n = rest.len() as f64;
     let variance = rest.iter().map(|c| c * c).sum::<f64>() / (n - 1.0);
     let next = rest.windows(2).map(|w| w[0] * w[1]).sum::<f64>() / (n - 1.0);
