@@ -426,7 +426,11 @@ impl Engine {
         let until = asked.unwrap_or_else(clock);
         let Some(tick) = reader.last_tick(until)? else {
             let message = match asked {
-                Some(now) => format!("holds no sample at or before {}", utc_date(now)),
+                Some(now) => format!(
+                    "holds no sample at or before {}: analyses start from one, and single samples are kept for {} h",
+                    utc_date(now),
+                    reader.retention().raw_hours
+                ),
                 None => "holds no samples yet; run `collect` or `append` first".to_string(),
             };
             return Err(Error::new(Kind::NotFound, message).at(self.state.display()));

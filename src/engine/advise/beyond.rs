@@ -1,6 +1,7 @@
 //! What the figures of a node do not say by themselves: cache that counts as free, demand that was not served, tasks that
 //! wait.
 
+use crate::engine::words::listed;
 use crate::model::{Bytes, Fraction, counted};
 use crate::outlook::NodeOutlook;
 use crate::recommend::Question;
@@ -12,15 +13,19 @@ const WAITS: [(&str, &str, f64); 3] = [
     ("all tasks", "memory (PSI memory full)", 0.1),
 ];
 
-/// A sentence for each node and thing of the kind, each after a space.
+/// Sentences about nodes, each after a space.
 pub(super) fn beyond(q: &Question) -> String {
-    let of_node = |node: &NodeOutlook| [cache(q, node), short(node), pressure(node)].concat();
-    q.outlook.nodes.iter().filter(|node| node.online).map(of_node).collect()
+    let of = |told: &dyn Fn(&NodeOutlook) -> String| online(q).map(told).collect::<String>();
+    [of(&|node| cache(q, node)), short(q), of(&pressure)].concat()
+}
+
+fn online<'a>(q: &'a Question) -> impl Iterator<Item = &'a NodeOutlook> {
+    q.outlook.nodes.iter().filter(|node| node.online)
 }
 
 /// Whether tasks wait on a node for longer than anybody likes, whatever its load is.
 pub(super) fn is_pressed(q: &Question) -> bool {
-    q.outlook.nodes.iter().any(|node| node.online && !pressure(node).is_empty())
+    online(q).any(|node| !pressure(node).is_empty())
 }
 
 /// Where the node would be above its threshold with the cache.
@@ -41,16 +46,24 @@ fn cache(q: &Question, node: &NodeOutlook) -> String {
     )
 }
 
-fn short(node: &NodeOutlook) -> String {
-    match node.hours_short {
-        0 => String::new(),
-        hours => format!(
-            " {} was at its limit for {} of the last 168: what its guests wanted beyond that is estimated from its load \
-             average.",
-            node.name,
-            counted(hours as usize, "hour"),
-        ),
-    }
+/// Which nodes could not serve what was wanted, longest first.
+fn short(q: &Question) -> String {
+    let mut nodes: Vec<&NodeOutlook> = online(q).filter(|node| node.hours_short > 0).collect();
+    nodes.sort_by_key(|node| std::cmp::Reverse(node.hours_short));
+    let [longest, others @ ..] = nodes.as_slice() else { return String::new() };
+    let first = format!(
+        "{} was at its limit for {} of the last 168",
+        longest.name,
+        counted(longest.hours_short as usize, "hour")
+    );
+    let all: Vec<String> = std::iter::once(first)
+        .chain(others.iter().map(|node| format!("{} for {}", node.name, node.hours_short)))
+        .collect();
+    let wanted = match others.is_empty() {
+        true => "its guests wanted beyond that is estimated from its load average",
+        false => "guests wanted beyond that is estimated from load averages",
+    };
+    format!(" {}: what {wanted}.", listed(&all))
 }
 
 fn pressure(node: &NodeOutlook) -> String {
