@@ -19,9 +19,9 @@ const HORIZONS: [f64; 3] = [6.0, 24.0, 72.0];
 /// ahead (calibrated by rolling origin on real guests, docs/trend-score.md).
 const TAILS: [f64; 3] = [0.07, 0.05, 0.03];
 /// Share of the latest day in the level, beside the whole window: now, and far ahead.
-const LATEST_DAY: [f64; 2] = [0.6, 0.2];
+const LATEST_DAY: [f64; 2] = [0.9, 0.3];
 /// Hours in which the one fades to the other.
-const FADE: f64 = 24.0;
+const FADE: f64 = 12.0;
 
 /// Model of the near future, in the unit of the input.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,9 +52,9 @@ pub(super) struct Outlook {
     pub(super) season: Season,
     /// How the profile's size goes on, where it grows or shrinks.
     pub(super) pace: Option<Pace>,
-    /// Adjusted mean of the latest day.
+    /// Adjusted level of the latest day.
     pub(super) day: f64,
-    /// Adjusted mean since the last step.
+    /// Adjusted level since the last step.
     pub(super) window: f64,
     /// Last three hours less the latest day.
     pub(super) deviation: f64,
@@ -198,18 +198,22 @@ struct Recent {
     errors: [[f64; 2]; 3],
 }
 
-/// Level means since the last step, and the errors that the same forecast would have made within
+/// Levels since the last step, and the errors that the same forecast would have made within
 /// the window (rolling origin).
 fn recent(bins: &Bins, adjusted: &[f64], s: &Structure) -> Recent {
     let last_step = s.steps().map(|(time, ..)| time).fold(f64::NEG_INFINITY, f64::max);
     let from = bins.t.partition_point(|t| *t < last_step).min(bins.len() - 1);
     let end = bins.t[bins.len() - 1];
     let since = |days: f64| bins.t.partition_point(|t| *t < end - days).max(from);
-    let window = stats::mean(&adjusted[from..]);
-    let day = stats::mean(&adjusted[since(1.0)..]);
+    let (window, day) = (typical(&adjusted[from..]), typical(&adjusted[since(1.0)..]));
     let latest = stats::mean(&adjusted[since(3.0 / 24.0)..]);
     let memory = lag_one(&s.clipped).clamp(0.0, 0.98);
     Recent { day, window, deviation: latest - day, memory, errors: errors(bins, adjusted, s) }
+}
+
+/// Half the mean and half the median: bursts draw the mean to where few hours are (docs/records/trend.md).
+fn typical(x: &[f64]) -> f64 {
+    0.5 * (stats::mean(x) + stats::median(&mut Buffer::of(x)))
 }
 
 fn lag_one(x: &[f64]) -> f64 {

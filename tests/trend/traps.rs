@@ -255,6 +255,17 @@ fn forecasts_follow_the_hour_and_stay_possible() {
 }
 
 #[test]
+fn a_forecast_is_near_most_hours_where_bursts_draw_the_mean_away() {
+    // One hour in ten, at no fixed time: a mean of 18 that hardly any hour has.
+    let burst = |h: i64| if (h * 7_919) % 97 % 10 == 3 { 80.0 } else { 0.0 };
+    let trend = look(&hourly(14, |_, h| 10.0 + burst(h) + noise(h)));
+    let near = |hours: f64| trend.forecast(hours).unwrap().expected;
+    for hours in [24.0, 48.0, 72.0] {
+        assert!((12.0..16.0).contains(&near(hours)), "{}", near(hours));
+    }
+}
+
+#[test]
 fn the_peak_counts_what_hours_hide() {
     let hour = |h: i64| Point {
         time: NOW - (168 - h) * HOUR,
