@@ -6,6 +6,7 @@ mod days;
 mod extremes;
 mod kinds;
 mod laws;
+mod mixed;
 mod over;
 mod reference;
 mod returns;
