@@ -5,7 +5,7 @@ use super::finding::{Direction, NotEnough};
 use super::season::Season;
 use super::slope::Slope;
 use super::structure::Structure;
-use super::{rhythm, wander};
+use super::{byweek, rhythm, wander};
 use crate::model::{DAY, HOUR};
 use crate::series::dist::t_cdf;
 use crate::series::{Bins, Buffer, Grid, Point, bins, cycle, stats};
@@ -109,7 +109,13 @@ pub(super) fn shows_trend(case: &Case<'_>) -> bool {
             let moved = net.average.abs() * net.segment;
             is_enough(case) && net.p < ALPHA && moved >= MATERIAL
         }
-        None => is_trend(case) && !is_sawtooth(case) && !is_recovery(case) && !stands_still(case),
+        None => {
+            is_trend(case)
+                && !is_sawtooth(case)
+                && !is_recovery(case)
+                && !stands_still(case)
+                && !byweek::explains(case)
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 mod anomaly;
 mod attribution;
 mod begun;
+mod byweek;
 mod clean;
 mod compare;
 mod curve;
