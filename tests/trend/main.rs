@@ -4,6 +4,7 @@
 
 mod days;
 mod extremes;
+mod growth;
 mod kinds;
 mod laws;
 mod mixed;
