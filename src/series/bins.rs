@@ -5,6 +5,13 @@ use super::{Buffer, Column, LocalTime, Point, stats};
 use crate::model::{DAY, HOUR, UnixTime};
 use std::ops::Range;
 
+/// Variance within hours, in squared points, that is not worth a look at what foretells it.
+const FINE: f64 = 2.0;
+/// Share of the variance within hours that what foretells it leaves at most.
+const FORETOLD: f64 = 0.5;
+/// Seconds that are no matter between a sample and the same of another day.
+const NEAR: i64 = 300;
+
 /// Width of the grid's slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Grid {
@@ -27,6 +34,15 @@ impl Grid {
     pub fn per_day(self) -> usize {
         (DAY / self.seconds()) as usize
     }
+
+    /// Seconds by which the clock of the slots is ahead of UTC in a zone that is `east` of it. Slots of six hours are those
+    /// of the store, whose means know no other, numbered by the local time that they come next to.
+    pub fn ahead(self, east: i64) -> i64 {
+        match self {
+            Grid::Hour => east,
+            Grid::SixHours => (east + 3 * HOUR).div_euclid(6 * HOUR) * 6 * HOUR,
+        }
+    }
 }
 
 /// Means of the filled slots, in time order, one column each.
@@ -45,7 +61,7 @@ pub struct Bins {
 }
 
 impl Bins {
-    /// Bins `points` (ascending in time). The slots of a day follow the local wall clock, so a
+    /// Bins `points` (ascending in time). The hours of a day follow the local wall clock, so a
     /// profile over them is not smeared by summer time. O(n).
     pub fn of(points: &[Point], grid: Grid, now: UnixTime, local: &LocalTime) -> Self {
         let shared;
@@ -56,7 +72,8 @@ impl Bins {
             }
             false => points,
         };
-        let Some(mut slot) = points.first().map(|p| Slot::of(p.time, grid, local)) else {
+        let clock = Clock { grid, local, now };
+        let Some(mut slot) = points.first().map(|p| clock.slot(p.time)) else {
             return Self::default();
         };
         // Columns as long as they can get, written by place: five columns that grow cost more than what they hold.
@@ -76,7 +93,7 @@ impl Bins {
         for p in points {
             let (day, more) = (days(p), f64::from(p.count.max(1)));
             if let Some((t, y)) = &mut last
-                && slot.holds(p.time, grid, local)
+                && clock.holds(&slot, p.time)
             {
                 weight += more;
                 **t += more / weight * (day - **t);
@@ -84,7 +101,7 @@ impl Bins {
                 continue;
             }
             let Some((((t, y), key), (of_day, weekend))) = rows.next() else { break };
-            slot = slot.until(p.time, grid, local);
+            slot = clock.next(slot, p.time);
             (*t, *y, *key) = (day, p.value, slot.key);
             (*of_day, *weekend) = (slot.of_day, slot.weekend);
             (last, weight) = (Some((t, y)), more);
@@ -181,18 +198,28 @@ struct Slot {
     weekend: bool,
 }
 
-impl Slot {
-    /// The slot that `time` is in. Hours of zones off by a fraction of an hour are shifted by that
-    /// fraction; six-hour slots begin at local midnight.
-    fn of(time: UnixTime, grid: Grid, local: &LocalTime) -> Self {
-        let ((east, change), width) = (local.east_until(time), grid.seconds());
-        let shift = match grid {
-            Grid::Hour => east.rem_euclid(HOUR),
-            Grid::SixHours => east,
+/// What tells the slot of a moment.
+struct Clock<'a> {
+    grid: Grid,
+    local: &'a LocalTime,
+    now: UnixTime,
+}
+
+impl Clock<'_> {
+    /// The slot that `time` is in. Hours of zones off by a fraction of an hour are shifted by that fraction.
+    fn slot(&self, time: UnixTime) -> Slot {
+        let width = self.grid.seconds();
+        let (east, change) = self.local.east_until(time);
+        let (shift, change) = match self.grid {
+            Grid::Hour => (east.rem_euclid(HOUR), change),
+            Grid::SixHours => (self.grid.ahead(self.local.east(self.now)), UnixTime::MAX),
         };
         let shifted = time.saturating_add(shift);
-        let wall = time.saturating_add(east);
-        Self {
+        let wall = match self.grid {
+            Grid::Hour => time.saturating_add(east),
+            Grid::SixHours => shifted,
+        };
+        Slot {
             key: shifted.div_euclid(width),
             end: time.saturating_add(width - shifted.rem_euclid(width)),
             change,
@@ -202,46 +229,71 @@ impl Slot {
     }
 
     /// Whether `time`, not before it, is in the same slot: a comparison, unless the clocks have changed.
-    fn holds(&self, time: UnixTime, grid: Grid, local: &LocalTime) -> bool {
-        match time < self.change {
-            true => time < self.end,
-            false => Self::of(time, grid, local).key == self.key,
+    fn holds(&self, slot: &Slot, time: UnixTime) -> bool {
+        match time < slot.change {
+            true => time < slot.end,
+            false => self.slot(time).key == slot.key,
         }
     }
 
-    /// The slot that `time`, not before it, is in: mostly this one or the next of the same day, which needs no division.
-    fn until(self, time: UnixTime, grid: Grid, local: &LocalTime) -> Self {
-        if time >= self.change || time >= self.end.saturating_add(grid.seconds()) {
-            return Self::of(time, grid, local);
+    /// The slot that `time`, not before `slot`, is in: mostly that or the next of the same day, which needs no division.
+    fn next(&self, slot: Slot, time: UnixTime) -> Slot {
+        if time >= slot.change || time >= slot.end.saturating_add(self.grid.seconds()) {
+            return self.slot(time);
         }
-        let next = self.of_day + 1;
-        match time < self.end {
-            true => self,
-            false if usize::from(next) == grid.per_day() => Self::of(time, grid, local),
-            false => Self {
-                key: self.key + 1,
-                end: self.end.saturating_add(grid.seconds()),
+        let next = slot.of_day + 1;
+        match time < slot.end {
+            true => slot,
+            false if usize::from(next) == self.grid.per_day() => self.slot(time),
+            false => Slot {
+                key: slot.key + 1,
+                end: slot.end.saturating_add(self.grid.seconds()),
                 of_day: next,
-                ..self
+                ..slot
             },
         }
     }
 }
 
-/// Variance of single samples around the mean of their hour, without the largest percent of the
-/// squared deviations; 0 where fewer than 3 samples share an hour.
-pub fn within_hour_variance(points: &[Point]) -> f64 {
-    let mut squares = Vec::new();
+/// Variance of single samples around the mean of their hour, without the largest percent of the squared deviations; 0
+/// where fewer than 3 samples share an hour of a clock that is so many seconds `ahead` of UTC. What was as far off its hour
+/// some seconds `ago`, at any of these times, is foretold: a job that begins at half past is no noise.
+pub fn within_hour_variance(points: &[Point], ahead: i64, ago: &[i64]) -> f64 {
+    let mut off: Vec<(UnixTime, f64)> = Vec::new();
     let spans = points.iter().take_while(|p| i64::from(p.seconds) >= HOUR).count();
-    let hour = |p: &Point| p.time.div_euclid(HOUR);
+    let hour = |p: &Point| p.time.saturating_add(ahead).div_euclid(HOUR);
     for hour in points[spans..].chunk_by(|a, b| b.time - a.time < HOUR && hour(a) == hour(b)) {
         let n = hour.len() as f64;
         if hour.len() >= 3 && hour.iter().all(|p| i64::from(p.seconds) < HOUR) {
             let mean = hour.iter().map(|p| p.value).sum::<f64>() / n;
-            squares.extend(hour.iter().map(|p| (p.value - mean).powi(2) * n / (n - 1.0)));
+            let unbiased = (n / (n - 1.0)).sqrt();
+            off.extend(hour.iter().map(|p| (p.time, (p.value - mean) * unbiased)));
         }
     }
-    stats::mean_without_largest(&squares, squares.len() / 100)
+    let mean = |squares: &[f64]| stats::mean_without_largest(squares, squares.len() / 100);
+    let plain = mean(&off.iter().map(|off| off.1 * off.1).collect::<Buffer>());
+    if plain < FINE {
+        return plain;
+    }
+    let left = |ago: &i64| {
+        let pairs = differences(&off, *ago);
+        (3 * pairs.len() >= off.len()).then(|| 0.5 * mean(&pairs))
+    };
+    // By chance either may be the smaller.
+    ago.iter().filter_map(left).filter(|left| *left < FORETOLD * plain).fold(plain, f64::min)
+}
+
+/// Squares of the differences of each value to that of so many seconds `ago`, where one is near.
+fn differences(off: &[(UnixTime, f64)], ago: i64) -> Buffer {
+    let mut then = 0;
+    let square = |(time, value): &(UnixTime, f64)| {
+        let late = |then: usize| off.get(then).map_or(i64::MAX, |off| (off.0 + ago - time).abs());
+        while late(then + 1) <= late(then) && then + 1 < off.len() {
+            then += 1;
+        }
+        (late(then) <= NEAR).then(|| (value - off[then].1).powi(2))
+    };
+    off.iter().filter_map(square).collect()
 }
 
 #[cfg(test)]
@@ -266,7 +318,9 @@ mod tests {
         let bins = Bins::of(&points, Grid::Hour, 0, &half_past);
         assert_eq!(*bins.slot, [5, 6, 7], "05:30, 06:00 + 06:30, 07:00");
         let bins = Bins::of(&points, Grid::SixHours, 0, &half_past);
-        assert_eq!(*bins.slot, [0, 1]);
+        assert_eq!(*bins.slot, [1], "05:30 to 11:30, as the store has it");
+        let bins = Bins::of(&points, Grid::SixHours, 0, &LocalTime::fixed(7_200));
+        assert_eq!(*bins.slot, [0], "02:00 to 08:00");
     }
 
     #[test]
@@ -290,7 +344,7 @@ mod tests {
     fn samples_vary_within_their_hour() {
         let points: Vec<Point> =
             (0..12).map(|i| Point::sample(i * 900, f64::from(i as i32 % 2) * 2.0)).collect();
-        assert!((within_hour_variance(&points) - 4.0 / 3.0).abs() < 1e-12);
-        assert_eq!(within_hour_variance(&points[..2]), 0.0);
+        assert!((within_hour_variance(&points, 0, &[]) - 4.0 / 3.0).abs() < 1e-12);
+        assert_eq!(within_hour_variance(&points[..2], 0, &[]), 0.0);
     }
 }

@@ -12,20 +12,29 @@ const CHANCE: f64 = 2.5;
 /// Share of the values that must have a partner at a lag for it to be known, where there are gaps.
 const KNOWN: f64 = 0.3;
 
-/// Whether a pattern repeats at least three times: the autocorrelation of the ranks falls below 0.1
-/// and then peaks, and peaks again at twice that lag. Ranks, so two spikes do not make a cycle. `keys` are the slots of `x` on a regular
-/// grid, ascending; lags that too few pairs have are unknown and passed over. O(n²) of the number of slots, gaps included; series spanning over 2,000 slots answer false.
+/// Periods within which the best lag to foretell from is sought.
+const AGAIN: usize = 4;
+
+/// Whether a pattern repeats at least three times.
 pub fn repeats(x: &[f64], keys: &[i64]) -> bool {
-    let (Some(first), Some(last)) = (keys.first(), keys.last()) else { return false };
-    let slots = (last - first + 1) as usize;
+    period(x, keys).is_some()
+}
+
+/// After how many slots a pattern repeats that is seen three times at least: the autocorrelation of the ranks falls below
+/// 0.1 and then peaks, and peaks again at twice that lag. Ranks, so two spikes do not make a cycle. `keys` are the slots of
+/// `x` on a regular grid, ascending; lags that too few pairs have are unknown and passed over. O(n²) of the number of
+/// slots, gaps included; series spanning over 2,000 slots have none.
+pub fn period(x: &[f64], keys: &[i64]) -> Option<usize> {
+    let slots = (keys.last()? - keys.first()? + 1) as usize;
     if x.len() < 24 || slots > 2_000 {
-        return false;
+        return None;
     }
+    let first = keys[0];
     let ranks = stats::ranks(x);
     let mean = stats::mean(&ranks);
     let variance = stats::variance(&ranks);
     if variance <= 0.0 {
-        return false;
+        return None;
     }
     let (mut dense, mut there) = (Buffer::filled(slots, 0.0), Buffer::filled(slots, 0.0));
     for (rank, key) in ranks.iter().zip(keys) {
@@ -43,10 +52,10 @@ pub fn repeats(x: &[f64], keys: &[i64]) -> bool {
     };
     let acf: Vec<(usize, f64)> =
         (0..=slots / 3).filter_map(|lag| Some((lag, correlation(lag)?))).collect();
-    let Some(dip) = acf.iter().position(|(_, r)| *r < 0.1) else { return false };
+    let dip = acf.iter().position(|(_, r)| *r < 0.1)?;
     // Noise reaches further on few values.
     let chance = CHANCE / (x.len() as f64).sqrt();
-    acf[dip..].windows(3).any(|w| {
+    let is_period = |w: &&[(usize, f64)]| {
         let [(_, before), (lag, here), (next, after)] = [w[0], w[1], w[2]];
         // A neighbouring lag is as good as twice the lag itself: periods are no whole number of slots.
         let near = next - lag;
@@ -56,7 +65,25 @@ pub fn repeats(x: &[f64], keys: &[i64]) -> bool {
         here >= before.max(after)
             && here > FIRST.max(chance)
             && around().fold(-1.0, f64::max) > SECOND.max(0.8 * chance)
-    })
+    };
+    acf[dip..].windows(3).find(is_period).map(|w| w[1].0)
+}
+
+/// Variance of what a pattern that repeats after so many slots does not foretell: half the mean square of the differences
+/// to some periods ago, without the largest `spikes` of them. A period is no whole number of slots, a few of them may be.
+pub fn left(x: &[f64], keys: &[i64], period: usize, spikes: f64) -> f64 {
+    let at = |lag: i64| {
+        let partner = |i: usize| keys.binary_search(&(keys[i] - lag)).ok();
+        let squares: Buffer =
+            (0..x.len()).filter_map(|i| Some((x[i] - x[partner(i)?]).powi(2))).collect();
+        let n = squares.len() as f64;
+        // A spike is in two differences.
+        let mean = stats::mean_without_largest(&squares, (2.0 * spikes * n).ceil() as usize);
+        (3 * squares.len() >= x.len()).then_some(0.5 * mean)
+    };
+    let around = |n: usize| n * period - n..=n * period + n;
+    let lags = (1..=AGAIN).flat_map(around).filter(|lag| *lag > 0);
+    lags.filter_map(|lag| at(lag as i64)).fold(f64::INFINITY, f64::min)
 }
 
 #[cfg(test)]

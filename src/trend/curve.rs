@@ -82,6 +82,23 @@ pub(super) fn best_clock(t: &[f64], x: &[f64]) -> Option<(Clock, Buffer)> {
     Some((clock, rest))
 }
 
+/// The clock of a line through the logarithms of `x`, where all are above 0, with what that line leaves of each in the unit
+/// of `x` (Box & Cox 1964): what grows in proportion often varies in proportion, and a level and a slope look at its end only.
+/// `None` where it grows by less than the slowest rate would, or faster than the fastest.
+pub(super) fn proportional(t: &[f64], x: &[f64]) -> Option<(Clock, Buffer)> {
+    if x.iter().any(|x| *x <= 0.0) {
+        return None;
+    }
+    let mut log: Buffer = x.iter().map(|x| x.ln()).collect();
+    let (middle, mean) = (stats::mean(t), stats::mean(&log));
+    let time: Buffer = t.iter().map(|t| t - middle).collect();
+    let rate = stats::dot(&time, &log) / stats::dot(&time, &time).max(1e-12);
+    let scale = mean.exp();
+    log.iter_mut().zip(time.iter()).for_each(|(v, t)| *v = scale * (*v - mean - rate * t));
+    let span = t.last()? - t.first()?;
+    (rate * span >= SLOWEST && rate <= FASTEST).then_some((Clock { rate }, log))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -77,7 +77,7 @@ impl Explained {
         if low > high { level } else { level.clamp(low - BEYOND, high + BEYOND) }
     }
 
-    /// What level and season say `time` days from now, when local clocks show `wall`.
+    /// What level and season say `time` days from now, when the clock of the slots shows `wall`.
     pub(super) fn at(&self, time: f64, wall: i64) -> f64 {
         let season = &self.season;
         let slot = calendar::hour_of(wall) * season.per_day / 24;
@@ -128,6 +128,11 @@ impl<'a> View<'a> {
         [self.points, self.inside()].map(|points| (points.first().map_or(now, |p| p.time), now))
     }
 
+    /// Seconds by which the node's clock is ahead of UTC.
+    fn ahead(&self) -> i64 {
+        self.params.local.east(self.params.now)
+    }
+
     /// What the label is decided on.
     pub(super) fn case<'b>(&'b self, explained: &'b Explained) -> Case<'b> {
         Case {
@@ -141,6 +146,7 @@ impl<'a> View<'a> {
             net: explained.net.as_ref(),
             noise: explained.noise,
             lookback: self.params.lookback_days(),
+            ahead: self.ahead(),
             age: -self.bins.t[self.bins.len() - 1],
             history: self.bins.span(),
         }
@@ -243,7 +249,7 @@ impl<'a> View<'a> {
                 .or_else(|| workdays::net(&window, &adjusted, &structure, seasonal)),
             Nature::Work => None,
         };
-        let noise = rhythm::noise(&structure, &window, self.inside());
+        let noise = rhythm::noise(&structure, &window, self.inside(), self.ahead());
         let (top, resized) = (None, None);
         Explained { season, window, adjusted, structure, slope, net, noise, top, resized }
     }

@@ -5,8 +5,8 @@ use super::finding::{Direction, NotEnough};
 use super::season::Season;
 use super::slope::Slope;
 use super::structure::Structure;
-use super::wander;
-use crate::model::HOUR;
+use super::{byweek, rhythm, wander};
+use crate::model::{DAY, HOUR};
 use crate::series::dist::t_cdf;
 use crate::series::{Bins, Buffer, Grid, Point, bins, cycle, stats};
 
@@ -47,6 +47,10 @@ const NEAR: f64 = 0.5;
 const MANY: usize = 3;
 /// Unpredictable spread in points from which a series is volatile.
 const VOLATILE: f64 = 7.5;
+/// Spread in points from which it is asked what a cycle foretells.
+const UNEASY: f64 = 2.0;
+/// Share of the spread that a cycle leaves at most, if it foretells.
+const FORETOLD: f64 = 0.7;
 /// Share of what cannot be foretold that varies within hours, if a cycle within hours is to be asked for.
 const WITHIN: f64 = 0.5;
 /// A quarter of an hour: about the distance of samples.
@@ -68,6 +72,8 @@ pub(super) struct Case<'a> {
     /// Unpredictable standard deviation in points.
     pub(super) noise: f64,
     pub(super) lookback: f64,
+    /// Seconds by which the node's clock is ahead of UTC.
+    pub(super) ahead: i64,
     /// Days since the newest value.
     pub(super) age: f64,
     /// Days of history, which tell rhythm and spread where the window is shorter.
@@ -103,7 +109,13 @@ pub(super) fn shows_trend(case: &Case<'_>) -> bool {
             let moved = net.average.abs() * net.segment;
             is_enough(case) && net.p < ALPHA && moved >= MATERIAL
         }
-        None => is_trend(case) && !is_sawtooth(case) && !is_recovery(case) && !stands_still(case),
+        None => {
+            is_trend(case)
+                && !is_sawtooth(case)
+                && !is_recovery(case)
+                && !stands_still(case)
+                && !byweek::explains(case)
+        }
     }
 }
 
@@ -223,17 +235,44 @@ fn is_cyclical(case: &Case<'_>) -> bool {
 /// Whether what varies most does so within hours, and single samples repeat it: a job that crosses the full hour is half in
 /// the mean of each of two hours, and no hour is busier than another.
 fn repeats_within_hours(case: &Case<'_>) -> bool {
-    let within = bins::within_hour_variance(case.points);
+    let within = bins::within_hour_variance(case.points, case.ahead, &[DAY]);
     if within < WITHIN * case.noise * case.noise {
         return false;
     }
+    let (values, keys) = quarters(case);
+    cycle::repeats(&values, &keys)
+}
+
+/// Means of the quarters of an hour that single samples are known of, with their numbers.
+fn quarters(case: &Case<'_>) -> (Vec<f64>, Vec<i64>) {
     let from = case.points.iter().rposition(|p| i64::from(p.seconds) >= HOUR).map_or(0, |i| i + 1);
     let quarter = |p: &Point| p.time.div_euclid(QUARTER);
     let quarters = case.points[from..].chunk_by(|a, b| quarter(a) == quarter(b));
     let mean = |all: &[Point]| all.iter().map(|p| p.value).sum::<f64>() / all.len() as f64;
-    let (values, keys): (Vec<f64>, Vec<i64>) =
-        quarters.map(|all| (mean(all), quarter(&all[0]))).unzip();
-    cycle::repeats(&values, &keys)
+    quarters.map(|all| (mean(all), quarter(&all[0]))).unzip()
+}
+
+/// What neither season nor a cycle of another period foretells, in points, where a cycle foretells most of what the season
+/// leaves.
+pub(super) fn noise_beside_cycle(case: &Case<'_>) -> f64 {
+    if case.noise < UNEASY {
+        return case.noise;
+    }
+    let foretold = |values: &[f64], keys: &[i64], slot: i64| {
+        let period = cycle::period(values, keys)?;
+        let left = cycle::left(values, keys, period, rhythm::SPIKES);
+        Some((left, period as i64 * slot))
+    };
+    let hours =
+        foretold(case.adjusted, &case.bins.key, case.grid.seconds()).map(|(left, period)| {
+            left + bins::within_hour_variance(case.points, case.ahead, &[DAY, period])
+        });
+    let within = || {
+        let (values, keys) = quarters(case);
+        foretold(&values, &keys, QUARTER).map_or(f64::INFINITY, |found| found.0)
+    };
+    let left = hours.unwrap_or_else(within).sqrt();
+    if left < FORETOLD * case.noise { left } else { case.noise }
 }
 
 /// Chance that the direction is right. For a trend: that its slope is beyond half of what is material,

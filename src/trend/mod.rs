@@ -7,6 +7,7 @@
 mod anomaly;
 mod attribution;
 mod begun;
+mod byweek;
 mod clean;
 mod compare;
 mod curve;
@@ -128,7 +129,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     };
     let explained = view.explained();
     let case = view.case(&explained);
-    let Explained { season, window, structure, noise, .. } = &explained;
+    let Explained { season, window, structure, .. } = &explained;
     let slope = explained.told();
     let direction = label::direction(&case);
     let whole = match params.scale {
@@ -147,7 +148,11 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
     });
     let peak_hours = rhythm::peak_hours(season, window);
     let idle = rhythm::is_idle(p95, params.scale, unit);
-    let behaviour = rhythm::behaviour(direction, *noise, structure, &explained.adjusted, idle);
+    let noise = match direction {
+        Direction::Cyclical => label::noise_beside_cycle(&case),
+        _ => explained.noise,
+    };
+    let behaviour = rhythm::behaviour(direction, noise, structure, &explained.adjusted, idle);
     let goes_on = (fills && direction.is_trend(), fills && label::creeps(&case));
     let outlook = Outlook::of(&explained, level, goes_on, unit, params);
     Trend {
@@ -171,7 +176,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         projection: None,
         projection_basis: None,
         saturated: explained.top.is_some(),
-        stability: Some(rhythm::stability(*noise)),
+        stability: Some(rhythm::stability(noise)),
         behavior: Some(behaviour),
         peak_multiplier: rhythm::peak_multiplier(season, &peak_hours, level),
         peak_hours,

@@ -57,9 +57,9 @@ fn baseline(points: &[Point], params: &Params<'_>, spread: f64) -> Option<Vec<Ex
     let model = view.explained();
     let step = ((params.now - first) / MOST).max(HOUR);
     let at = |time: UnixTime| {
-        let local = params.local;
+        let wall = time.saturating_add(grid.ahead(params.local.east(time)));
         let days = time.saturating_sub(params.now) as f64 / DAY as f64;
-        let expected = model.at(days, local.wall(time)) * unit;
+        let expected = model.at(days, wall) * unit;
         let half = WIDTH * spread;
         Expected { time, expected, low: (expected - half).max(0.0), high: expected + half }
     };

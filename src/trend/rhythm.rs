@@ -24,10 +24,13 @@ const PEAK_SHARE: f64 = 0.1;
 /// A share below this many points is idle.
 const IDLE_POINTS: f64 = 2.0;
 
+/// Share of the values that may be spikes.
+pub(super) const SPIKES: f64 = 0.012;
+
 /// What cannot be foretold, in points: standard deviation of the residuals without the largest 1.2 %
-/// and of the samples within their hours. Load that is switched on and off is not foretold by the
+/// and of the samples within their hours (of a clock so many seconds `ahead` of UTC), less what they were a day before. Load that is switched on and off is not foretold by the
 /// steps that describe it.
-pub(super) fn noise(structure: &Structure, bins: &Bins, window: &[Point]) -> f64 {
+pub(super) fn noise(structure: &Structure, bins: &Bins, window: &[Point], ahead: i64) -> f64 {
     let mut squares = structure.residual.clone();
     if switches(structure) {
         let level = |t: f64| structure.steps().filter(|s| t >= s.0).map(|s| s.1).sum::<f64>();
@@ -36,8 +39,9 @@ pub(super) fn noise(structure: &Structure, bins: &Bins, window: &[Point]) -> f64
         squares.iter_mut().for_each(|r| *r -= mean);
     }
     squares.iter_mut().for_each(|r| *r *= *r);
-    let spikes = (squares.len() as f64 * 0.012).ceil() as usize;
-    (stats::mean_without_largest(&squares, spikes) + bins::within_hour_variance(window)).sqrt()
+    let spikes = (squares.len() as f64 * SPIKES).ceil() as usize;
+    let within = bins::within_hour_variance(window, ahead, &[DAY]);
+    (stats::mean_without_largest(&squares, spikes) + within).sqrt()
 }
 
 /// Whether steps up and down take turns three times, or twice with a stay below half a day.

@@ -93,8 +93,13 @@ impl Season {
     }
 }
 
-/// The profile that `bins` support: none, one for all days, or one for weekdays and weekends.
+/// The profile that `bins` support: none, one for all days, one for weekdays and weekends, or one of each day of the week.
 pub(super) fn season(bins: &Bins, grid: Grid) -> Season {
+    of_days(bins, grid, grid == Grid::SixHours && bins.span() >= WEEKDAYS)
+}
+
+/// The same, where weekdays may be told apart only if `each` is asked for.
+pub(super) fn of_days(bins: &Bins, grid: Grid, each: bool) -> Season {
     let none = Season::none(grid);
     if bins.span() < DAILY_SPAN {
         return none;
@@ -126,7 +131,7 @@ pub(super) fn season(bins: &Bins, grid: Grid) -> Season {
         };
         chosen = profile::fit(&bins.t, &bins.y, &weekly, 2 * day).filter(gains).or(chosen);
     }
-    if grid == Grid::SixHours && bins.span() >= WEEKDAYS {
+    if each {
         chosen = weekdays(bins, day, &chosen).or(chosen);
     }
     chosen.map_or(none, |p| Season {

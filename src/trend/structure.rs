@@ -247,22 +247,28 @@ fn faster(
     seasonal: f64,
 ) -> Option<Clock> {
     let n = x.len() as f64;
-    let (clock, left) = curve::best_clock(&bins.t, x)?;
     let ground = Ground::of(&bins.t, x, &bins.key, 0.0, rules);
     let found = ground.search(best.sloped, &best.terms, 0);
     let pieces = &found.models[0];
     let size = |left: &[f64], fitted: usize| {
         n / long_run(left, &bins.key, fitted as f64, seasonal).inflation()
     };
-    let n_eff = size(&left, 3).max(size(&ground.residual(&found), 2 + best.terms.len()));
-    let rss = dot(&left, &left);
-    let bent = Model { sloped: true, terms: vec![Term::Hinge(0.0)], rss };
+    let of_pieces = size(&ground.residual(&found), 2 + best.terms.len());
     // It has three parameters; more of them lower the logarithm of the sum of squares by 2 / n_eff each by chance.
     let more = (1 + usize::from(pieces.sloped) + 2 * pieces.terms.len()) as f64 - 3.0;
-    let as_close = n_eff * (rss / pieces.rss).ln() < 2.0 * more;
-    if !as_close || score(&bent, 0, n, n_eff) >= score(pieces, 0, n, n_eff) {
-        return None;
+    let is_better = |left: &[f64]| {
+        let (n_eff, rss) = (size(left, 3).max(of_pieces), dot(left, left));
+        let bent = Model { sloped: true, terms: vec![Term::Hinge(0.0)], rss };
+        let as_close = n_eff * (rss / pieces.rss).ln() < 2.0 * more;
+        as_close && score(&bent, 0, n, n_eff) < score(pieces, 0, n, n_eff)
+    };
+    let curve = curve::best_clock(&bins.t, x);
+    let closer = |left: &[f64]| curve.as_ref().is_none_or(|(_, of)| dot(left, left) < dot(of, of));
+    let proportional = curve::proportional(&bins.t, x);
+    if let Some((clock, _)) = proportional.filter(|(_, left)| closer(left) && is_better(left)) {
+        return Some(clock);
     }
+    let (clock, left) = curve.filter(|(_, left)| is_better(left))?;
     // A running median lags behind what is steep: once more with spikes clipped to the curve itself.
     let fitted = || x.iter().zip(left.iter()).map(|(x, rest)| x - rest);
     let mut calm: Buffer = raw.iter().zip(fitted()).map(|(x, fitted)| x - fitted).collect();

@@ -1,17 +1,21 @@
-//! Step 4b: a daily rhythm that changes its size, as when a nightly job begins, ends or doubles.
+//! Step 4b: a daily rhythm that changes its size, as when a nightly job begins, ends or doubles, or nobody works for a week.
 //!
 //! One profile for the whole window leaves a part of the rhythm before the change and another after it, which looks
 //! like growth or like noise, or finds no profile at all. How large the rhythm is on each day, in parts of a mean day, is
-//! a series of one value a day; a change of size is a step in it, and a size that grows is a straight line.
+//! a series of one value a day; a change of size is a step in it, a holiday two that cancel, and a size that grows is a
+//! straight line.
 
 use super::explain::{Explained, range};
 use super::season::Season;
 use super::structure::PER_TERM;
 use crate::series::Bins;
 use crate::series::dist::t_two_sided;
+use std::ops::Range;
 
 /// Days on either side of a change.
 pub(super) const LEAST_DAYS: usize = 2;
+/// Days between two changes that cancel: with less a week's own days would do.
+const HOLIDAY: usize = 4;
 /// Window in days from which weekdays and weekends have a mean day each.
 pub(super) const WEEKLY: f64 = 9.0;
 /// A day on which its mean day moves less than this share of what the liveliest does is not asked.
@@ -23,11 +27,11 @@ const LINE: f64 = 0.5;
 /// A change of the swing by less than this many points is none.
 pub(super) const SMALLEST: f64 = 3.0;
 
-/// When the rhythm changed its size.
+/// When the rhythm had another size than today's.
 pub(super) struct Change {
-    /// When, in days from now.
-    time: f64,
-    /// By how much more of the mean day it swings since.
+    /// From when until when, in days from now.
+    then: Range<f64>,
+    /// By how much more of the mean day it swings now.
     growth: f64,
     mean_day: MeanDay,
 }
@@ -35,20 +39,21 @@ pub(super) struct Change {
 impl Change {
     /// A change at a time that moved each slot of the day, or of weekdays and weekend days, by so much.
     pub(super) fn of(time: f64, moved: Vec<f64>, per_day: usize) -> Self {
-        Change { time, growth: 1.0, mean_day: MeanDay { effect: moved, per_day } }
+        let then = f64::NEG_INFINITY..time;
+        Change { then, growth: 1.0, mean_day: MeanDay { effect: moved, per_day } }
     }
 
     /// A rhythm that adds to what its quietest hours are, as a job does, takes the level with it; another moves about its
     /// mean.
     pub(super) fn either(self) -> [Self; 2] {
-        let Change { time, growth, mean_day } = self;
-        let added = Change { time, growth, mean_day: mean_day.above_least() };
-        [added, Change { time, growth, mean_day }]
+        let added =
+            Change { mean_day: self.mean_day.above_least(), then: self.then.clone(), ..self };
+        [added, self]
     }
 
     /// By how much more the rhythm of today moves a slot at a time than that of then did.
     pub(super) fn gain(&self, time: f64, slot: usize, weekend: bool) -> f64 {
-        if time < self.time { self.growth * self.mean_day.at(slot, weekend) } else { 0.0 }
+        if self.then.contains(&time) { self.growth * self.mean_day.at(slot, weekend) } else { 0.0 }
     }
 
     /// Values as they had been with the rhythm of today.
@@ -89,7 +94,7 @@ pub(super) fn pace(explained: &Explained) -> Option<Pace> {
     if days.len() < 2 * LEAST_DAYS + 1 {
         return None;
     }
-    let (all, line) = (Side::of(&days), Line::of(&days));
+    let (all, line) = (Sums::until(&days)[days.len()].side(), Line::of(&days));
     let error = (line.rss / (days.len() - 2) as f64 / line.spread).sqrt().max(1e-9);
     let moved = line.slope * (days[days.len() - 1].first - days[0].first);
     let plain = t_two_sided(line.slope / error, (days.len() - 2) as f64) < ALPHA
@@ -160,24 +165,47 @@ pub(super) fn change(season: &Season, bins: &Bins) -> Option<Change> {
 
 fn change_of(bins: &Bins, mean_day: MeanDay) -> Option<Change> {
     let days = days(bins, &bins.y, &mean_day);
-    if days.len() < 2 * LEAST_DAYS + 1 {
+    let n = days.len();
+    if n < 2 * LEAST_DAYS + 1 {
         return None;
     }
-    let tried = (days.len() + 1 - 2 * LEAST_DAYS) as f64;
-    let splits = (LEAST_DAYS..=days.len() - LEAST_DAYS).map(|at| days.split_at(at));
+    let last = n - LEAST_DAYS;
+    let before: Vec<Range<usize>> = (LEAST_DAYS..=last).map(|at| 0..at).collect();
+    let between = (1..n).flat_map(|from| (from + HOLIDAY..=last).map(move |to| from..to)).collect();
+    let found = [before, between].into_iter().filter_map(|spans| {
+        let tried = spans.len() as f64;
+        let (span, growth, rss) = other_size(&days, spans)?;
+        let score = n as f64 * rss.max(1e-12).ln() + PER_TERM * tried.ln();
+        ((growth * mean_day.swing()).abs() >= SMALLEST).then_some((score, span, growth))
+    });
+    let (_, span, growth) = found.min_by(|a, b| a.0.total_cmp(&b.0))?;
+    let from = if span.start > 0 { days[span.start].first } else { f64::NEG_INFINITY };
+    Some(Change { then: from..days[span.end].first, growth, mean_day })
+}
+
+/// The one of some `spans` of days in which the rhythm was plainly of another size than on all others, by how much it is
+/// larger on these, and the sum of squares that this leaves. O(1) for each.
+fn other_size(days: &[Day], spans: Vec<Range<usize>>) -> Option<(Range<usize>, f64, f64)> {
+    let sums = Sums::until(days);
+    let (all, tried) = (sums[days.len()], spans.len() as f64);
     // A weekend is no change.
     let works = |days: &[Day]| days.iter().any(|d| !d.weekend);
-    let (at, before, since) = splits
-        .filter(|(before, since)| works(before) && works(since))
-        .map(|(before, since)| (since[0].first, Side::of(before), Side::of(since)))
-        .min_by(|a, b| (a.1.rss + a.2.rss).total_cmp(&(b.1.rss + b.2.rss)))?;
-    let (growth, rss) = (since.mean - before.mean, before.rss + since.rss);
+    let sides = |span: Range<usize>| {
+        let inside = sums[span.end].less(&sums[span.start]);
+        let (then, now) = (inside.side(), all.less(&inside).side());
+        (then.rss + now.rss, span, then, now)
+    };
+    let (rss, span, then, now) = spans
+        .into_iter()
+        .filter(|span| works(&days[span.clone()]) && works(&days[span.end..]))
+        .map(sides)
+        .min_by(|a, b| a.0.total_cmp(&b.0))?;
+    let growth = now.mean - then.mean;
     let free = (days.len() - 3) as f64;
-    let error = (rss / free * (1.0 / before.weight + 1.0 / since.weight)).sqrt().max(1e-6);
+    let error = (rss / free * (1.0 / then.weight + 1.0 / now.weight)).sqrt().max(1e-6);
     let plain = t_two_sided(growth / error, free) < ALPHA / tried
-        && beats(rss, Line::of(&days).rss, days.len(), tried)
-        && (growth * mean_day.swing()).abs() >= SMALLEST;
-    plain.then_some(Change { time: at, growth, mean_day })
+        && beats(rss, Line::of(days).rss, days.len(), tried);
+    plain.then_some((span, growth, rss))
 }
 
 /// Whether a step leaves so much less of `n` days than a straight line as is asked of a term that was searched for.
@@ -207,19 +235,37 @@ fn days(window: &Bins, x: &[f64], mean_day: &MeanDay) -> Vec<Day> {
     days
 }
 
-/// Days before or since a change.
+/// Days of one size.
 struct Side {
     mean: f64,
     weight: f64,
     rss: f64,
 }
 
-impl Side {
-    fn of(days: &[Day]) -> Self {
-        let weight: f64 = days.iter().map(|d| d.weight).sum();
-        let mean = days.iter().map(|d| d.weight * d.size).sum::<f64>() / weight;
-        let rss = days.iter().map(|d| d.weight * (d.size - mean).powi(2)).sum();
-        Self { mean, weight, rss }
+/// Sums over days: weights, and sizes and their squares by weight.
+#[derive(Clone, Copy, Default)]
+struct Sums([f64; 3]);
+
+impl Sums {
+    /// Those of the first 0, 1, 2, ... days.
+    fn until(days: &[Day]) -> Vec<Self> {
+        let mut sum = Self::default();
+        let with = |day: &Day| {
+            let of_day = [1.0, day.size, day.size * day.size].map(|v| day.weight * v);
+            sum = Self(std::array::from_fn(|i| sum.0[i] + of_day[i]));
+            sum
+        };
+        std::iter::once(Self::default()).chain(days.iter().map(with)).collect()
+    }
+
+    fn less(&self, other: &Self) -> Self {
+        Self(std::array::from_fn(|i| self.0[i] - other.0[i]))
+    }
+
+    fn side(&self) -> Side {
+        let [weight, sum, squares] = self.0;
+        let mean = sum / weight;
+        Side { mean, weight, rss: (squares - mean * sum).max(0.0) }
     }
 }
 
@@ -234,7 +280,7 @@ struct Line {
 
 impl Line {
     fn of(days: &[Day]) -> Self {
-        let Side { mean, weight, rss } = Side::of(days);
+        let Side { mean, weight, rss } = Sums::until(days)[days.len()].side();
         let middle = days.iter().map(|d| d.weight * d.first).sum::<f64>() / weight;
         let (mut product, mut spread) = (0.0, 0.0);
         for d in days {

@@ -4,8 +4,10 @@
 
 mod days;
 mod extremes;
+mod growth;
 mod kinds;
 mod laws;
+mod mixed;
 mod over;
 mod reference;
 mod returns;

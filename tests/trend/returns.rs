@@ -133,3 +133,22 @@ fn what_fills_and_is_emptied_each_week_has_no_busy_hours() {
         }
     }
 }
+
+#[test]
+fn a_holiday_is_no_trend() {
+    for days in [30, 60] {
+        for seed in 0..24u32 {
+            // A week or two of hardly any work that ended some days ago, among days of work of different size.
+            let (length, ended) = (7.0 + f64::from(seed % 8), 2.0 + f64::from(seed * 5 % 11));
+            let quiet = f64::from(seed % 3) * 0.15;
+            let points = hourly(u64::from(seed), days, 1.2, |t, u| {
+                let day = u.div_euclid(86_400) as f64;
+                let size = 1.0 + 0.2 * (day * (2.0 + f64::from(seed))).sin();
+                let off = (-ended - length..-ended).contains(&t);
+                15.0 + 32.0 * size * at_work(u) * if off { quiet } else { 1.0 }
+            });
+            let trend = look_back(days as u32, &points);
+            assert_eq!(trend.direction, Direction::Cyclical, "{days} days, {seed}");
+        }
+    }
+}

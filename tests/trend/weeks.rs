@@ -6,7 +6,7 @@ use pve_foresight::series::{LocalTime, Point};
 use pve_foresight::trend::{Direction, Nature, Params, Scale, Trend, analyze};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use rand_distr::{Distribution, Pareto};
+use rand_distr::{Distribution, Pareto, StandardNormal};
 
 /// What fills, seen on another day of the week.
 fn filled(days: u32, later: i64, seed: u64, sd: f64, f: impl Fn(f64, i64) -> f64) -> Trend {
@@ -135,5 +135,33 @@ fn busy_weekends_are_no_busy_hours() {
             all_of(days, 3.0, |_, u| if LocalTime::utc().weekend(u) { 80.0 } else { 13.0 });
         let told = weekends.iter().filter(|trend| !trend.peak_hours.is_empty()).count();
         assert_eq!(told, 0, "{days} days");
+    }
+}
+
+#[test]
+fn weeks_that_differ_are_no_trend_and_a_month_that_rises_is_one() {
+    let office = |u: i64| 25.0 * at_work(u);
+    let week = |u: i64| (u - 4 * DAY).div_euclid(7 * DAY);
+    for days in [30, 60] {
+        let (mut levels, mut sizes, mut rising) = (0, 0, 0);
+        for seed in 0..40u64 {
+            let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+            let (first, sd) = (week(NOW - days * DAY), rng.random_range(3.0..8.0));
+            let of: Vec<f64> = (0..12).map(|_| StandardNormal.sample(rng)).collect();
+            let of = |u: i64| of[(week(u) - first) as usize];
+            let ask = |f: &dyn Fn(f64, i64) -> f64| {
+                look_back(days as u32, &hourly(seed, days, 1.3, f)).direction
+            };
+            levels += usize::from(ask(&|_, u| 35.0 + sd * of(u) + office(u)).is_trend());
+            let size = |u: i64| f64::max(1.0 + 0.3 * of(u), 0.2);
+            sizes += usize::from(ask(&|_, u| 15.0 + size(u) * office(u)).is_trend());
+            let slope = rng.random_range(8.0..30.0) / days as f64;
+            let lately = |t: f64| f64::max(t + 14.0, 0.0);
+            let grows = |t: f64| if seed % 2 == 0 { slope * (t + days as f64) } else { lately(t) };
+            let grown = ask(&|t, u| 20.0 + grows(t) + office(u));
+            rising += usize::from(grown == Direction::SustainedIncrease);
+        }
+        assert!(levels <= 2 && sizes <= 4, "{days} days: {levels}, {sizes} of 40");
+        assert!(rising >= 39, "{days} days: {rising} of 40");
     }
 }
