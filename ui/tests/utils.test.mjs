@@ -326,6 +326,21 @@ test('who stays is told with the reason of the engine, further obstacles in the 
     assert.deepEqual(rows[0].further, ['pve3 has no storage local-zfs']);
 });
 
+test('what the confidence of a rejected move rests on is told as that of a recommended one', () => {
+    const parts = [{ name: 'history', value: 0.4, why: '2 days known' }];
+    const move = { vmid: 101, source: 'pve1', confidence: 40, confidence_parts: { parts } };
+    let rows;
+    Weighed.setAdvice.call(
+        {
+            setTitle: () => {},
+            down: () => ({ setVisible: () => {} }),
+            store: { loadData: (all) => (rows = all) },
+        },
+        { considered: [move] },
+    );
+    assert.match(Html.confidenceParts(rows[0]), /40.%.* history: 2 days known/);
+});
+
 test('a collector with something to be told of does not run as it should', () => {
     const told = (late, warnings) => Status.healthHtml({ collector: { late }, warnings });
     assert.match(told(false, []), /Runs as it should\./);
