@@ -122,7 +122,7 @@ fn state_with_reasons(state: State, findings: &[Finding]) -> String {
 pub fn good_time(window: &Window, now: UnixTime) -> String {
     let when = match window.start > now {
         true => format!("Best made {} local time", window.told()),
-        false => format!("A good time is now, until {:02}:00 local time", window.end_hour),
+        false => format!("A good time is now, until {} local time", window.until()),
     };
     format!("{when}: {}.", window.why)
 }

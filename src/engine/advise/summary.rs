@@ -6,6 +6,7 @@ use super::stays::is_full;
 use crate::evidence::guest_label;
 use crate::model::{
     Bytes, BytesPerSecond, GuestFacts, HOUR, MIB, UnixTime, Vmid, counted, percent_beside, signed,
+    span,
 };
 use crate::outlook::{GuestOutlook, IO_WAIT, Levels, Limits, NodeOutlook, Resource, STORAGE};
 use crate::recommend::{
@@ -188,8 +189,9 @@ fn unconfirmed(q: &Question) -> String {
             let (metric, name, limit) = (f.metric, &node.name, f.threshold);
             match direction {
                 Direction::SustainedIncrease => Some(format!(
-                    " If its trend goes on, {metric} of {name} passes {limit:.0} in {hours:.0} hours: not \
-                     sure enough to act on."
+                    " If its trend goes on, {metric} of {name} passes {limit:.0} in {}: not sure enough to \
+                     act on.",
+                    span(hours)
                 )),
                 Direction::Cyclical => {
                     let time = q.outlook.now + (hours * HOUR as f64) as UnixTime;
@@ -759,7 +761,15 @@ mod tests {
                 let (start, end) = (i64::from(hour) * HOUR, 24 * HOUR);
                 let why = String::new();
                 let tomorrow = hour < 6;
-                let window = Window { start, end, start_hour: hour, end_hour: 23, tomorrow, why };
+                let window = Window {
+                    start,
+                    end,
+                    start_hour: hour,
+                    end_hour: 23,
+                    tomorrow,
+                    end_day: None,
+                    why,
+                };
                 step.details.window = Some(window);
                 Considered { step, reason: Refusal { cause, text: String::new() } }
             };
