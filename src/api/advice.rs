@@ -362,6 +362,8 @@ pub struct ExplainTarget {
     /// Penalty points with the guest; absent when it does not run or the node is offline.
     pub score: Option<f64>,
     /// By term.
+    /// Guests that rules keep it with, where nothing else holds it and all of them could go there together.
+    pub with: Vec<Vmid>,
     pub terms: Vec<Contribution>,
     /// What the move would bring and cost; absent like the score.
     #[serde(flatten)]

@@ -1091,7 +1091,7 @@ fn a_guest_of_a_failed_node_stays_since_that_is_offline() {
     };
     let told = case.asked(|q| explain(q, q.inventory.guest(105).unwrap()).blockers);
     let told: Vec<_> = told.iter().map(|b| (b.code, b.text.as_str())).collect();
-    assert_eq!(told, [(BlockerCode::NodeOffline, "is on pve1, which is offline")]);
+    assert_eq!(told, [(BlockerCode::NodeOffline, "cannot move while pve1 is offline")]);
     // And of the node that is away no load is told.
     let of_others = case.asked(|q| explain(q, q.inventory.guest(100).unwrap()).targets);
     let away = of_others.iter().find(|t| t.node == 1).unwrap();

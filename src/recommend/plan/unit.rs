@@ -7,7 +7,7 @@
 use super::{Considered, Planner, Step};
 use crate::model::{Bytes, Points, Vmid};
 use crate::outlook::GuestOutlook;
-use crate::recommend::blocker::BlockerCode;
+use crate::recommend::blocker::{Blocker, BlockerCode};
 use crate::recommend::constraint::runs;
 use crate::recommend::overload::demand;
 use std::collections::BTreeSet;
@@ -137,6 +137,28 @@ impl Planner<'_> {
         }
         steps.iter().rev().for_each(|step| self.shift(step.guest, draft.source));
         (steps.len() == draft.members.len()).then_some(steps)
+    }
+
+    /// Who must stay together with a guest, and what stands between all of them and a node if they go at once, with the
+    /// guest that it holds; `None` where some of them cannot move at all or are elsewhere.
+    pub(in crate::recommend) fn group_against(
+        &self,
+        guest: usize,
+        target: usize,
+    ) -> Option<(Vec<usize>, Option<(usize, Vec<Blocker>)>)> {
+        let mut planner = self.clone();
+        let units = planner.units(planner.hosts[guest]);
+        let members = units.into_iter().find(|members| members.contains(&guest))?;
+        for &member in &members {
+            planner.know_reserve();
+            let mut obstacles = planner.obstacles(member, target);
+            obstacles.retain(|b| b.code != BlockerCode::Together);
+            if !obstacles.is_empty() {
+                return Some((members, Some((member, obstacles))));
+            }
+            planner.shift(member, target);
+        }
+        Some((members, None))
     }
 
     /// With whom a guest goes, and why.

@@ -196,3 +196,30 @@ fn who_makes_a_node_s_memory_grow_is_named_where_another_guest_goes() {
     let told = "most of pve0's memory growth is 100's (1.8 GiB a day); moving 101 buys time";
     assert_eq!(step.details.concerns, [told]);
 }
+
+#[test]
+fn where_nothing_but_its_group_holds_a_guest_what_becomes_of_all_is_told() {
+    let mut case = hot();
+    case.change = |_, inventory| {
+        for guest in &mut inventory.guests[..2] {
+            guest.tags.push("affinity_shop".into());
+        }
+    };
+    let group = |case: &Case, node| {
+        case.asked(|q| {
+            let told = explain(q, q.inventory.guest(100).unwrap());
+            let of = |t: &Target| t.node == node;
+            told.targets.iter().find(|t| of(t)).and_then(|t| t.group.clone())
+        })
+    };
+    let calm = group(&case, 1).expect("a group");
+    assert_eq!(
+        (calm.others, calm.held.is_none()),
+        (vec![101], true),
+        "4 and twice 2.9 of 16 cores"
+    );
+    // One fits, two do not.
+    case.guests[5].1 = |_| 8.0;
+    let (who, why) = group(&case, 1).and_then(|group| group.held).expect("no room");
+    assert_eq!((who, why[0].code), (101, BlockerCode::Overload));
+}
