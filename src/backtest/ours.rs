@@ -72,7 +72,7 @@ impl<'a> Ours<'a> {
         let outlook = self.outlook(&lens, view.lived);
         let inventory = self.inventory(&outlook);
         let plan = {
-            let states = states(&outlook, self.config);
+            let states = states(&outlook, self.config, self.local);
             plan(&Question {
                 outlook: &outlook,
                 states: &states,

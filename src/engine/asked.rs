@@ -45,7 +45,7 @@ pub(super) fn asked<T>(nodes: &[(&str, usize)], answer: impl FnOnce(&Question) -
     let config = PenaltyConfig::default();
     answer(&Question {
         outlook: &outlook,
-        states: &states(&outlook, &config),
+        states: &states(&outlook, &config, &LocalTime::utc()),
         inventory: &inventory,
         constraints: &Constraints::new(&inventory),
         config: &config,

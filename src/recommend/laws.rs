@@ -312,7 +312,7 @@ fn asked<T>(
 ) -> T {
     answer(&Question {
         outlook,
-        states: &states(outlook, config),
+        states: &states(outlook, config, &LocalTime::utc()),
         inventory,
         constraints: &Constraints::new(inventory),
         config,

@@ -56,14 +56,15 @@ impl Case {
     pub(super) fn asked<T>(&self, answer: impl FnOnce(&Question) -> T) -> T {
         let (mut outlook, mut inventory) = self.outlook();
         (self.change)(&mut outlook, &mut inventory);
+        let local = LocalTime::fixed((i32::from(self.local_hour) - NOW_HOUR) * 3_600);
         answer(&Question {
             outlook: &outlook,
-            states: &states(&outlook, &self.config),
+            states: &states(&outlook, &self.config, &local),
             inventory: &inventory,
             constraints: &Constraints::new(&inventory),
             config: &self.config,
             experience: &self.experience,
-            local: &LocalTime::fixed((i32::from(self.local_hour) - NOW_HOUR) * 3_600),
+            local: &local,
             recent: Recent::whole(),
         })
     }
@@ -1071,7 +1072,7 @@ fn a_storage_that_fills_up_is_a_state_of_its_node() {
         node.storage.current = Some(Fraction(used));
         rises(&mut node.storage_trend, ProjectionBasis::Persistent);
         node.storage_trend.slope_per_day = Some(per_day);
-        let states = states(&outlook, &PenaltyConfig::default());
+        let states = states(&outlook, &PenaltyConfig::default(), &LocalTime::utc());
         assert_eq!(states[0].of_load, State::Healthy);
         assert!(!states[0].in_trouble(), "no move frees a storage");
         (states[0].state, states[0].urgency)

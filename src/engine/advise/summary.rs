@@ -540,6 +540,7 @@ mod tests {
             high_7d: None,
             threshold: Fraction(0.8),
             hours_to_threshold: Some(hours),
+            peak_hours: Vec::new(),
         };
         let told = |state, direction, hours| {
             let findings = vec![finding(state, hours)];
@@ -610,7 +611,7 @@ mod tests {
             node.storage.current = Some(Fraction(0.87));
             node.storage_trend.direction = Direction::SustainedIncrease;
             (node.storage_trend.slope_per_day, node.storage_trend.confidence) = (Some(0.01), 0.99);
-            let states = states(&outlook, q.config);
+            let states = states(&outlook, q.config, q.local);
             assert_eq!(
                 (states[1].state, states[1].urgency),
                 (State::StableButHot, Urgency::Medium)
@@ -682,7 +683,7 @@ mod tests {
                 node.iowait.high_7d = Some(Fraction(0.4));
                 (node.cpu.current, node.cpu.high_7d) = (Some(Fraction(cpu)), Some(Fraction(cpu)));
                 outlook.guests[1].write_bps = write_bps;
-                let states = states(&outlook, q.config);
+                let states = states(&outlook, q.config, q.local);
                 let q = Question { states: &states, outlook: &outlook, ..*q };
                 summary(&q, &plan(&q))
             })
@@ -807,7 +808,7 @@ mod tests {
                 let mut inventory = q.inventory.clone();
                 inventory.nodes[0].maintenance = false;
                 let (inventory, constraints) = (&inventory, &Constraints::new(&inventory));
-                let states = states(&outlook, q.config);
+                let states = states(&outlook, q.config, q.local);
                 let q =
                     Question { states: &states, outlook: &outlook, inventory, constraints, ..*q };
                 let advice = super::super::advise(&q, 0, Vec::new());
