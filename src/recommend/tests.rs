@@ -628,6 +628,22 @@ fn of_guests_in_their_daily_peak_one_goes_and_the_others_are_not_put_off_by_the_
 }
 
 #[test]
+fn who_gave_way_to_one_that_waits_as_long_is_the_next_step_where_one_is_not_enough() {
+    let peak: Curve = |h| if (10..16).contains(&(h + 16).rem_euclid(24)) { 5.0 } else { 1.0 };
+    let mut case = best_is_busy(|_| 4.5);
+    case.guests[1].1 = peak;
+    case = case.guest(0, peak, 8.0);
+    case.change = |outlook, _| outlook.nodes[0].cpu_trend.peak_hours = (10..16).collect();
+    let (outlook, plan) = case.run();
+    let moved: Vec<u32> = plan.steps.iter().map(|step| outlook.guests[step.guest].vmid).collect();
+    assert_eq!(moved.len(), 2, "6 and twice 5 and 4.5 of 16 cores: {moved:?}");
+    assert!(
+        moved.contains(&100) && moved[1] != 102,
+        "who saves most, not who could go now: {moved:?}"
+    );
+}
+
+#[test]
 fn a_node_that_waits_for_its_disks_gets_no_guest() {
     fn wait(outlook: &mut Outlook, node: usize, share: f64) {
         let share = Some(Fraction(share));
