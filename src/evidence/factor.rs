@@ -342,7 +342,7 @@ fn growth_factor(guest: &GuestOutlook, source: &NodeOutlook, resource: Resource)
     let full = match resource {
         Resource::Cpu => None,
         Resource::Memory => {
-            let used = Bytes(guest.load.memory.first().copied()?) / guest.maxmem;
+            let used = guest.memory_now / guest.maxmem;
             days_told(hours_to_full(used, &guest.mem_trend))
         }
     };

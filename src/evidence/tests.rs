@@ -41,6 +41,7 @@ fn outlook(cpu: fn(usize) -> f64, memory: f64) -> Outlook {
             name: "web".into(),
             load: load(|_| 2.0, 1.0),
             cpu_now: Cores(2.0),
+            memory_now: Bytes(1.0),
             history_hours: 336.0,
             ..GuestOutlook::idle(100, 0, Cores(4.0), Bytes(5.0), &trend)
         }],

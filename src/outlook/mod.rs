@@ -75,7 +75,8 @@ impl Limits {
     }
 }
 
-/// Expected use in each case, in host cores and bytes; case 0 is the present.
+/// Expected use in each case, in host cores and bytes; case 0 is the present, its memory with what is claimed to come in
+/// the hours that it stands for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Load {
     /// Host cores in use.
@@ -251,6 +252,8 @@ pub struct GuestOutlook {
     pub load: Load,
     /// CPU in use now, in host cores.
     pub cpu_now: Cores,
+    /// Memory in use now, which the present of [`Self::load`] is not: that stands for days, in which it grows.
+    pub memory_now: Bytes,
     /// Mean write rate of the last day in bytes per second: how fast its memory and disks change.
     pub write_bps: f64,
     /// CPU trend over the lookback, in shares of its own cores.
@@ -275,6 +278,7 @@ impl GuestOutlook {
             maxmem,
             load: Load::default(),
             cpu_now: Cores(0.0),
+            memory_now: Bytes(0.0),
             write_bps: 0.0,
             cpu_trend: trend.clone(),
             mem_trend: trend.clone(),

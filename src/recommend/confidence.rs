@@ -342,6 +342,7 @@ mod tests {
         source_load.add(&load, 1.0);
         let guest = GuestOutlook {
             load,
+            memory_now: Bytes(1.0),
             cpu_now: Cores(1.0),
             history_hours: 336.0,
             ..GuestOutlook::idle(100, 0, Cores(8.0), Bytes(2.0), trend)

@@ -446,7 +446,7 @@ impl<'a> Planner<'a> {
         let guest = &self.q.outlook.guests[index];
         let source = self.hosts[index];
         self.ledger.apply(index, source, target);
-        let memory = guest.load.memory.first().copied().unwrap_or(0.0);
+        let memory = guest.memory_now.0;
         for (node, sign) in [(source, -1.0), (target, 1.0)] {
             self.added[node].0 += sign * guest.cpu_now.0;
             self.added[node].1 += sign * memory;

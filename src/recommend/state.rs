@@ -261,11 +261,13 @@ fn peak_hours(
 /// By which share of a node a resource would grow beyond what its guests can have if all their claimed trends went on.
 fn beyond(outlook: &Outlook, node: usize, of: Resource, config: &PenaltyConfig) -> f64 {
     let of_guest = |guest: &GuestOutlook| {
-        let (trend, most) = match of {
-            Resource::Cpu => (&guest.cpu_trend, guest.cores.0),
-            Resource::Memory => (&guest.mem_trend, guest.maxmem.0),
+        let (trend, most, now) = match of {
+            Resource::Cpu => {
+                let now = guest.load.cpu.first().copied().unwrap_or(0.0);
+                (&guest.cpu_trend, guest.cores.0, now)
+            }
+            Resource::Memory => (&guest.mem_trend, guest.maxmem.0, guest.memory_now.0),
         };
-        let now = guest.load.of(of).first().copied().unwrap_or(0.0);
         let room = guest.load.of(of).iter().copied().fold(most, f64::max) - now;
         (growth(trend, config) * most - room).max(0.0)
     };
@@ -338,7 +340,7 @@ pub(crate) fn hours_to_full(used: Fraction, trend: &Trend) -> Option<f64> {
 pub(crate) fn hours_to_full_memory(outlook: &Outlook, node: &NodeOutlook) -> Option<f64> {
     let hours = hours_to_full(node.mem.current?, &node.mem_trend)?;
     let ends = |guest: &GuestOutlook| {
-        let now = guest.load.memory.first().copied().unwrap_or(0.0);
+        let now = guest.memory_now.0;
         now + guest.memory_growth().0 * hours / 24.0 > guest.maxmem.0.max(now)
     };
     let here = |guest: &&GuestOutlook| outlook.nodes[guest.host].name == node.name;

@@ -121,6 +121,7 @@ impl Case {
                 name: format!("g{i}"),
                 load,
                 cpu_now: Cores((g.1)(-1)),
+                memory_now: Bytes(g.2 * GIB),
                 cpu_trend: trend(|h| (g.1)(h) / 8.0, 0.8),
                 history_hours: HOURS as f64,
                 ..GuestOutlook::idle(100 + i as u32, g.0, Cores(8.0), maxmem, &mem_trend)

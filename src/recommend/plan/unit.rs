@@ -92,6 +92,7 @@ impl Planner<'_> {
             whole.maxmem = whole.maxmem + other.maxmem;
             whole.cpu_now = whole.cpu_now + other.cpu_now;
             whole.history_hours = whole.history_hours.min(other.history_hours);
+            whole.memory_now = whole.memory_now + other.memory_now;
         }
         whole
     }
