@@ -192,7 +192,7 @@ fn as_planned(q: &Question, guest: &GuestFacts, plan: &Plan, targets: &mut [Expl
     first.terms.clone_from(&step.target_score);
     first.weighing = Some(brings(step));
     first.reason = match (along.is_empty(), alone) {
-        (false, _) => Some(format!("goes together with {}", along.join(", "))),
+        (false, _) => Some(format!("goes together with {}", joined(&along))),
         (true, false) => Some(format!("possible and worth it as step {} of the plan", at + 1)),
         (true, true) if at > 0 => {
             Some(format!("worth it as step {}, with what the steps before it leave", at + 1))
@@ -315,7 +315,7 @@ fn verdict(
         .map(|s| q.outlook.guests[s.guest].vmid.to_string())
         .collect();
     let why = match (&best.reason, instead.is_empty()) {
-        (_, false) => format!("the plan relieves {} by moving {}", guest.node, instead.join(", ")),
+        (_, false) => format!("the plan relieves {} by moving {}", guest.node, joined(&instead)),
         (Some(reason), true) => format!("not recommended: {reason}"),
         (None, true) => "nothing asks for it".into(),
     };

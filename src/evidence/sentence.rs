@@ -4,7 +4,7 @@ use super::factor::{excess_told, growth_told, other, source_overload, source_res
 use super::guest_label;
 use crate::model::{UnixTime, joined, percent_beside, signed};
 use crate::outlook::{Limits, NodeOutlook, Resource, STORAGE};
-use crate::recommend::{Finding, Question, State, Step, Window, overload_of};
+use crate::recommend::{Finding, NodeState, Question, State, Step, Window, overload_of};
 use crate::series::calendar::spans;
 use crate::trend::Direction;
 
@@ -138,6 +138,15 @@ fn state_with_reasons(state: State, findings: &[Finding]) -> String {
             format!("{word}{}", findings.iter().find(|f| is_cpu(f)).map_or_else(String::new, peak))
         }
         _ => word.into(),
+    }
+}
+
+/// ` (02-05)` of a node whose CPU alone is above its threshold; or nothing.
+pub fn peak_told(state: &NodeState) -> String {
+    let mut loads = state.findings.iter().filter(|f| f.state == state.of_load);
+    match (loads.next(), loads.next()) {
+        (Some(only), None) => peak(only),
+        _ => String::new(),
     }
 }
 

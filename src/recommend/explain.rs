@@ -123,12 +123,7 @@ fn running(planner: &Planner, guest: usize, node: usize, own: &[Blocker]) -> Tar
     let bound = own.is_empty()
         && !blockers.is_empty()
         && blockers.iter().all(|b| b.code == BlockerCode::Together);
-    let vmid = |g: usize| planner.q.outlook.guests[g].vmid;
     let group = bound.then(|| planner.group_against(guest, node)).flatten();
-    let group = group.map(|(members, held)| Group {
-        others: members.into_iter().filter(|g| *g != guest).map(vmid).collect(),
-        held: held.map(|(g, blockers)| (vmid(g), blockers)),
-    });
     let (step, reason) = (known.then_some(step), reason.or(busy));
     Target { node, blockers, group, step, reason, waits, saved }
 }

@@ -3,7 +3,7 @@
 use super::super::words::{are, ha_empties, is_are, listed, names};
 use super::beyond::{beyond, is_pressed};
 use super::stays::is_full;
-use crate::evidence::guest_label;
+use crate::evidence::{guest_label, peak_told};
 use crate::model::{
     Bytes, BytesPerSecond, GuestFacts, HOUR, MIB, UnixTime, Vmid, counted, percent_beside, signed,
     span,
@@ -110,7 +110,8 @@ fn of_none(q: &Question, plan: &Plan) -> String {
     }
     if !troubled.is_empty() {
         let all = format!("{}{}", too_large(q, plan), unavoidable(q, plan));
-        return format!("{} in trouble, but {why} ({looked}).{all}{rest}", are(&troubled));
+        let when = at_hours(q, &troubled);
+        return format!("{} in trouble, but {why} ({looked}).{all}{rest}", are(&when));
     }
     let above = plan.before.node_hours.round();
     let what = match (above >= 1.0, hot.is_empty() && may.is_empty()) {
@@ -131,6 +132,16 @@ fn of_none(q: &Question, plan: &Plan) -> String {
         // The thresholds of storages are another matter, and tasks that wait are another trouble.
         false => format!("Nothing to move: by CPU and memory {what} ({looked}).{rest}"),
     }
+}
+
+/// Nodes with the hours of the day in which they are above their CPU threshold, where these are the same each day:
+/// `pve1 (02-05)`.
+fn at_hours(q: &Question, nodes: &[String]) -> Vec<String> {
+    let with_hours = |name: &String| {
+        let state = q.outlook.node_index(name).map(|n| &q.states[n]);
+        format!("{name}{}", state.map_or(String::new(), peak_told))
+    };
+    nodes.iter().map(with_hours).collect()
 }
 
 /// That all of some nodes only head for overload, beyond the horizon.
@@ -560,6 +571,27 @@ mod tests {
         assert_eq!(daily, " The daily peak of pve1's CPU passes 80 % at about 09:00.");
         assert_eq!(told(State::Healthy, Direction::Cyclical, 0.0), "", "it is there");
         assert_eq!(told(State::Healthy, Direction::Stable, 9.0), "", "no trend");
+    }
+
+    #[test]
+    fn a_node_in_trouble_at_the_same_hours_each_day_says_at_which() {
+        let told = |metrics: &[&'static str]| {
+            let finding = |metric: &&'static str| Finding {
+                metric,
+                state: State::Overloaded,
+                current: None,
+                high_7d: None,
+                threshold: Fraction(0.8),
+                hours_to_threshold: None,
+                peak_hours: if *metric == "CPU" { vec![2, 3, 4] } else { Vec::new() },
+            };
+            let states = [NodeState::of(metrics.iter().map(finding).collect())];
+            asked(&[("pve1", 1)], |q| {
+                at_hours(&Question { states: &states, ..*q }, &["pve1".into()]).concat()
+            })
+        };
+        assert_eq!(told(&["CPU"]), "pve1 (02-05)");
+        assert_eq!(told(&["CPU", "memory"]), "pve1", "memory is above it all day");
     }
 
     #[test]

@@ -5,10 +5,11 @@
 //! confidence are those of the whole. O(groups of hot nodes x nodes x cases).
 
 use super::{Considered, Planner, Step};
-use crate::model::{Bytes, Points, Vmid};
+use crate::model::{Bytes, Points, Vmid, joined};
 use crate::outlook::GuestOutlook;
-use crate::recommend::blocker::{Blocker, BlockerCode};
+use crate::recommend::blocker::BlockerCode;
 use crate::recommend::constraint::runs;
+use crate::recommend::explain::Group;
 use crate::recommend::overload::demand;
 use std::collections::BTreeSet;
 
@@ -91,8 +92,8 @@ impl Planner<'_> {
             whole.cores = whole.cores + other.cores;
             whole.maxmem = whole.maxmem + other.maxmem;
             whole.cpu_now = whole.cpu_now + other.cpu_now;
-            whole.history_hours = whole.history_hours.min(other.history_hours);
             whole.memory_now = whole.memory_now + other.memory_now;
+            whole.history_hours = whole.history_hours.min(other.history_hours);
         }
         whole
     }
@@ -140,26 +141,26 @@ impl Planner<'_> {
         (steps.len() == draft.members.len()).then_some(steps)
     }
 
-    /// Who must stay together with a guest, and what stands between all of them and a node if they go at once, with the
-    /// guest that it holds; `None` where some of them cannot move at all or are elsewhere.
-    pub(in crate::recommend) fn group_against(
-        &self,
-        guest: usize,
-        target: usize,
-    ) -> Option<(Vec<usize>, Option<(usize, Vec<Blocker>)>)> {
+    /// What becomes of a guest and all that it must stay together with, if they go to a node at once; `None` where some
+    /// of them cannot move at all or are elsewhere.
+    pub(in crate::recommend) fn group_against(&self, guest: usize, target: usize) -> Option<Group> {
         let mut planner = self.clone();
         let units = planner.units(planner.hosts[guest]);
         let members = units.into_iter().find(|members| members.contains(&guest))?;
-        for &member in &members {
+        let vmid = |g: usize| self.q.outlook.guests[g].vmid;
+        let others = members.iter().copied().filter(|g| *g != guest).map(vmid).collect();
+        let mut held = None;
+        for member in members {
             planner.know_reserve();
             let mut obstacles = planner.obstacles(member, target);
             obstacles.retain(|b| b.code != BlockerCode::Together);
             if !obstacles.is_empty() {
-                return Some((members, Some((member, obstacles))));
+                held = Some((vmid(member), obstacles));
+                break;
             }
             planner.shift(member, target);
         }
-        Some((members, None))
+        Some(Group { others, held })
     }
 
     /// With whom a guest goes, and why.
@@ -168,6 +169,6 @@ impl Planner<'_> {
         let others: Vec<String> =
             members.iter().filter(|g| **g != guest).map(|g| vmid(g).to_string()).collect();
         let rule = self.q.constraints.bond(vmid(&guest)).unwrap_or("a rule");
-        format!("goes together with {}: {rule}", others.join(", "))
+        format!("goes together with {}: {rule}", joined(&others))
     }
 }
