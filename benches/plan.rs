@@ -17,7 +17,7 @@ fn planning(c: &mut Criterion) {
     for (nodes, guests) in [(8, 200), (32, 2_000), (32, 5_000)] {
         let shape = Shape::new(nodes, guests, 1);
         let config = config();
-        let states = states(&shape.outlook, &config);
+        let states = states(&shape.outlook, &config, &LocalTime::utc());
         let constraints = Constraints::new(&shape.inventory);
         let experience = Experience::default();
         let local = LocalTime::utc();

@@ -141,6 +141,11 @@ pub struct NodeReply {
     pub mem_trend_per_day: Option<f64>,
     /// Direction of the memory use.
     pub mem_direction: Direction,
+    /// CPU change per day that is claimed of its running guests, as a share of its capacity: theirs may be a trend where
+    /// its own is none, as of a node that is at its limit.
+    pub cpu_guests_per_day: f64,
+    /// Memory change per day of its guests, likewise.
+    pub mem_guests_per_day: f64,
     /// 0 (erratic) to 100 (predictable): the least of CPU, memory and IO wait.
     pub stability_score: Option<f64>,
     /// Expected overload without moves.
@@ -357,6 +362,8 @@ pub struct ExplainTarget {
     pub node: String,
     /// Whether the guest could go there.
     pub feasible: bool,
+    /// Guests that rules keep it with, where nothing else holds it and all of them could go there together.
+    pub with: Vec<Vmid>,
     /// What stands in the way between the two.
     pub blockers: Vec<Blocker>,
     /// Penalty points with the guest; absent when it does not run or the node is offline.

@@ -72,7 +72,7 @@ impl<'a> Ours<'a> {
         let outlook = self.outlook(&lens, view.lived);
         let inventory = self.inventory(&outlook);
         let plan = {
-            let states = states(&outlook, self.config);
+            let states = states(&outlook, self.config, self.local);
             plan(&Question {
                 outlook: &outlook,
                 states: &states,
@@ -208,6 +208,7 @@ impl<'a> Ours<'a> {
             maxmem: Bytes(guest.maxmem),
             load: Default::default(),
             cpu_now: Cores(past.cpu_now),
+            memory_now: Bytes(past.memory_now),
             write_bps: mean_of_last_day(&writes[..lived.hours.min(writes.len())]),
             cpu_trend,
             mem_trend,

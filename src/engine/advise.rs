@@ -13,7 +13,7 @@ use super::warnings::{of_all, refused_now, silent};
 use crate::api::{ConsideredMove, NodeReply, RecommendReply, Recommendation, Weighing};
 use crate::evidence::{TrendEvidence, explanation};
 use crate::model::{GuestFacts, UnixTime};
-use crate::outlook::{GuestOutlook, Limits, NodeOutlook};
+use crate::outlook::{GuestOutlook, Limits, NodeOutlook, Resource};
 use crate::recommend::{Considered, Question, Step, Urgency, overload, plan};
 
 /// Plans and words the reply.
@@ -60,6 +60,8 @@ fn nodes(q: &Question) -> Vec<NodeReply> {
         cpu_direction: node.cpu_trend.direction,
         mem_trend_per_day: node.mem_trend.claimed_slope(),
         mem_direction: node.mem_trend.direction,
+        cpu_guests_per_day: growth_of_guests(q, index, Resource::Cpu),
+        mem_guests_per_day: growth_of_guests(q, index, Resource::Memory),
         stability_score: node.stability(),
         overload: state.overload,
         history_days: node.history_hours / 24.0,
@@ -75,6 +77,13 @@ fn guests(q: &Question, node: usize) -> usize {
         true => q.outlook.guests.iter().filter(|g| g.host == node).count(),
         false => q.inventory.guests.iter().filter(left).count(),
     }
+}
+
+/// By which share of a node its guests grow a day.
+fn growth_of_guests(q: &Question, node: usize, resource: Resource) -> f64 {
+    let here = q.outlook.guests.iter().filter(|g| g.host == node);
+    let growth: f64 = here.map(|g| g.growth(resource)).sum();
+    growth / q.outlook.nodes[node].capacity(resource).max(1e-9)
 }
 
 fn weighing(step: &Step) -> Weighing {
@@ -204,7 +213,7 @@ mod tests {
             let mut outlook = q.outlook.clone();
             outlook.nodes[1].online = false;
             outlook.guests.remove(1);
-            let states = states(&outlook, q.config);
+            let states = states(&outlook, q.config, q.local);
             let q = Question { outlook: &outlook, states: &states, ..*q };
             let reply = drain_reply(&q, 0, &drain(&q, 0), 0, Vec::new());
             let told: Vec<&str> = reply.nodes.iter().map(|n| n.name.as_str()).collect();

@@ -20,7 +20,8 @@ pub(super) fn asked<T>(nodes: &[(&str, usize)], answer: impl FnOnce(&Question) -
     let hosts = nodes.iter().enumerate().flat_map(|(host, (_, n))| vec![host; *n]);
     let guest = |(i, host): (usize, usize)| {
         let guest = GuestOutlook::idle(100 + i as u32, host, Cores(2.0), Bytes(4.0), &trend);
-        GuestOutlook { load: load.clone(), history_hours: 400.0, ..guest }
+        let memory_now = Bytes(load.memory[0]);
+        GuestOutlook { load: load.clone(), memory_now, history_hours: 400.0, ..guest }
     };
     let mut outlook = Outlook {
         now: 0,
@@ -45,7 +46,7 @@ pub(super) fn asked<T>(nodes: &[(&str, usize)], answer: impl FnOnce(&Question) -
     let config = PenaltyConfig::default();
     answer(&Question {
         outlook: &outlook,
-        states: &states(&outlook, &config),
+        states: &states(&outlook, &config, &LocalTime::utc()),
         inventory: &inventory,
         constraints: &Constraints::new(&inventory),
         config: &config,

@@ -15,8 +15,8 @@ use crate::evidence::{guest_label, label_of};
 use crate::model::{GuestFacts, Inventory, UnixTime, Vmid, counted, joined};
 use crate::outlook::{Limits, NodeOutlook};
 use crate::recommend::{
-    BlockerCode, Cause, Drain, Explained, Leaving, Plan, Question, Staying, Step, Target, drain,
-    explain, plan,
+    BlockerCode, Cause, Drain, Explained, Group, Leaving, Plan, Question, Staying, Step, Target,
+    drain, explain, plan,
 };
 use crate::score::total;
 use std::cmp::Ordering;
@@ -142,17 +142,30 @@ pub(super) fn explain_reply(
 fn target(q: &Question, guest: &GuestFacts, all: &Explained, t: &Target) -> ExplainTarget {
     let node = &q.outlook.nodes[t.node].name;
     let feasible = t.blockers.is_empty() && all.blockers.is_empty();
+    let with = t.group.as_ref().filter(|group| group.held.is_none());
     ExplainTarget {
         node: node.clone(),
         feasible,
+        with: with.map_or_else(Vec::new, |group| group.others.clone()),
         blockers: t.blockers.clone(),
         score: t.step.as_ref().map(|s| total(&s.target_score).0),
         terms: t.step.as_ref().map(|s| s.target_score.clone()).unwrap_or_default(),
         weighing: t.step.as_ref().map(brings),
         worth: feasible && t.step.is_some() && t.reason.is_none(),
-        reason: t.reason.clone(),
+        reason: t.reason.clone().or_else(|| t.group.as_ref().map(|g| of_group(guest, g))),
         command: feasible.then(|| command(q, guest.vmid, node)),
     }
+}
+
+/// What becomes of a guest that may go with its companions only.
+fn of_group(guest: &GuestFacts, group: &Group) -> String {
+    let Some((vmid, blockers)) = &group.held else {
+        let others: Vec<String> = group.others.iter().map(ToString::to_string).collect();
+        return format!("could go there together with {}", listed(&others));
+    };
+    let why: Vec<&str> = blockers.iter().map(|b| b.text.as_str()).collect();
+    let of = if *vmid == guest.vmid { String::new() } else { format!("{vmid}: ") };
+    format!("nor could they go there together: {of}{}", why.join("; "))
 }
 
 /// What the plan does is possible: what stands against the move alone, it takes along or moves out
@@ -179,7 +192,7 @@ fn as_planned(q: &Question, guest: &GuestFacts, plan: &Plan, targets: &mut [Expl
     first.terms.clone_from(&step.target_score);
     first.weighing = Some(brings(step));
     first.reason = match (along.is_empty(), alone) {
-        (false, _) => Some(format!("goes together with {}", along.join(", "))),
+        (false, _) => Some(format!("goes together with {}", joined(&along))),
         (true, false) => Some(format!("possible and worth it as step {} of the plan", at + 1)),
         (true, true) if at > 0 => {
             Some(format!("worth it as step {}, with what the steps before it leave", at + 1))
@@ -278,7 +291,15 @@ fn verdict(
             !t.blockers.is_empty() && t.blockers.iter().all(|b| b.code == BlockerCode::Together)
         };
         let why = match targets.iter().find(bound).and_then(|t| t.blockers.first()) {
-            Some(together) => with_its_group(&together.text),
+            Some(together) => {
+                let all = targets.iter().filter(|t| !t.with.is_empty());
+                let able: Vec<String> = all.map(|t| t.node.clone()).collect();
+                let to = match able.is_empty() {
+                    true => String::new(),
+                    false => format!(", to {}", able.join(" or ")),
+                };
+                with_its_group(&together.text) + &to
+            }
             None => {
                 let by_name = |t: &ExplainTarget| of_storages(&t.blockers);
                 let hand = by_hand(q, guest).filter(|_| targets.iter().any(by_name));
@@ -294,7 +315,7 @@ fn verdict(
         .map(|s| q.outlook.guests[s.guest].vmid.to_string())
         .collect();
     let why = match (&best.reason, instead.is_empty()) {
-        (_, false) => format!("the plan relieves {} by moving {}", guest.node, instead.join(", ")),
+        (_, false) => format!("the plan relieves {} by moving {}", guest.node, joined(&instead)),
         (Some(reason), true) => format!("not recommended: {reason}"),
         (None, true) => "nothing asks for it".into(),
     };
@@ -486,6 +507,7 @@ mod tests {
                 let target = |node, saved| Target {
                     node,
                     blockers: Vec::new(),
+                    group: None,
                     step: None,
                     reason: None,
                     waits: true,

@@ -400,7 +400,7 @@ impl Engine {
         let local = local_time(now);
         let moves = reader.migrations(reader.retention().range(now))?;
         let outlook = prepare::outlook(&history, &moves, &inventory, &request.config, &local);
-        let states = states(&outlook, &request.config);
+        let states = states(&outlook, &request.config, &local);
         let (experience, odd) = self.experience(&reader, &history, &request.config);
         let question = Question {
             outlook: &outlook,

@@ -453,6 +453,7 @@ impl Analysis<'_> {
             maxmem: Bytes(maxmem),
             load: Default::default(),
             cpu_now: Cores(past.cpu_now),
+            memory_now: Bytes(past.memory_now),
             write_bps: mean_of_last_day(&writes),
             cpu_trend,
             mem_trend,

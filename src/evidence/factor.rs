@@ -87,11 +87,12 @@ pub(super) fn factors(q: &Question, step: &Step) -> Vec<Factor> {
     all.extend(guest_factors(q, step));
     all.extend(target_factors(q, step));
     all.sort_by_key(|f| (f.weight, f.kind));
-    // What the plan is made for comes first, and what the move costs, or brings to the target, is never left out.
+    // What the plan is made for comes first, and what the move costs, or makes of the target, is never left out.
     let first = overload_factors(q, step, source, resource);
-    let mut costs = cost_factors(step);
+    let mut costs = vec![busy_hours_there(q, step)];
+    costs.extend(cost_factors(step));
     costs.extend(growth_there(q, step));
-    all.truncate(MOST - first.len() - costs.len());
+    all.truncate(MOST.saturating_sub(first.len() + costs.len()));
     all.extend(costs);
     all.sort_by_key(|f| (f.weight, f.kind));
     all.splice(0..0, first);
@@ -143,7 +144,49 @@ fn overload_factors(
         ));
     }
     let positive = |factor| Factor { factor, weight: Weight::High, kind: Kind::Positive };
-    all.into_iter().map(positive).collect()
+    let mut all: Vec<Factor> = all.into_iter().map(positive).collect();
+    all.extend(other_overload(q, step, source, other(resource)));
+    all
+}
+
+/// The other resource.
+pub(super) fn other(than: Resource) -> Resource {
+    match than {
+        Resource::Cpu => Resource::Memory,
+        Resource::Memory => Resource::Cpu,
+    }
+}
+
+/// What becomes of the second resource of a node that has trouble with both.
+fn other_overload(
+    q: &Question,
+    step: &Step,
+    source: &NodeOutlook,
+    resource: Resource,
+) -> Option<Factor> {
+    let (with, without) = source_overload(q, step, resource);
+    let much = with.core_hours >= 1.0 && !source.maintenance;
+    let (unit, with, without) = excess_told(source, resource, with, without);
+    let (with, without) = (with.round(), without.round());
+    if !much || with < 1.0 {
+        return None;
+    }
+    let (name, label) = (&source.name, resource.label());
+    Some(match without < with {
+        true => Factor {
+            factor: format!(
+                "{name} is expected {without:.0} instead of {} above its {label} threshold",
+                counted(with, unit)
+            ),
+            weight: Weight::High,
+            kind: Kind::Positive,
+        },
+        false => Factor {
+            factor: format!("{name} stays {} above its {label} threshold", counted(with, unit)),
+            weight: Weight::Medium,
+            kind: Kind::Concern,
+        },
+    })
 }
 
 /// Overload of a resource in the unit that people know: that of memory is counted as that of so many cores.
@@ -205,7 +248,10 @@ fn problem(q: &Question, source: &NodeOutlook, c: &Contribution) -> Option<Facto
         Term::CpuSpikes => format!("{name} CPU reaches {share:.0} % in its busy hours"),
         Term::CpuTrend => match rise(q, source, &source.cpu_trend) {
             Some(rise) => format!("{name} CPU is trending up {rise}"),
-            None => format!("Guests on {name} grow by {per_day:.1} % of its CPU per day"),
+            None => {
+                let but = no_trend(&source.cpu_trend);
+                format!("Guests on {name} grow by {per_day:.1} % of its CPU per day{but}")
+            }
         },
         Term::MemCurrent => {
             let at = at(source, Resource::Memory, c);
@@ -223,7 +269,10 @@ fn problem(q: &Question, source: &NodeOutlook, c: &Contribution) -> Option<Facto
                 let full = full.map_or(String::new(), |days| format!("; full in {days}"));
                 format!("{name} memory is trending up {rise}{full}")
             }
-            None => format!("Guests on {name} grow by {per_day:.1} % of its memory per day"),
+            None => {
+                let but = no_trend(&source.mem_trend);
+                format!("Guests on {name} grow by {per_day:.1} % of its memory per day{but}")
+            }
         },
         Term::MemOvercommit => {
             format!("{name} has {:.2} times its memory promised to guests", c.observed)
@@ -246,6 +295,14 @@ fn at(source: &NodeOutlook, resource: Resource, c: &Contribution) -> &'static st
     let measured = source.readings(resource).current.map_or(c.observed, |x| x.0.min(1.0));
     let same = (measured - c.observed).abs() < 0.005;
     if same { "is at" } else { "would after the steps before be at" }
+}
+
+/// That the growth of the guests does not show in a node's own figures, which are told as well.
+fn no_trend(of_node: &Trend) -> &'static str {
+    match of_node.direction {
+        Direction::Unknown => "",
+        _ => ", which in its own figures is no trend yet",
+    }
 }
 
 /// A node's own rise, where one is claimed, with what it was judged by: it may have begun within
@@ -278,14 +335,14 @@ fn guest_factors(q: &Question, step: &Step) -> Vec<Factor> {
 /// How a guest grows that is claimed to.
 fn growth_factor(guest: &GuestOutlook, source: &NodeOutlook, resource: Resource) -> Option<Factor> {
     let per_day = growth_told(guest, resource)?;
-    let share = growth(guest, resource) / source.capacity(resource).max(1e-9) * 100.0;
+    let share = guest.growth(resource) / source.capacity(resource).max(1e-9) * 100.0;
     if share < NOTED_GROWTH {
         return None;
     }
     let full = match resource {
         Resource::Cpu => None,
         Resource::Memory => {
-            let used = Bytes(guest.load.memory.first().copied()?) / guest.maxmem;
+            let used = guest.memory_now / guest.maxmem;
             days_told(hours_to_full(used, &guest.mem_trend))
         }
     };
@@ -302,17 +359,9 @@ fn growth_factor(guest: &GuestOutlook, source: &NodeOutlook, resource: Resource)
     })
 }
 
-/// Growth of a guest per day in host cores or bytes; not above 0 where no rise is claimed.
-fn growth(guest: &GuestOutlook, resource: Resource) -> f64 {
-    match resource {
-        Resource::Cpu => guest.cpu_growth().0,
-        Resource::Memory => guest.memory_growth().0,
-    }
-}
-
 /// `0.65 cores` or `2.4 GiB of memory` that a guest grows by in a day, where a rise is claimed.
 pub(super) fn growth_told(guest: &GuestOutlook, resource: Resource) -> Option<String> {
-    let growth = growth(guest, resource);
+    let growth = guest.growth(resource);
     (growth > 0.0).then(|| match resource {
         Resource::Cpu => format!("{:.2}", Cores(growth)),
         Resource::Memory => format!("{} of memory", Bytes(growth)),
@@ -356,7 +405,7 @@ fn earlier_moves(q: &Question, guest: &GuestOutlook) -> Option<Factor> {
 
 fn target_factors(q: &Question, step: &Step) -> Vec<Factor> {
     let target = &q.outlook.nodes[step.target];
-    let mut all = vec![busy_hours_there(q, step)];
+    let mut all = Vec::new();
     let able = |n: &NodeOutlook| n.online && !n.maintenance;
     let choice = q.outlook.nodes.iter().filter(|n| able(n)).count() > 1;
     if q.outlook.nodes[step.source].maintenance && choice {
@@ -428,7 +477,7 @@ fn growth_there(q: &Question, step: &Step) -> Vec<Factor> {
             Term::MemTrend => Resource::Memory,
             _ => return None,
         };
-        let added = growth(guest, resource) / node.capacity(resource).max(1e-9);
+        let added = guest.growth(resource) / node.capacity(resource).max(1e-9);
         let points = rise.points.0 * (added / rise.observed.max(1e-9)).min(1.0);
         let (name, label, share) = (&node.name, resource.label(), added * 100.0);
         let factor = format!("{name} {label} would grow by {share:.1} % more per day");

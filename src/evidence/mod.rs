@@ -9,7 +9,7 @@ mod sentence;
 mod tests;
 
 pub use factor::{Factor, Kind, Weight};
-pub use sentence::{busy_hours, explanation, good_time, state_told};
+pub use sentence::{busy_hours, explanation, good_time, guests_told, peak_told, state_told};
 
 use crate::model::{GuestKind, Vmid, counted};
 use crate::outcome::Tally;

@@ -1,10 +1,11 @@
 //! The explanation that a tired admin believes: two sentences with real numbers.
 
-use super::factor::{excess_told, growth_told, source_overload, source_resource};
+use super::factor::{excess_told, growth_told, other, source_overload, source_resource};
 use super::guest_label;
 use crate::model::{UnixTime, joined, percent_beside, signed};
 use crate::outlook::{Limits, NodeOutlook, Resource, STORAGE};
-use crate::recommend::{Finding, Question, State, Step, Window, overload_of};
+use crate::recommend::{Finding, NodeState, Question, State, Step, Window, overload_of};
+use crate::series::calendar::spans;
 use crate::trend::Direction;
 
 /// Why this move, in two sentences. `earlier` are the steps of the plan before it: what is said of
@@ -61,11 +62,26 @@ fn effect(q: &Question, step: &Step, resource: Resource) -> String {
     let as_many = with.node_hours.round() == without.node_hours.round();
     let excess = with.core_hours - without.core_hours;
     let emptied = q.outlook.nodes[step.source].maintenance;
-    if emptied || with.node_hours.round() < 1.0 || excess < 1.0 || !(rare || as_many) {
-        return format!("busy hours {}", fall(busy));
+    let second = second(q, step, other(resource));
+    if emptied {
+        // Nothing before says of which resource.
+        return format!("busy hours {} {}", fall(busy), resource.label());
+    }
+    if with.node_hours.round() < 1.0 || excess < 1.0 || !(rare || as_many) {
+        return format!("busy hours {}{second}", fall(busy));
     }
     let (unit, before, after) = excess_told(&q.outlook.nodes[step.source], resource, with, without);
-    format!("{unit}s above that fall from {before:.0} to {after:.0}")
+    format!("{unit}s above that fall from {before:.0} to {after:.0}{second}")
+}
+
+/// What becomes of the busy hours of the other resource, where that is above its threshold in them as well.
+fn second(q: &Question, step: &Step, other: Resource) -> String {
+    let busy = peaks(other, &step.details.source_peaks);
+    let above = busy.0 > Limits::thresholds(q.config).of(other);
+    match above && source_overload(q, step, other).0.core_hours >= 1.0 {
+        true => format!("; those of its {} {}", other.label(), fall(busy)),
+        false => String::new(),
+    }
 }
 
 /// `fall from 99 % to 78 %`, or that they do not.
@@ -92,37 +108,71 @@ pub(super) fn percent(share: f64) -> i64 {
 }
 
 /// The word for a node's state with what makes it so, where that is not the CPU alone, which tables
-/// of nodes show anyway: `overloaded: memory p95 91 %`; and that it is in maintenance.
+/// of nodes show anyway: `overloaded: memory p95 91 %`; at which hours, and that it is in maintenance.
 pub fn state_told(state: State, findings: &[Finding], maintenance: bool) -> String {
     let told = state_with_reasons(state, findings);
     if maintenance { format!("{told}, in maintenance") } else { told }
 }
 
 fn state_with_reasons(state: State, findings: &[Finding]) -> String {
+    let is_cpu = |f: &Finding| f.metric == Resource::Cpu.label();
     let told = |f: &Finding| match f.high_7d.filter(|high| *high >= f.threshold) {
         _ if f.metric == STORAGE => {
             f.current.map_or_else(|| STORAGE.into(), |used| format!("{STORAGE} {used:.0} full"))
         }
-        Some(high) if f.metric != Resource::Cpu.label() => format!("{} p95 {high:.0}", f.metric),
-        _ => f.metric.to_string(),
+        _ if is_cpu(f) => format!("{}{}", f.metric, peak(f)),
+        Some(high) => format!("{} p95 {high:.0}", f.metric),
+        None => f.metric.to_string(),
     };
-    let makes = findings.iter().filter(|f| f.state == state).map(told);
-    let makes: Vec<String> = makes.collect();
+    let makes: Vec<&Finding> = findings.iter().filter(|f| f.state == state).collect();
+    let word = state.word();
     match state {
         State::StableButHot | State::TrendingTowardOverload | State::Overloaded
-            if makes.iter().any(|m| *m != Resource::Cpu.label()) =>
+            if makes.iter().any(|f| !is_cpu(f)) =>
         {
-            format!("{}: {}", state.word(), makes.join(", "))
+            let told: Vec<String> = makes.into_iter().map(told).collect();
+            format!("{word}: {}", told.join(", "))
         }
-        _ => state.word().into(),
+        // A node is hot by what is expected of it, too.
+        State::StableButHot | State::Overloaded => {
+            format!("{word}{}", findings.iter().find(|f| is_cpu(f)).map_or_else(String::new, peak))
+        }
+        _ => word.into(),
     }
+}
+
+/// ` (02-05)` of a node whose CPU alone is above its threshold; or nothing.
+pub fn peak_told(state: &NodeState) -> String {
+    let mut loads = state.findings.iter().filter(|f| f.state == state.of_load);
+    match (loads.next(), loads.next()) {
+        (Some(only), None) => peak(only),
+        _ => String::new(),
+    }
+}
+
+/// ` (02-05)`: the hours in which it is above its threshold, where they are the same each day.
+fn peak(of: &Finding) -> String {
+    match of.peak_hours.as_slice() {
+        [] => String::new(),
+        hours => format!(" ({})", spans(hours)),
+    }
+}
+
+/// Growth of guests a day from which a node is told to have it, as a share of it.
+const TOLD_GROWTH: f64 = 0.005;
+
+/// `guests +2.2 %/day`: what the guests of a node grow by, for a table that says how the node itself develops, where
+/// that is no rise of its own.
+pub fn guests_told(of_node: Direction, per_day: f64) -> Option<String> {
+    let told = per_day >= TOLD_GROWTH && of_node != Direction::SustainedIncrease;
+    told.then(|| format!("guests {} %/day", signed(per_day * 100.0, 1)))
 }
 
 /// When to make a move, as of `now`: a sentence of its own.
 pub fn good_time(window: &Window, now: UnixTime) -> String {
     let when = match window.start > now {
         true => format!("Best made {} local time", window.told()),
-        false => format!("A good time is now, until {:02}:00 local time", window.end_hour),
+        false => format!("A good time is now, until {} local time", window.until()),
     };
     format!("{when}: {}.", window.why)
 }
@@ -202,10 +252,20 @@ fn trouble(q: &Question, step: &Step, resource: Resource, guest: &str, first: bo
         left => format!("{left:.0}"),
     };
     format!(
-        "{label} {is} expected above {:.0} % for {with:.0} of the next {:.0} hours, {left} without {guest};",
+        "{label} {is} expected above {:.0} % for {with:.0} of the next {:.0} hours{}, {left} without {guest};",
         limits.of(resource) * 100.0,
-        q.outlook.horizon()
+        q.outlook.horizon(),
+        if first { usually(q, step.source, label) } else { String::new() }
     )
+}
+
+/// In which hours that is, where they are the same each day.
+fn usually(q: &Question, node: usize, metric: &str) -> String {
+    let mut found = q.states.get(node).into_iter().flat_map(|state| &state.findings);
+    match found.find(|f| f.metric == metric).map_or(&[][..], |f| &f.peak_hours) {
+        [] => String::new(),
+        hours => format!(" (mostly {} local time)", spans(hours)),
+    }
 }
 
 /// Why the target is a good one.

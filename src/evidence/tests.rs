@@ -5,7 +5,7 @@ use crate::model::{Bytes, Cores, Fraction, GIB, Inventory, Points};
 use crate::outcome::Experience;
 use crate::outlook::{Load, NodeOutlook, Outlook, Readings};
 use crate::recommend::{
-    Confidence, Constraints, Cost, Details, Finding, Overload, Peaks, Recent, State,
+    Confidence, Constraints, Cost, Details, Finding, NodeState, Overload, Peaks, Recent, State,
 };
 use crate::score::Contribution;
 use crate::series::LocalTime;
@@ -41,6 +41,7 @@ fn outlook(cpu: fn(usize) -> f64, memory: f64) -> Outlook {
             name: "web".into(),
             load: load(|_| 2.0, 1.0),
             cpu_now: Cores(2.0),
+            memory_now: Bytes(1.0),
             history_hours: 336.0,
             ..GuestOutlook::idle(100, 0, Cores(4.0), Bytes(5.0), &trend)
         }],
@@ -109,14 +110,36 @@ fn the_hours_are_those_of_the_resource_that_is_named() {
     assert_eq!(
         text,
         "pve1 CPU was at 95 % in the last hour, and is expected above 80 % for 20 of the next 168 hours, 5 \
-         without VM 100 'web'; its busy hours fall from 95 % to 75 %. pve2 is at 95 % CPU with little \
-         history and would reach 30 % instead of 10 % CPU in its busy hours."
+         without VM 100 'web'; its busy hours fall from 95 % to 75 %; those of its memory stay at 90 %. pve2 is \
+         at 95 % CPU with little history and would reach 30 % instead of 10 % CPU in its busy hours."
     );
     let factors = asked(&outlook, |q| TrendEvidence::of(q, &step)).decision_factors;
     // 5 hours of 3 cores and 15 of 1; without the guest 5 of 1.
     let told = "pve1 is expected 5 instead of 30 core-hours above its CPU threshold";
     assert_eq!(factors[1].factor, told);
     assert_eq!(factors[1].kind, Kind::Positive);
+}
+
+#[test]
+fn a_node_that_has_trouble_with_both_resources_is_told_what_becomes_of_both() {
+    let told = |memory: f64| {
+        let mut outlook = outlook(busy, 0.0);
+        outlook.nodes[0].memory = Bytes(100.0 * GIB);
+        outlook.nodes[0].base.memory = vec![memory * GIB; HOURS];
+        outlook.guests[0].load.memory = vec![GIB; HOURS];
+        let step = step(&outlook, (0.1, 0.3));
+        asked(&outlook, |q| {
+            let factors = TrendEvidence::of(q, &step).decision_factors;
+            let factor = factors.into_iter().find(|f| f.factor.contains("memory threshold"));
+            let text = explanation(q, &step, &[]);
+            (factor.map(|f| (f.factor, f.kind)), text.contains("those of its memory"))
+        })
+    };
+    let factor = |text: &str, kind| Some((text.to_string(), kind));
+    // 83 GiB with the guest of 100, and 85 is the threshold.
+    assert_eq!(told(82.0), (None, false));
+    let eased = "pve1 is expected 168 instead of 336 GiB-hours above its memory threshold";
+    assert_eq!(told(86.0), (factor(eased, Kind::Positive), true));
 }
 
 #[test]
@@ -326,6 +349,7 @@ fn a_state_names_what_the_table_does_not_show() {
         high_7d: Some(Fraction(high)),
         threshold: Fraction(0.3),
         hours_to_threshold: None,
+        peak_hours: Vec::new(),
     };
     let waits =
         [finding("IO wait", State::Overloaded, 0.41), finding("CPU", State::StableButHot, 0.8)];
@@ -333,6 +357,40 @@ fn a_state_names_what_the_table_does_not_show() {
     assert_eq!(state_told(State::StableButHot, &waits, false), "hot");
     assert_eq!(state_told(State::Healthy, &[], false), "healthy");
     assert_eq!(state_told(State::Healthy, &[], true), "healthy, in maintenance");
+}
+
+#[test]
+fn a_state_that_comes_at_the_same_hours_each_day_says_at_which() {
+    let finding = |metric, state, peak_hours: &[u8]| Finding {
+        metric,
+        state,
+        current: Some(Fraction(0.1)),
+        high_7d: Some(Fraction(0.9)),
+        threshold: Fraction(0.8),
+        hours_to_threshold: None,
+        peak_hours: peak_hours.to_vec(),
+    };
+    let nightly = finding("CPU", State::Overloaded, &[2, 3, 4]);
+    let told = |state, findings: &[Finding]| state_told(state, findings, false);
+    assert_eq!(told(State::Overloaded, std::slice::from_ref(&nightly)), "overloaded (02-05)");
+    let both = [nightly.clone(), finding("memory", State::Overloaded, &[])];
+    assert_eq!(told(State::Overloaded, &both), "overloaded: CPU (02-05), memory p95 90 %");
+    let expected = finding("CPU", State::Healthy, &[2, 3, 4]);
+    assert_eq!(told(State::StableButHot, &[expected]), "hot (02-05)");
+    let outlook = outlook(busy, 10.0);
+    let step = step(&outlook, (0.1, 0.3));
+    let states = [NodeState::of(vec![nightly])];
+    let text = asked(&outlook, |q| explanation(&Question { states: &states, ..*q }, &step, &[]));
+    let hours = "for 20 of the next 168 hours (mostly 02-05 local time), 5 without VM 100 'web'";
+    assert!(text.contains(hours), "{text}");
+}
+
+#[test]
+fn what_the_guests_of_a_node_grow_by_is_told_where_it_shows_no_rise_itself() {
+    let told = |direction, per_day| guests_told(direction, per_day);
+    assert_eq!(told(Direction::Stable, 0.022).as_deref(), Some("guests +2.2 %/day"));
+    assert_eq!(told(Direction::SustainedIncrease, 0.022), None, "it tells its own");
+    assert_eq!(told(Direction::Stable, 0.004), None, "hardly any");
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub use tick::{GuestKind, GuestSample, GuestStatus, NodeSample, StorageSample, T
 pub(crate) use tick::{MAX_AMOUNT, MAX_LOAD, MAX_NAME, MAX_SHARE, MAX_STORAGES, is_name};
 pub use units::{
     Bytes, BytesPerSecond, Cores, Fraction, Points, Unit, counted, joined, percent_beside, signed,
-    unsigned,
+    span, unsigned,
 };
 
 use std::ops::RangeInclusive;

@@ -202,6 +202,14 @@ pub fn counted<N: PartialEq + From<u8> + fmt::Display>(count: N, what: &str) -> 
     format!("{count} {what}{s}")
 }
 
+/// A span of time for people, as the panel tells it: `9 hours`, from two days on `4 days`.
+pub fn span(hours: f64) -> String {
+    match hours < 48.0 {
+        true => counted(hours.round().max(1.0), "hour"),
+        false => counted((hours / 24.0).round(), "day"),
+    }
+}
+
 /// `a`, `a and b`, or `a, b and c`.
 pub fn joined(names: &[String]) -> String {
     match names {

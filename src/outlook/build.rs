@@ -130,6 +130,7 @@ pub fn build(
 ) -> Expected {
     let recorded = guests.first().map(|(_, g)| g.cpu.len()).or(nodes.first().map(|n| n.cpu.len()));
     let window = WINDOW.min(recorded.unwrap_or(0));
+    let lead = lead_of_present(horizon_hours, weights);
     let of_guest = |past: &[Option<f64>], now: f64, (growth, fall): (f64, f64), most: f64| {
         // What the host adds to it, or it had before it was made smaller, it has had.
         let had = past.iter().flatten().copied().fold(now, f64::max);
@@ -139,7 +140,14 @@ pub fn build(
     };
     let guest_loads = guests.iter().map(|(_, g)| Load {
         cpu: of_guest(&g.cpu, g.cpu_now, (g.growth.0, g.fall.0), g.most.0),
-        memory: of_guest(&g.memory, g.memory_now, (g.growth.1, g.fall.1), g.most.1),
+        memory: {
+            let mut cases = of_guest(&g.memory, g.memory_now, (g.growth.1, g.fall.1), g.most.1);
+            // The present stands for hours of which the last are days away. Work stops growing before that.
+            let most = g.most.1.max(g.memory_now);
+            let grown = g.memory_now + g.growth.1 * weights.growth * lead;
+            cases[0] = grown.max(0.0).min(if g.most.1 > 0.0 { most } else { f64::INFINITY });
+            cases
+        },
     });
     let mut expected = Expected {
         guests: guest_loads.collect(),
@@ -270,9 +278,23 @@ fn cases(
     std::iter::once(now).chain(hours).collect()
 }
 
+/// How much the present still counts in a coming hour.
+fn fade(hour: usize, weights: Weights) -> f64 {
+    weights.current.powf(1.0 + hour as f64 / FADE_HOURS)
+}
+
+/// How far ahead the hours are, on average, that the present stands for, as a share of the horizon.
+fn lead_of_present(horizon: usize, weights: Weights) -> f64 {
+    let (all, ahead) = (0..horizon).fold((0.0, 0.0), |(all, ahead), hour| {
+        let weight = fade(hour, weights);
+        (all + weight, ahead + weight * (hour as f64 + 0.5))
+    });
+    ahead / (all * horizon as f64).max(f64::MIN_POSITIVE)
+}
+
 /// Coming hours that each case stands for.
 fn case_weights(window: usize, horizon: usize, weights: Weights) -> Vec<f64> {
-    let fade = |hour: usize| weights.current.powf(1.0 + hour as f64 / FADE_HOURS);
+    let fade = |hour: usize| fade(hour, weights);
     let past = weights.day + weights.week;
     let present = match past > 0.0 && window > 0 {
         true => (0..horizon).map(fade).sum::<f64>(),
@@ -378,6 +400,22 @@ mod tests {
     fn growth_is_a_ramp_to_the_horizon() {
         let load = cases(&[Some(10.0); 24], 10.0, 24.0, 24, FREE);
         assert_eq!((load[0], load[1], load[24]), (10.0, 11.0, 34.0));
+    }
+
+    #[test]
+    fn memory_that_grows_is_in_the_present_too_as_far_as_that_reaches() {
+        let weights = Weights { current: 0.4, day: 0.27, week: 0.33, growth: 1.0 };
+        let of = |weights, most| {
+            let (host, mut guest) = steady(0, 336, 1.0);
+            (guest.memory_now, guest.growth, guest.most) = (20.0, (0.5, 10.0), (8.0, most));
+            build(&[(host, guest)], &[], &[], 168, weights).guests.remove(0)
+        };
+        let load = of(weights, 64.0);
+        // Its hours are 67 of the 168 away, on average.
+        assert!((23.9..24.1).contains(&load.memory[0]), "{}", load.memory[0]);
+        assert_eq!(load.cpu[0], 1.0, "a rise of work is not believed for so long");
+        assert_eq!(of(weights, 22.0).memory[0], 22.0, "it has no more");
+        assert_eq!(of(Weights { growth: 0.0, ..weights }, 64.0).memory[0], 20.0);
     }
 
     #[test]

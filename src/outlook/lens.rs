@@ -76,6 +76,10 @@ impl Lens<'_> {
         let guests = guests.map(|(guest, load)| GuestOutlook { load, ..guest }).collect();
         for ((node, base), placed) in nodes.iter_mut().zip(expected.bases).zip(&expected.placed) {
             node.base = base;
+            if !node.online {
+                // None of its guests runs, or that is not known: what was measured tells more.
+                continue;
+            }
             node.cpu = seen(&placed.cpu, node.cores.0, node.cpu.current);
             node.mem = seen(&placed.memory, node.memory.0, node.mem.current);
         }
@@ -113,7 +117,23 @@ pub fn fall(trend: &Trend, whole: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{DAY, HOUR};
+    use crate::model::{Bytes, Cores, DAY, HOUR};
+
+    #[test]
+    fn of_a_node_that_is_away_what_was_measured_is_told() {
+        let (config, local) = (PenaltyConfig::default(), LocalTime::utc());
+        let lens = Lens { now: 100 * DAY, config: &config, local: &local };
+        let high = |online| {
+            let trend = lens.trend(&[], 0.8, Nature::Work, &[]);
+            let mut node = NodeOutlook::idle("pve1", Cores(10.0), Bytes(100.0), &trend);
+            (node.online, node.cpu.high_7d) = (online, Some(Fraction(0.59)));
+            // What its guests used is not in it: it runs none.
+            let cpu = vec![Some(1.0); 336];
+            let past = NodeHistory { cpu, memory: vec![Some(1.0); 336], ..NodeHistory::default() };
+            lens.outlook(vec![(node, past)], Vec::new(), &[]).nodes[0].cpu.high_7d
+        };
+        assert_eq!((high(true), high(false)), (Some(Fraction(0.1)), Some(Fraction(0.59))));
+    }
 
     #[test]
     fn what_falls_takes_load_away_and_what_fills_adds_to_it() {

@@ -17,7 +17,7 @@ pub use lens::{Lens, fall, growth};
 pub use past::{held, host_at, hosts, in_units, mean_of_last_day, newest};
 pub use wanted::factor as wanted_factor;
 
-use crate::model::{Bytes, Cores, Fraction, GuestKind, Migration, UnixTime, Vmid};
+use crate::model::{Bytes, Cores, Fraction, GuestKind, HOUR, Migration, UnixTime, Vmid, start_of};
 use crate::settings::PenaltyConfig;
 use crate::trend::{Trend, node_stability};
 
@@ -75,7 +75,8 @@ impl Limits {
     }
 }
 
-/// Expected use in each case, in host cores and bytes; case 0 is the present.
+/// Expected use in each case, in host cores and bytes; case 0 is the present, its memory with what is claimed to come in
+/// the hours that it stands for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Load {
     /// Host cores in use.
@@ -144,7 +145,8 @@ pub struct NodeOutlook {
     /// Share of the last day in which tasks waited (PSI): some for CPU, all for disks, all for memory.
     pub pressure: [Option<Fraction>; 3],
     /// CPU: the current value as measured, the others as if today's guests had always been there.
-    /// So a node that a busy guest left last night is not held overloaded for a week.
+    /// So a node that a busy guest left last night is not held overloaded for a week. All as measured where it is not
+    /// online.
     pub cpu: Readings,
     /// Memory, likewise.
     pub mem: Readings,
@@ -250,6 +252,8 @@ pub struct GuestOutlook {
     pub load: Load,
     /// CPU in use now, in host cores.
     pub cpu_now: Cores,
+    /// Memory in use now, which the present of [`Self::load`] is not: that stands for days, in which it grows.
+    pub memory_now: Bytes,
     /// Mean write rate of the last day in bytes per second: how fast its memory and disks change.
     pub write_bps: f64,
     /// CPU trend over the lookback, in shares of its own cores.
@@ -274,6 +278,7 @@ impl GuestOutlook {
             maxmem,
             load: Load::default(),
             cpu_now: Cores(0.0),
+            memory_now: Bytes(0.0),
             write_bps: 0.0,
             cpu_trend: trend.clone(),
             mem_trend: trend.clone(),
@@ -296,6 +301,14 @@ impl GuestOutlook {
     pub fn memory_growth(&self) -> Bytes {
         Bytes(self.mem_trend.claimed_slope().unwrap_or(0.0) * self.maxmem.0)
     }
+
+    /// Growth of a resource per day in the unit of [`Load`], 0 without a claimed trend.
+    pub fn growth(&self, resource: Resource) -> f64 {
+        match resource {
+            Resource::Cpu => self.cpu_growth().0,
+            Resource::Memory => self.memory_growth().0,
+        }
+    }
 }
 
 /// The cluster as expected.
@@ -315,6 +328,12 @@ impl Outlook {
     /// Hours that are looked ahead.
     pub fn horizon(&self) -> f64 {
         self.weights.iter().sum()
+    }
+
+    /// Begin of the recorded hour that a case stands for; the present is none.
+    pub fn hour_of_case(&self, case: usize) -> Option<UnixTime> {
+        let ago = self.weights.len().checked_sub(case + 1).filter(|_| case > 0)?;
+        Some(start_of(self.now, HOUR) - ago as i64 * HOUR)
     }
 
     /// Expected load of every node with all guests where they are. O(guests x cases).

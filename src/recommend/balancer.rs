@@ -81,7 +81,7 @@ impl Scales {
             .map(|g| match configured {
                 true if in_service(inventory.guest(g.vmid)) => [g.cores.0, g.maxmem.0],
                 true => [0.0, 0.0],
-                false => [g.cpu_now.0, g.load.memory.first().copied().unwrap_or(0.0)],
+                false => [g.cpu_now.0, g.memory_now.0],
             })
             .collect();
         let mut nodes: Vec<Option<[f64; 2]>> = outlook

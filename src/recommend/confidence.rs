@@ -162,7 +162,7 @@ fn need(b: &Basis) -> Part {
         false => 0.0,
     };
     // Not what is expected: the outlook weighs the days, and counts the best of them.
-    let of_days = |n| format!("the last {n} days without the day that speaks most for it");
+    let of_days = |n| format!("the last {n} days, that which speaks most for it left out");
     let by = match (present, days) {
         (_, 0) => "the present alone".to_string(),
         (true, 1) => "the present and a day".to_string(),
@@ -173,8 +173,7 @@ fn need(b: &Basis) -> Part {
     let than = if core_hours >= 0.0 { "less" } else { "more" };
     let around = spread.map_or(String::new(), |s| format!(", give or take {s:.0}"));
     let amount = counted(core_hours.abs().round(), "core-hour");
-    let why =
-        format!("with the move, {by} would have had {amount} of overload a week {than}{around}");
+    let why = format!("by {by}: {amount} of overload a week {than} with the move{around}");
     Part { name: "need", value, weight: NEED, why }
 }
 
@@ -343,6 +342,7 @@ mod tests {
         let guest = GuestOutlook {
             load,
             cpu_now: Cores(1.0),
+            memory_now: Bytes(1.0),
             history_hours: 336.0,
             ..GuestOutlook::idle(100, 0, Cores(8.0), Bytes(2.0), trend)
         };
@@ -396,7 +396,7 @@ mod tests {
         let long = judged(&outlook, |_| 5.0);
         outlook.nodes[0].history_hours = 0.5;
         let short = judged(&outlook, |_| 5.0);
-        assert!(part(&short, "need").why.starts_with("with the move, the present alone"));
+        assert!(part(&short, "need").why.starts_with("by the present alone: "));
         assert!(part(&short, "need").value < part(&long, "need").value - 0.1);
     }
 
@@ -413,8 +413,8 @@ mod tests {
         assert!(daily.percent > once.percent + 12.0);
         assert_eq!(
             part(&daily, "need").why,
-            "with the move, the present and the last 14 days without the day that speaks most for it would \
-             have had 13 core-hours of overload a week less, give or take 0"
+            "by the present and the last 14 days, that which speaks most for it left out: 13 core-hours of overload a week \
+             less with the move, give or take 0"
         );
     }
 
@@ -434,7 +434,7 @@ mod tests {
         let outlook = outlook(1.0, |case| if case == 0 { 168.0 } else { 0.0 });
         let now = judged(&outlook, |c| if c == 0 { 5.0 } else { 0.0 });
         assert!((part(&now, "need").value - 172.0 / 176.0).abs() < 1e-9);
-        let why = "with the move, the present alone would have had 168 core-hours of overload a week less";
+        let why = "by the present alone: 168 core-hours of overload a week less with the move";
         assert_eq!(part(&now, "need").why, why);
     }
 

@@ -14,7 +14,7 @@ mod tests;
 use super::constraint::{Blocker, BlockerCode, copied_disks, restarts, runs, size_of};
 use super::overload::{Overload, levels};
 use super::plan::{Cost, Peaks, Planner, Question};
-use crate::model::{GuestFacts, HOUR, Vmid};
+use crate::model::{GuestFacts, HOUR, Vmid, joined};
 use crate::outlook::{Limits, Load, Resource};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -355,7 +355,7 @@ fn stay(unit: &Unit, own: &[Vec<(Option<usize>, Blocker)>], places: &Places) -> 
                     (BlockerCode::Together, text.to_string())
                 }
                 false => {
-                    let text = format!("belongs with {}, which must stay", others.join(", "));
+                    let text = format!("belongs with {}, which must stay", joined(&others));
                     (BlockerCode::Together, text)
                 }
             };

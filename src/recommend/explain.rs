@@ -30,6 +30,8 @@ pub struct Target {
     pub node: usize,
     /// What stands between the two.
     pub blockers: Vec<Blocker>,
+    /// Where nothing but its companions holds it: what becomes of all of them together.
+    pub group: Option<Group>,
     /// The move worked out as if it was the only one; `None` where one of the two has no load.
     pub step: Option<Step>,
     /// Why a possible move is not worth it by itself; `None`: it is.
@@ -38,6 +40,15 @@ pub struct Target {
     pub waits: bool,
     /// Core-hours of risk that it takes away; none where one of the two has no load.
     pub saved: f64,
+}
+
+/// Guests that must stay together, as one against a node.
+#[derive(Clone, Debug)]
+pub struct Group {
+    /// The others, by number.
+    pub others: Vec<Vmid>,
+    /// Who cannot go there even so, and why; `None`: all could.
+    pub held: Option<(Vmid, Vec<Blocker>)>,
 }
 
 /// Weighs `guest` against every node but its own, as if it was the only one to move.
@@ -55,7 +66,7 @@ pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
     if host_node.is_some_and(|node| !node.online && !node.silent) {
         // That it does not run is no reason of its own then.
         blockers.retain(|b| !matches!(b.code, BlockerCode::NotRunning | BlockerCode::NodeOffline));
-        let text = format!("is on {}, which is offline", guest.node);
+        let text = format!("cannot move while {} is offline", guest.node);
         blockers.insert(0, Blocker::new(BlockerCode::NodeOffline, text));
     }
     // Nor is that a target where it is by now.
@@ -109,7 +120,12 @@ fn running(planner: &Planner, guest: usize, node: usize, own: &[Blocker]) -> Tar
     let busy = if busy { planner.busy_now(&step).map(|refusal| refusal.text) } else { None };
     let (waits, saved) = (busy.is_some(), planner.saved(source, guest, node));
     let known = planner.q.outlook.nodes[node].online;
-    Target { node, blockers, step: known.then_some(step), reason: reason.or(busy), waits, saved }
+    let bound = own.is_empty()
+        && !blockers.is_empty()
+        && blockers.iter().all(|b| b.code == BlockerCode::Together);
+    let group = bound.then(|| planner.group_against(guest, node)).flatten();
+    let (step, reason) = (known.then_some(step), reason.or(busy));
+    Target { node, blockers, group, step, reason, waits, saved }
 }
 
 fn stopped(planner: &Planner, guest: &GuestFacts, node: usize) -> Target {
@@ -118,7 +134,7 @@ fn stopped(planner: &Planner, guest: &GuestFacts, node: usize) -> Target {
     if runs(guest) {
         blockers.push(Blocker::not_recorded());
     }
-    Target { node, blockers, step: None, reason: None, waits: false, saved: 0.0 }
+    Target { node, blockers, group: None, step: None, reason: None, waits: false, saved: 0.0 }
 }
 
 /// What is asked of a move: whole core-hours, but of small nodes and short horizons.

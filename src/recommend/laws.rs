@@ -86,6 +86,7 @@ impl Cluster {
                 let maxmem = Bytes(g.gib * 1.2 * GIB);
                 GuestOutlook {
                     cpu_now: Cores(cpu[0]),
+                    memory_now: Bytes(g.gib * GIB),
                     load: Load { cpu, memory: constant(g.gib * GIB) },
                     history_hours: 400.0,
                     ..GuestOutlook::idle(*vmid, place(g.host), Cores(8.0), maxmem, &trend)
@@ -312,7 +313,7 @@ fn asked<T>(
 ) -> T {
     answer(&Question {
         outlook,
-        states: &states(outlook, config),
+        states: &states(outlook, config, &LocalTime::utc()),
         inventory,
         constraints: &Constraints::new(inventory),
         config,

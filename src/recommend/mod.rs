@@ -25,7 +25,9 @@ pub use confidence::{Confidence, Part, Recent, stated};
 pub use constraint::Constraints;
 pub(crate) use constraint::{copied_disks, has_local_disks, not_reported, pins};
 pub use drain::{Drain, Leaving, Staying, drain};
-pub use explain::{Explained, Target, can_leave, core_hours, explain, little_need, only_heading};
+pub use explain::{
+    Explained, Group, Target, can_leave, core_hours, explain, little_need, only_heading,
+};
 pub use overload::{Overload, demand, overload, overload_of, overload_of_all};
 pub use plan::{
     Cause, Considered, Cost, Details, Peaks, Plan, Question, Refusal, Skipped, Slight, Step, plan,

@@ -330,6 +330,7 @@ impl<'a> Planner<'a> {
             best_first(&mut drafts);
             let score = self.score(source, None);
             let mut waits: Option<Step> = None;
+            let mut put_off = Vec::new();
             for draft in &drafts {
                 let Some(step) = self.judge((source, &score), draft) else { continue };
                 if !filling && step.fills_its_target() {
@@ -338,9 +339,14 @@ impl<'a> Planner<'a> {
                 let Some(reason) = self.busy_now(&step) else {
                     let start = |step: &Step| step.details.window.as_ref().map(|w| w.start);
                     let best = waits.filter(|best| start(best) <= start(&step));
-                    best.iter().for_each(|best| self.give_way_to(best));
+                    if let Some(best) = &best {
+                        self.give_way_to(best);
+                        // It waits as well as they do: the next step may be one of theirs.
+                        put_off.iter().for_each(|pair| _ = self.refused.remove(pair));
+                    }
                     return best.or(Some(step));
                 };
+                put_off.push((step.guest, step.target));
                 self.put_off(step.clone(), reason);
                 waits.get_or_insert(step);
             }
@@ -407,6 +413,8 @@ impl<'a> Planner<'a> {
     fn put_off(&mut self, step: Step, reason: Refusal) {
         let vmid = self.q.outlook.guests[step.guest].vmid;
         self.refused.insert((step.guest, step.target));
+        // Why it was not the step before says nothing of why it is not this one.
+        self.considered.retain(|known, c| *known != vmid || c.reason.cause != Cause::Behind);
         self.considered.entry(vmid).or_insert(Considered { step, reason });
     }
 
@@ -438,7 +446,7 @@ impl<'a> Planner<'a> {
         let guest = &self.q.outlook.guests[index];
         let source = self.hosts[index];
         self.ledger.apply(index, source, target);
-        let memory = guest.load.memory.first().copied().unwrap_or(0.0);
+        let memory = guest.memory_now.0;
         for (node, sign) in [(source, -1.0), (target, 1.0)] {
             self.added[node].0 += sign * guest.cpu_now.0;
             self.added[node].1 += sign * memory;

@@ -5,6 +5,7 @@ use crate::model::Fraction;
 use crate::outlook::{
     GuestOutlook, IO_WAIT, Limits, NodeOutlook, Outlook, Readings, Resource, STORAGE, growth,
 };
+use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
 use crate::trend::{Direction, ProjectionBasis, Trend};
 use serde::Serialize;
@@ -20,7 +21,7 @@ pub enum State {
     StableButHot,
     /// Rising, near a threshold, and projected to cross it within the lookback horizon.
     TrendingTowardOverload,
-    /// Above a threshold at its busy hours, and the last day confirms it.
+    /// Above a threshold at its busy hours, and the last day confirms it; which hours those are, its findings say.
     Overloaded,
     /// Not online, so nothing is advised about it.
     Offline,
@@ -103,6 +104,9 @@ pub struct Finding {
     pub threshold: Fraction,
     /// Hours until the busy hours cross the threshold if the trend goes on.
     pub hours_to_threshold: Option<f64>,
+    /// Local hours of the day in which it is expected above the threshold, 0-23, where that is nearly all of it; empty
+    /// where it is as good as never, at any hour, or not foreseen by the hour. Of CPU only.
+    pub peak_hours: Vec<u8>,
 }
 
 /// A node's state with the metric behind it.
@@ -151,6 +155,16 @@ impl NodeState {
         self.of_load > State::StableButHot && self.of_load < State::Offline
     }
 
+    /// Whether all that overloads it is CPU in a few hours of each day, as of a nightly job.
+    fn is_a_job(&self) -> bool {
+        let known = |f: &Finding| {
+            f.metric == Resource::Cpu.label() && (1..=JOB_HOURS).contains(&f.peak_hours.len())
+        };
+        let mut loads =
+            self.findings.iter().filter(|f| f.metric != STORAGE && f.state == self.of_load);
+        self.of_load == State::Overloaded && loads.all(known)
+    }
+
     /// Its storage, where that is full or fills up.
     pub fn full_storage(&self) -> Option<&Finding> {
         let full = |f: &&Finding| f.metric == STORAGE && f.state > State::Healthy;
@@ -173,8 +187,17 @@ const NEAR_MARGIN: f64 = 0.10;
 /// A claimed projection counts from this confidence on.
 const MIN_CLAIM: f64 = 0.75;
 
+/// An hour of the day counts as one of the peak from this share of its days above the threshold on.
+const USUAL: f64 = 0.25;
+/// Of all hours above the threshold those of the peak are at least this share.
+const NEARLY_ALL: f64 = 0.9;
+/// A load that is above it in more hours of the day has no peak.
+const MOST_PEAK_HOURS: usize = 12;
+/// Hours a day, at most, of a job that is known to come: it can wait a day or two for a remedy.
+const JOB_HOURS: usize = 6;
+
 /// States of all nodes, in the order of [`Outlook::nodes`].
-pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
+pub fn states(outlook: &Outlook, config: &PenaltyConfig, local: &LocalTime) -> Vec<NodeState> {
     let loads = outlook.node_loads();
     let with_need = |(i, node): (usize, &NodeOutlook)| {
         let mut of_node =
@@ -190,7 +213,15 @@ pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
         }
         let hours_per_day =
             24.0 * of_node.overload.node_hours / outlook.horizon().max(f64::MIN_POSITIVE);
-        let mut urgency = of_node.of_load.urgency(hours_per_day);
+        let peaks = peak_hours(outlook, i, &loads[i].cpu, limits.cpu, local);
+        let cpu = |f: &&mut Finding| f.metric == Resource::Cpu.label();
+        if let Some(cpu) = of_node.findings.iter_mut().find(cpu) {
+            cpu.peak_hours = peaks;
+        }
+        let mut urgency = match of_node.is_a_job() && !sure_rise(&node.cpu_trend) {
+            true => State::StableButHot.urgency(hours_per_day),
+            false => of_node.of_load.urgency(hours_per_day),
+        };
         if node.maintenance && node.online {
             // Somebody waits for it to be empty.
             urgency = urgency.max(Urgency::Medium);
@@ -204,14 +235,39 @@ pub fn states(outlook: &Outlook, config: &PenaltyConfig) -> Vec<NodeState> {
     outlook.nodes.iter().enumerate().map(with_need).collect()
 }
 
+/// Local hours of the day in which nearly all of that is expected by which a node's CPU is above the limit.
+fn peak_hours(
+    outlook: &Outlook,
+    node: usize,
+    cpu: &[f64],
+    limit: f64,
+    local: &LocalTime,
+) -> Vec<u8> {
+    let limit = limit * outlook.nodes[node].capacity(Resource::Cpu);
+    let (mut all, mut above) = ([0.0; 24], [0.0; 24]);
+    for (case, used) in cpu.iter().enumerate() {
+        let Some(time) = outlook.hour_of_case(case) else { continue };
+        let hour = local.hour(time);
+        all[hour] += 1.0;
+        above[hour] += f64::from(u8::from(*used > limit));
+    }
+    let is_peak = |hour: &usize| above[*hour] > 0.0 && above[*hour] >= USUAL * all[*hour];
+    let peak: Vec<usize> = (0..24).filter(is_peak).collect();
+    let within: f64 = peak.iter().map(|hour| above[*hour]).sum();
+    let told = peak.len() <= MOST_PEAK_HOURS && within >= NEARLY_ALL * above.iter().sum::<f64>();
+    peak.into_iter().filter(|_| told).map(|hour| hour as u8).collect()
+}
+
 /// By which share of a node a resource would grow beyond what its guests can have if all their claimed trends went on.
 fn beyond(outlook: &Outlook, node: usize, of: Resource, config: &PenaltyConfig) -> f64 {
     let of_guest = |guest: &GuestOutlook| {
-        let (trend, most) = match of {
-            Resource::Cpu => (&guest.cpu_trend, guest.cores.0),
-            Resource::Memory => (&guest.mem_trend, guest.maxmem.0),
+        let (trend, most, now) = match of {
+            Resource::Cpu => {
+                let now = guest.load.cpu.first().copied().unwrap_or(0.0);
+                (&guest.cpu_trend, guest.cores.0, now)
+            }
+            Resource::Memory => (&guest.mem_trend, guest.maxmem.0, guest.memory_now.0),
         };
-        let now = guest.load.of(of).first().copied().unwrap_or(0.0);
         let room = guest.load.of(of).iter().copied().fold(most, f64::max) - now;
         (growth(trend, config) * most - room).max(0.0)
     };
@@ -231,6 +287,7 @@ fn of_node(node: &NodeOutlook, beyond: [f64; 2], config: &PenaltyConfig) -> Node
         high_7d: seen.high_7d,
         threshold,
         hours_to_threshold: hours_to_threshold(rise.trend),
+        peak_hours: Vec::new(),
     };
     let rise = |trend, lasting, beyond| Rise { trend, lasting, beyond };
     let [cpu, memory] = beyond;
@@ -252,6 +309,7 @@ fn of_node(node: &NodeOutlook, beyond: [f64; 2], config: &PenaltyConfig) -> Node
         high_7d: node.storage.high_7d,
         threshold: config.storage_threshold,
         hours_to_threshold: hours_to_threshold(&node.storage_trend),
+        peak_hours: Vec::new(),
     }));
     NodeState::of(findings)
 }
@@ -282,7 +340,7 @@ pub(crate) fn hours_to_full(used: Fraction, trend: &Trend) -> Option<f64> {
 pub(crate) fn hours_to_full_memory(outlook: &Outlook, node: &NodeOutlook) -> Option<f64> {
     let hours = hours_to_full(node.mem.current?, &node.mem_trend)?;
     let ends = |guest: &GuestOutlook| {
-        let now = guest.load.memory.first().copied().unwrap_or(0.0);
+        let now = guest.memory_now.0;
         now + guest.memory_growth().0 * hours / 24.0 > guest.maxmem.0.max(now)
     };
     let here = |guest: &&GuestOutlook| outlook.nodes[guest.host].name == node.name;

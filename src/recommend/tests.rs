@@ -56,14 +56,15 @@ impl Case {
     pub(super) fn asked<T>(&self, answer: impl FnOnce(&Question) -> T) -> T {
         let (mut outlook, mut inventory) = self.outlook();
         (self.change)(&mut outlook, &mut inventory);
+        let local = LocalTime::fixed((i32::from(self.local_hour) - NOW_HOUR) * 3_600);
         answer(&Question {
             outlook: &outlook,
-            states: &states(&outlook, &self.config),
+            states: &states(&outlook, &self.config, &local),
             inventory: &inventory,
             constraints: &Constraints::new(&inventory),
             config: &self.config,
             experience: &self.experience,
-            local: &LocalTime::fixed((i32::from(self.local_hour) - NOW_HOUR) * 3_600),
+            local: &local,
             recent: Recent::whole(),
         })
     }
@@ -120,6 +121,7 @@ impl Case {
                 name: format!("g{i}"),
                 load,
                 cpu_now: Cores((g.1)(-1)),
+                memory_now: Bytes(g.2 * GIB),
                 cpu_trend: trend(|h| (g.1)(h) / 8.0, 0.8),
                 history_hours: HOURS as f64,
                 ..GuestOutlook::idle(100 + i as u32, g.0, Cores(8.0), maxmem, &mem_trend)
@@ -627,6 +629,22 @@ fn of_guests_in_their_daily_peak_one_goes_and_the_others_are_not_put_off_by_the_
 }
 
 #[test]
+fn who_gave_way_to_one_that_waits_as_long_is_the_next_step_where_one_is_not_enough() {
+    let peak: Curve = |h| if (10..16).contains(&(h + 16).rem_euclid(24)) { 5.0 } else { 1.0 };
+    let mut case = best_is_busy(|_| 4.5);
+    case.guests[1].1 = peak;
+    case = case.guest(0, peak, 8.0);
+    case.change = |outlook, _| outlook.nodes[0].cpu_trend.peak_hours = (10..16).collect();
+    let (outlook, plan) = case.run();
+    let moved: Vec<u32> = plan.steps.iter().map(|step| outlook.guests[step.guest].vmid).collect();
+    assert_eq!(moved.len(), 2, "6 and twice 5 and 4.5 of 16 cores: {moved:?}");
+    assert!(
+        moved.contains(&100) && moved[1] != 102,
+        "who saves most, not who could go now: {moved:?}"
+    );
+}
+
+#[test]
 fn a_node_that_waits_for_its_disks_gets_no_guest() {
     fn wait(outlook: &mut Outlook, node: usize, share: f64) {
         let share = Some(Fraction(share));
@@ -1071,7 +1089,7 @@ fn a_storage_that_fills_up_is_a_state_of_its_node() {
         node.storage.current = Some(Fraction(used));
         rises(&mut node.storage_trend, ProjectionBasis::Persistent);
         node.storage_trend.slope_per_day = Some(per_day);
-        let states = states(&outlook, &PenaltyConfig::default());
+        let states = states(&outlook, &PenaltyConfig::default(), &LocalTime::utc());
         assert_eq!(states[0].of_load, State::Healthy);
         assert!(!states[0].in_trouble(), "no move frees a storage");
         (states[0].state, states[0].urgency)
@@ -1091,7 +1109,7 @@ fn a_guest_of_a_failed_node_stays_since_that_is_offline() {
     };
     let told = case.asked(|q| explain(q, q.inventory.guest(105).unwrap()).blockers);
     let told: Vec<_> = told.iter().map(|b| (b.code, b.text.as_str())).collect();
-    assert_eq!(told, [(BlockerCode::NodeOffline, "is on pve1, which is offline")]);
+    assert_eq!(told, [(BlockerCode::NodeOffline, "cannot move while pve1 is offline")]);
     // And of the node that is away no load is told.
     let of_others = case.asked(|q| explain(q, q.inventory.guest(100).unwrap()).targets);
     let away = of_others.iter().find(|t| t.node == 1).unwrap();

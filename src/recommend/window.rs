@@ -20,6 +20,9 @@ pub struct Window {
     /// It starts on the next local day. For sentences: programs have `start`.
     #[serde(skip)]
     pub tomorrow: bool,
+    /// Day of the week on which it is over, where it lasts for more than a day: the hour alone would be that of another.
+    #[serde(skip)]
+    pub end_day: Option<&'static str>,
     /// Whose busy hours it avoids, in one clause.
     pub why: String,
 }
@@ -36,6 +39,8 @@ pub(super) struct Busy<'a> {
 const ENOUGH: usize = 2;
 /// Hours in which a stretch is looked for; it may end later.
 const AHEAD: usize = 24;
+/// Hours in which its end is: a weekend after that.
+const END: usize = 96;
 
 impl Window {
     /// The next calm stretch within a day of `now`; `None` when nobody has a daily peak, or none within a day as on a
@@ -55,7 +60,7 @@ impl Window {
         if all.is_empty() {
             return None;
         }
-        let mut runs = runs((0..2 * AHEAD).map(calm));
+        let mut runs = runs((0..END).map(calm));
         runs.retain(|run| run.start < AHEAD);
         let run = runs.iter().find(|r| r.len() >= ENOUGH).or(runs.first())?;
         if run.start == 0 && run.end >= AHEAD {
@@ -70,13 +75,20 @@ impl Window {
             end_hour: name(run.end),
             // It is looked for within a day, so that no later one is left.
             tomorrow: local.day(start_of(run.start)) > local.day(now),
+            end_day: (run.len() > AHEAD).then(|| local.day_name(start_of(run.end))),
             why: format!("outside the busy hours of {}", joined(&names)),
         })
     }
 
-    /// `22:00 to 06:00`.
+    /// `22:00 to 06:00`, or `18:00 to Monday 08:00`.
     pub fn hours(&self) -> String {
-        format!("{:02}:00 to {:02}:00", self.start_hour, self.end_hour)
+        format!("{:02}:00 to {}", self.start_hour, self.until())
+    }
+
+    /// When it is over: `06:00`, or `Monday 08:00`.
+    pub fn until(&self) -> String {
+        let day = self.end_day.map_or(String::new(), |day| format!("{day} "));
+        format!("{day}{:02}:00", self.end_hour)
     }
 
     /// `from 22:00 to 06:00`, or `tomorrow from 13:00 to 15:00`.
@@ -181,6 +193,12 @@ mod tests {
         };
         let after_work = found(0).expect("busy now");
         assert_eq!((after_work.start_hour, after_work.start), (18, friday + 6 * HOUR));
+        assert_eq!(
+            after_work.told(),
+            "from 18:00 to Monday 08:00",
+            "not until 08:00 of the Saturday"
+        );
+        assert_eq!(after_work.end, friday + 68 * HOUR);
         assert_eq!(found(1), None, "any hour of a Saturday is as good");
         let until_monday = found(2).expect("a working day begins");
         assert_eq!((until_monday.start, until_monday.end_hour), (friday + 48 * HOUR, 8));

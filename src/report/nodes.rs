@@ -3,7 +3,7 @@
 use super::html::{arrow, escape, percent, section};
 use super::{NodeStory, Story, plot};
 use crate::api::{GuestTrends, MetricTrend, NodeReply, TrendsReply};
-use crate::evidence::state_told;
+use crate::evidence::{guests_told, state_told};
 use crate::recommend::State;
 use crate::trend::{Behaviour, Direction};
 
@@ -15,9 +15,13 @@ pub(super) fn table(story: &Story<'_>) -> String {
     let rows = story.advice.nodes.iter().map(|n| {
         let share = |x: Option<crate::model::Fraction>| percent(x.map(|f| f.0));
         let short = n.history_days * 24.0 < story.advice.trend_hours;
-        let trend = |direction: Direction, per_day| match short && direction == Direction::Stable {
-            true => "<span class=\"dim\">too short</span>".into(),
-            false => arrow(direction, per_day),
+        let trend = |direction: Direction, per_day, of_guests| {
+            let own = match short && direction == Direction::Stable {
+                true => "<span class=\"dim\">too short</span>".into(),
+                false => arrow(direction, per_day),
+            };
+            let guests = guests_told(direction, of_guests);
+            guests.map_or(own.clone(), |told| format!("{own}, {}", escape(&told)))
         };
         // What a node did before it went says nothing of now.
         let now = |cell: String| if n.state.is_away() { "–".into() } else { cell };
@@ -27,9 +31,9 @@ pub(super) fn table(story: &Story<'_>) -> String {
             now(n.guests.to_string()),
             now(share(n.cpu.current)),
             share(n.cpu.high_7d),
-            now(trend(n.cpu_direction, n.cpu_trend_per_day)),
+            now(trend(n.cpu_direction, n.cpu_trend_per_day, n.cpu_guests_per_day)),
             now(share(n.memory.current)),
-            now(trend(n.mem_direction, n.mem_trend_per_day)),
+            now(trend(n.mem_direction, n.mem_trend_per_day, n.mem_guests_per_day)),
             now(share(n.iowait.current)),
             now(n.stability_score.map_or("–".into(), |s| format!("{s:.0}"))),
         ]
@@ -39,7 +43,7 @@ pub(super) fn table(story: &Story<'_>) -> String {
         "State",
         "Guests",
         "CPU last hour",
-        "7-day p95",
+        "7-day p95, as placed now",
         "CPU trend",
         "Memory",
         "Memory trend",

@@ -162,6 +162,7 @@ fn a_card_tells_what_to_know_before_the_move() {
             start_hour: 1,
             end_hour: 3,
             tomorrow: false,
+            end_day: None,
             why: "outside the busy hours of pve1 (09-17)".into(),
         });
         let ignored = Blocker::new(BlockerCode::TagIgnore, "has the tag 'ignore'");

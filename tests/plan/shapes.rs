@@ -14,7 +14,7 @@ fn planned(shape: &Shape) -> Plan {
     let config = config();
     plan(&Question {
         outlook: &shape.outlook,
-        states: &states(&shape.outlook, &config),
+        states: &states(&shape.outlook, &config, &LocalTime::utc()),
         inventory: &shape.inventory,
         constraints: &Constraints::new(&shape.inventory),
         config: &config,

@@ -65,6 +65,7 @@ impl Shape {
                 GuestOutlook {
                     name: format!("g{i}"),
                     cpu_now: Cores(load.cpu[0]),
+                    memory_now: Bytes(load.memory[0]),
                     load,
                     write_bps: 1e5,
                     history_hours: HOURS as f64,

@@ -89,12 +89,17 @@ Ext.define('PVE.foresight.Html', {
         return this.badge(PVE.foresight.Utils.label('urgency', urgency), tone, tip);
     },
 
-    confidenceBadge: function (move) {
+    // What the confidence of a move rests on, a line for each part.
+    confidenceParts: function (move) {
         let u = PVE.foresight.Utils;
         let parts = move.confidence_parts?.parts ?? [];
-        let tip = parts.map((p) => `${u.percent(p.value)} ${p.name}: ${p.why}`).join('\n');
+        return parts.map((p) => `${u.percent(p.value)} ${p.name}: ${p.why}`).join('\n');
+    },
+
+    confidenceBadge: function (move) {
+        let u = PVE.foresight.Utils;
         let text = Ext.String.format(gettext('Confidence {0}\u00a0%'), u.stated(move.confidence));
-        return this.badge(text, 'info', tip);
+        return this.badge(text, 'info', this.confidenceParts(move));
     },
 
     resultTones: { improved: 'good', worse: 'bad', no_effect: 'warn' },

@@ -250,7 +250,7 @@ Ext.define('PVE.foresight.Utils', {
     // What of a node is not as it should be: one sentence for each finding.
     findings: function (node) {
         return (node?.findings ?? [])
-            .filter((f) => f.state !== 'healthy')
+            .filter((f) => f.state !== 'healthy' || f.peak_hours?.length)
             .map((f) => {
                 let text = Ext.String.format(
                     gettext('{0}: {1} now, 7-day high {2}, threshold {3}'),
@@ -263,8 +263,36 @@ Ext.define('PVE.foresight.Utils', {
                     gettext('busy hours pass it in {0}'),
                     this.hours(f.hours_to_threshold),
                 );
+                if (f.peak_hours?.length) {
+                    text += Ext.String.format(
+                        gettext(', above it mostly at {0}'),
+                        this.peakHours(f.peak_hours),
+                    );
+                }
                 return f.hours_to_threshold > 0 ? `${text}, ${ahead}` : text;
-            });
+            })
+            .concat(this.growth(node));
+    },
+
+    // Growth of guests from which it is told, as a share of their node per day.
+    toldGrowth: 0.005,
+
+    // What the guests of a node grow by, where it has no such trend of its own.
+    growth: function (node) {
+        let grows = (metric, direction, perDay) =>
+            perDay >= this.toldGrowth && direction !== 'sustained_increase'
+                ? [
+                      Ext.String.format(
+                          gettext('{0}: guests grow by {1}'),
+                          this.label('metric', metric),
+                          this.rate(perDay, 'fraction'),
+                      ),
+                  ]
+                : [];
+        return [
+            ...grows('cpu', node?.cpu_direction, node?.cpu_guests_per_day),
+            ...grows('memory', node?.mem_direction, node?.mem_guests_per_day),
+        ];
     },
 
     // The states that a node's metrics are found in, by name of the metric.

@@ -326,6 +326,35 @@ test('who stays is told with the reason of the engine, further obstacles in the 
     assert.deepEqual(rows[0].further, ['pve3 has no storage local-zfs']);
 });
 
+test('a node that is above its threshold at the same hours each day, and guests that grow, are told', () => {
+    const cpu = { metric: 'CPU', state: 'overloaded', current: 0.1, high_7d: 0.9, threshold: 0.8 };
+    const node = (perDay, direction) => ({
+        findings: [{ ...cpu, peak_hours: [2, 3, 4] }],
+        cpu_direction: direction,
+        cpu_guests_per_day: perDay,
+    });
+    const [hours, grows] = Utils.findings(node(0.022, 'stable'));
+    assert.match(hours, /threshold 80.%, above it mostly at 02–05/);
+    assert.match(grows, /^CPU: guests grow by \+2\.2.%\/day$/);
+    assert.equal(Utils.findings(node(0.022, 'sustained_increase')).length, 1);
+    assert.equal(Utils.findings(node(0.001, 'stable')).length, 1);
+});
+
+test('what the confidence of a rejected move rests on is told as that of a recommended one', () => {
+    const parts = [{ name: 'history', value: 0.4, why: '2 days known' }];
+    const move = { vmid: 101, source: 'pve1', confidence: 40, confidence_parts: { parts } };
+    let rows;
+    Weighed.setAdvice.call(
+        {
+            setTitle: () => {},
+            down: () => ({ setVisible: () => {} }),
+            store: { loadData: (all) => (rows = all) },
+        },
+        { considered: [move] },
+    );
+    assert.match(Html.confidenceParts(rows[0]), /40.%.* history: 2 days known/);
+});
+
 test('a collector with something to be told of does not run as it should', () => {
     const told = (late, warnings) => Status.healthHtml({ collector: { late }, warnings });
     assert.match(told(false, []), /Runs as it should\./);

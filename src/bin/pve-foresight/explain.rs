@@ -27,7 +27,8 @@ pub(crate) fn run(args: &Args, command: &Explain, out: &mut Out) -> Result<bool>
 fn show(reply: &ExplainReply, in_full: bool, out: &mut Out) -> Result<()> {
     reply.warnings.iter().for_each(warn);
     out.prose("", styled(HEAD, &reply.summary))?;
-    for blocker in &reply.blockers {
+    // The first of them is in the summary.
+    for blocker in reply.blockers.iter().filter(|b| !reply.summary.contains(&b.text)) {
         out.prose(&format!("   {} ", styled(BAD, "!")), format!("it {}", blocker.text))?;
     }
     for concern in &reply.concerns {
@@ -72,7 +73,11 @@ fn targets(reply: &ExplainReply, out: &mut Out) -> Result<()> {
         let brings = target.weighing.as_ref();
         rows.add_row([
             target.node.clone(),
-            if target.feasible { styled(GOOD, "yes") } else { styled(BAD, "no") },
+            match (target.feasible, target.with.is_empty()) {
+                (true, _) => styled(GOOD, "yes"),
+                (false, true) => styled(BAD, "no"),
+                (false, false) => styled(WARN, "not alone"),
+            },
             number(target.score),
             number(brings.map(|m| m.score_improvement)),
             number(brings.map(|m| m.cost.points.0)),
@@ -87,10 +92,11 @@ fn targets(reply: &ExplainReply, out: &mut Out) -> Result<()> {
 fn why(target: &ExplainTarget, stays: bool) -> String {
     let blockers: Vec<&str> = target.blockers.iter().map(|b| b.text.as_str()).collect();
     match (&target.reason, blockers.is_empty()) {
-        (_, false) => blockers.join("; "),
+        (Some(reason), false) => format!("{}; {reason}", blockers.join("; ")),
+        (None, false) => blockers.join("; "),
         (Some(reason), true) => reason.clone(),
         (None, true) if target.worth => "worth it".into(),
-        (None, true) if stays => "nothing here, but the guest itself stays".into(),
+        (None, true) if stays => "nothing against this node, but the guest itself stays".into(),
         (None, true) => String::new(),
     }
 }

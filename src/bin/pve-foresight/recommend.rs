@@ -9,7 +9,7 @@ use pve_foresight::api::{
 };
 use pve_foresight::engine::{Engine, RecommendRequest, changes};
 use pve_foresight::error::{Error, Result};
-use pve_foresight::evidence::{busy_hours, good_time, state_told};
+use pve_foresight::evidence::{busy_hours, good_time, guests_told, state_told};
 use pve_foresight::model::{Fraction, UnixTime, Worse, counted, signed, unsigned};
 use pve_foresight::recommend::{Confidence, State, Urgency, stated};
 use pve_foresight::score::{Contribution, total};
@@ -141,7 +141,8 @@ fn nodes(reply: &RecommendReply, out: &mut Out) -> Result<()> {
         "state",
         "guests",
         "CPU last hour",
-        "7-day p95",
+        // Not what was measured: what it would have been with the guests of now.
+        "7-day p95\nas placed now",
         "trend",
         "memory",
         "trend",
@@ -151,9 +152,13 @@ fn nodes(reply: &RecommendReply, out: &mut Out) -> Result<()> {
     let share = |x: Option<Fraction>| x.map_or("-".into(), |x| format!("{x:.0}"));
     for node in &reply.nodes {
         let short = node.history_days * 24.0 < reply.trend_hours;
-        let trend = |direction: Direction, per_day| match short && direction == Direction::Stable {
-            true => styled(DIM, "too short"),
-            false => arrow(direction, per_day),
+        let trend = |direction: Direction, per_day, of_guests| {
+            let own = match short && direction == Direction::Stable {
+                true => styled(DIM, "too short"),
+                false => arrow(direction, per_day),
+            };
+            let guests = guests_told(direction, of_guests);
+            guests.map_or(own.clone(), |told| format!("{own}, {}", styled(WARN, told)))
         };
         // What a node did before it went says nothing of now.
         let now = |cell: String| if node.state.is_away() { "-".into() } else { cell };
@@ -163,9 +168,9 @@ fn nodes(reply: &RecommendReply, out: &mut Out) -> Result<()> {
             now(node.guests.to_string()),
             now(share(node.cpu.current)),
             share(node.cpu.high_7d),
-            now(trend(node.cpu_direction, node.cpu_trend_per_day)),
+            now(trend(node.cpu_direction, node.cpu_trend_per_day, node.cpu_guests_per_day)),
             now(share(node.memory.current)),
-            now(trend(node.mem_direction, node.mem_trend_per_day)),
+            now(trend(node.mem_direction, node.mem_trend_per_day, node.mem_guests_per_day)),
             now(node.stability_score.map_or("-".into(), |s| format!("{s:.0}"))),
         ]);
     }

@@ -4,7 +4,7 @@ use crate::args::Args;
 use crate::out::{BAD, GOOD, Out, WARN, styled};
 use pve_foresight::engine::Engine;
 use pve_foresight::error::Result;
-use pve_foresight::model::Bytes;
+use pve_foresight::model::{Bytes, counted};
 use pve_foresight::store::FindingKind;
 
 pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
@@ -37,9 +37,10 @@ pub(crate) fn run(args: &Args, out: &mut Out) -> Result<bool> {
         out.line(format!("{file} at {offset}, {bytes} bytes: {what} ({remedy})"))?;
     }
     let read = Bytes(found.bytes as f64);
-    let (files, frames) = (found.files, found.frames);
+    let files = counted(found.files as u64, "file");
+    let frames = counted(found.frames as u64, "frame");
     let verdict = verdict(found.findings.iter().map(|finding| finding.kind));
-    out.line(format!("{files} files, {frames} frames, {read} read: {verdict}"))?;
+    out.line(format!("{files}, {frames}, {read} read: {verdict}"))?;
     Ok(reply.clean)
 }
 

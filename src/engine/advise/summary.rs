@@ -3,9 +3,10 @@
 use super::super::words::{are, ha_empties, is_are, listed, names};
 use super::beyond::{beyond, is_pressed};
 use super::stays::is_full;
-use crate::evidence::guest_label;
+use crate::evidence::{guest_label, peak_told};
 use crate::model::{
     Bytes, BytesPerSecond, GuestFacts, HOUR, MIB, UnixTime, Vmid, counted, percent_beside, signed,
+    span,
 };
 use crate::outlook::{GuestOutlook, IO_WAIT, Levels, Limits, NodeOutlook, Resource, STORAGE};
 use crate::recommend::{
@@ -109,7 +110,8 @@ fn of_none(q: &Question, plan: &Plan) -> String {
     }
     if !troubled.is_empty() {
         let all = format!("{}{}", too_large(q, plan), unavoidable(q, plan));
-        return format!("{} in trouble, but {why} ({looked}).{all}{rest}", are(&troubled));
+        let when = at_hours(q, &troubled);
+        return format!("{} in trouble, but {why} ({looked}).{all}{rest}", are(&when));
     }
     let above = plan.before.node_hours.round();
     let what = match (above >= 1.0, hot.is_empty() && may.is_empty()) {
@@ -130,6 +132,16 @@ fn of_none(q: &Question, plan: &Plan) -> String {
         // The thresholds of storages are another matter, and tasks that wait are another trouble.
         false => format!("Nothing to move: by CPU and memory {what} ({looked}).{rest}"),
     }
+}
+
+/// Nodes with the hours of the day in which they are above their CPU threshold, where these are the same each day:
+/// `pve1 (02-05)`.
+fn at_hours(q: &Question, nodes: &[String]) -> Vec<String> {
+    let with_hours = |name: &String| {
+        let state = q.outlook.node_index(name).map(|n| &q.states[n]);
+        format!("{name}{}", state.map_or(String::new(), peak_told))
+    };
+    nodes.iter().map(with_hours).collect()
 }
 
 /// That all of some nodes only head for overload, beyond the horizon.
@@ -188,8 +200,9 @@ fn unconfirmed(q: &Question) -> String {
             let (metric, name, limit) = (f.metric, &node.name, f.threshold);
             match direction {
                 Direction::SustainedIncrease => Some(format!(
-                    " If its trend goes on, {metric} of {name} passes {limit:.0} in {hours:.0} hours: not \
-                     sure enough to act on."
+                    " If its trend goes on, {metric} of {name} passes {limit:.0} in {}: not sure enough to \
+                     act on.",
+                    span(hours)
                 )),
                 Direction::Cyclical => {
                     let time = q.outlook.now + (hours * HOUR as f64) as UnixTime;
@@ -538,6 +551,7 @@ mod tests {
             high_7d: None,
             threshold: Fraction(0.8),
             hours_to_threshold: Some(hours),
+            peak_hours: Vec::new(),
         };
         let told = |state, direction, hours| {
             let findings = vec![finding(state, hours)];
@@ -557,6 +571,27 @@ mod tests {
         assert_eq!(daily, " The daily peak of pve1's CPU passes 80 % at about 09:00.");
         assert_eq!(told(State::Healthy, Direction::Cyclical, 0.0), "", "it is there");
         assert_eq!(told(State::Healthy, Direction::Stable, 9.0), "", "no trend");
+    }
+
+    #[test]
+    fn a_node_in_trouble_at_the_same_hours_each_day_says_at_which() {
+        let told = |metrics: &[&'static str]| {
+            let finding = |metric: &&'static str| Finding {
+                metric,
+                state: State::Overloaded,
+                current: None,
+                high_7d: None,
+                threshold: Fraction(0.8),
+                hours_to_threshold: None,
+                peak_hours: if *metric == "CPU" { vec![2, 3, 4] } else { Vec::new() },
+            };
+            let states = [NodeState::of(metrics.iter().map(finding).collect())];
+            asked(&[("pve1", 1)], |q| {
+                at_hours(&Question { states: &states, ..*q }, &["pve1".into()]).concat()
+            })
+        };
+        assert_eq!(told(&["CPU"]), "pve1 (02-05)");
+        assert_eq!(told(&["CPU", "memory"]), "pve1", "memory is above it all day");
     }
 
     #[test]
@@ -608,7 +643,7 @@ mod tests {
             node.storage.current = Some(Fraction(0.87));
             node.storage_trend.direction = Direction::SustainedIncrease;
             (node.storage_trend.slope_per_day, node.storage_trend.confidence) = (Some(0.01), 0.99);
-            let states = states(&outlook, q.config);
+            let states = states(&outlook, q.config, q.local);
             assert_eq!(
                 (states[1].state, states[1].urgency),
                 (State::StableButHot, Urgency::Medium)
@@ -680,7 +715,7 @@ mod tests {
                 node.iowait.high_7d = Some(Fraction(0.4));
                 (node.cpu.current, node.cpu.high_7d) = (Some(Fraction(cpu)), Some(Fraction(cpu)));
                 outlook.guests[1].write_bps = write_bps;
-                let states = states(&outlook, q.config);
+                let states = states(&outlook, q.config, q.local);
                 let q = Question { states: &states, outlook: &outlook, ..*q };
                 summary(&q, &plan(&q))
             })
@@ -759,7 +794,15 @@ mod tests {
                 let (start, end) = (i64::from(hour) * HOUR, 24 * HOUR);
                 let why = String::new();
                 let tomorrow = hour < 6;
-                let window = Window { start, end, start_hour: hour, end_hour: 23, tomorrow, why };
+                let window = Window {
+                    start,
+                    end,
+                    start_hour: hour,
+                    end_hour: 23,
+                    tomorrow,
+                    end_day: None,
+                    why,
+                };
                 step.details.window = Some(window);
                 Considered { step, reason: Refusal { cause, text: String::new() } }
             };
@@ -797,7 +840,7 @@ mod tests {
                 let mut inventory = q.inventory.clone();
                 inventory.nodes[0].maintenance = false;
                 let (inventory, constraints) = (&inventory, &Constraints::new(&inventory));
-                let states = states(&outlook, q.config);
+                let states = states(&outlook, q.config, q.local);
                 let q =
                     Question { states: &states, outlook: &outlook, inventory, constraints, ..*q };
                 let advice = super::super::advise(&q, 0, Vec::new());

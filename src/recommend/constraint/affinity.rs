@@ -1,7 +1,7 @@
 //! What HA rules and tags say: guests together, apart, or on some nodes.
 
 use super::{Constraints, Placement, runs};
-use crate::model::{GuestFacts, HaRuleKind, Inventory, NodeFacts, Vmid};
+use crate::model::{GuestFacts, HaRuleKind, Inventory, NodeFacts, Vmid, joined};
 use crate::recommend::blocker::{Blocker, BlockerCode};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -238,7 +238,7 @@ pub(super) fn groups(inventory: &Inventory) -> Vec<Group> {
 }
 
 pub(super) fn list(guests: &[Vmid]) -> String {
-    guests.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    joined(&guests.iter().map(ToString::to_string).collect::<Vec<_>>())
 }
 
 /// Whether HA's rules bind a guest: not while it is told to ignore it. A guest that is no resource, as in an

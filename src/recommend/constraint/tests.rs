@@ -242,7 +242,7 @@ fn a_guest_goes_where_the_others_of_its_group_are() {
     assert_eq!(told(&inventory), [("b", String::new()), ("c", String::new())], "one on each");
     inventory.guests.push(guest(4, "c"));
     inventory.ha_rules[0].guests.push(4);
-    let with = "HA rule 'r' keeps it with 3, 4 on c".to_string();
+    let with = "HA rule 'r' keeps it with 3 and 4 on c".to_string();
     assert_eq!(told(&inventory), [("b", with), ("c", String::new())], "most are on c");
     for index in [2, 3] {
         inventory.guests[index].status = GuestStatus::Stopped;

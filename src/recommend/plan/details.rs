@@ -89,7 +89,7 @@ impl Planner<'_> {
         let k = self.q.config;
         let facts = self.facts.get(&outlook.vmid);
         let restart = facts.is_some_and(|f| restarts(f));
-        let memory = Bytes(outlook.load.memory.first().copied().unwrap_or(0.0));
+        let memory = outlook.memory_now;
         let local_disks = size_of(&self.copied_disks(outlook.vmid));
         // A container's memory is not transferred: it stops here and starts there.
         let live = match restart {
@@ -138,7 +138,7 @@ impl Planner<'_> {
             cpu_growth += guest.cpu_growth().0;
             memory_growth += guest.memory_growth().0;
             cpu_added += guest.cpu_now.0;
-            memory_added += guest.load.memory.first().copied().unwrap_or(0.0);
+            memory_added += guest.memory_now.0;
             committed += guest.maxmem.0;
         }
         let candidate = Candidate {

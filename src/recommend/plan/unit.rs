@@ -5,10 +5,11 @@
 //! confidence are those of the whole. O(groups of hot nodes x nodes x cases).
 
 use super::{Considered, Planner, Step};
-use crate::model::{Bytes, Points, Vmid};
+use crate::model::{Bytes, Points, Vmid, joined};
 use crate::outlook::GuestOutlook;
 use crate::recommend::blocker::BlockerCode;
 use crate::recommend::constraint::runs;
+use crate::recommend::explain::Group;
 use crate::recommend::overload::demand;
 use std::collections::BTreeSet;
 
@@ -91,6 +92,7 @@ impl Planner<'_> {
             whole.cores = whole.cores + other.cores;
             whole.maxmem = whole.maxmem + other.maxmem;
             whole.cpu_now = whole.cpu_now + other.cpu_now;
+            whole.memory_now = whole.memory_now + other.memory_now;
             whole.history_hours = whole.history_hours.min(other.history_hours);
         }
         whole
@@ -139,12 +141,34 @@ impl Planner<'_> {
         (steps.len() == draft.members.len()).then_some(steps)
     }
 
+    /// What becomes of a guest and all that it must stay together with, if they go to a node at once; `None` where some
+    /// of them cannot move at all or are elsewhere.
+    pub(in crate::recommend) fn group_against(&self, guest: usize, target: usize) -> Option<Group> {
+        let mut planner = self.clone();
+        let units = planner.units(planner.hosts[guest]);
+        let members = units.into_iter().find(|members| members.contains(&guest))?;
+        let vmid = |g: usize| self.q.outlook.guests[g].vmid;
+        let others = members.iter().copied().filter(|g| *g != guest).map(vmid).collect();
+        let mut held = None;
+        for member in members {
+            planner.know_reserve();
+            let mut obstacles = planner.obstacles(member, target);
+            obstacles.retain(|b| b.code != BlockerCode::Together);
+            if !obstacles.is_empty() {
+                held = Some((vmid(member), obstacles));
+                break;
+            }
+            planner.shift(member, target);
+        }
+        Some(Group { others, held })
+    }
+
     /// With whom a guest goes, and why.
     fn company(&self, guest: usize, members: &[usize]) -> String {
         let vmid = |g: &usize| self.q.outlook.guests[*g].vmid;
         let others: Vec<String> =
             members.iter().filter(|g| **g != guest).map(|g| vmid(g).to_string()).collect();
         let rule = self.q.constraints.bond(vmid(&guest)).unwrap_or("a rule");
-        format!("goes together with {}: {rule}", others.join(", "))
+        format!("goes together with {}: {rule}", joined(&others))
     }
 }

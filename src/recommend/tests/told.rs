@@ -123,7 +123,8 @@ fn what_is_held_against_min_benefit_is_what_it_is_compared_with() {
     for _ in 0..4 {
         case = case.guest(0, |_| 3.16, 8.0);
     }
-    let (told, risk) = case.asked(|q| (little_need(q, 0), states(q.outlook, q.config)[0].risk));
+    let (told, risk) =
+        case.asked(|q| (little_need(q, 0), states(q.outlook, q.config, q.local)[0].risk));
     let told = told.unwrap();
     let want =
         format!("a move: {risk:.1} core-hours of risk in 168 hours; min_benefit asks for 30");
@@ -195,4 +196,60 @@ fn who_makes_a_node_s_memory_grow_is_named_where_another_guest_goes() {
     assert_eq!(outlook.guests[step.guest].vmid, 101);
     let told = "most of pve0's memory growth is 100's (1.8 GiB a day); moving 101 buys time";
     assert_eq!(step.details.concerns, [told]);
+}
+
+/// State and urgency of the first node, with its hours above the threshold.
+fn hours_of(case: &Case) -> (State, Urgency, Vec<u8>) {
+    case.asked(|q| {
+        let cpu = q.states[0].findings.iter().find(|f| f.metric == "CPU").unwrap();
+        (q.states[0].of_load, q.states[0].urgency, cpu.peak_hours.clone())
+    })
+}
+
+/// A node with one guest, in a cluster whose clock says UTC.
+fn of_one(load: Curve) -> Case {
+    Case { local_hour: NOW_HOUR as u8, ..Case::new(2).guest(0, load, 8.0) }
+}
+
+#[test]
+fn a_node_that_a_nightly_job_overloads_says_when_and_is_not_urgent() {
+    // The last hour that is recorded is the running one.
+    let job: Curve = |h| if (2..5).contains(&(h + 17).rem_euclid(24)) { 15.0 } else { 2.0 };
+    assert_eq!(hours_of(&of_one(job)), (State::Overloaded, Urgency::Medium, vec![2, 3, 4]));
+    // By the clock of the cluster.
+    let elsewhere = Case { local_hour: 3, ..of_one(job) };
+    assert_eq!(hours_of(&elsewhere).2, vec![13, 14, 15]);
+    // People work then.
+    let day: Curve = |h| if (8..18).contains(&(h + 17).rem_euclid(24)) { 15.0 } else { 2.0 };
+    let all_day = (State::Overloaded, Urgency::High, (8..18).collect());
+    assert_eq!(hours_of(&of_one(day)), all_day);
+    // At any hour: nothing to be told by the hour.
+    assert_eq!(hours_of(&of_one(|_| 15.0)), (State::Overloaded, Urgency::High, vec![]));
+}
+
+#[test]
+fn where_nothing_but_its_group_holds_a_guest_what_becomes_of_all_is_told() {
+    let mut case = hot();
+    case.change = |_, inventory| {
+        for guest in &mut inventory.guests[..2] {
+            guest.tags.push("affinity_shop".into());
+        }
+    };
+    let group = |case: &Case, node| {
+        case.asked(|q| {
+            let told = explain(q, q.inventory.guest(100).unwrap());
+            let of = |t: &Target| t.node == node;
+            told.targets.iter().find(|t| of(t)).and_then(|t| t.group.clone())
+        })
+    };
+    let calm = group(&case, 1).expect("a group");
+    assert_eq!(
+        (calm.others, calm.held.is_none()),
+        (vec![101], true),
+        "4 and twice 2.9 of 16 cores"
+    );
+    // One fits, two do not.
+    case.guests[5].1 = |_| 8.0;
+    let (who, why) = group(&case, 1).and_then(|group| group.held).expect("no room");
+    assert_eq!((who, why[0].code), (101, BlockerCode::Overload));
 }

@@ -14,7 +14,7 @@ Ext.define('PVE.foresight.grid.Nodes', {
         let u = PVE.foresight.Utils;
         let h = PVE.foresight.Html;
         me.store = Ext.create('Ext.data.Store', {
-            fields: ['name', 'state', 'maintenance', 'guests', 'cpu', 'memory', 'iowait', 'storage', 'stability'],
+            fields: ['name', 'state', 'maintenance', 'guests', 'cpu', 'memory', 'iowait', 'storage', 'stability', 'peak'],
             sorters: [{ property: 'name', direction: 'ASC' }],
             proxy: { type: 'memory' },
         });
@@ -44,6 +44,10 @@ Ext.define('PVE.foresight.grid.Nodes', {
                 renderer: (state, meta, record) => {
                     meta.tdAttr = h.tip(record.data.found);
                     let text = u.label('state', state);
+                    let { peak } = record.data;
+                    if (peak && ['overloaded', 'stable_but_hot'].includes(state)) {
+                        text = `${text} (${peak})`;
+                    }
                     if (record.data.maintenance) {
                         text = Ext.String.format(gettext('{0}, in maintenance'), text);
                     }
@@ -57,7 +61,9 @@ Ext.define('PVE.foresight.grid.Nodes', {
             load('storage_usage', 'storage', 85),
             {
                 text: gettext('CPU, 7-day high'),
-                tooltip: gettext('95th percentile of the hourly means of the last 7 days'),
+                tooltip: gettext(
+                    '95th percentile of the hourly means of the last 7 days, with the guests that the node has now',
+                ),
                 dataIndex: 'high',
                 flex: 1,
                 minWidth: 130,
@@ -89,11 +95,13 @@ Ext.define('PVE.foresight.grid.Nodes', {
         let u = PVE.foresight.Utils;
         let rows = nodes.map((node) => {
             let found = trends?.find((t) => t.node === node.name);
+            let cpu = (node.findings ?? []).find((f) => u.findingMetric(f) === 'cpu');
             let storage = u.metric(found, 'storage_usage');
             return {
                 name: node.name,
                 state: node.state,
                 maintenance: node.maintenance,
+                peak: cpu?.peak_hours?.length ? u.peakHours(cpu.peak_hours) : '',
                 guests: node.guests,
                 cpu: node.cpu?.current,
                 memory: node.memory?.current,

@@ -19,7 +19,16 @@ Ext.define('PVE.foresight.grid.Weighed', {
         let u = PVE.foresight.Utils;
         let h = PVE.foresight.Html;
         me.store = Ext.create('Ext.data.Store', {
-            fields: ['vmid', 'name', 'node', 'target', 'confidence', 'reason', 'further'],
+            fields: [
+                'vmid',
+                'name',
+                'node',
+                'target',
+                'confidence',
+                'confidence_parts',
+                'reason',
+                'further',
+            ],
             proxy: { type: 'memory' },
         });
         me.columns = [
@@ -36,7 +45,13 @@ Ext.define('PVE.foresight.grid.Weighed', {
                 dataIndex: 'confidence',
                 width: 95,
                 align: 'right',
-                renderer: (value) => (u.isNumber(value) ? `${u.stated(value)}\u00a0%` : ''),
+                renderer: (value, meta, record) => {
+                    if (!u.isNumber(value)) {
+                        return '';
+                    }
+                    meta.tdAttr = h.tip(h.confidenceParts(record.data));
+                    return `${u.stated(value)}\u00a0%`;
+                },
             },
             {
                 text: gettext('Why not'),
@@ -63,6 +78,7 @@ Ext.define('PVE.foresight.grid.Weighed', {
             node: c.source,
             target: c.target,
             confidence: c.confidence,
+            confidence_parts: c.confidence_parts,
             reason: c.reason,
         }));
         let skipped = (advice.skipped ?? []).map((s) => ({

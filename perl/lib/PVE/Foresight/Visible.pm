@@ -25,6 +25,7 @@ my %ADVICE = (
         nodes => [qw(
             name state in_trouble maintenance urgency findings maxcpu maxmem cpu memory iowait
             cpu_trend_per_day cpu_direction mem_trend_per_day mem_direction
+            cpu_guests_per_day mem_guests_per_day
             stability_score overload history_days
         )],
     },
