@@ -59,6 +59,8 @@ pub(super) struct Explained {
     pub(super) top: Option<f64>,
     /// When the season took its present size; the window before is told in that size.
     pub(super) resized: Option<swing::Change>,
+    /// How the size of the season grows.
+    pub(super) pace: Option<swing::Pace>,
 }
 
 impl Explained {
@@ -153,11 +155,20 @@ impl<'a> View<'a> {
     }
 
     /// Explains the window. A rhythm that changed its size or its shape looks like a trend, or like what nobody foretells:
-    /// where that goes when the rhythm is all along as it is today, it is so explained.
+    /// where that goes when the rhythm is all along as it is today, it is so explained. So is growth that is found only then.
     pub(super) fn explained(&self) -> Explained {
         let is_trend = |explained: &Explained| label::shows_trend(&self.case(explained));
-        let explained = self.explain(&self.bins);
-        let trend = is_trend(&explained);
+        let mut explained = self.explain(&self.bins);
+        explained.pace = swing::pace(&explained);
+        // What grows in its busy hours only is noise beside a rhythm of one size.
+        let growing = |pace: swing::Pace| {
+            let evened = self.explain(&pace.evened(&explained.season, &self.bins));
+            let better = is_trend(&evened) && evened.noise <= CALMER.0 * explained.noise;
+            better.then_some(Explained { pace: Some(pace), ..evened })
+        };
+        let plain = is_trend(&explained);
+        let grown = explained.pace.filter(|_| !plain).and_then(growing);
+        let trend = plain || grown.is_some();
         if !trend && explained.noise < UNSTEADY {
             return explained;
         }
@@ -178,9 +189,8 @@ impl<'a> View<'a> {
             let change = shape::change(&lately, self.grid.per_day()).filter(|_| trend);
             least(change.into_iter().collect(), CALMER.2)
         };
-        least(resized, if trend { CALMER.0 } else { CALMER.1 })
-            .or_else(reshaped)
-            .unwrap_or(explained)
+        let found = least(resized, if trend { CALMER.0 } else { CALMER.1 }).or_else(reshaped);
+        found.or(grown).unwrap_or(explained)
     }
 
     /// The window, and what is kept of two weeks where it is shorter.
@@ -250,8 +260,8 @@ impl<'a> View<'a> {
             Nature::Work => None,
         };
         let noise = rhythm::noise(&structure, &window, self.inside(), self.ahead());
-        let (top, resized) = (None, None);
-        Explained { season, window, adjusted, structure, slope, net, noise, top, resized }
+        let (top, resized, pace) = (None, None, None);
+        Explained { season, window, adjusted, structure, slope, net, noise, top, resized, pace }
     }
 }
 

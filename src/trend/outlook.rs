@@ -154,7 +154,7 @@ impl Outlook {
             creeps,
             wall: params.local.wall(params.now),
             season,
-            pace: swing::pace(explained),
+            pace: explained.pace,
             day: recent.day * unit,
             window: if fills { recent.day } else { recent.window } * unit,
             deviation: recent.deviation * unit,

@@ -76,6 +76,16 @@ pub(super) struct Pace {
 }
 
 impl Pace {
+    /// Values as they had been if the rhythm, about its mean, had had today's size all along.
+    pub(super) fn evened(self, season: &Season, bins: &Bins) -> Bins {
+        let mut evened = bins.clone();
+        for (i, y) in evened.y.iter_mut().enumerate() {
+            let effect = season.at(usize::from(bins.slot[i]), bins.weekend[i]);
+            *y -= effect * self.per_day * bins.t[i];
+        }
+        evened
+    }
+
     /// The size in so many days, in parts of the season's.
     pub(super) fn size(self, days: f64) -> f64 {
         (self.now + self.per_day * days).max(0.0)

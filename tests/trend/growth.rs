@@ -34,3 +34,18 @@ fn what_grows_and_varies_in_proportion_says_when_it_gets_there() {
         assert!(near >= least, "{days} days: {near} of 40");
     }
 }
+
+#[test]
+fn what_grows_in_its_busy_hours_only_is_growth() {
+    // From next to nothing two weeks ago, seen in one and in two.
+    for (days, least) in [(7, 36), (14, 38)] {
+        let rising = |seed: u64| {
+            let a_day = 1.5 + 0.05 * (seed % 20) as f64;
+            let busy = |u: i64| f64::from(u8::from((8..18).contains(&hour(u))));
+            let points = hourly(seed, 14, 1.3, |t, u| 15.0 + (6.0 + a_day * (t + 14.0)) * busy(u));
+            look_back(days, &points).direction == Direction::SustainedIncrease
+        };
+        let rising = (0..40).filter(|seed| rising(*seed)).count();
+        assert!(rising >= least, "{days} days: {rising} of 40");
+    }
+}
