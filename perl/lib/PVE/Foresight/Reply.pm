@@ -310,8 +310,6 @@ my sub node_evidence($description) {
         cpu_direction => word("Direction of the CPU.", @DIRECTIONS),
         mem_trend => string("Memory change in points of capacity per day."),
         mem_direction => word("Direction of the memory use.", @DIRECTIONS),
-        cpu_guests_per_day => number("CPU change per day that is claimed of its guests, as a share of the node."),
-        mem_guests_per_day => number("Memory change per day of its guests, likewise."),
         stability_score => maybe(integer("0 (erratic) to 100 (predictable).")),
         above_baseline => boolean("Whether the CPU is above what is normal at this hour."),
         below_baseline => boolean("Whether it is as far below."),
