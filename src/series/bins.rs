@@ -257,8 +257,8 @@ impl Clock<'_> {
 
 /// Variance of single samples around the mean of their hour, without the largest percent of the squared deviations; 0
 /// where fewer than 3 samples share an hour of a clock that is so many seconds `ahead` of UTC. What was as far off its hour
-/// some seconds `ago`, at any of these times, is foretold: a job that begins at half past is no noise.
-pub fn within_hour_variance(points: &[Point], ahead: i64, ago: &[i64]) -> f64 {
+/// some seconds `ago`, at any of these times, is foretold: a job that begins at half past is no noise. Second, all of it.
+pub fn within_hour_variance(points: &[Point], ahead: i64, ago: &[i64]) -> [f64; 2] {
     let mut off: Vec<(UnixTime, f64)> = Vec::new();
     let spans = points.iter().take_while(|p| i64::from(p.seconds) >= HOUR).count();
     let hour = |p: &Point| p.time.saturating_add(ahead).div_euclid(HOUR);
@@ -273,14 +273,15 @@ pub fn within_hour_variance(points: &[Point], ahead: i64, ago: &[i64]) -> f64 {
     let mean = |squares: &[f64]| stats::mean_without_largest(squares, squares.len() / 100);
     let plain = mean(&off.iter().map(|off| off.1 * off.1).collect::<Buffer>());
     if plain < FINE {
-        return plain;
+        return [plain; 2];
     }
     let left = |ago: &i64| {
         let pairs = differences(&off, *ago);
         (3 * pairs.len() >= off.len()).then(|| 0.5 * mean(&pairs))
     };
     // By chance either may be the smaller.
-    ago.iter().filter_map(left).filter(|left| *left < FORETOLD * plain).fold(plain, f64::min)
+    let foretold = ago.iter().filter_map(left).filter(|left| *left < FORETOLD * plain);
+    [foretold.fold(plain, f64::min), plain]
 }
 
 /// Squares of the differences of each value to that of so many seconds `ago`, where one is near.
@@ -344,7 +345,7 @@ mod tests {
     fn samples_vary_within_their_hour() {
         let points: Vec<Point> =
             (0..12).map(|i| Point::sample(i * 900, f64::from(i as i32 % 2) * 2.0)).collect();
-        assert!((within_hour_variance(&points, 0, &[]) - 4.0 / 3.0).abs() < 1e-12);
-        assert_eq!(within_hour_variance(&points[..2], 0, &[]), 0.0);
+        assert!((within_hour_variance(&points, 0, &[])[0] - 4.0 / 3.0).abs() < 1e-12);
+        assert_eq!(within_hour_variance(&points[..2], 0, &[]), [0.0; 2]);
     }
 }

@@ -55,6 +55,8 @@ pub(super) struct Explained {
     pub(super) net: Option<Slope>,
     /// Unpredictable standard deviation in points.
     pub(super) noise: f64,
+    /// Variance of samples within their hours, foretold or not.
+    pub(super) within: f64,
     /// Mean of a run at the very top into which a trend has grown, and which is left out of the window; in points.
     pub(super) top: Option<f64>,
     /// When the season took its present size; the window before is told in that size.
@@ -147,6 +149,7 @@ impl<'a> View<'a> {
             slope: &explained.slope,
             net: explained.net.as_ref(),
             noise: explained.noise,
+            within: explained.within,
             lookback: self.params.lookback_days(),
             ahead: self.ahead(),
             age: -self.bins.t[self.bins.len() - 1],
@@ -259,9 +262,21 @@ impl<'a> View<'a> {
                 .or_else(|| workdays::net(&window, &adjusted, &structure, seasonal)),
             Nature::Work => None,
         };
-        let noise = rhythm::noise(&structure, &window, self.inside(), self.ahead());
+        let [noise, within] = rhythm::noise(&structure, &window, self.inside(), self.ahead());
         let (top, resized, pace) = (None, None, None);
-        Explained { season, window, adjusted, structure, slope, net, noise, top, resized, pace }
+        Explained {
+            season,
+            window,
+            adjusted,
+            structure,
+            slope,
+            net,
+            noise,
+            within,
+            top,
+            resized,
+            pace,
+        }
     }
 }
 

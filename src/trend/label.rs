@@ -71,6 +71,8 @@ pub(super) struct Case<'a> {
     pub(super) net: Option<&'a Slope>,
     /// Unpredictable standard deviation in points.
     pub(super) noise: f64,
+    /// Variance of samples within their hours, foretold or not.
+    pub(super) within: f64,
     pub(super) lookback: f64,
     /// Seconds by which the node's clock is ahead of UTC.
     pub(super) ahead: i64,
@@ -229,14 +231,14 @@ fn is_cyclical(case: &Case<'_>) -> bool {
     (s.strength >= RULES && s.strength_raw >= 0.25 && s.amplitude >= 4.0)
         || (case.noise > 3.0 && cycle::repeats(&case.structure.residual, &case.bins.key))
         || (case.structure.steps().count() >= MANY && cycle::repeats(case.adjusted, &case.bins.key))
-        || (case.noise >= VOLATILE && repeats_within_hours(case))
+        || repeats_within_hours(case)
 }
 
 /// Whether what varies most does so within hours, and single samples repeat it: a job that crosses the full hour is half in
 /// the mean of each of two hours, and no hour is busier than another.
 fn repeats_within_hours(case: &Case<'_>) -> bool {
-    let within = bins::within_hour_variance(case.points, case.ahead, &[DAY]);
-    if within < WITHIN * case.noise * case.noise {
+    let all = (case.noise * case.noise).max(case.within);
+    if all < VOLATILE * VOLATILE || case.within < WITHIN * all {
         return false;
     }
     let (values, keys) = quarters(case);
@@ -265,7 +267,7 @@ pub(super) fn noise_beside_cycle(case: &Case<'_>) -> f64 {
     };
     let hours =
         foretold(case.adjusted, &case.bins.key, case.grid.seconds()).map(|(left, period)| {
-            left + bins::within_hour_variance(case.points, case.ahead, &[DAY, period])
+            left + bins::within_hour_variance(case.points, case.ahead, &[DAY, period])[0]
         });
     let within = || {
         let (values, keys) = quarters(case);

@@ -5,7 +5,7 @@ use super::explain::{Explained, FLAT};
 use super::finding::Trend;
 use super::season::Season;
 use super::structure::Structure;
-use super::swing::{self, Pace};
+use super::swing::Pace;
 use super::{Params, Scale, rhythm};
 use crate::model::{HOUR, UnixTime};
 use crate::series::dist::t_quantile;

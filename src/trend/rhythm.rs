@@ -28,9 +28,10 @@ const IDLE_POINTS: f64 = 2.0;
 pub(super) const SPIKES: f64 = 0.012;
 
 /// What cannot be foretold, in points: standard deviation of the residuals without the largest 1.2 %
-/// and of the samples within their hours (of a clock so many seconds `ahead` of UTC), less what they were a day before. Load that is switched on and off is not foretold by the
+/// and of the samples within their hours (of a clock so many seconds `ahead` of UTC), less what they were a day before. Second, the
+/// variance within hours, foretold or not. Load that is switched on and off is not foretold by the
 /// steps that describe it.
-pub(super) fn noise(structure: &Structure, bins: &Bins, window: &[Point], ahead: i64) -> f64 {
+pub(super) fn noise(structure: &Structure, bins: &Bins, window: &[Point], ahead: i64) -> [f64; 2] {
     let mut squares = structure.residual.clone();
     if switches(structure) {
         let level = |t: f64| structure.steps().filter(|s| t >= s.0).map(|s| s.1).sum::<f64>();
@@ -40,8 +41,8 @@ pub(super) fn noise(structure: &Structure, bins: &Bins, window: &[Point], ahead:
     }
     squares.iter_mut().for_each(|r| *r *= *r);
     let spikes = (squares.len() as f64 * SPIKES).ceil() as usize;
-    let within = bins::within_hour_variance(window, ahead, &[DAY]);
-    (stats::mean_without_largest(&squares, spikes) + within).sqrt()
+    let [within, all_within] = bins::within_hour_variance(window, ahead, &[DAY]);
+    [(stats::mean_without_largest(&squares, spikes) + within).sqrt(), all_within]
 }
 
 /// Whether steps up and down take turns three times, or twice with a stay below half a day.
