@@ -185,6 +185,7 @@ impl<'a> Ours<'a> {
             host: last(&lived.past_hosts[g], lived.hours, WINDOW).to_vec(),
             growth: (0.0, 0.0),
             fall: (0.0, 0.0),
+            rhythm: None,
             most: (self.recording.guests[g].cores, self.recording.guests[g].maxmem),
         }
     }
@@ -195,7 +196,9 @@ impl<'a> Ours<'a> {
         let growth =
             (lens.growth(&cpu_trend) * guest.cores, lens.growth(&mem_trend) * guest.maxmem);
         let fall = (fall(&cpu_trend, guest.cores), fall(&mem_trend, guest.maxmem));
-        let past = GuestHistory { growth, fall, ..self.past(lived, g) };
+        let ago = self.analysed.map_or(0, |at| lived.hours - at);
+        let rhythm = cpu_trend.rhythm(ago).map(|rhythm| rhythm.scaled(guest.cores));
+        let past = GuestHistory { growth, fall, rhythm, ..self.past(lived, g) };
         let writes = &guest.demand.write_hours;
         let first = guest.demand.cpu_hours.iter().position(Option::is_some).unwrap_or(0);
         let moves = lived.moves.iter().filter(|m| m.vmid == guest.vmid).cloned().collect();

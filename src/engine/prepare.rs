@@ -442,7 +442,8 @@ impl Analysis<'_> {
         let growth = (self.lens.growth(&cpu_trend) * cores, self.lens.growth(&mem_trend) * maxmem);
         let history_hours = age_hours(&points[0], history.now);
         let fall = (fall(&cpu_trend, cores), fall(&mem_trend, maxmem));
-        let past = GuestHistory { growth, fall, ..self.past(track, index, points) };
+        let rhythm = cpu_trend.rhythm(0).map(|rhythm| rhythm.scaled(cores));
+        let past = GuestHistory { growth, fall, rhythm, ..self.past(track, index, points) };
         let writes = hourly(&found.points(GuestMetric::DiskWrite), history.grid());
         let outlook = GuestOutlook {
             vmid: track.vmid,
@@ -486,6 +487,7 @@ impl Analysis<'_> {
             memory_now: now(memory) * maxmem,
             growth: (0.0, 0.0),
             fall: (0.0, 0.0),
+            rhythm: None,
             most: (cores, maxmem),
         }
     }

@@ -1,8 +1,10 @@
 //! From recorded hours to expected hours.
 
+use super::cases::{self, IsWeekend, PRESENT};
 use super::{Load, Readings};
 use crate::model::{Fraction, WEEK_HOURS, rank_95};
 use crate::settings::PenaltyConfig;
+use crate::trend::Rhythm;
 
 /// Recorded hourly means of a guest, oldest first, ending with the running hour; the same length
 /// for all. `None` where it did not run or nothing was recorded.
@@ -20,6 +22,8 @@ pub struct GuestHistory {
     pub memory_now: f64,
     /// Expected change of CPU (host cores) and memory (bytes) by the end of the horizon.
     pub growth: (f64, f64),
+    /// Its daily rhythm, in host cores.
+    pub rhythm: Option<Rhythm>,
     /// What a claimed trend of CPU (host cores) and memory (bytes) has taken away an hour, see [`super::fall`]; 0 without
     /// one.
     pub fall: (f64, f64),
@@ -70,6 +74,11 @@ pub struct Weights {
 }
 
 impl Weights {
+    /// Whether the past does not count.
+    pub(super) fn sees_only_now(self) -> bool {
+        self.day + self.week <= 0.0
+    }
+
     /// Those that the settings give.
     pub fn of(config: &PenaltyConfig) -> Self {
         let blend = config.blend();
@@ -104,18 +113,10 @@ pub struct Placed {
     pub memory: Vec<Option<f64>>,
 }
 
-/// Hours after which the weight of the present has gone from w to w squared. Long, since bursts of
-/// real guests last for days: replays without it see a node's trouble only when it is over.
-const FADE_HOURS: f64 = 120.0;
-
 /// Hours after which a stopped guest is not expected back, however long it rested before: a weekend and a night.
 const IDLE_HOURS: usize = 72;
 const DAY_HOURS: usize = 24;
-/// Hours of the past that are looked at, however far ahead: all that is kept hourly. Two weeks of
-/// bursts foretell the next ones better than one (docs/records/backtest.md).
-const WINDOW: usize = 336;
-
-/// Cases of what may come: case 0 is the present, the others are the recorded hours of the window.
+/// What may come (`outlook/cases.rs`).
 ///
 /// Every guest has its load of the same hour in a case, so guests that peak together do so here.
 /// Averaging hours of several days would hide the overload of guests that burst at odd times.
@@ -127,25 +128,34 @@ pub fn build(
     nodes: &[NodeHistory],
     horizon_hours: usize,
     weights: Weights,
+    is_weekend: IsWeekend,
 ) -> Expected {
     let recorded = guests.first().map(|(_, g)| g.cpu.len()).or(nodes.first().map(|n| n.cpu.len()));
-    let window = WINDOW.min(recorded.unwrap_or(0));
-    let lead = lead_of_present(horizon_hours, weights);
+    let window = cases::WINDOW.min(recorded.unwrap_or(0));
+    let lead = cases::lead_of_present(horizon_hours, weights);
     let of_guest = |past: &[Option<f64>], now: f64, (growth, fall): (f64, f64), most: f64| {
         // What the host adds to it, or it had before it was made smaller, it has had.
         let had = past.iter().flatten().copied().fold(now, f64::max);
         let most = if most > 0.0 { most.max(had) } else { f64::INFINITY };
         let past = as_of_today(past, fall, horizon_hours);
-        cases(&past, now, growth * weights.growth, window, (0.0, most))
+        cases::of(&past, now, growth * weights.growth, window, (0.0, most))
     };
     let guest_loads = guests.iter().map(|(_, g)| Load {
-        cpu: of_guest(&g.cpu, g.cpu_now, (g.growth.0, g.fall.0), g.most.0),
+        cpu: {
+            let mut cases = of_guest(&g.cpu, g.cpu_now, (g.growth.0, g.fall.0), g.most.0);
+            if let Some(rhythm) = g.rhythm.as_ref().filter(|_| !weights.sees_only_now()) {
+                let most = if g.most.0 > 0.0 { g.most.0 } else { f64::INFINITY };
+                cases::add_rhythm(&mut cases, rhythm, most, is_weekend);
+            }
+            cases
+        },
         memory: {
             let mut cases = of_guest(&g.memory, g.memory_now, (g.growth.1, g.fall.1), g.most.1);
             // The present stands for hours of which the last are days away. Work stops growing before that.
             let most = g.most.1.max(g.memory_now);
             let grown = g.memory_now + g.growth.1 * weights.growth * lead;
-            cases[0] = grown.max(0.0).min(if g.most.1 > 0.0 { most } else { f64::INFINITY });
+            let grown = grown.max(0.0).min(if g.most.1 > 0.0 { most } else { f64::INFINITY });
+            cases[..PRESENT].fill(grown);
             cases
         },
     });
@@ -153,7 +163,7 @@ pub fn build(
         guests: guest_loads.collect(),
         bases: Vec::new(),
         placed: Vec::new(),
-        weights: case_weights(window, horizon_hours, weights),
+        weights: cases::weights(window, horizon_hours, weights, is_weekend),
     };
     let all = || guests.iter().map(|(_, guest)| guest).chain(gone);
     let cpu_rests = besides_guests(nodes.iter().map(|n| n.cpu.clone()), all(), |g| &g.cpu);
@@ -169,7 +179,7 @@ pub fn build(
             let least = now.min(0.0);
             let rest: Vec<_> = rest.into_iter().map(|x| x.map(|x| x.max(least))).collect();
             let bounds = (least, f64::INFINITY);
-            (cases(&rest, now, 0.0, window, bounds), with_guests(rest, &here, series))
+            (cases::of(&rest, now, 0.0, window, bounds), with_guests(rest, &here, series))
         };
         let cpu = own(cpu_rest, node.cpu_now, |g| &g.cpu, |g| g.cpu_now);
         let memory = own(memory_rest, node.memory_now, |g| &g.memory, |g| g.memory_now);
@@ -256,59 +266,6 @@ fn besides_guests<'a>(
     rests
 }
 
-/// The present, then the last `window` recorded hours with the growth added as a ramp: the oldest
-/// stands for the nearest coming hour. Hours without a record look like the mean of the others;
-/// none is below or above the bounds.
-fn cases(
-    past: &[Option<f64>],
-    now: f64,
-    growth: f64,
-    window: usize,
-    (least, most): (f64, f64),
-) -> Vec<f64> {
-    let recent = &past[past.len() - window.min(past.len())..];
-    let known: Vec<f64> = recent.iter().flatten().copied().collect();
-    let mean = match known.len() {
-        0 => now,
-        n => known.iter().sum::<f64>() / n as f64,
-    };
-    let ramp = |i: usize| growth * (i + 1) as f64 / window.max(1) as f64;
-    let hours =
-        recent.iter().enumerate().map(|(i, x)| (x.unwrap_or(mean) + ramp(i)).min(most).max(least));
-    std::iter::once(now).chain(hours).collect()
-}
-
-/// How much the present still counts in a coming hour.
-fn fade(hour: usize, weights: Weights) -> f64 {
-    weights.current.powf(1.0 + hour as f64 / FADE_HOURS)
-}
-
-/// How far ahead the hours are, on average, that the present stands for, as a share of the horizon.
-fn lead_of_present(horizon: usize, weights: Weights) -> f64 {
-    let (all, ahead) = (0..horizon).fold((0.0, 0.0), |(all, ahead), hour| {
-        let weight = fade(hour, weights);
-        (all + weight, ahead + weight * (hour as f64 + 0.5))
-    });
-    ahead / (all * horizon as f64).max(f64::MIN_POSITIVE)
-}
-
-/// Coming hours that each case stands for.
-fn case_weights(window: usize, horizon: usize, weights: Weights) -> Vec<f64> {
-    let fade = |hour: usize| fade(hour, weights);
-    let past = weights.day + weights.week;
-    let present = match past > 0.0 && window > 0 {
-        true => (0..horizon).map(fade).sum::<f64>(),
-        false => horizon as f64,
-    };
-    let rest = horizon as f64 - present;
-    let day = DAY_HOURS.min(window);
-    let of_hour = |i: usize| {
-        let lately = if i + day >= window { weights.day / day as f64 } else { 0.0 };
-        rest * (weights.week / window as f64 + lately) / past.max(f64::MIN_POSITIVE)
-    };
-    std::iter::once(present).chain((0..window).map(of_hour)).collect()
-}
-
 impl Readings {
     /// From hourly means as shares of capacity, oldest first, and the current value.
     pub fn of(hourly: &[Option<f64>], current: Option<f64>) -> Self {
@@ -342,7 +299,6 @@ fn high(sorted: &[f64]) -> Option<Fraction> {
 mod tests {
     use super::*;
 
-    const FREE: (f64, f64) = (0.0, f64::INFINITY);
     const ALL_WEEK: Weights = Weights { current: 0.0, day: 0.0, week: 1.0, growth: 1.0 };
 
     fn steady(host: usize, hours: usize, cpu: f64) -> (usize, GuestHistory) {
@@ -358,57 +314,12 @@ mod tests {
     }
 
     #[test]
-    fn cases_are_the_present_and_the_recorded_hours() {
-        let past: Vec<Option<f64>> = (0..336).map(|h| Some(f64::from(h))).collect();
-        let load = cases(&past, 99.0, 0.0, 168, FREE);
-        assert_eq!(load[0], 99.0);
-        assert_eq!(load[1..], (168..336).map(f64::from).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn weights_cover_the_horizon_whatever_the_blend() {
-        for current in [0.0, 0.2, 0.4, 0.9, 1.0] {
-            let blend = Weights {
-                current,
-                day: (1.0 - current) * 0.45,
-                week: (1.0 - current) * 0.55,
-                growth: 0.0,
-            };
-            let all = case_weights(168, 168, blend);
-            assert!((all.iter().sum::<f64>() - 168.0).abs() < 1e-9, "{current}");
-            assert!(all.iter().all(|w| *w >= 0.0));
-        }
-    }
-
-    #[test]
-    fn a_snapshot_sees_only_now_and_history_not_at_all() {
-        let snapshot = Weights { current: 1.0, day: 0.0, week: 0.0, growth: 0.0 };
-        let all = case_weights(168, 168, snapshot);
-        assert_eq!((all[0], all[1..].iter().sum::<f64>()), (168.0, 0.0));
-        assert_eq!(case_weights(168, 168, ALL_WEEK)[0], 0.0);
-    }
-
-    #[test]
-    fn the_last_day_weighs_more_than_the_days_before() {
-        let blend = Weights { current: 0.4, day: 0.27, week: 0.33, growth: 0.0 };
-        let all = case_weights(168, 168, blend);
-        assert!(all[168] > 2.0 * all[1], "{} {}", all[168], all[1]);
-        assert!((24.0..84.0).contains(&all[0]), "the present counts for days: {}", all[0]);
-    }
-
-    #[test]
-    fn growth_is_a_ramp_to_the_horizon() {
-        let load = cases(&[Some(10.0); 24], 10.0, 24.0, 24, FREE);
-        assert_eq!((load[0], load[1], load[24]), (10.0, 11.0, 34.0));
-    }
-
-    #[test]
     fn memory_that_grows_is_in_the_present_too_as_far_as_that_reaches() {
         let weights = Weights { current: 0.4, day: 0.27, week: 0.33, growth: 1.0 };
         let of = |weights, most| {
             let (host, mut guest) = steady(0, 336, 1.0);
             (guest.memory_now, guest.growth, guest.most) = (20.0, (0.5, 10.0), (8.0, most));
-            build(&[(host, guest)], &[], &[], 168, weights).guests.remove(0)
+            build(&[(host, guest)], &[], &[], 168, weights, &|_| false).guests.remove(0)
         };
         let load = of(weights, 64.0);
         // Its hours are 67 of the 168 away, on average.
@@ -426,7 +337,7 @@ mod tests {
             guest.memory = vec![Some(24.0); 168];
             guest.memory[3] = Some(28.6);
             (guest.memory_now, guest.growth, guest.most) = (24.0, (2.0, 10.0), (2.0, most));
-            build(&[(host, guest)], &[], &[], 168, ALL_WEEK).guests.remove(0)
+            build(&[(host, guest)], &[], &[], 168, ALL_WEEK, &|_| false).guests.remove(0)
         };
         let most = |load: &[f64]| load.iter().copied().fold(0.0, f64::max);
         assert_eq!((most(&grown(28.0).cpu), most(&grown(28.0).memory)), (2.0, 28.6));
@@ -492,13 +403,6 @@ mod tests {
     }
 
     #[test]
-    fn hours_without_a_record_look_like_the_others() {
-        assert_eq!(cases(&[None, Some(4.0), None], 1.0, 0.0, 3, FREE), [1.0, 4.0, 4.0, 4.0]);
-        assert_eq!(cases(&[None, None], 1.0, 0.0, 2, FREE), [1.0, 1.0, 1.0]);
-        assert_eq!(cases(&[], 1.0, 0.0, 0, FREE), [1.0]);
-    }
-
-    #[test]
     fn an_arrival_is_not_the_nodes_own_load() {
         // Node 1 carried 2 cores by itself and got a guest of 5 cores for the last 24 hours.
         let mut guest = steady(0, 168, 5.0).1;
@@ -511,7 +415,7 @@ mod tests {
             wanted: Vec::new(),
         };
         let nodes = [node(7.0, 2.0), node(2.0, 7.0)];
-        let expected = build(&[(1, guest)], &[], &nodes, 168, ALL_WEEK);
+        let expected = build(&[(1, guest)], &[], &nodes, 168, ALL_WEEK, &|_| false);
         assert!(expected.bases.iter().all(|b| b.cpu[1..].iter().all(|x| (x - 2.0).abs() < 1e-9)));
         assert!(expected.guests[0].cpu.iter().all(|x| (x - 5.0).abs() < 1e-9));
         let near = |placed: &Placed, want: f64| {
@@ -534,7 +438,7 @@ mod tests {
             memory_now: Some(6.0),
             wanted: Vec::new(),
         };
-        let expected = build(&[], &[removed], &[node], 168, ALL_WEEK);
+        let expected = build(&[], &[removed], &[node], 168, ALL_WEEK, &|_| false);
         assert!(expected.bases[0].cpu.iter().all(|x| (x - 2.0).abs() < 1e-9));
         assert!(expected.placed[0].cpu.iter().flatten().all(|x| (x - 2.0).abs() < 1e-9));
     }
@@ -560,7 +464,7 @@ mod tests {
             memory_now: Some(memory),
             wanted: Vec::new(),
         };
-        let expected = build(&guests, &[], &[node(50.0)], 168, ALL_WEEK);
+        let expected = build(&guests, &[], &[node(50.0)], 168, ALL_WEEK, &|_| false);
         assert!(expected.bases[0].memory.iter().all(|x| *x == -14.0));
         assert!(expected.placed[0].memory.iter().flatten().all(|x| *x == 50.0));
         // Where the others have left, nothing is saved any more by what was shared with them.
@@ -569,7 +473,7 @@ mod tests {
         let mut alone = node(50.0);
         alone.memory[144..].fill(Some(10.0));
         alone.memory_now = Some(10.0);
-        let expected = build(&guests[..1], &vec![gone; 7], &[alone], 168, ALL_WEEK);
+        let expected = build(&guests[..1], &vec![gone; 7], &[alone], 168, ALL_WEEK, &|_| false);
         assert!(expected.bases[0].memory.iter().all(|x| *x >= 0.0));
     }
 

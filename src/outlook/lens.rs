@@ -3,7 +3,7 @@
 use super::{
     GuestHistory, GuestOutlook, NodeHistory, NodeOutlook, Outlook, Readings, Weights, build, wanted,
 };
-use crate::model::{Fraction, UnixTime, Worse};
+use crate::model::{Fraction, HOUR, UnixTime, Worse, start_of};
 use crate::series::{LocalTime, Point};
 use crate::settings::PenaltyConfig;
 use crate::trend::{Nature, Params, ProjectionBasis, Scale, Trend, analyze};
@@ -71,7 +71,10 @@ impl Lens<'_> {
             guests.iter().map(|g| g.host).zip(pasts).collect();
         wanted::lift(&mut pasts, &mut node_pasts);
         let weights = Weights::of(self.config);
-        let expected = build(&pasts, gone, &node_pasts, self.lookback() as usize, weights);
+        let hour = start_of(self.now, HOUR);
+        let is_weekend = |ahead: i64| self.local.weekend(hour + ahead * HOUR);
+        let horizon = self.lookback() as usize;
+        let expected = build(&pasts, gone, &node_pasts, horizon, weights, &is_weekend);
         let guests = guests.into_iter().zip(expected.guests);
         let guests = guests.map(|(guest, load)| GuestOutlook { load, ..guest }).collect();
         for ((node, base), placed) in nodes.iter_mut().zip(expected.bases).zip(&expected.placed) {

@@ -3,16 +3,18 @@
 //! Decisions compare placements under the *same* expected demand, so demand is expected per guest
 //! and added up per node: a guest that moved last week counts where it is now, and its arrival is
 //! no trend (a node's own history would show a step). What may come is a set of *cases*: the
-//! present and the recorded hours of the window, each with the load of all guests in that hour and
-//! a weight. So guests that peak together are seen to peak together, and bursts are not averaged
+//! present, as it goes on through a day, and the recorded hours of the window, each with the load of
+//! all guests in that hour and a weight. So guests that peak together are seen to peak together, and bursts are not averaged
 //! away: the distribution of the last days predicts the coming ones better than a fitted line.
 
 mod build;
+mod cases;
 mod lens;
 mod past;
 mod wanted;
 
 pub use build::{Expected, GuestHistory, NodeHistory, Placed, Weights, build};
+pub use cases::{PRESENT, RECORDED};
 pub use lens::{Lens, fall, growth};
 pub use past::{held, host_at, hosts, in_units, mean_of_last_day, newest};
 pub use wanted::factor as wanted_factor;
@@ -75,8 +77,8 @@ impl Limits {
     }
 }
 
-/// Expected use in each case, in host cores and bytes; case 0 is the present, its memory with what is claimed to come in
-/// the hours that it stands for.
+/// Expected use in each case, in host cores and bytes. The first [`PRESENT`] cases are the present, the others recorded
+/// hours.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Load {
     /// Host cores in use.
@@ -330,9 +332,9 @@ impl Outlook {
         self.weights.iter().sum()
     }
 
-    /// Begin of the recorded hour that a case stands for; the present is none.
+    /// Begin of the recorded hour that a case stands for; the present has none.
     pub fn hour_of_case(&self, case: usize) -> Option<UnixTime> {
-        let ago = self.weights.len().checked_sub(case + 1).filter(|_| case > 0)?;
+        let ago = self.weights.len().checked_sub(case + 1).filter(|_| case >= RECORDED)?;
         Some(start_of(self.now, HOUR) - ago as i64 * HOUR)
     }
 

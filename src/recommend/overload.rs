@@ -1,6 +1,6 @@
 //! The figure that a plan lowers: how far and how long nodes are expected above their thresholds.
 
-use crate::outlook::{Levels, Limits, Load, NodeOutlook, Outlook, Resource};
+use crate::outlook::{Levels, Limits, Load, NodeOutlook, Outlook, RECORDED, Resource};
 use crate::settings::{Days, PenaltyConfig};
 use serde::Serialize;
 use std::ops::{Add, Sub};
@@ -227,19 +227,20 @@ impl<'a> Changed<'a> {
     /// Standard deviation of the recorded hours; `None` where they are less than a day or do not
     /// count.
     fn deviation(&self) -> Option<f64> {
-        let [hours, sum, squares] = self.sums(1, |share, w| [w, w * share, w * share * share]);
+        let [hours, sum, squares] =
+            self.sums(RECORDED, |share, w| [w, w * share, w * share * share]);
         let mean = sum / hours;
-        let known = self.load.len() > DAY_HOURS && hours > 0.0;
+        let known = self.load.len() >= RECORDED + DAY_HOURS && hours > 0.0;
         known.then(|| (squares / hours - mean * mean).max(0.0).sqrt())
     }
 
-    /// The highest share; of no cases minus infinity.
+    /// The highest share of a case that counts; of no cases minus infinity.
     fn highest(&self) -> f64 {
         let more = |high: &mut f64, share: f64| *high = if share > *high { share } else { *high };
         self.folded(
             0,
             f64::NEG_INFINITY,
-            |high, share, _| more(high, share),
+            |high, share, weight| more(high, if weight > 0.0 { share } else { f64::NEG_INFINITY }),
             |high, x| more(high, x),
         )
     }
@@ -344,14 +345,16 @@ mod tests {
 
     #[test]
     fn deviation_is_that_of_the_recorded_hours() {
-        // The present, case 0, is 9; the hours are 1 and 3 in turn, and one that does not count.
-        let mut load: Vec<f64> = (0..26).map(|hour| f64::from(hour % 2 * 2 + 1)).collect();
-        let mut weights = vec![1.0; 26];
-        (load[0], weights[0]) = (9.0, 5.0);
-        (load[25], weights[25]) = (7.0, 0.0);
+        // The present is 9; the hours are 1 and 3 in turn, and one that does not count.
+        let mut load = vec![9.0; RECORDED];
+        load.extend((0..25).map(|hour| f64::from(hour % 2 * 2 + 1)));
+        let mut weights = vec![5.0; RECORDED];
+        weights.extend([1.0; 24]);
+        load[RECORDED + 24] = 7.0;
+        weights.push(0.0);
         let of = |load, weights| Changed { load, change: None, weights, scale: 0.1 }.deviation();
         assert!((of(&load, &weights).unwrap() - 0.1).abs() < 1e-12);
-        assert_eq!(of(&load[..24], &weights), None, "less than a day");
-        assert_eq!(of(&load, &[0.0; 26]), None, "only the present counts");
+        assert_eq!(of(&load[..RECORDED + 23], &weights), None, "less than a day");
+        assert_eq!(of(&load, &[0.0; RECORDED + 25]), None, "only the present counts");
     }
 }

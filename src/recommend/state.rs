@@ -262,10 +262,7 @@ fn peak_hours(
 fn beyond(outlook: &Outlook, node: usize, of: Resource, config: &PenaltyConfig) -> f64 {
     let of_guest = |guest: &GuestOutlook| {
         let (trend, most, now) = match of {
-            Resource::Cpu => {
-                let now = guest.load.cpu.first().copied().unwrap_or(0.0);
-                (&guest.cpu_trend, guest.cores.0, now)
-            }
+            Resource::Cpu => (&guest.cpu_trend, guest.cores.0, guest.cpu_now.0),
             Resource::Memory => (&guest.mem_trend, guest.maxmem.0, guest.memory_now.0),
         };
         let room = guest.load.of(of).iter().copied().fold(most, f64::max) - now;

@@ -113,7 +113,7 @@ impl Case {
             .collect();
         let weights = Weights::of(&self.config);
         let lookback = self.config.settings.analysis_lookback.hours().0 as usize;
-        let expected = build(&histories, &[], &nodes, lookback, weights);
+        let expected = build(&histories, &[], &nodes, lookback, weights, &|_| false);
         let guests = self.guests.iter().enumerate().zip(expected.guests).map(|((i, g), load)| {
             let maxmem = Bytes(g.2 * GIB * 1.5);
             let mem_trend = trend(|_| 0.66, 0.85);

@@ -44,7 +44,7 @@ pub use finding::{
     Anomaly, Baseline, Behaviour, Change, Direction, NotEnough, ProjectionBasis, Side, Trend,
 };
 pub use many::analyze_each;
-pub use outlook::Forecast;
+pub use outlook::{Forecast, Rhythm};
 pub use params::{Nature, Params, Scale};
 pub use plot::{Expected, Plot, plot};
 pub use projection::{Crossing, Projection};

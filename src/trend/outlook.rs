@@ -96,7 +96,38 @@ impl Trend {
     }
 }
 
+/// A daily rhythm, in the unit of the input: what it adds to the level.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rhythm {
+    /// In the hour before now, on average,
+    pub last: f64,
+    /// and in each of 24 hours from the running one on, of a working day and of a day of a weekend.
+    pub hours: [[f64; 24]; 2],
+}
+
+impl Rhythm {
+    /// In a unit of which one of these is so many.
+    pub fn scaled(mut self, unit: f64) -> Self {
+        self.last *= unit;
+        self.hours.iter_mut().flatten().for_each(|effect| *effect *= unit);
+        self
+    }
+}
+
 impl Trend {
+    /// The profile as far as it is reliable, by an analysis of so many hours `ago`; `None` without one.
+    pub fn rhythm(&self, ago: usize) -> Option<Rhythm> {
+        let o = self.outlook.as_deref().filter(|o| o.season.is_some())?;
+        let of = |ahead: f64, kind| o.season.reliability * o.effect_of(ago as f64 + ahead, kind);
+        // Hours of the clock, of which the last hour is a part of two.
+        let begun = o.wall.rem_euclid(HOUR) as f64 / HOUR as f64;
+        Some(Rhythm {
+            last: begun * of(0.0, None) + (1.0 - begun) * of(-1.0, None),
+            hours: [false, true]
+                .map(|weekend| std::array::from_fn(|ahead| of(ahead as f64, Some(weekend)))),
+        })
+    }
+
     /// Whether it is in its daily peak at a time: in one of its peak hours, on a kind of day that has them, since offices
     /// are calm on weekends.
     pub fn is_busy(&self, time: UnixTime, local: &LocalTime) -> bool {
@@ -166,12 +197,19 @@ impl Outlook {
 
     /// Seasonal effect `hours` ahead. The wall clock runs on with today's offset from UTC.
     pub(super) fn effect(&self, hours: f64) -> f64 {
+        self.effect_of(hours, None)
+    }
+
+    /// The same on a day of that kind: a weekend or not; without one on that which it will be.
+    fn effect_of(&self, hours: f64, weekend: Option<bool>) -> f64 {
         if !self.season.is_some() {
             return 0.0;
         }
         let wall = self.wall.saturating_add((hours * HOUR as f64) as i64);
         let size = self.pace.map_or(1.0, |pace| pace.size(hours / 24.0));
-        size * self.season.at_hour(calendar::hour_of(wall), calendar::weekend_of(wall))
+        size * self
+            .season
+            .at_hour(calendar::hour_of(wall), weekend.unwrap_or_else(|| calendar::weekend_of(wall)))
     }
 
     /// 80 % interval of the slope per hour, mirrored by `side`.

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "helpers of tests")]
 
+mod expected_hours;
 #[path = "../plan_support/mod.rs"]
 mod plan_support;
 mod scenarios;

@@ -61,6 +61,7 @@ def main():
         draw.shuffle(parts)
         return parts
 
+    directory.mkdir(parents=True, exist_ok=True)
     # The draw goes on from cut to cut, so its order is part of what a cut is.
     shuffled((0, 30, 61))
     parts = shuffled((15, 45, 61))
