@@ -249,9 +249,10 @@ impl<'a> View<'a> {
             }
         }
         if season.is_some() && structure.steps().count() >= SAWTOOTH {
-            // What fills and is emptied again and again rises all day long: that is no rhythm.
+            // What fills and is emptied again and again rises all day long: that is no rhythm. Clipped residuals would say
+            // so of nightly jobs: beside a line alone each is an outlier, and clipped away.
             let plain = given(&Season::none(grid));
-            if stats::variance(&plain.2.clipped) <= stats::variance(&structure.clipped) {
+            if stats::variance(&plain.2.residual) <= stats::variance(&structure.residual) {
                 season = Season::none(grid);
                 (seasonal, adjusted, structure) = plain;
             }

@@ -85,6 +85,28 @@ fn traffic_that_was_put_to_rest_is_a_level_shift() {
 }
 
 #[test]
+fn a_nightly_job_of_another_length_each_night_is_a_rhythm() {
+    let (mut all, mut told) = (0, 0);
+    for days in WINDOWS {
+        for order in 0..12 {
+            // From 01:00 on for four to seven hours, of which no two are alike.
+            let busy = |time: i64| {
+                let night = of_the_day(time + 37 * order * DAY);
+                let length = 5.5 + 1.5 * night;
+                let part = (1.0 + length - hour(time) as f64).clamp(0.0, 1.0);
+                let size = 85.0 + 15.0 * of_the_day(time * 7 + order * 3_600);
+                if hour(time) >= 1 { part * size } else { 0.0 }
+            };
+            let nightly = all_of(days, 0.3, |_, time| 2.0 + busy(time));
+            all += nightly.len();
+            let knows = |t: &&Trend| [2, 3, 4].iter().all(|hour| t.peak_hours.contains(hour));
+            told += nightly.iter().filter(knows).count();
+        }
+    }
+    assert!(told * 100 >= all * 98, "{told} of {all}");
+}
+
+#[test]
 fn a_transfer_of_every_night_is_no_glitch_and_one_wild_value_is() {
     let nightly = |_: f64, time: i64| if hour(time) == 14 { 3e7 } else { 2e5 };
     for days in [7, 14] {
