@@ -79,13 +79,15 @@ pub struct Forecast {
 
 impl Trend {
     /// The hourly mean that many hours after the moment of analysis: level without trend (claimed
-    /// trends of real guests mostly stop, docs/trend.md), shrunk profile, and an 80 % interval.
+    /// trends of real guests mostly stop, docs/trend.md; what rose mostly comes down again, what fell stays down), shrunk
+    /// profile, and an 80 % interval.
     /// `None` where the direction is unknown.
     pub fn forecast(&self, hours_ahead: f64) -> Option<Forecast> {
         let o = self.outlook.as_deref()?;
         let h = hours_ahead.clamp(0.0, 24.0 * 366.0);
         let latest = LATEST_DAY[1] + (LATEST_DAY[0] - LATEST_DAY[1]) * (-h / FADE).exp();
-        let level = latest * o.day + (1.0 - latest) * o.window;
+        let falls = self.claimed_slope().is_some_and(|slope| slope < 0.0);
+        let level = if falls { o.day } else { latest * o.day + (1.0 - latest) * o.window };
         let expected = level + o.season.reliability * o.effect(h) + o.deviation * o.memory.powf(h);
         let [low, high] = o.error(h);
         let bound = |v: f64| v.clamp(o.bounds[0], o.bounds[1]);

@@ -266,6 +266,18 @@ fn a_forecast_is_near_most_hours_where_bursts_draw_the_mean_away() {
 }
 
 #[test]
+fn what_fell_is_expected_to_stay_down_and_what_rose_is_not_to_stay_up() {
+    let far = |per_day: f64| {
+        let trend = look(&hourly(14, |t, h| 50.0 + per_day * t + noise(h)));
+        assert!(trend.claimed_slope().is_some(), "{per_day}");
+        trend.forecast(72.0).unwrap().expected
+    };
+    // The last day of a fall was 51.5 in its middle, that of a rise 48.5, and the window before it lower.
+    assert!((far(-3.0) - 51.5).abs() < 1.5, "{}", far(-3.0));
+    assert!(far(3.0) < 46.0, "{}", far(3.0));
+}
+
+#[test]
 fn the_peak_counts_what_hours_hide() {
     let hour = |h: i64| Point {
         time: NOW - (168 - h) * HOUR,
