@@ -4,8 +4,9 @@
 //! and added up per node: a guest that moved last week counts where it is now, and its arrival is
 //! no trend (a node's own history would show a step). What may come is a set of *cases*: the
 //! present, as it goes on through a day, and the recorded hours of the window, each with the load of
-//! all guests in that hour and a weight. So guests that peak together are seen to peak together, and bursts are not averaged
-//! away: the distribution of the last days predicts the coming ones better than a fitted line.
+//! all guests in that hour and a weight. So guests that peak together are seen to peak together, and
+//! bursts are not averaged away: the distribution of the last days predicts the coming ones better
+//! than a fitted line.
 
 mod build;
 mod cases;
@@ -77,8 +78,8 @@ impl Limits {
     }
 }
 
-/// Expected use in each case, in host cores and bytes. The first [`PRESENT`] cases are the present, the others recorded
-/// hours.
+/// Expected use in each case, in host cores and bytes. The first [`PRESENT`] cases are the present, those from
+/// [`RECORDED`] on recorded hours; between them is the last day as one of the other kind.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Load {
     /// Host cores in use.
@@ -332,7 +333,7 @@ impl Outlook {
         self.weights.iter().sum()
     }
 
-    /// Begin of the recorded hour that a case stands for; the present has none.
+    /// Begin of the recorded hour that a case stands for; `None` before [`RECORDED`].
     pub fn hour_of_case(&self, case: usize) -> Option<UnixTime> {
         let ago = self.weights.len().checked_sub(case + 1).filter(|_| case >= RECORDED)?;
         Some(start_of(self.now, HOUR) - ago as i64 * HOUR)
