@@ -1,11 +1,11 @@
 //! How sure a recommendation is: the chance that the move helps, as a weighted mean of parts, each
 //! shown with its reason.
 //!
-//! `need` carries most of it, since it is what told moves that helped from the others in replays;
-//! values and weights are such that the sum is that chance (docs/backtest.md). It says how well
-//! founded the advice is, not how bad the source is.
+//! `need` and `days` carry most of it, since they are what told moves that helped from the others in
+//! replays; values and weights are such that the sum is near that chance (docs/backtest.md). It says
+//! how well founded the advice is, not how bad the source is.
 
-use crate::model::{Bytes, WEEK_HOURS, counted};
+use crate::model::{WEEK_HOURS, counted};
 use crate::outcome::Experience;
 use crate::outlook::{
     GuestOutlook, Limits, Load, NodeOutlook, Outlook, PRESENT, RECORDED, Resource,
@@ -15,7 +15,7 @@ use serde::Serialize;
 /// One part of a confidence.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Part {
-    /// `need`, `target`, `guest`, `data` or `outcome`.
+    /// `need`, `days`, `data` or `outcome`.
     pub name: &'static str,
     /// 0 to 1.
     pub value: f64,
@@ -34,9 +34,8 @@ pub struct Confidence {
     pub parts: Vec<Part>,
 }
 
-const NEED: f64 = 0.50;
-const TARGET: f64 = 0.16;
-const GUEST: f64 = 0.08;
+const NEED: f64 = 0.58;
+const DAYS: f64 = 0.16;
 const DATA: f64 = 0.14;
 /// The plan asks for 10-15 % by past outcomes.
 const OUTCOME: f64 = 0.12;
@@ -44,8 +43,10 @@ const OUTCOME: f64 = 0.12;
 const ENOUGH_HISTORY: f64 = WEEK_HOURS as f64;
 /// Spread of what a move saves a week, in core-hours, beyond which more of it is no more doubt.
 const MOST_SPREAD: f64 = 4.0;
-/// Value of a part about which nothing is known.
-const UNKNOWN: f64 = 0.5;
+/// Core-hours up to which a day is the same with and without a move.
+const NO_DIFFERENCE: f64 = 0.01;
+/// What is believed before any day is known: days as good and days as bad, with this sum of [`weight_of_day`] each.
+const BELIEVED: f64 = 2.0;
 const DAY_HOURS: usize = 24;
 
 /// How much is stored of the last two days, or of what there is of them since the first sample.
@@ -109,7 +110,8 @@ pub fn stated(percent: f64) -> String {
 impl Confidence {
     /// Judges a move. O(cases).
     pub fn of(basis: &Basis) -> Self {
-        let parts = vec![need(basis), target(basis), guest(basis), data(basis), outcome(basis)];
+        let days = Days::of(basis);
+        let parts = vec![need(basis, &days), agreement(basis, &days), data(basis), outcome(basis)];
         let percent = 100.0 * parts.iter().map(|p| p.value * p.weight).sum::<f64>();
         Self { percent, parts }
     }
@@ -145,14 +147,73 @@ impl Basis<'_> {
     }
 }
 
-/// What does the move save a week if its best day does not come again?
-fn need(b: &Basis) -> Part {
-    let source = &b.outlook.nodes[b.source];
-    if source.maintenance {
-        let why = format!("{} is in maintenance and is to be emptied", source.name);
-        return Part { name: "need", value: 1.0, weight: NEED, why };
+/// What a move takes from the overload of both nodes on the days that are known, in core-hours; negative: it adds some.
+struct Days {
+    /// Sum and hours of each recorded day, oldest first.
+    recorded: Vec<(f64, usize)>,
+    /// A day like the present.
+    present: Option<f64>,
+}
+
+impl Days {
+    fn of(b: &Basis) -> Self {
+        let counts = |case: &usize| b.outlook.weights[*case] > 0.0;
+        let cases = 0..b.outlook.weights.len();
+        // Hours before the records begin are made up of the others: they prove nothing.
+        let made_up = b.outlook.weights.len().saturating_sub(b.known_hours()).max(RECORDED);
+        let hours = cases.clone().skip(made_up).filter(counts);
+        let hours: Vec<f64> = hours.map(|c| b.saved(c)).collect();
+        let now = cases.take(PRESENT).filter(counts).map(|c| (b.saved(c), b.outlook.weights[c]));
+        let (sum, all) = now.fold((0.0, 0.0), |(sum, all), (x, w)| (sum + x * w, all + w));
+        let mut recorded: Vec<(f64, usize)> =
+            hours.rchunks(DAY_HOURS).map(|day| (day.iter().sum(), day.len())).collect();
+        recorded.reverse();
+        Self { recorded, present: (all > 0.0).then(|| sum / all * DAY_HOURS as f64) }
     }
-    let Saving { core_hours, spread, present, days } = Saving::without_best_day(b);
+
+    /// Core-hours a week, by a jackknife: every recorded day counts once and the present for one more, less the
+    /// recorded day that speaks most for the move. Bursts do not come back on order, so a saving that rests on one day
+    /// of several is little to go by.
+    fn week_without_best(&self) -> f64 {
+        let best = match self.recorded.len() {
+            0 | 1 => None,
+            _ => self.recorded.iter().copied().max_by(|x, y| x.0.total_cmp(&y.0)),
+        };
+        let of_present = self.present.map(|sum| (sum, DAY_HOURS));
+        let all = self.recorded.iter().copied().chain(of_present);
+        let (sum, hours) = all.fold((0.0, 0), |(sum, hours), day| (sum + day.0, hours + day.1));
+        let (best, of_best) = best.unwrap_or_default();
+        (sum - best) / (hours - of_best).max(1) as f64 * f64::from(WEEK_HOURS)
+    }
+
+    /// Standard deviation of the core-hours of a week whose days vary like the recorded ones; `None` of fewer than two.
+    fn week_spread(&self) -> Option<f64> {
+        let count = self.recorded.len() as f64;
+        let whole = |(sum, hours): &(f64, usize)| sum * DAY_HOURS as f64 / (*hours).max(1) as f64;
+        let mean = self.recorded.iter().map(whole).sum::<f64>() / count;
+        let squares: f64 = self.recorded.iter().map(|day| (whole(day) - mean).powi(2)).sum();
+        (count > 1.0).then(|| (7.0 * squares / (count - 1.0)).sqrt())
+    }
+
+    /// Core-hours of all days, the present last.
+    fn all(&self) -> impl Iterator<Item = f64> + '_ {
+        self.recorded.iter().map(|day| day.0).chain(self.present)
+    }
+}
+
+/// The part of a node that is to be emptied whatever it carries.
+fn emptied(b: &Basis, name: &'static str, weight: f64) -> Option<Part> {
+    let source = &b.outlook.nodes[b.source];
+    let why = || format!("{} is in maintenance and is to be emptied", source.name);
+    source.maintenance.then(|| Part { name, value: 1.0, weight, why: why() })
+}
+
+/// What does the move save a week if its best day does not come again?
+fn need(b: &Basis, days: &Days) -> Part {
+    if let Some(part) = emptied(b, "need", NEED) {
+        return part;
+    }
+    let (core_hours, spread) = (days.week_without_best(), days.week_spread());
     // A saving as large as its spread has two thirds of the part, none at all a half of it. So has one of which no
     // day is known: the next hour may be as different as can be.
     let doubt = match b.known_hours() < DAY_HOURS {
@@ -165,7 +226,7 @@ fn need(b: &Basis) -> Part {
     };
     // Not what is expected: the outlook weighs the days, and counts the best of them.
     let of_days = |n| format!("the last {n} days, that which speaks most for it left out");
-    let by = match (present, days) {
+    let by = match (days.present.is_some(), days.recorded.len()) {
         (_, 0) => "the present alone".to_string(),
         (true, 1) => "the present and a day".to_string(),
         (false, 1) => "a day".to_string(),
@@ -179,106 +240,31 @@ fn need(b: &Basis) -> Part {
     Part { name: "need", value, weight: NEED, why }
 }
 
-/// What a move saves by what was recorded.
-struct Saving {
-    /// Core-hours of overload a week; negative: it costs some.
-    core_hours: f64,
-    /// Standard deviation of that from week to week, by the spread of all recorded days; `None`
-    /// with fewer than two.
-    spread: Option<f64>,
-    /// The present was looked at,
-    present: bool,
-    /// and that many recorded days.
-    days: usize,
+/// What a day of so many core-hours counts: ten times the overload is not ten times the evidence.
+fn weight_of_day(core_hours: f64) -> f64 {
+    core_hours.max(0.0).sqrt()
 }
 
-impl Saving {
-    /// A jackknife: every recorded day counts once and the present for one more, less the recorded
-    /// day that speaks most for the move. Bursts do not come back on order, so a saving that rests
-    /// on one day of several is little to go by.
-    fn without_best_day(b: &Basis) -> Self {
-        let counts = |case: &usize| b.outlook.weights[*case] > 0.0;
-        let cases = 0..b.outlook.weights.len();
-        // Hours before the records begin are made up of the others: they prove nothing.
-        let made_up = b.outlook.weights.len().saturating_sub(b.known_hours()).max(RECORDED);
-        let hours = cases.clone().skip(made_up).filter(counts);
-        let hours: Vec<f64> = hours.map(|c| b.saved(c)).collect();
-        let now = cases.take(PRESENT).filter(counts).map(|c| (b.saved(c), b.outlook.weights[c]));
-        let (sum, all) = now.fold((0.0, 0.0), |(sum, all), (x, w)| (sum + x * w, all + w));
-        let present = (all > 0.0).then(|| (sum / all * DAY_HOURS as f64, DAY_HOURS));
-        let mut days: Vec<(f64, usize)> =
-            hours.rchunks(DAY_HOURS).map(|day| (day.iter().sum(), day.len())).collect();
-        days.sort_unstable_by(|x, y| x.0.total_cmp(&y.0));
-        let recorded = days.len();
-        let spread = week_spread(&days);
-        if recorded > 1 {
-            days.pop();
-        }
-        let (all, present) = (days.into_iter().chain(present), present.is_some());
-        let (sum, hours) = all.fold((0.0, 0), |(sum, hours), day| (sum + day.0, hours + day.1));
-        let core_hours = sum / hours.max(1) as f64 * f64::from(WEEK_HOURS);
-        Self { core_hours, spread, present, days: recorded }
+/// Would the move have helped day after day, or helped on one and done harm on the next? Odds of good and of bad days,
+/// with [`BELIEVED`] of either beforehand (the rule of succession, Laplace 1814, with weights).
+fn agreement(b: &Basis, days: &Days) -> Part {
+    if let Some(part) = emptied(b, "days", DAYS) {
+        return part;
     }
-}
-
-/// Standard deviation of the sum of a week whose days vary like these (sum and hours of each).
-fn week_spread(days: &[(f64, usize)]) -> Option<f64> {
-    let count = days.len() as f64;
-    let whole = |(sum, hours): &(f64, usize)| sum * DAY_HOURS as f64 / (*hours).max(1) as f64;
-    let mean = days.iter().map(whole).sum::<f64>() / count;
-    let squares: f64 = days.iter().map(|day| (whole(day) - mean).powi(2)).sum();
-    (count > 1.0).then(|| (7.0 * squares / (count - 1.0)).sqrt())
-}
-
-/// In how many of the coming hours does the target stay below its thresholds with the guest?
-fn target(b: &Basis) -> Part {
-    let node = &b.outlook.nodes[b.target];
-    let below = |case: &usize| {
-        let above = |r: &Resource| b.above(node, b.target_load, 1.0, *case, *r) > 0.0;
-        !Resource::ALL.iter().any(above)
+    let better: f64 = days.all().map(weight_of_day).sum();
+    let worse: f64 = days.all().map(|saved| weight_of_day(-saved)).sum();
+    let value = (better + BELIEVED) / (better + worse + 2.0 * BELIEVED);
+    let count = |sign: f64| days.all().filter(|saved| sign * saved > NO_DIFFERENCE).count();
+    let present = days.present.map(|_| "the present".to_string());
+    let last = match days.recorded.len() {
+        0 => None,
+        1 => Some("the last day".to_string()),
+        n => Some(format!("the last {n} days")),
     };
-    let hours: f64 =
-        (0..b.outlook.weights.len()).filter(below).map(|case| b.outlook.weights[case]).sum();
-    let horizon = b.outlook.horizon();
-    let value = if horizon > 0.0 { hours / horizon } else { UNKNOWN };
-    let why = format!(
-        "{} stays below its thresholds in {hours:.0} of the next {horizon:.0} hours with it",
-        node.name
-    );
-    Part { name: "target", value, weight: TARGET, why }
-}
-
-/// Is it the guest that overloads the source: is it busier then than usual?
-fn guest(b: &Basis) -> Part {
-    let source = &b.outlook.nodes[b.source];
-    let above = |of: Resource, case: usize| b.above(source, b.source_load, 0.0, case, of).max(0.0);
-    let cases = || b.outlook.weights.iter().enumerate();
-    let overload = |of| cases().map(|(case, weight)| weight * above(of, case)).sum::<f64>();
-    let of = match overload(Resource::Memory) > overload(Resource::Cpu) {
-        true => Resource::Memory,
-        false => Resource::Cpu,
-    };
-    let mean = |counts: &dyn Fn(usize) -> bool| {
-        let counted = cases().filter(|(case, _)| counts(*case));
-        let (sum, hours) = counted.fold((0.0, 0.0), |(sum, hours), (case, weight)| {
-            (sum + weight * b.guest.load.of(of)[case], hours + weight)
-        });
-        (hours > 0.0).then(|| sum / hours)
-    };
-    let (value, why) = match (mean(&|case| above(of, case) > 0.0), mean(&|_| true)) {
-        (Some(then), Some(usual)) if then + usual > 0.0 => {
-            let amount = |x: f64| match of {
-                Resource::Cpu => format!("{x:.1} cores"),
-                Resource::Memory => Bytes(x).to_string(),
-            };
-            let (name, usually) = (&source.name, amount(usual));
-            let why =
-                format!("uses {} while {name} is overloaded, {usually} usually", amount(then));
-            (then / (then + usual), why)
-        }
-        _ => (UNKNOWN, format!("{} is not expected to be overloaded", source.name)),
-    };
-    Part { name: "guest", value, weight: GUEST, why }
+    let known = last.into_iter().chain(present).collect::<Vec<_>>().join(" and ");
+    let (good, bad) = (count(1.0), count(-1.0));
+    let why = format!("{known}: less overload with the move on {good}, more on {bad}");
+    Part { name: "days", value, weight: DAYS, why }
 }
 
 /// Is there enough history of all three, and is it of late?
@@ -307,7 +293,7 @@ fn outcome(b: &Basis) -> Part {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Cores;
+    use crate::model::{Bytes, Cores};
     use crate::series::LocalTime;
     use crate::trend::{Params, analyze};
 
@@ -377,7 +363,7 @@ mod tests {
 
     #[test]
     fn weights_are_a_whole() {
-        assert!((NEED + TARGET + GUEST + DATA + OUTCOME - 1.0f64).abs() < 1e-12);
+        assert!((NEED + DAYS + DATA + OUTCOME - 1.0f64).abs() < 1e-12);
     }
 
     #[test]
@@ -449,23 +435,28 @@ mod tests {
     }
 
     #[test]
-    fn the_target_is_judged_by_its_bad_hours() {
-        // The guest's busy hours are too much for it one day in fourteen.
-        let found = judged(&outlook(5.0, even), |c| if day(c) == Some(2) { 5.0 } else { 2.0 });
-        let target = part(&found, "target");
-        assert!((target.value - (CASES - 24) as f64 / CASES as f64).abs() < 1e-9);
-        assert_eq!(target.why, "b stays below its thresholds in 158 of the next 168 hours with it");
-    }
-
-    #[test]
-    fn a_guest_that_is_busy_when_its_node_is_overloaded_is_the_one_to_move() {
-        let burst = judged(&outlook(1.0, even), |c| if c % 24 < 5 { 6.0 } else { 1.0 });
-        let steady = judged(&outlook(1.0, even), |_| 5.0);
-        assert!(part(&burst, "guest").value > 0.7);
-        assert!((part(&steady, "guest").value - 0.5).abs() < 1e-9);
-        assert_eq!(
-            part(&burst, "guest").why,
-            "uses 6.0 cores while a is overloaded, 2.0 cores usually"
-        );
+    fn a_move_that_helps_day_after_day_is_surer_than_one_that_harms_as_often() {
+        // 4 core-hours less on each day, or 8 less and 4 more in turn: the same in sum.
+        let target = outlook(1.0, even);
+        let steady = judged(&target, |c| if day(c).is_some() && c % 24 < 4 { 5.0 } else { 1.0 });
+        let mut other = outlook(1.0, even);
+        for hour in 0..CASES - RECORDED {
+            let (odd, early) = (hour / 24 % 2 == 1, hour % 24 < 4);
+            other.nodes[1].base.cpu[RECORDED + hour] = if odd && early { 8.0 } else { 1.0 };
+            other.nodes[0].base.cpu[RECORDED + hour] = if !odd && early { 5.0 } else { 2.0 };
+        }
+        let turns = judged(&other, |c| if day(c).is_some() && c % 24 < 4 { 5.0 } else { 1.0 });
+        let days = |c: &Confidence| part(c, "days").clone();
+        // The present is calm: fourteen days of weight 2.
+        assert!((days(&steady).value - (28.0 + 2.0) / (28.0 + 4.0)).abs() < 1e-9);
+        assert!(days(&turns).value < 0.6, "{}", days(&turns).value);
+        assert!(steady.percent > turns.percent + 5.0, "{} {}", steady.percent, turns.percent);
+        let told = |good, bad| {
+            format!(
+                "the last 14 days and the present: less overload with the move on {good}, more on {bad}"
+            )
+        };
+        assert_eq!(days(&steady).why, told(14, 0));
+        assert_eq!(days(&turns).why, told(7, 7));
     }
 }
