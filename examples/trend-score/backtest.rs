@@ -45,7 +45,8 @@ pub(crate) fn print(traces: &Traces) {
                     p95: Some(p95(c)),
                 })
                 .collect();
-            let trend = analyze(&points, &Params::share(origin as i64 * HOUR, 100.0, &local));
+            let share = Params::share(origin as i64 * HOUR, 100.0, &local);
+            let trend = analyze(&points, &Params { forecasts: true, ..share });
             let hour =
                 |i: usize| s[i * HOURLY..(i + 1) * HOURLY].iter().sum::<f64>() / HOURLY as f64;
             let Some(_) = trend.forecast(1.0) else { continue };

@@ -276,6 +276,7 @@ fn params<'a, M: Metric>(
         nature,
         shifts: &[],
         local,
+        forecasts: false,
     }
 }
 

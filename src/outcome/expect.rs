@@ -56,7 +56,8 @@ impl Frame<'_> {
         if now.saturating_sub(oldest) < LEAST_HISTORY {
             return None;
         }
-        let trend = analyze(&known, &Params::share(now, 1.0, self.local));
+        let params = Params { forecasts: true, ..Params::share(now, 1.0, self.local) };
+        let trend = analyze(&known, &params);
         let at = |slot: &Range<UnixTime>| {
             let middle = slot.start + (slot.end - slot.start) / 2;
             let ahead = trend.forecast((middle - now) as f64 / HOUR as f64)?;

@@ -46,6 +46,7 @@ impl Lens<'_> {
             nature,
             shifts,
             local: self.local,
+            forecasts: false,
         };
         analyze(points, &params)
     }

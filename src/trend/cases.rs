@@ -91,6 +91,7 @@ fn params<'a>(case: &Case, local: &'a LocalTime) -> Result<Params<'a>> {
         nature: if case.metric == "memory" { Nature::Fill } else { Nature::Work },
         shifts: &[],
         local,
+        forecasts: false,
     })
 }
 

@@ -15,6 +15,7 @@ mod days;
 mod ended;
 mod explain;
 mod finding;
+mod forecast;
 mod label;
 mod lasting;
 mod many;
@@ -43,8 +44,9 @@ pub use compare::{
 pub use finding::{
     Anomaly, Baseline, Behaviour, Change, Direction, NotEnough, ProjectionBasis, Side, Trend,
 };
+pub use forecast::Forecast;
 pub use many::analyze_each;
-pub use outlook::{Forecast, Rhythm};
+pub use outlook::Rhythm;
 pub use params::{Nature, Params, Scale};
 pub use plot::{Expected, Plot, plot};
 pub use projection::{Crossing, Projection};

@@ -52,10 +52,12 @@ pub struct Params<'a> {
     pub shifts: &'a [UnixTime],
     /// Local time of the node.
     pub local: &'a LocalTime,
+    /// Whether [`super::Trend::forecast`] will be asked: what it needs is a tenth of an analysis.
+    pub forecasts: bool,
 }
 
 impl<'a> Params<'a> {
-    /// Parameters of a share of `whole` over the last seven days, without threshold or known shifts.
+    /// Parameters of a share of `whole` over the last seven days, without threshold, known shifts or forecasts.
     pub fn share(now: UnixTime, whole: f64, local: &'a LocalTime) -> Self {
         Self {
             now,
@@ -66,6 +68,7 @@ impl<'a> Params<'a> {
             nature: Nature::Work,
             shifts: &[],
             local,
+            forecasts: false,
         }
     }
 

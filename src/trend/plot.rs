@@ -40,7 +40,7 @@ pub struct Plot {
 /// The curves of one series; `None` where [`analyze`] says that too little is known. Runs the
 /// analysis twice: meant for the one series that somebody looks at.
 pub fn plot(points: &[Point], params: &Params<'_>) -> Option<Plot> {
-    let trend = analyze(points, params);
+    let trend = analyze(points, &Params { forecasts: true, ..*params });
     let spread = trend.baseline.map_or(0.0, |b| b.spread);
     let forecast = (0..=AHEAD.min(i64::from(params.lookback_hours))).filter_map(|hours| {
         let f = trend.forecast(hours as f64)?;
@@ -70,23 +70,12 @@ fn baseline(points: &[Point], params: &Params<'_>, spread: f64) -> Option<Vec<Ex
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Worse;
     use crate::series::LocalTime;
-    use crate::trend::{Nature, Scale};
 
     const NOW: UnixTime = 1_700_000_000;
 
     fn params<'a>(local: &'a LocalTime) -> Params<'a> {
-        Params {
-            now: NOW,
-            lookback_hours: 168,
-            threshold: Some(0.8),
-            worse: Worse::High,
-            scale: Scale::Share { whole: 1.0 },
-            nature: Nature::Work,
-            shifts: &[],
-            local,
-        }
+        Params { threshold: Some(0.8), ..Params::share(NOW, 1.0, local) }
     }
 
     fn rising(hours: i64) -> Vec<Point> {

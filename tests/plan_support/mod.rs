@@ -8,7 +8,7 @@ use pve_foresight::model::{
 use pve_foresight::outlook::{GuestOutlook, Load, NodeOutlook, Outlook, Readings};
 use pve_foresight::series::{LocalTime, Point};
 use pve_foresight::settings::{PenaltyConfig, Stored, get_effective_penalty_config};
-use pve_foresight::trend::{Nature, Params, Scale, Trend, analyze};
+use pve_foresight::trend::{Params, Trend, analyze};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -162,19 +162,7 @@ fn flat() -> Trend {
     let local = LocalTime::utc();
     let points: Vec<Point> =
         (0..HOURS as i64).map(|h| Point::sample(NOW - (HOURS as i64 - h) * 3600, 0.3)).collect();
-    analyze(
-        &points,
-        &Params {
-            now: NOW,
-            lookback_hours: 168,
-            threshold: Some(0.8),
-            worse: pve_foresight::model::Worse::High,
-            scale: Scale::Share { whole: 1.0 },
-            nature: Nature::Work,
-            shifts: &[],
-            local: &local,
-        },
-    )
+    analyze(&points, &Params { threshold: Some(0.8), ..Params::share(NOW, 1.0, &local) })
 }
 
 /// One guest in 17 is one of three that are kept apart, one in 50 is pinned to its node.

@@ -26,7 +26,8 @@ fn series() -> impl Strategy<Value = Vec<Point>> {
 }
 
 fn params(local: &LocalTime) -> Params<'_> {
-    Params { threshold: Some(90.0), nature: Nature::Fill, ..Params::share(NOW, 100.0, local) }
+    let share = Params::share(NOW, 100.0, local);
+    Params { threshold: Some(90.0), nature: Nature::Fill, forecasts: true, ..share }
 }
 
 fn near(a: Option<f64>, b: Option<f64>, tolerance: f64) -> bool {

@@ -41,7 +41,8 @@ fn day(t: f64) -> f64 {
 
 fn look(points: &[Point]) -> Trend {
     let local = LocalTime::utc();
-    analyze(points, &Params { threshold: Some(90.0), ..Params::share(NOW, 100.0, &local) })
+    let share = Params::share(NOW, 100.0, &local);
+    analyze(points, &Params { threshold: Some(90.0), forecasts: true, ..share })
 }
 
 /// Share of `count` series of a kind that are called a trend, and share that is answered rightly.
@@ -252,6 +253,9 @@ fn forecasts_follow_the_hour_and_stay_possible() {
         assert!(f.low <= f.expected && f.expected <= f.high && f.high <= 100.0);
     }
     assert_eq!(look(&[]).forecast(1.0), None);
+    let local = LocalTime::utc();
+    let unasked = analyze(&hourly(14, |t, _| 80.0 + t), &Params::share(NOW, 100.0, &local));
+    assert_eq!(unasked.forecast(1.0), None, "nobody asked");
 }
 
 #[test]
