@@ -8,10 +8,9 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::thread::LocalKey;
 
-/// Columns of a kind that a thread keeps at most, and the least and the largest of them in bytes: the allocator is as
-/// quick with small ones.
+/// Columns of a kind that a thread keeps at most, and the least and the largest of them in bytes.
 const KEPT: usize = 64;
-const LEAST: usize = 512;
+const LEAST: usize = 8;
 const LARGEST: usize = 32_768;
 
 /// What a thread keeps columns of.

@@ -19,14 +19,42 @@ fn ln_gamma(x: f64) -> f64 {
     0.5 * (2.0 * std::f64::consts::PI).ln() + (x + 0.5) * t.ln() - t + sum.ln()
 }
 
+/// Student's t distribution with some degrees of freedom.
+struct Student {
+    dof: f64,
+    /// Logarithm of Γ(dof/2 + 1/2) / (Γ(dof/2) Γ(1/2)).
+    log_beta: f64,
+}
+
+/// Logarithm of Γ(1/2), which is that of the root of π.
+const LN_GAMMA_HALF: f64 = 0.572_364_942_924_700_1;
+
+impl Student {
+    fn of(dof: f64) -> Self {
+        let half = 0.5 * dof;
+        Self { dof, log_beta: ln_gamma(half + 0.5) - ln_gamma(half) - LN_GAMMA_HALF }
+    }
+
+    /// P(|T| > |t|).
+    fn beyond(&self, t: f64) -> f64 {
+        incomplete_beta(0.5 * self.dof, 0.5, self.dof / (self.dof + t * t), self.log_beta)
+    }
+
+    /// P(T <= t).
+    fn below(&self, t: f64) -> f64 {
+        let tail = 0.5 * self.beyond(t);
+        if t > 0.0 { 1.0 - tail } else { tail }
+    }
+}
+
 /// Regularised incomplete beta function I_x(a, b) by Lentz's continued fraction
-/// (Press et al., Numerical Recipes, 6.4).
-fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
+/// (Press et al., Numerical Recipes, 6.4); `log_beta` is the logarithm of Γ(a + b) / (Γ(a) Γ(b)).
+fn incomplete_beta(a: f64, b: f64, x: f64, log_beta: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return if x <= 0.0 { 0.0 } else { 1.0 };
     }
     if x > (a + 1.0) / (a + b + 2.0) {
-        return 1.0 - incomplete_beta(b, a, 1.0 - x);
+        return 1.0 - incomplete_beta(b, a, 1.0 - x, log_beta);
     }
     const TINY: f64 = 1e-300;
     let guard = |v: f64| if v.abs() < TINY { TINY } else { v };
@@ -46,19 +74,17 @@ fn incomplete_beta(a: f64, b: f64, x: f64) -> f64 {
             break;
         }
     }
-    let front = ln_gamma(a + b) - ln_gamma(a) - ln_gamma(b) + a * x.ln() + b * (1.0 - x).ln();
-    front.exp() * h / a
+    (log_beta + a * x.ln() + b * (1.0 - x).ln()).exp() * h / a
 }
 
 /// P(T <= t) for Student's t with `dof` degrees of freedom.
 pub fn t_cdf(t: f64, dof: f64) -> f64 {
-    let tail = 0.5 * incomplete_beta(0.5 * dof, 0.5, dof / (dof + t * t));
-    if t > 0.0 { 1.0 - tail } else { tail }
+    Student::of(dof).below(t)
 }
 
 /// Two-sided p-value of `t`.
 pub fn t_two_sided(t: f64, dof: f64) -> f64 {
-    incomplete_beta(0.5 * dof, 0.5, dof / (dof + t * t))
+    Student::of(dof).beyond(t)
 }
 
 /// Quantile of Student's t for 0.5 <= `p` < 1 and `dof` >= 2: the expansion of Cornish & Fisher 1937
@@ -75,12 +101,13 @@ pub fn t_quantile(p: f64, dof: f64) -> f64 {
     if dof >= 60.0 && p <= 0.99 {
         return t;
     }
-    let half = 0.5 * (dof + 1.0);
-    let scale = (ln_gamma(half) - ln_gamma(0.5 * dof)).exp() / (dof * std::f64::consts::PI).sqrt();
+    let (half, student) = (0.5 * (dof + 1.0), Student::of(dof));
+    let scale = student.log_beta.exp() / dof.sqrt();
     for _ in 0..50 {
         let density = scale * (1.0 + t * t / dof).powf(-half);
         // The upper tail is concave in log: a bounded step cannot run away.
-        let step = ((t_cdf(t, dof) - p) / density).clamp(-0.5 * t.abs() - 0.1, 2.0 * t.abs() + 0.1);
+        let step =
+            ((student.below(t) - p) / density).clamp(-0.5 * t.abs() - 0.1, 2.0 * t.abs() + 0.1);
         t -= step;
         // Newton doubles the digits: this step's error is the square of its size.
         if step.abs() < 1e-5 * (1.0 + t.abs()) {

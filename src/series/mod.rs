@@ -10,6 +10,7 @@ pub mod calendar;
 pub mod cycle;
 pub mod dist;
 pub mod fit;
+pub mod lanes;
 pub mod longrun;
 pub mod point;
 pub mod profile;

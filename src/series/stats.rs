@@ -1,5 +1,6 @@
 //! Order statistics and robust scales.
 
+pub use super::lanes::{count, dot, extremes, sum};
 use super::{Buffer, Column};
 
 /// Factor that makes the median absolute deviation of a normal sample its standard deviation.
@@ -9,13 +10,13 @@ pub const MEAN_DEVIATION_TO_SD: f64 = 1.2533;
 
 /// Arithmetic mean; 0 of nothing.
 pub fn mean(x: &[f64]) -> f64 {
-    if x.is_empty() { 0.0 } else { x.iter().sum::<f64>() / x.len() as f64 }
+    if x.is_empty() { 0.0 } else { sum(x, |v| v) / x.len() as f64 }
 }
 
 /// Variance around the mean, divided by n; 0 of nothing.
 pub fn variance(x: &[f64]) -> f64 {
     let m = mean(x);
-    if x.is_empty() { 0.0 } else { x.iter().map(|v| (v - m).powi(2)).sum::<f64>() / x.len() as f64 }
+    if x.is_empty() { 0.0 } else { sum(x, |v| (v - m).powi(2)) / x.len() as f64 }
 }
 
 /// Order of finite numbers: one machine comparison, where `total_cmp` needs five operations. The
@@ -37,7 +38,7 @@ pub fn quantile(x: &mut [f64], p: f64) -> Option<f64> {
     {
         return Some(found);
     }
-    let (a, b) = by_shelves(x, low).unwrap_or_else(|| {
+    let (a, b) = by_shelves(x, low, None).unwrap_or_else(|| {
         let (_, &mut a, above) = x.select_nth_unstable_by(low, ascending);
         (a, above.iter().copied().fold(f64::INFINITY, f64::min))
     });
@@ -47,27 +48,36 @@ pub fn quantile(x: &mut [f64], p: f64) -> Option<f64> {
 /// Shelves of equal width that values are put on to find one by its rank, and how many values there may be.
 const SHELVES: f64 = 64.0;
 const SHELVED: usize = 512;
+const LEAST_SHELVED: usize = 48;
 
 /// The values of rank `low` and of the next one, looked for on the one shelf that `low` is on. `None` where that is
-/// no gain: too few or too many values, or most of them on that shelf. O(n), without branches that cannot be foretold.
-fn by_shelves(x: &[f64], low: usize) -> Option<(f64, f64)> {
-    if x.len() < SORTED || x.len() > SHELVED {
+/// no gain: too few or too many values, or most of them on that shelf. `within` are bounds of the values, where known.
+/// O(n), without branches that cannot be foretold.
+fn by_shelves(x: &[f64], low: usize, within: Option<(f64, f64)>) -> Option<(f64, f64)> {
+    if x.len() < LEAST_SHELVED || x.len() > SHELVED {
         return None;
     }
-    let shelves = Shelves::over(x)?;
-    let (mut of, mut count) = ([0u8; SHELVED], [0u16; 256]);
-    for (of, v) in of.iter_mut().zip(x) {
-        *of = shelves.of(*v);
-    }
-    let of = &of[..x.len()];
-    of.iter().for_each(|shelf| count[usize::from(*shelf)] += 1);
+    let shelves = Shelves::over(within.unwrap_or_else(|| extremes(x)))?;
+    // Neighbours are counted apart: they are often alike, and a count has to be written before it is read again.
+    let (mut of, mut counts) = ([0u8; SHELVED], [[0u16; 256]; 2]);
+    let (of, mut put) = (&mut of[..x.len()], |of: &mut [u8], x: &[f64]| {
+        for (i, (of, v)) in of.iter_mut().zip(x).enumerate() {
+            *of = shelves.of(*v);
+            counts[i % 2][usize::from(*of)] += 1;
+        }
+    });
+    let ((x4, x_rest), (of4, of_rest)) = (x.as_chunks::<4>(), of.as_chunks_mut::<4>());
+    of4.iter_mut().zip(x4).for_each(|(of, x)| put(of, x));
+    put(of_rest, x_rest);
+    let of = &*of;
+    let count = |shelf: usize| usize::from(counts[0][shelf] + counts[1][shelf]);
     let (mut shelf, mut before) = (0, 0);
-    while before + usize::from(count[shelf]) <= low {
-        before += usize::from(count[shelf]);
+    while before + count(shelf) <= low {
+        before += count(shelf);
         shelf += 1;
     }
     let (mut few, mut found) = ([0.0; FEW], 0);
-    let few = few.get_mut(..usize::from(count[shelf]))?;
+    let few = few.get_mut(..count(shelf))?;
     on_shelf(of, shelf as u8, |i| {
         few[found] = x[i];
         found += 1;
@@ -110,16 +120,7 @@ impl Shelves {
     const WHOLE: f64 = (1u64 << 52) as f64;
 
     /// `None` where all values are the same, or none can be told from the others.
-    fn over(x: &[f64]) -> Option<Self> {
-        let (mut least, mut greatest) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
-        for chunk in x.chunks(LANES) {
-            for ((least, greatest), v) in least.iter_mut().zip(&mut greatest).zip(chunk) {
-                *least = if v < least { *v } else { *least };
-                *greatest = if v > greatest { *v } else { *greatest };
-            }
-        }
-        let least = least.into_iter().fold(f64::INFINITY, f64::min);
-        let greatest = greatest.into_iter().fold(f64::NEG_INFINITY, f64::max);
+    fn over((least, greatest): (f64, f64)) -> Option<Self> {
         let per_unit = SHELVES / (greatest - least);
         (per_unit > 0.0 && per_unit.is_finite()).then_some(Self { least, per_unit })
     }
@@ -175,26 +176,47 @@ pub fn median(x: &mut [f64]) -> f64 {
     quantile(x, 0.5).unwrap_or(0.0)
 }
 
-/// Median and robust standard deviation around it: scaled MAD, or the scaled mean absolute deviation
-/// where more than half of the values are equal.
+/// Median of values that keep their order and lie within some bounds.
+fn median_within(x: &[f64], bounds: (f64, f64), buffer: &mut Vec<f64>) -> f64 {
+    match by_shelves(x, x.len().saturating_sub(1) / 2, Some(bounds)) {
+        Some((a, b)) if x.len().is_multiple_of(2) => a + 0.5 * (b - a),
+        Some((a, _)) => a,
+        None => {
+            buffer.clear();
+            buffer.extend_from_slice(x);
+            median(buffer)
+        }
+    }
+}
+
+/// The median of some values, and the largest distance of any from it.
+struct Center {
+    median: f64,
+    farthest: f64,
+}
+
+impl Center {
+    fn of(x: &[f64], buffer: &mut Vec<f64>) -> Self {
+        let (least, greatest) = extremes(x);
+        let median = median_within(x, (least, greatest), buffer);
+        Self { median, farthest: (greatest - median).max(median - least) }
+    }
+
+    /// Robust standard deviation around it: scaled MAD, or the scaled mean absolute deviation where more than half of the
+    /// values are equal.
+    fn scale(&self, x: &[f64], buffer: &mut Vec<f64>) -> f64 {
+        let away: Buffer = x.iter().map(|v| (v - self.median).abs()).collect();
+        match median_within(&away, (0.0, self.farthest), buffer) * MAD_TO_SD {
+            mad if mad > 0.0 => mad,
+            _ => MEAN_DEVIATION_TO_SD * mean(&away),
+        }
+    }
+}
+
+/// Median and robust standard deviation around it.
 pub fn center_and_scale(x: &[f64], buffer: &mut Vec<f64>) -> (f64, f64) {
-    let center = median_of(x, buffer);
-    (center, scale_around(center, x, buffer))
-}
-
-/// The median of values that keep their order.
-fn median_of(x: &[f64], buffer: &mut Vec<f64>) -> f64 {
-    buffer.clear();
-    buffer.extend_from_slice(x);
-    median(buffer)
-}
-
-fn scale_around(center: f64, x: &[f64], buffer: &mut Vec<f64>) -> f64 {
-    buffer.clear();
-    buffer.extend(x.iter().map(|v| (v - center).abs()));
-    let sum: f64 = buffer.iter().sum();
-    let mad = median(buffer) * MAD_TO_SD;
-    if mad > 0.0 { mad } else { MEAN_DEVIATION_TO_SD * sum / x.len().max(1) as f64 }
+    let center = Center::of(x, buffer);
+    (center.median, center.scale(x, buffer))
 }
 
 /// Clips `x` to median +- `width` robust standard deviations; returns that standard deviation and
@@ -206,21 +228,20 @@ pub fn clip(x: &mut [f64], width: f64, buffer: &mut Vec<f64>) -> (f64, bool) {
 
 /// The same where only the clipped values are asked for: one median less where nothing can be outside.
 pub fn clip_outliers(x: &mut [f64], width: f64, buffer: &mut Vec<f64>) -> bool {
-    let center = median_of(x, buffer);
-    let farthest = x.iter().fold(0.0, |far, v| f64::max(far, (v - center).abs()));
+    let center = Center::of(x, buffer);
+    let median = center.median;
     // Nothing is outside if the median deviation is as large as this, so if more than half of all are.
-    let enough = farthest / (width * MAD_TO_SD) * (1.0 + 1e-9);
-    let large = x.iter().fold(0, |n, v| n + usize::from((v - center).abs() >= enough));
-    if large > x.len() / 2 {
+    let enough = center.farthest / (width * MAD_TO_SD) * (1.0 + 1e-9);
+    if 2 * count(x, |v| (v - median).abs() >= enough) > x.len() as u64 {
         return false;
     }
-    let scale = scale_around(center, x, buffer);
-    clip_to(x, center - width * scale, center + width * scale)
+    let far = width * center.scale(x, buffer);
+    clip_to(x, median - far, median + far)
 }
 
 /// Clips `x` to `low` .. `high`; returns whether anything was outside.
 pub fn clip_to(x: &mut [f64], low: f64, high: f64) -> bool {
-    let outside = x.iter().any(|v| *v < low || *v > high);
+    let outside = count(x, |v| v < low || v > high) > 0;
     if outside {
         x.iter_mut().for_each(|v| *v = v.clamp(low, high));
     }
@@ -243,7 +264,7 @@ pub fn mean_without_largest(x: &[f64], left_out: usize) -> f64 {
             entry = largest[0];
         }
     }
-    (x.iter().sum::<f64>() - largest.iter().sum::<f64>()).max(0.0) / kept as f64
+    (sum(x, |v| v) - largest.iter().sum::<f64>()).max(0.0) / kept as f64
 }
 
 /// Median of each value and its neighbours, `width` (odd) in all, fewer at the ends. O(n) for a width of 5 or 9.
@@ -341,7 +362,7 @@ const SORTED: usize = 96;
 /// Quantile `p` of values `x` with as many weights: the smallest value with at least that share of the weight at or
 /// below it; both are used up. `None` without weight. O(n): of many values those of one shelf are left, then of these.
 pub fn weighted_quantile(x: &mut [f64], weights: &mut [f64], p: f64) -> Option<f64> {
-    let total: f64 = weights.iter().sum();
+    let total = sum(weights, |w| w);
     if total <= 0.0 {
         return None;
     }
@@ -349,7 +370,7 @@ pub fn weighted_quantile(x: &mut [f64], weights: &mut [f64], p: f64) -> Option<f
     let mut wanted = p * total * (1.0 - 1e-12);
     let (mut x, mut weights) = (x, weights);
     while x.len() > SORTED
-        && let Some(shelves) = Shelves::over(x)
+        && let Some(shelves) = Shelves::over(extremes(x))
     {
         let of: Column<u8> = x.iter().map(|v| shelves.of(*v)).collect();
         let mut loads = [0.0; 256];
@@ -383,18 +404,6 @@ pub fn weighted_quantile(x: &mut [f64], weights: &mut [f64], p: f64) -> Option<f
         below >= wanted
     });
     reached.or(few.last()).map(|v| v.0)
-}
-
-/// Sum of products, in four lanes so that the processor need not wait for each addition.
-pub fn dot(a: &[f64], b: &[f64]) -> f64 {
-    let (mut lanes, n) = ([0.0; 4], a.len().min(b.len()));
-    let (a, b) = (&a[..n], &b[..n]);
-    let (chunks_a, chunks_b) = (a.chunks_exact(4), b.chunks_exact(4));
-    let rest: f64 = chunks_a.remainder().iter().zip(chunks_b.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in chunks_a.zip(chunks_b) {
-        (0..4).for_each(|i| lanes[i] += a[i] * b[i]);
-    }
-    (lanes[0] + lanes[2]) + (lanes[1] + lanes[3]) + rest
 }
 
 #[cfg(test)]
@@ -489,12 +498,6 @@ mod tests {
             let told = mean_without_largest(&x, k);
             x.sort_by(f64::total_cmp);
             prop_assert!((told - mean(&x[..x.len().saturating_sub(k)])).abs() < 1e-9);
-        }
-
-        #[test]
-        fn dot_is_the_sum_of_products(x in prop::collection::vec(-9i32..9, 0..30)) {
-            let x: Vec<f64> = x.into_iter().map(f64::from).collect();
-            prop_assert_eq!(dot(&x, &x), x.iter().map(|v| v * v).sum::<f64>());
         }
 
         #[test]

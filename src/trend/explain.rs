@@ -76,8 +76,7 @@ impl Explained {
     pub(super) fn within_last_day(&self, level: f64) -> f64 {
         let from = self.window.t.partition_point(|t| *t < -1.0);
         let day = &self.adjusted[from..];
-        let low = day.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = day.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let (low, high) = stats::extremes(day);
         if low > high { level } else { level.clamp(low - BEYOND, high + BEYOND) }
     }
 
@@ -295,8 +294,8 @@ fn too_little(window: &[Point]) -> Option<Trend> {
 }
 
 pub(super) fn range(x: &[f64]) -> f64 {
-    let low = x.iter().copied().fold(f64::INFINITY, f64::min);
-    x.iter().copied().fold(f64::NEG_INFINITY, f64::max) - low
+    let (low, high) = stats::extremes(x);
+    high - low
 }
 
 /// Where a run at the very top of a share begins that lasts to the end of the window: 2-35 % of it, with a median

@@ -139,6 +139,6 @@ fn r2(bins: &Bins, s: &Structure) -> f64 {
         .map(|w| &fitted[w[0]..w[1]])
         .map(|x| stats::variance(x) * x.len() as f64)
         .sum();
-    let rest: f64 = s.clipped.iter().map(|r| r * r).sum();
+    let rest = stats::dot(&s.clipped, &s.clipped);
     if flat > 1e-9 { (1.0 - rest / flat).clamp(0.0, 1.0) } else { 0.0 }
 }

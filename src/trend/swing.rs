@@ -8,8 +8,8 @@
 use super::explain::{Explained, range};
 use super::season::Season;
 use super::structure::PER_TERM;
-use crate::series::Bins;
 use crate::series::dist::t_two_sided;
+use crate::series::{Bins, stats};
 use std::ops::Range;
 
 /// Days on either side of a change.
@@ -127,7 +127,7 @@ impl MeanDay {
         let mut day =
             Self { effect: vec![0.0; if weekly { 2 * per_day } else { per_day }], per_day };
         let mut count = vec![0u32; day.effect.len()];
-        let mean = x.iter().sum::<f64>() / x.len() as f64;
+        let mean = stats::mean(x);
         for (i, x) in x.iter().enumerate() {
             let place = day.place(usize::from(bins.slot[i]), bins.weekend[i]);
             count[place] += 1;
