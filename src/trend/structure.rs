@@ -188,18 +188,19 @@ fn choose(
         return (Vec::new(), Clock::EVEN);
     }
     let given = known.len();
-    let memory = |ground: &Ground<'_>, found: &Found| {
+    let memory = |ground: &Ground, found: &Found| {
         let fitted = (2 + found.models[found.models.len() - 1].terms.len()) as f64;
         long_run(&ground.residual(found), &bins.key, fitted, seasonal)
     };
     let mut ground = Ground::of(t, &x, &bins.key, 0.0, rules);
     let mut line = ground.search(true, &known, FIRST_LOOK);
-    let phi = memory(&ground, &line).lag_one;
-    if phi > WHITE {
-        ground = Ground::of(t, &x, &bins.key, phi.min(LONGEST), rules);
+    let mut found = memory(&ground, &line);
+    if found.lag_one > WHITE {
+        ground = Ground::of(t, &x, &bins.key, found.lag_one.min(LONGEST), rules);
         line = ground.search(true, &known, FIRST_LOOK);
+        found = memory(&ground, &line);
     }
-    let left = memory(&ground, &line).inflation();
+    let left = found.inflation();
     let mut n_eff = n as f64 / left;
     let worth = |m: &Model| score(m, given, n as f64, n_eff);
     let plain = worth(&line.models[0]);
