@@ -32,7 +32,10 @@ impl Grid {
 
     /// Number of slots in a day.
     pub fn per_day(self) -> usize {
-        (DAY / self.seconds()) as usize
+        match self {
+            Grid::Hour => 24,
+            Grid::SixHours => 4,
+        }
     }
 
     /// Seconds by which the clock of the slots is ahead of UTC in a zone that is `east` of it. Slots of six hours are those
@@ -73,7 +76,7 @@ impl Bins {
             false => points,
         };
         let clock = Clock { grid, local, now };
-        let Some(mut slot) = points.first().map(|p| clock.slot(p.time)) else {
+        let Some(mut day) = points.first().map(|p| clock.day(p.time)) else {
             return Self::default();
         };
         // Columns as long as they can get, written by place: five columns that grow cost more than what they hold.
@@ -85,27 +88,28 @@ impl Bins {
             slot: Column::filled(n, 0),
             weekend: Column::filled(n, false),
         };
-        let columns = bins.t.iter_mut().zip(bins.y.iter_mut()).zip(bins.key.iter_mut());
-        let mut rows = columns.zip(bins.slot.iter_mut().zip(bins.weekend.iter_mut()));
+        let (t, y) = (&mut bins.t[..n], &mut bins.y[..n]);
+        let (key, of_day, weekend) =
+            (&mut bins.key[..n], &mut bins.slot[..n], &mut bins.weekend[..n]);
         let days = |p: &Point| p.time.saturating_sub(now) as f64 / DAY as f64;
-        let (mut filled, mut weight) = (0, 0.0);
-        let mut last: Option<(&mut f64, &mut f64)> = None;
+        let (mut filled, mut weight, mut last) = (0, 0.0, i64::MIN);
         for p in points {
-            let (day, more) = (days(p), f64::from(p.count.max(1)));
-            if let Some((t, y)) = &mut last
-                && clock.holds(&slot, p.time)
-            {
+            if p.time >= day.until {
+                day = clock.day(p.time);
+            }
+            let (slot, more) = (day.slot(p.time, grid), f64::from(p.count.max(1)));
+            let number = day.key + i64::from(slot);
+            // Parts of an hour may come a little late: what is in a slot of before is of the last one.
+            if number <= last {
+                let i = filled - 1;
                 weight += more;
-                **t += more / weight * (day - **t);
-                **y += more / weight * (p.value - **y);
+                t[i] += more / weight * (days(p) - t[i]);
+                y[i] += more / weight * (p.value - y[i]);
                 continue;
             }
-            let Some((((t, y), key), (of_day, weekend))) = rows.next() else { break };
-            slot = clock.next(slot, p.time);
-            (*t, *y, *key) = (day, p.value, slot.key);
-            (*of_day, *weekend) = (slot.of_day, slot.weekend);
-            (last, weight) = (Some((t, y)), more);
-            filled += 1;
+            (t[filled], y[filled]) = (days(p), p.value);
+            (key[filled], of_day[filled], weekend[filled]) = (number, slot, day.weekend);
+            (filled, weight, last) = (filled + 1, more, number);
         }
         bins.truncate(filled);
         bins
@@ -128,14 +132,18 @@ impl Bins {
 
     /// The bins of each local day, as far as it has any: a day begins where the local clock starts anew, or after a gap of one.
     pub fn days(&self, per_day: usize) -> Vec<Range<usize>> {
-        let begins = |i: &usize| {
-            let gap = self.key[*i] - self.key[*i - 1];
-            self.slot[*i] <= self.slot[*i - 1] || gap >= per_day as i64
-        };
-        let mut starts: Vec<usize> =
-            (0..self.len().min(1)).chain((1..self.len()).filter(begins)).collect();
-        starts.push(self.len());
-        starts.windows(2).map(|w| w[0]..w[1]).collect()
+        let pairs = self.slot.windows(2).zip(self.key.windows(2));
+        let (mut days, mut start) = (Vec::with_capacity(16), 0);
+        for (i, (slots, keys)) in pairs.enumerate() {
+            if slots[1] <= slots[0] || keys[1] - keys[0] >= per_day as i64 {
+                days.push(start..i + 1);
+                start = i + 1;
+            }
+        }
+        if !self.is_empty() {
+            days.push(start..self.len());
+        }
+        days
     }
 
     /// Days from the first to the last bin.
@@ -184,18 +192,26 @@ fn by_local_hours(points: &[Point], local: &LocalTime) -> Vec<Point> {
     parts
 }
 
-/// A slot of the grid.
-#[derive(Clone, Copy)]
-struct Slot {
-    /// Its number.
+/// A local day, or what is left of it after the clocks have changed.
+struct Day {
+    /// Its first second by the clock of now, and the first that is not in it or has another clock.
+    start: UnixTime,
+    until: UnixTime,
+    /// Number of its first slot.
     key: i64,
-    /// First second that is not in it, until the clocks change.
-    end: UnixTime,
-    /// When they do.
-    change: UnixTime,
-    /// Its place in the local day.
-    of_day: u8,
     weekend: bool,
+}
+
+impl Day {
+    /// Place in the day of what is in it: by a constant, since a division takes as long as all the rest.
+    fn slot(&self, time: UnixTime, grid: Grid) -> u8 {
+        let seconds = (time - self.start).max(0) as u32;
+        let slot = match grid {
+            Grid::Hour => seconds / HOUR as u32,
+            Grid::SixHours => seconds / (6 * HOUR as u32),
+        };
+        slot as u8
+    }
 }
 
 /// What tells the slot of a moment.
@@ -206,51 +222,23 @@ struct Clock<'a> {
 }
 
 impl Clock<'_> {
-    /// The slot that `time` is in. Hours of zones off by a fraction of an hour are shifted by that fraction.
-    fn slot(&self, time: UnixTime) -> Slot {
-        let width = self.grid.seconds();
+    /// The day that `time` is in. Hours of zones off by a fraction of an hour are shifted by that fraction.
+    fn day(&self, time: UnixTime) -> Day {
         let (east, change) = self.local.east_until(time);
-        let (shift, change) = match self.grid {
-            Grid::Hour => (east.rem_euclid(HOUR), change),
-            Grid::SixHours => (self.grid.ahead(self.local.east(self.now)), UnixTime::MAX),
+        let (ahead, shift, change) = match self.grid {
+            Grid::Hour => (east, east.rem_euclid(HOUR), change),
+            Grid::SixHours => {
+                let ahead = self.grid.ahead(self.local.east(self.now));
+                (ahead, ahead, UnixTime::MAX)
+            }
         };
-        let shifted = time.saturating_add(shift);
-        let wall = match self.grid {
-            Grid::Hour => time.saturating_add(east),
-            Grid::SixHours => shifted,
-        };
-        Slot {
-            key: shifted.div_euclid(width),
-            end: time.saturating_add(width - shifted.rem_euclid(width)),
-            change,
-            of_day: (wall.rem_euclid(DAY) / width) as u8,
+        let wall = time.saturating_add(ahead);
+        let start = time.saturating_sub(wall.rem_euclid(DAY));
+        Day {
+            start,
+            until: start.saturating_add(DAY).min(change),
+            key: start.saturating_add(shift).div_euclid(self.grid.seconds()),
             weekend: weekend_of(wall),
-        }
-    }
-
-    /// Whether `time`, not before it, is in the same slot: a comparison, unless the clocks have changed.
-    fn holds(&self, slot: &Slot, time: UnixTime) -> bool {
-        match time < slot.change {
-            true => time < slot.end,
-            false => self.slot(time).key == slot.key,
-        }
-    }
-
-    /// The slot that `time`, not before `slot`, is in: mostly that or the next of the same day, which needs no division.
-    fn next(&self, slot: Slot, time: UnixTime) -> Slot {
-        if time >= slot.change || time >= slot.end.saturating_add(self.grid.seconds()) {
-            return self.slot(time);
-        }
-        let next = slot.of_day + 1;
-        match time < slot.end {
-            true => slot,
-            false if usize::from(next) == self.grid.per_day() => self.slot(time),
-            false => Slot {
-                key: slot.key + 1,
-                end: slot.end.saturating_add(self.grid.seconds()),
-                of_day: next,
-                ..slot
-            },
         }
     }
 }
@@ -259,8 +247,11 @@ impl Clock<'_> {
 /// where fewer than 3 samples share an hour of a clock that is so many seconds `ahead` of UTC. What was as far off its hour
 /// some seconds `ago`, at any of these times, is foretold: a job that begins at half past is no noise. Second, all of it.
 pub fn within_hour_variance(points: &[Point], ahead: i64, ago: &[i64]) -> [f64; 2] {
-    let mut off: Vec<(UnixTime, f64)> = Vec::new();
     let spans = points.iter().take_while(|p| i64::from(p.seconds) >= HOUR).count();
+    if points[spans..].windows(3).all(|w| w[2].time.saturating_sub(w[0].time) >= HOUR) {
+        return [0.0; 2];
+    }
+    let mut off: Vec<(UnixTime, f64)> = Vec::new();
     let hour = |p: &Point| p.time.saturating_add(ahead).div_euclid(HOUR);
     for hour in points[spans..].chunk_by(|a, b| b.time - a.time < HOUR && hour(a) == hour(b)) {
         let n = hour.len() as f64;

@@ -11,8 +11,6 @@ pub struct Profile {
     pub strength: f64,
     /// The same with spikes.
     pub strength_raw: f64,
-    /// 97th less 3rd percentile of the effects.
-    pub amplitude: f64,
     /// Slope per day that was fitted beside.
     pub slope: f64,
     /// Sum of squares of the clipped residuals.
@@ -47,7 +45,7 @@ pub fn fit(t: &[f64], y: &[f64], group: &[u8], groups: usize) -> Option<Profile>
     }
     let t_mean = group_means(t, group, &count);
     let inner: Buffer = t.iter().zip(group).map(|(t, g)| t - t_mean[usize::from(*g)]).collect();
-    let spread: f64 = inner.iter().map(|v| v * v).sum();
+    let spread = stats::dot(&inner, &inner);
     let (mut work, mut fitted) = (Buffer::of(y), Buffer::filled(n, 0.0));
     let (mut residual, mut buffer) = (Buffer::with_capacity(n), Buffer::with_capacity(n));
     let (mut slope, mut level) = (0.0, Vec::new());
@@ -69,7 +67,7 @@ pub fn fit(t: &[f64], y: &[f64], group: &[u8], groups: usize) -> Option<Profile>
             break;
         }
         work.iter_mut().zip(residual.iter()).zip(fitted.iter()).for_each(|((w, r), f)| *w = r + f);
-        if pass == 1 && unseen_strength(&work, group, &level, &count) < HOPELESS {
+        if pass == 1 && Levels::of(&level, &count).unseen_strength(&work, group) < HOPELESS {
             break;
         }
     }
@@ -77,14 +75,14 @@ pub fn fit(t: &[f64], y: &[f64], group: &[u8], groups: usize) -> Option<Profile>
     let (calm, raw) = (detrended(&work), detrended(y));
     let mean = stats::mean(&calm);
     fill_empty(&mut level, &count, mean);
-    let rss = sum_of_squares(&calm, group, &level, None);
+    let levels = Levels::of(&level, &count);
+    let rss = levels.left(&calm, group, false);
     let effect: Vec<f64> = level.iter().map(|a| a - mean).collect();
     let error = rss / (n - filled).max(1) as f64 * filled as f64 / n as f64;
     let between = stats::variance(&effect) * groups as f64 / (groups - 1) as f64;
     Some(Profile {
-        strength: unseen_strength(&calm, group, &level, &count),
-        strength_raw: unseen_strength(&raw, group, &level, &count),
-        amplitude: amplitude(&effect),
+        strength: levels.unseen_strength(&calm, group),
+        strength_raw: levels.unseen_strength(&raw, group),
         slope,
         rss,
         bins: n,
@@ -115,43 +113,60 @@ fn fill_empty(level: &mut [f64], count: &[u32], mean: f64) {
     filled.into_iter().for_each(|(i, v)| level[i] = v);
 }
 
-/// Sum of squares around the group levels; with `count`, around the levels without the bin itself.
-fn sum_of_squares(x: &[f64], group: &[u8], level: &[f64], count: Option<&[u32]>) -> f64 {
-    let mut levels = [(0.0, 1.0); 256];
-    for (g, (place, level)) in levels.iter_mut().zip(level).enumerate() {
+/// The level of each group, and what makes a distance from it that from the level of the others of the group.
+struct Levels([[f64; 2]; 256]);
+
+impl Levels {
+    fn of(level: &[f64], count: &[u32]) -> Self {
         let alone = |c: u32| f64::from(c) / (f64::from(c) - 1.0).max(0.5);
-        *place = (*level, count.map_or(1.0, |c| alone(c[g])));
+        let mut levels = [[0.0; 2]; 256];
+        for ((place, level), c) in levels.iter_mut().zip(level).zip(count) {
+            *place = [*level, alone(*c)];
+        }
+        Self(levels)
     }
-    let term = |(x, g): (&f64, &u8)| {
-        let (level, alone) = levels[usize::from(*g)];
-        ((x - level) * alone).powi(2)
-    };
-    x.iter().zip(group).map(term).sum()
-}
 
-/// Strength of the season for unseen days: 1 - (leave-one-out sum of squares) / (total). The idea of
-/// Wang, Smith & Hyndman 2006, with each bin foretold by the other days only, so noise scores <= 0.
-fn unseen_strength(x: &[f64], group: &[u8], level: &[f64], count: &[u32]) -> f64 {
-    let total = stats::variance(x) * x.len() as f64;
-    match total > 1e-12 {
-        true => 1.0 - sum_of_squares(x, group, level, Some(count)) / total,
-        false => 0.0,
+    /// Sum of squares around the levels; if `unseen`, around the levels without the bin itself.
+    fn left(&self, x: &[f64], group: &[u8], unseen: bool) -> f64 {
+        // Two sums, so that the processor need not wait for each addition.
+        let mut sums = [0.0; 2];
+        let square = |x: f64, g: u8| {
+            let [level, alone] = self.0[usize::from(g)];
+            ((x - level) * if unseen { alone } else { 1.0 }).powi(2)
+        };
+        let ((x, last_x), (group, last)) = (x.as_chunks::<2>(), group.as_chunks::<2>());
+        for (x, g) in x.iter().zip(group) {
+            (0..2).for_each(|i| sums[i] += square(x[i], g[i]));
+        }
+        let rest: f64 = last_x.iter().zip(last).map(|(x, g)| square(*x, *g)).sum();
+        sums[0] + sums[1] + rest
     }
-}
 
-fn amplitude(effect: &[f64]) -> f64 {
-    let mut buffer = effect.to_vec();
-    let high = stats::quantile(&mut buffer, 0.97).unwrap_or(0.0);
-    high - stats::quantile(&mut buffer, 0.03).unwrap_or(0.0)
+    /// Strength of the season for unseen days: 1 - (leave-one-out sum of squares) / (total). The idea of
+    /// Wang, Smith & Hyndman 2006, with each bin foretold by the other days only, so noise scores <= 0.
+    fn unseen_strength(&self, x: &[f64], group: &[u8]) -> f64 {
+        let total = stats::variance(x) * x.len() as f64;
+        match total > 1e-12 {
+            true => 1.0 - self.left(x, group, true) / total,
+            false => 0.0,
+        }
+    }
 }
 
 impl Profile {
+    /// 97th less 3rd percentile of the effects.
+    pub fn amplitude(&self) -> f64 {
+        let mut buffer = self.effect.to_vec();
+        let high = stats::quantile(&mut buffer, 0.97).unwrap_or(0.0);
+        high - stats::quantile(&mut buffer, 0.03).unwrap_or(0.0)
+    }
+
     /// Whether the groups explain more than chance: share of variance beyond a line adjusted for degrees of freedom
     /// > 0.12, and F > 2.2, and unseen days are foretold, spikes and all. `t` are the times it was fitted at.
     pub fn earns_its_place(&self, t: &[f64]) -> bool {
         let (n, g) = (self.bins as f64, self.effect.len() as f64);
         let (free, free_line) = ((n - g - 1.0).max(1.0), n - 2.0);
-        let line = self.left_by(t, &vec![0; self.bins], 1);
+        let line = self.left_by_line(t);
         if line <= 1e-12 {
             return false;
         }
@@ -175,6 +190,19 @@ impl Profile {
         rss / (self.bins as f64 - groups as f64 - 1.0).max(1.0)
     }
 
+    /// Residual variance of a line alone, of the same clipped values.
+    pub fn residual_variance_of_line(&self, t: &[f64]) -> f64 {
+        self.per_freedom(self.left_by_line(t), 1)
+    }
+
+    fn left_by_line(&self, t: &[f64]) -> f64 {
+        let about_mean = |x: &[f64]| -> Buffer {
+            let mean = stats::mean(x);
+            x.iter().map(|x| x - mean).collect()
+        };
+        left_by_slope(&about_mean(t), &about_mean(&self.clipped))
+    }
+
     /// Sum of squares that a slope beside coarser groups leaves of the clipped values. O(n).
     fn left_by(&self, t: &[f64], group: &[u8], groups: usize) -> f64 {
         let mut count = vec![0u32; groups];
@@ -183,11 +211,15 @@ impl Profile {
             let mean = group_means(x, group, &count);
             x.iter().zip(group).map(|(x, g)| x - mean[usize::from(*g)]).collect()
         };
-        let (t, y) = (within(t), within(&self.clipped));
-        let (square, product) = (stats::dot(&t, &t), stats::dot(&t, &y));
-        let explained = if square > 0.0 { product * product / square } else { 0.0 };
-        (stats::dot(&y, &y) - explained).max(0.0)
+        left_by_slope(&within(t), &within(&self.clipped))
     }
+}
+
+/// Sum of squares that a slope by `t` leaves of `y`, both about their means.
+fn left_by_slope(t: &[f64], y: &[f64]) -> f64 {
+    let (square, product) = (stats::dot(t, t), stats::dot(t, y));
+    let explained = if square > 0.0 { product * product / square } else { 0.0 };
+    (stats::dot(y, y) - explained).max(0.0)
 }
 
 #[cfg(test)]

@@ -174,21 +174,20 @@ fn has_been(
     deviation: f64,
     offset: f64,
 ) -> bool {
-    let as_far =
-        |(r, _): &(&f64, &u8)| (**r - offset) * deviation.signum() >= AS_FAR * deviation.abs();
-    let mut hits: Vec<usize> =
-        before.iter().zip(slots).filter(as_far).map(|(_, slot)| usize::from(*slot)).collect();
-    if hits.len() < OFTEN.0.max(before.len() / OFTEN.1) {
+    let (side, far) = (deviation.signum(), AS_FAR * deviation.abs());
+    let as_far = |r: f64| (r - offset) * side >= far;
+    if (stats::count(before, as_far) as usize) < OFTEN.0.max(before.len() / OFTEN.1) {
         return false;
     }
+    let mut hit = [false; 256];
+    before.iter().zip(slots).for_each(|(r, slot)| hit[usize::from(*slot)] |= as_far(*r));
+    let hits = || (0..per_day).filter(|slot| hit[*slot]);
     let hours = |slots: usize| slots * 24 / per_day;
-    if hits.iter().any(|hit| hours(apart(*hit, slot, per_day)) <= NEAR) {
+    if hits().any(|hit| hours(apart(hit, slot, per_day)) <= NEAR) {
         return true;
     }
-    hits.sort_unstable();
-    hits.dedup();
-    let next = hits.iter().skip(1).copied().chain(hits.first().map(|first| first + per_day));
-    next.zip(&hits).all(|(next, hit)| hours(next - hit) < 24 - PART_OF_DAY)
+    let next = hits().skip(1).chain(hits().next().map(|first| first + per_day));
+    next.zip(hits()).all(|(next, hit)| hours(next - hit) < 24 - PART_OF_DAY)
 }
 
 /// Slots between two slots of the day, the shorter way round.
@@ -268,20 +267,24 @@ fn spread(
     expected: f64,
 ) -> f64 {
     let mut buffer = Buffer::with_capacity(residual.len());
-    let largest = residual.iter().map(|r| r.abs()).fold(0.0, f64::max);
+    let (lowest, highest) = stats::extremes(residual);
+    let largest = highest.max(-lowest);
     let least = LEAST_SPREAD.max(0.01 * expected.abs());
     if largest <= least {
         // Where nothing ever strays further than the floor, the floor rules.
         return least;
     }
     // What other parts of the day vary by says little of this one.
+    let mut away = [0; 256];
+    for (slot, away) in away.iter_mut().enumerate().take(per_day) {
+        *away = apart(slot, slot_now, per_day) * 24;
+    }
     let of_here = |hours: usize| {
-        let near =
-            move |slot: u8| apart(usize::from(slot), slot_now, per_day) * 24 <= hours * per_day;
         let all = residual.iter().zip(bins.slot.iter());
-        all.filter(move |(_, slot)| near(**slot)).map(|(r, _)| *r)
+        all.filter(move |(_, slot)| away[usize::from(**slot)] <= hours * per_day).map(|(r, _)| *r)
     };
-    let part: Buffer = of_here(NEAR).collect();
+    let mut part = Buffer::with_capacity(residual.len());
+    part.extend(of_here(NEAR));
     let residual = if part.len() >= ENOUGH { &part } else { residual };
     let (_, scale) = stats::center_and_scale(residual, &mut buffer);
     buffer.clear();

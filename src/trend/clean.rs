@@ -39,8 +39,12 @@ pub(super) fn clean(points: &[Point], params: &Params<'_>) -> Clean {
     let from = params.now.saturating_sub(history(params));
     let until = params.now.saturating_add(AHEAD);
     let mut kept = Column::of(points);
-    let believable = believable(params.scale);
-    kept.retain_mut(|p| (from..=until).contains(&p.time) && believable(p));
+    let (in_time, believable) = (from..=until, believable(params.scale));
+    // Mostly all is well, which is quicker to see than what is not is to be taken out.
+    let plain = |p: &Point| in_time.contains(&p.time) && is_plain(p, params.scale);
+    if !points.iter().all(plain) {
+        kept.retain_mut(|p| in_time.contains(&p.time) && believable(p));
+    }
     if !kept.is_sorted_by(|a, b| a.time < b.time) {
         kept.sort_by_key(|p| p.time);
         keep_last_of_each_time(&mut kept);
@@ -82,6 +86,16 @@ fn believable(scale: Scale) -> impl Fn(&mut Point) -> bool {
         p.p95 = p.p95.filter(|v| possible(*v)).map(capped);
         believed
     }
+}
+
+/// Whether a point is possible as it is.
+fn is_plain(p: &Point, scale: Scale) -> bool {
+    let most = match scale {
+        Scale::Share { whole } => whole,
+        Scale::Relative { .. } => IMPOSSIBLE_RATE,
+    };
+    let possible = |v: f64| (0.0..=most).contains(&v);
+    possible(p.value) && p.p95.is_none_or(possible)
 }
 
 /// Drops single samples that a counter's reset or wrap makes: an isolated zero amid load, or a value [`WRAP`] times larger

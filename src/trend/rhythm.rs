@@ -146,16 +146,22 @@ pub(super) fn is_idle(p95: Option<f64>, scale: Scale, unit: f64) -> bool {
 pub(super) fn p95(points: &[Point], params: &Params<'_>) -> Option<f64> {
     let from = params.now.saturating_sub(7 * DAY);
     let week = &points[points.partition_point(|p| p.time < from)..];
-    let peak = |p: &Point| p.p95.filter(|p95| p.seconds > 0 && *p95 > p.value);
-    let share = |p: &Point| if peak(p).is_some() { PEAK_SHARE } else { 1.0 };
-    let places = 0..week.len();
-    let mut levels: Buffer = week.iter().map(|p| peak(p).unwrap_or(p.value)).collect();
-    let mut weights: Buffer = places.clone().map(|i| share(&week[i]) * lasts(week, i)).collect();
-    if week.iter().any(|p| peak(p).is_some()) {
-        let rest =
-            |p: &Point| (p.value - PEAK_SHARE * p.p95.unwrap_or(p.value)) / (1.0 - PEAK_SHARE);
-        levels.extend(week.iter().map(|p| f64::max(rest(p), 0.0)));
-        weights.extend(places.map(|i| (1.0 - share(&week[i])) * lasts(week, i)));
+    let room = || Buffer::filled(2 * week.len(), 0.0);
+    let (mut levels, mut weights, mut n) = (room(), room(), 0);
+    let mut add = |level: f64, weight: f64| {
+        (levels[n], weights[n]) = (level, weight);
+        n += 1;
+    };
+    for (i, p) in week.iter().enumerate() {
+        let long = lasts(week, i);
+        match p.p95.filter(|p95| p.seconds > 0 && *p95 > p.value) {
+            Some(p95) => {
+                let rest = (p.value - PEAK_SHARE * p95) / (1.0 - PEAK_SHARE);
+                add(p95, PEAK_SHARE * long);
+                add(f64::max(rest, 0.0), (1.0 - PEAK_SHARE) * long);
+            }
+            None => add(p.value, long),
+        }
     }
-    stats::weighted_quantile(&mut levels, &mut weights, 0.95)
+    stats::weighted_quantile(&mut levels[..n], &mut weights[..n], 0.95)
 }

@@ -121,7 +121,7 @@ pub(super) fn of_days(bins: &Bins, grid: Grid, each: bool) -> Season {
             let left = |group: &[u8], groups| w.residual_variance_of(&bins.t, group, groups);
             let plain = match &chosen {
                 Some(_) => left(&bins.slot, day),
-                None => left(&vec![0; bins.len()], 1),
+                None => w.residual_variance_of_line(&bins.t),
             };
             let shifted = if gain > WEEKENDS[0].3 { left(&levels, 2) } else { plain };
             let foretells =
@@ -138,7 +138,7 @@ pub(super) fn of_days(bins: &Bins, grid: Grid, each: bool) -> Season {
         per_day: day,
         strength: p.strength,
         strength_raw: p.strength_raw,
-        amplitude: p.amplitude,
+        amplitude: p.amplitude(),
         reliability: p.reliability,
         bins: p.bins,
         effect: p.effect,
@@ -196,11 +196,12 @@ fn weekends_stray(bins: &Bins, daily: &profile::Profile) -> bool {
     let columns = bins.y.iter().zip(bins.t.iter()).zip(effects);
     let rest: Buffer = columns.map(|((y, t), effect)| y - effect - daily.slope * t).collect();
     let mean = stats::mean(&rest);
-    let (mut sums, mut counts) = ([0.0; 2], [0.0; 2]);
-    for (rest, weekend) in rest.iter().zip(bins.weekend.iter()) {
-        let side = usize::from(*weekend);
-        sums[side] += (rest - mean).powi(2);
-        counts[side] += 1.0;
+    let all = stats::sum(&rest, |rest| (rest - mean).powi(2));
+    let (mut of_weekends, mut weekends) = (0.0, 0.0);
+    for (rest, _) in rest.iter().zip(bins.weekend.iter()).filter(|(_, weekend)| **weekend) {
+        of_weekends += (rest - mean).powi(2);
+        weekends += 1.0;
     }
-    sums[1] * counts[0] > STRAY * sums[0] * counts[1]
+    let weekdays = bins.len() as f64 - weekends;
+    of_weekends * weekdays > STRAY * (all - of_weekends) * weekends
 }

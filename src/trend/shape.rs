@@ -27,12 +27,14 @@ pub(super) fn change(bins: &Bins, per_day: usize) -> Option<Change> {
         if n + 1 < LEAST_DAYS || days.len() - n - 1 < LEAST_DAYS {
             continue;
         }
-        let sides: Vec<[Sums; 2]> =
-            before.iter().zip(&all).map(|(before, all)| [*before, all.less(before)]).collect();
-        let left = sides.iter().flatten().map(Sums::about_mean).sum::<f64>();
-        if left < least && left < BETTER * (left + shapes_apart(&sides)) {
-            least = left;
-            best = Some((bins.t[pair[1].start], sides));
+        let sides = || before.iter().zip(&all).map(|(before, all)| [*before, all.less(before)]);
+        let left = sides().flatten().map(|side| side.about_mean()).sum::<f64>();
+        if left < least {
+            let sides: Vec<[Sums; 2]> = sides().collect();
+            if left < BETTER * (left + shapes_apart(&sides)) {
+                least = left;
+                best = Some((bins.t[pair[1].start], sides));
+            }
         }
     }
     let (time, sides) = best?;
