@@ -211,13 +211,13 @@ fn choose(
     let score = |m: &Model| score(m, given, n as f64, n_eff);
     let least =
         |models: Vec<Model>| models.into_iter().min_by(|a, b| score(a).total_cmp(&score(b)));
-    let level = ground.search(false, &known, 0).models;
+    let mut level = ground.search(false, &known, 0);
     let none = (Vec::new(), Clock::EVEN);
-    let Some(mut best) = least([line.models, level].concat()) else { return none };
+    let Some(mut best) = least([&*line.models, &*level.models].concat()) else { return none };
     if best.sloped || best.terms.len() > given {
         // Where a line says nothing at all, a level with steps is not going to.
-        let level = ground.search(false, &known, TERMS).models;
-        best = least([level, vec![best.clone()]].concat()).unwrap_or(best);
+        ground.further(&mut level, TERMS);
+        best = least([&*level.models, &[best.clone()]].concat()).unwrap_or(best);
     }
     for _ in 0..MOVES {
         if best.terms.len() == given {
