@@ -162,7 +162,9 @@ impl History {
         Found {
             coarse: self.coarse.iter().filter_map(|f| Some((f, find(f)?))).collect(),
             recent: find(&self.recent).map(|i| (&self.recent, i)),
-            rows: |fleet, entity, metric| fleet.node_table.points(entity, metric).collect(),
+            rows: |fleet, entity, metric| {
+                listed(fleet.node_table.points(entity, metric), fleet.windows().len())
+            },
             heard: self.heard(),
         }
     }
@@ -172,7 +174,9 @@ impl History {
         Found {
             coarse: self.coarse.iter().filter_map(|f| Some((f, find(f)?))).collect(),
             recent: find(&self.recent).map(|i| (&self.recent, i)),
-            rows: |fleet, entity, metric| fleet.guest_table.points(entity, metric).collect(),
+            rows: |fleet, entity, metric| {
+                listed(fleet.guest_table.points(entity, metric), fleet.windows().len())
+            },
             heard: self.heard(),
         }
     }
@@ -241,6 +245,13 @@ fn place_of(fleet: &Fleet, track: &GuestTrack) -> Option<usize> {
     fleet.guests.binary_search_by_key(&key(track), key).ok()
 }
 
+/// At most so many points, in a list that need not grow.
+fn listed(points: impl Iterator<Item = store::Point>, most: usize) -> Vec<store::Point> {
+    let mut all = Vec::with_capacity(most);
+    all.extend(points);
+    all
+}
+
 impl<M: Metric> Found<'_, M> {
     /// Whole rows, oldest first.
     fn whole(&self, metric: M) -> impl Iterator<Item = store::Point> + '_ {
@@ -263,7 +274,8 @@ impl<M: Metric> Found<'_, M> {
             row.window.end() > last_hour
                 && samples.iter().filter(of_row).count() >= row.count as usize
         };
-        let mut all: Vec<Point> = Vec::new();
+        let rows: usize = self.coarse.iter().map(|(fleet, _)| fleet.windows().len()).sum();
+        let mut all: Vec<Point> = Vec::with_capacity(rows + samples.len());
         let mut covered = UnixTime::MIN;
         for row in self.whole(metric).filter(|row| !is_told(row)) {
             covered = row.window.end();

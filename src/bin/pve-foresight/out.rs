@@ -65,7 +65,8 @@ impl Out {
             false => serde_json::to_string(value),
         };
         let text = text.map_err(|e| Error::new(Kind::Io, format!("cannot write JSON: {e}")))?;
-        writeln!(self.stdout, "{text}").map_err(closed)
+        // Past the stream that looks for colours: JSON has none.
+        writeln!(std::io::stdout(), "{text}").map_err(closed)
     }
 
     pub(crate) fn flush(&mut self) -> Result<()> {
