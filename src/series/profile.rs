@@ -154,11 +154,10 @@ impl Levels {
 }
 
 impl Profile {
-    /// 97th less 3rd percentile of the effects.
+    /// Largest less smallest effect, without what sampling noise adds to their spread.
     pub fn amplitude(&self) -> f64 {
-        let mut buffer = self.effect.to_vec();
-        let high = stats::quantile(&mut buffer, 0.97).unwrap_or(0.0);
-        high - stats::quantile(&mut buffer, 0.03).unwrap_or(0.0)
+        let (low, high) = stats::extremes(&self.effect);
+        (high - low) * self.reliability.sqrt()
     }
 
     /// Whether the groups explain more than chance: share of variance beyond a line adjusted for degrees of freedom

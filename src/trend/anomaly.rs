@@ -126,6 +126,8 @@ pub(super) fn now(
     };
     let expected = expected(of_last_hour(points, time), current, at);
     let slot = (local.hour(at) * season.per_day / 24, season.per_day);
+    // What was before the window is none of what the model tells.
+    let start = time.saturating_add((bins.t[0] * DAY as f64) as i64);
     let mut spread = spread(old, bins, slot, expected);
     let before = bins.t.partition_point(|t| *t < -TODAY);
     let come_back = taken_away(s, bins.t[0])
@@ -138,7 +140,7 @@ pub(super) fn now(
     if has_been(&s.residual[..before], &bins.slot, slot, deviation, offset)
         || is_weekly(history, season.per_day, deviation)
         || has_stepped(s, deviation)
-        || (flagged && comes_and_goes(samples_before(points, time), at, deviation, off))
+        || (flagged && comes_and_goes(samples_before(points, start, time), at, deviation, off))
     {
         spread = spread.max(deviation.abs() / USUAL);
     }
@@ -204,10 +206,11 @@ fn has_stepped(s: &Structure, deviation: f64) -> bool {
     s.steps().filter(as_far).count() >= AGAIN
 }
 
-/// The single samples of before today: the last that are stored as such.
-fn samples_before(points: &[Point], now: UnixTime) -> &[Point] {
+/// The single samples from `start` until today: the last that are stored as such.
+fn samples_before(points: &[Point], start: UnixTime, now: UnixTime) -> &[Point] {
     let today = now.saturating_sub((TODAY * DAY as f64) as i64);
-    let before = &points[..points.partition_point(|p| p.time < today)];
+    let place = |time: UnixTime| points.partition_point(|p| p.time < time);
+    let before = &points[place(start).min(place(today))..place(today)];
     let spans = before.iter().rposition(|p| i64::from(p.seconds) >= HOUR).map_or(0, |i| i + 1);
     &before[spans..]
 }

@@ -99,8 +99,8 @@ fn is_plain(p: &Point, scale: Scale) -> bool {
 }
 
 /// Drops single samples that a counter's reset or wrap makes: an isolated zero amid load, or a value [`WRAP`] times larger
-/// than all its four neighbours. The last two points have no such neighbours and stay; so do means of several samples,
-/// which no single one lifts that far, and jobs.
+/// than all its four neighbours. The last point has no such neighbours and stays, as does the last but one unless it is a
+/// zero after which load is back; so do means of several samples, which no single one lifts that far, and jobs.
 fn drop_glitches(points: &mut Vec<Point>, unit: f64) {
     let load = IDLE_POINTS * unit;
     if !points.iter().any(|p| p.value == 0.0 || p.value > WRAP * load) {
@@ -116,6 +116,13 @@ fn drop_glitches(points: &mut Vec<Point>, unit: f64) {
     }
     let mut bad = without_jobs(wraps, points);
     bad.extend(single().filter(is_reset).map(|w| w[2].time));
+    if let Some([a, b, zero, last]) = points.last_chunk()
+        && zero.count <= 1
+        && zero.value == 0.0
+        && [a, b, last].iter().all(|side| side.value > load)
+    {
+        bad.push(zero.time);
+    }
     bad.sort_unstable();
     if !bad.is_empty() {
         points.retain(|p| bad.binary_search(&p.time).is_err());

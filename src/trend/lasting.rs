@@ -9,6 +9,8 @@ use crate::series::Grid;
 const LASTS: i64 = 12 * HOUR;
 /// The same where six hours are one value: the search keeps steps a day apart, so that a burst may seem as long.
 const LASTS_COARSE: i64 = 30 * HOUR;
+/// Changes younger than this are not where slots of six hours tell them, seconds.
+const YOUNG: i64 = 2 * DAY;
 /// Found steps the same way that are no further apart than this many times what the search allows are one change.
 const ONE: f64 = 1.2;
 
@@ -39,6 +41,19 @@ pub(super) fn lasting(
     }
     kept.retain(|c| c.known || inside(c));
     kept
+}
+
+/// Slots of six hours put a change of the last day where the search may have one, a day before their end: its moment is
+/// that of the nearest like it that was found in slots of an hour, `near`.
+pub(super) fn tell_hours(changes: &mut [Change], near: &[Change], now: UnixTime) {
+    let young = |c: &Change| now.saturating_sub(c.time) < YOUNG;
+    for change in changes.iter_mut().filter(|c| !c.known) {
+        let away = |n: &&Change| n.time.saturating_sub(change.time).abs();
+        let like = |n: &&Change| young(n) && n.size * change.size > 0.0 && away(n) <= DAY;
+        if let Some(nearest) = near.iter().filter(like).min_by_key(away) {
+            change.time = nearest.time;
+        }
+    }
 }
 
 /// A change over some hours is found as steps as close as the search allows: told as one, in their middle by size.

@@ -86,6 +86,7 @@ fn tell_hours(trend: &mut Trend, points: &[Point], params: &Params<'_>) {
         trend.anomaly = near.anomaly;
         trend.peak_hours = near.peak_hours;
         trend.peak_multiplier = near.peak_multiplier;
+        lasting::tell_hours(&mut trend.changes, &near.changes, params.now);
         if let (Some(far), Some(near)) = (&mut trend.outlook, near.outlook) {
             let far_knows_weekdays = far.season.knows_weekdays();
             (far.season, far.pace) = (near.season, near.pace);

@@ -45,14 +45,16 @@ pub(super) fn noise(structure: &Structure, bins: &Bins, window: &[Point], ahead:
     [(stats::mean_without_largest(&squares, spikes) + within).sqrt(), all_within]
 }
 
-/// Whether steps up and down take turns three times, or twice with a stay below half a day.
+/// Whether steps up and down take turns three times with stays that are mostly below a day, or twice with one below half a
+/// day. Levels that last for days are level shifts, however many.
 fn switches(structure: &Structure) -> bool {
     let mut steps: Vec<(f64, f64)> =
         structure.steps().map(|(time, size, _)| (time, size)).collect();
     steps.sort_by(|a, b| a.0.total_cmp(&b.0));
     let turns = steps.windows(2).filter(|w| w[0].1 * w[1].1 < 0.0).count();
-    let brief = steps.windows(2).any(|w| w[1].0 - w[0].0 < 0.5);
-    turns >= 3 || (turns == 2 && brief)
+    let mut stays: Buffer = steps.windows(2).map(|w| w[1].0 - w[0].0).collect();
+    let brief = stays.iter().any(|stay| *stay < 0.5);
+    (turns >= 3 && stats::median(&mut stays) < 1.0) || (turns == 2 && brief)
 }
 
 /// 0 to 100; a series that follows season, trend and steps exactly scores 100.

@@ -158,3 +158,26 @@ fn what_was_taken_to_the_top_at_once_is_a_level_shift_there_too() {
     assert!(grown.iter().all(|t| t.saturated));
     assert!(grown.iter().all(|t| (98.0..99.9).contains(&t.level.unwrap())));
 }
+
+#[test]
+fn a_job_of_an_hour_is_a_rhythm_however_small_beside_the_day() {
+    for days in WINDOWS {
+        for (size, weekdays) in [(7.0, false), (7.0, true), (-10.0, false), (25.0, true)] {
+            let runs = |time: i64| {
+                // The first of January 1970 was a Thursday.
+                let weekday = (time.div_euclid(DAY) + 3).rem_euclid(7);
+                hour(time) == 2 && (!weekdays || weekday < 5)
+            };
+            let job = all_of(days, 0.6, |_, t| 20.0 + if runs(t) { size } else { 0.0 });
+            let what = format!("{size} points, weekdays {weekdays}, {days} days");
+            assert!(count(&job, Direction::Cyclical) + 1 >= job.len(), "{what}");
+            let hours: Vec<u8> =
+                if size > 0.0 { vec![2] } else { (0..24).filter(|h| *h != 2).collect() };
+            let told = job.iter().filter(|t| t.peak_hours == hours).count();
+            assert!(told + 1 >= job.len(), "{what}: {told}");
+        }
+        // Noise has no hours.
+        let noise = all_of(days, 6.0, |_, _| 40.0);
+        assert!(noise.iter().filter(|t| !t.peak_hours.is_empty()).count() <= 1, "{days} days");
+    }
+}

@@ -487,3 +487,16 @@ fn noise_that_is_recorded_seldom_is_noise() {
         }
     }
 }
+
+#[test]
+fn a_guest_that_was_moved_to_and_fro_makes_two_levels_and_no_noise() {
+    for days in WINDOWS {
+        let at = [0.15, 0.33, 0.55, 0.8].map(|share| -(1.0 - share) * f64::from(days));
+        let moved = all_of(days, 1.5, |t, _| {
+            if at.iter().filter(|at| t > **at).count() % 2 == 1 { 45.0 } else { 30.0 }
+        });
+        assert!(count(&moved, Direction::Stable) + 1 >= moved.len(), "{days} days");
+        let steady = moved.iter().filter(|t| t.stability.unwrap() > 80.0).count();
+        assert!(steady + 1 >= moved.len(), "{days} days: {steady}");
+    }
+}

@@ -39,7 +39,7 @@ fn stored(now: i64, samples: &[(i64, f64)]) -> Vec<Point> {
 }
 
 /// What is known of a series that `load` says as the store keeps it: of a zone so many hours east of UTC, with little noise.
-fn ask(seed: u64, east: f64, days: u32, load: impl Fn(i64, &LocalTime) -> f64) -> Trend {
+fn ask(seed: u64, east: f64, days: u32, mut load: impl FnMut(i64, &LocalTime) -> f64) -> Trend {
     let rng = &mut ChaCha8Rng::seed_from_u64(seed);
     let local = LocalTime::fixed((east * HOUR as f64) as i32);
     let now = NOW + rng.random_range(0..7 * DAY);
@@ -101,5 +101,28 @@ fn what_repeats_is_steady_whatever_its_period() {
         };
         let steady = |seed| ask(seed, 1.0, days, jobs).stability.is_some_and(|s| s >= 60.0);
         assert_eq!((0..DRAWS).filter(|seed| steady(*seed)).count(), 0, "{days} days");
+    }
+}
+
+#[test]
+fn a_shift_of_yesterday_is_told_where_it_was_whatever_the_window() {
+    for days in [30, 90] {
+        for hours in [14, 17, 21, 30] {
+            let near = (0..DRAWS).filter(|seed| {
+                let mut at = 0;
+                let trend = ask(*seed, 0.0, days, |time, _| {
+                    // The last sample that is asked for is that of now.
+                    at = at.max(time);
+                    0.0
+                });
+                assert_eq!(trend.changes, [], "{days} days");
+                let since = at - hours * HOUR;
+                let stepped =
+                    ask(*seed, 0.0, days, |time, _| if time > since { 12.0 } else { 0.0 });
+                stepped.changes.len() == 1 && (stepped.changes[0].time - since).abs() <= 2 * HOUR
+            });
+            let near = near.count();
+            assert!(near + 1 >= DRAWS as usize, "{days} days, {hours} hours ago: {near}");
+        }
     }
 }

@@ -151,3 +151,44 @@ fn what_is_emptied_again_and_again_may_be_emptied_now() {
         assert_eq!(flagged(&deeper), DRAWS as usize, "{days} days");
     }
 }
+
+#[test]
+fn what_was_before_the_window_does_not_excuse_the_last_hour() {
+    // Fourteen days are known, of which a day is asked for; and growth that began with a window of a week.
+    let (local, last) = (LocalTime::utc(), -1.0 / 24.0);
+    let look = |days: u32, points: &[Point]| {
+        let share = Params::share(NOW, 100.0, &local);
+        analyze(points, &Params { lookback_hours: 24 * days, ..share })
+    };
+    let told = |days: u32, of_last: f64, before: fn(f64) -> f64| -> Vec<Trend> {
+        let value = |t: f64, _| before(t) + if t > last { of_last } else { 0.0 };
+        (0..DRAWS).map(|seed| look(days, &hourly(seed, 14, 1.5, value))).collect()
+    };
+    let kinds: [(u32, fn(f64) -> f64); 2] =
+        [(1, |_| 35.0), (7, |t| 30.0 + 18.0 * (1.0 + t / 7.0).max(0.0))];
+    for (days, before) in kinds {
+        assert!(flagged(&told(days, 0.0, before)) <= 1, "{days} days");
+        assert!(flagged(&told(days, 25.0, before)) + 1 >= DRAWS as usize, "{days} days");
+    }
+}
+
+#[test]
+fn a_lost_sample_is_no_anomaly_once_the_next_has_come() {
+    let at_end = |lost: usize| -> Vec<Trend> {
+        let points = |seed| {
+            let mut points = hourly(seed, 7, 1.0, |_, _| 40.0);
+            let hours = points.split_off(points.len() - 48);
+            // The last two days have a sample every ten minutes.
+            let tens =
+                |p: &Point| [-3, -2, -1, 0, 1, 2].map(|i| Point::sample(p.time + i * 600, p.value));
+            points.extend(hours.iter().flat_map(tens).collect::<Vec<Point>>());
+            let n = points.len();
+            points[n - lost].value = 0.0;
+            points
+        };
+        (0..DRAWS).map(|seed| look(&points(seed))).collect()
+    };
+    for lost in [2, 3, 4] {
+        assert_eq!(flagged(&at_end(lost)), 0, "{lost} samples before now");
+    }
+}
