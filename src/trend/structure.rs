@@ -33,6 +33,9 @@ const LEAST: f64 = 11.0;
 pub(super) const NOISE: f64 = 0.15;
 /// A step below this many points, or residual standard deviations, is none.
 const SMALLEST_STEP: (f64, f64) = (3.0, 2.0);
+/// Bins of a piece that tell how much it varies, and how much more than the whole it must vary for that to count.
+const PIECE: usize = 24;
+const UNEVEN: f64 = 1.5;
 /// The same where a move is known to have happened then.
 const SMALLEST_KNOWN: (f64, f64) = (1.0, 1.0);
 
@@ -116,7 +119,7 @@ pub(super) fn structure(
         false => choose(bins, x, grid, shifts, seasonal),
     };
     let mut fitted = refit(bins, x, (&chosen, clock), seasonal, flat);
-    while let Some(worst) = smallest_step(&fitted) {
+    while let Some(worst) = smallest_step(bins, &fitted) {
         chosen.remove(worst);
         fitted = refit(bins, x, (&chosen, clock), seasonal, flat);
     }
@@ -130,26 +133,46 @@ pub(super) fn structure(
         return line;
     }
     let begun = begun::begun(bins, &fitted, fit);
-    if let Some(begun) = begun.filter(|begun| smallest_step(begun).is_none()) {
+    if let Some(begun) = begun.filter(|begun| smallest_step(bins, begun).is_none()) {
         return begun;
     }
     if clock != Clock::EVEN {
         return fitted;
     }
     let ended = ended::ended(bins, grid, &fitted, fit);
-    ended.filter(|ended| smallest_step(ended).is_none()).unwrap_or(fitted)
+    ended.filter(|ended| smallest_step(bins, ended).is_none()).unwrap_or(fitted)
 }
 
 /// Index of the smallest step that is too small to be one.
-fn smallest_step(s: &Structure) -> Option<usize> {
+fn smallest_step(bins: &Bins, s: &Structure) -> Option<usize> {
     // Size over the size it must have: the least goes first.
     let excess = |i: usize| {
         let (points, deviations) = if s.known[i] { SMALLEST_KNOWN } else { SMALLEST_STEP };
-        s.fit.beta[i + 2].abs() / points.max(deviations * s.scale)
+        let scale = match scale_beside(bins, s, i) {
+            busy if !s.known[i] && busy > UNEVEN * s.scale => busy,
+            _ => s.scale,
+        };
+        s.fit.beta[i + 2].abs() / points.max(deviations * scale)
     };
     (0..s.terms.len())
         .filter(|i| matches!(s.terms[*i], Term::Step(_)) && excess(*i) < 1.0)
         .min_by(|a, b| excess(*a).total_cmp(&excess(*b)))
+}
+
+/// Robust standard deviation of the residual between the terms before and after term `i`, on its side with more of it: what
+/// is busy varies more than what was idle before. 0 where neither side has bins enough.
+fn scale_beside(bins: &Bins, s: &Structure, i: usize) -> f64 {
+    let at = s.terms[i].time();
+    let times = || s.terms.iter().map(|term| term.time());
+    let before = times().filter(|t| *t < at).fold(f64::NEG_INFINITY, f64::max);
+    let after = times().filter(|t| *t > at).fold(f64::INFINITY, f64::min);
+    let place = |time: f64| bins.t.partition_point(|t| *t < time);
+    let scale = |from: usize, to: usize| {
+        let mut buffer = Buffer::with_capacity(to - from);
+        let enough = to - from >= PIECE;
+        if enough { stats::center_and_scale(&s.residual[from..to], &mut buffer).1 } else { 0.0 }
+    };
+    scale(place(before), place(at)).max(scale(place(at), place(after)))
 }
 
 /// Spikes go, steps stay: values clipped to a running median.

@@ -500,3 +500,24 @@ fn a_guest_that_was_moved_to_and_fro_makes_two_levels_and_no_noise() {
         assert!(steady + 1 >= moved.len(), "{days} days: {steady}");
     }
 }
+
+#[test]
+fn a_guest_that_was_put_to_work_varies_more_and_has_stepped_once() {
+    for days in WINDOWS {
+        for busy_first in [false, true] {
+            let looks = (0..4 * DRAWS).map(|seed| {
+                let since = -0.5 * f64::from(days);
+                let busy = hourly(seed, i64::from(days), 4.0, |_, _| 40.0);
+                let idle = hourly(seed + 1_000, i64::from(days), 0.5, |_, _| 10.0);
+                let of = |(busy, idle): (Point, Point)| {
+                    let late = (busy.time - NOW) as f64 / DAY as f64 > since;
+                    if late == busy_first { idle } else { busy }
+                };
+                look_back(days, &busy.into_iter().zip(idle).map(of).collect::<Vec<Point>>())
+            });
+            let once = looks.filter(|t| t.changes.len() == 1).count();
+            let what = format!("{days} days, busy first {busy_first}: {once}");
+            assert!(once + 6 >= 4 * DRAWS as usize, "{what}");
+        }
+    }
+}
