@@ -12,7 +12,7 @@ const BEHIND: [f64; 6] = [0.05, 0.07, 0.10, 0.13, 0.16, 0.20];
 /// Share of the window whose terms may stand for a later bend.
 const LATE: f64 = 0.25;
 /// Standard errors by which the slope must have changed.
-const PLAIN: f64 = 4.0;
+const PLAIN: f64 = 3.0;
 /// Share of the slope before that the one since must stay below, by two standard errors.
 const LEFT: f64 = 0.5;
 

@@ -1,14 +1,20 @@
 //! Steps that are no level shifts: a level is what lasts, and a slow change is one.
 
+use super::explain::Explained;
 use super::finding::Change;
 use super::structure;
 use crate::model::{DAY, HOUR, UnixTime};
-use crate::series::Grid;
+use crate::series::{Buffer, Grid, stats};
 
 /// What does not last this long is a burst or a dip, or not yet to be told from one, seconds.
 const LASTS: i64 = 12 * HOUR;
 /// The same where six hours are one value: the search keeps steps a day apart, so that a burst may seem as long.
 const LASTS_COARSE: i64 = 30 * HOUR;
+/// What a step leaves and leads to is looked at for so long, days, in slots of an hour and of six; and the part of its size
+/// by which the medians must differ.
+const BESIDE: f64 = 1.0;
+const BESIDE_COARSE: f64 = 2.5;
+const HALF: f64 = 0.5;
 /// Changes younger than this are not where slots of six hours tell them, seconds.
 const YOUNG: i64 = 2 * DAY;
 /// Found steps the same way that are no further apart than this many times what the search allows are one change.
@@ -41,6 +47,23 @@ pub(super) fn lasting(
     }
     kept.retain(|c| c.known || inside(c));
     kept
+}
+
+/// Whether most of the time beside a found step stands on its levels: the edge of a burst whose other edge was not found
+/// has a level on one side that is soon left. `step` is its time in days and its size in points.
+pub(super) fn is_level(explained: &Explained, grid: Grid, (at, size, _): (f64, f64, bool)) -> bool {
+    let (bins, x, slope) = (&explained.window, &explained.adjusted, explained.slope.average);
+    let beside = if grid == Grid::Hour { BESIDE } else { BESIDE_COARSE };
+    let others = || explained.structure.steps().map(|step| step.0);
+    let from = others().filter(|t| *t < at).fold(at - beside, f64::max);
+    let to = others().filter(|t| *t > at).fold(at + beside, f64::min);
+    let place = |time: f64| bins.t.partition_point(|t| *t < time);
+    let level = |from: usize, to: usize| {
+        let mut rest: Buffer = (from..to).map(|i| x[i] - slope * bins.t[i]).collect();
+        stats::median(&mut rest)
+    };
+    let rise = level(place(at), place(to)) - level(place(from), place(at));
+    rise * size.signum() >= HALF * size.abs()
 }
 
 /// Slots of six hours put a change of the last day where the search may have one, a day before their end: its moment is

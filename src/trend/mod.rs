@@ -183,7 +183,7 @@ fn claim(points: &[Point], params: &Params<'_>) -> Trend {
         behavior: Some(behaviour),
         peak_multiplier: rhythm::peak_multiplier(season, &peak_hours, level),
         peak_hours,
-        changes: changes(structure, &view, params, unit),
+        changes: changes(&explained, &view, params, unit),
         seasonal_strength: season.strength.clamp(0.0, 1.0),
         p95_7d: p95.map(|v| v * unit),
         outlook: Some(Box::new(outlook)),
@@ -199,14 +199,11 @@ fn level_told(scale: Scale, level: f64) -> f64 {
 }
 
 /// The steps as changes in time order.
-fn changes(
-    structure: &structure::Structure,
-    view: &View<'_>,
-    params: &Params<'_>,
-    unit: f64,
-) -> Vec<Change> {
-    let mut changes: Vec<Change> = structure
+fn changes(explained: &Explained, view: &View<'_>, params: &Params<'_>, unit: f64) -> Vec<Change> {
+    let mut changes: Vec<Change> = explained
+        .structure
         .steps()
+        .filter(|step| step.2 || lasting::is_level(explained, view.grid(), *step))
         .map(|(t, size, known)| Change {
             time: params.now.saturating_add((t * DAY as f64).round() as i64),
             size: size * unit,

@@ -521,3 +521,21 @@ fn a_guest_that_was_put_to_work_varies_more_and_has_stepped_once() {
         }
     }
 }
+
+#[test]
+fn memory_that_balloons_for_hours_has_no_level_shift() {
+    for days in [7, 14] {
+        let looks = (0..4 * DRAWS).map(|seed| {
+            // Three times in the window, for three to six hours.
+            let at = |k: u64| (0.15 + 0.3 * k as f64 + 0.01 * (seed % 13) as f64) * f64::from(days);
+            let lasts = |k: u64| (3 + (seed + k) % 4) as f64 / 24.0;
+            let up =
+                |t: f64| (0..3).any(|k| (0.0..lasts(k)).contains(&(t + f64::from(days) - at(k))));
+            let points =
+                hourly(seed, i64::from(days), 0.4, |t, _| 40.0 + if up(t) { 20.0 } else { 0.0 });
+            look_back(days, &points)
+        });
+        let none = looks.filter(|t| t.changes.is_empty()).count();
+        assert!(none + 3 >= 4 * DRAWS as usize, "{days} days: {none}");
+    }
+}
