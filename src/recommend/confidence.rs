@@ -149,7 +149,7 @@ impl Basis<'_> {
 
 /// What a move takes from the overload of both nodes on the days that are known, in core-hours; negative: it adds some.
 struct Days {
-    /// Sum and hours of each recorded day, oldest first.
+    /// Sum and hours of each recorded day.
     recorded: Vec<(f64, usize)>,
     /// A day like the present.
     present: Option<f64>,
@@ -165,9 +165,7 @@ impl Days {
         let hours: Vec<f64> = hours.map(|c| b.saved(c)).collect();
         let now = cases.take(PRESENT).filter(counts).map(|c| (b.saved(c), b.outlook.weights[c]));
         let (sum, all) = now.fold((0.0, 0.0), |(sum, all), (x, w)| (sum + x * w, all + w));
-        let mut recorded: Vec<(f64, usize)> =
-            hours.rchunks(DAY_HOURS).map(|day| (day.iter().sum(), day.len())).collect();
-        recorded.reverse();
+        let recorded = hours.rchunks(DAY_HOURS).map(|day| (day.iter().sum(), day.len())).collect();
         Self { recorded, present: (all > 0.0).then(|| sum / all * DAY_HOURS as f64) }
     }
 

@@ -72,12 +72,17 @@ fn history(params: &Params<'_>) -> i64 {
     ((params.lookback_days().max(90.0)) * DAY as f64) as i64
 }
 
-/// Whether a point is possible. Shares a little above the whole are made the whole, an impossible p95 is taken away.
-fn believable(scale: Scale) -> impl Fn(&mut Point) -> bool {
-    let (limit, cap) = match scale {
+/// Up to where values are possible, and what those above the second are made: a share may be told a little above its whole.
+fn caps(scale: Scale) -> (f64, f64) {
+    match scale {
         Scale::Share { whole } => (1.05 * whole, whole),
         Scale::Relative { .. } => (IMPOSSIBLE_RATE, IMPOSSIBLE_RATE),
-    };
+    }
+}
+
+/// Whether a point is possible. Values above the cap are made the cap, an impossible p95 is taken away.
+fn believable(scale: Scale) -> impl Fn(&mut Point) -> bool {
+    let (limit, cap) = caps(scale);
     let possible = move |v: f64| (0.0..=limit).contains(&v);
     let capped = move |v: f64| if v > cap { cap } else { v };
     move |p| {
@@ -90,11 +95,8 @@ fn believable(scale: Scale) -> impl Fn(&mut Point) -> bool {
 
 /// Whether a point is possible as it is.
 fn is_plain(p: &Point, scale: Scale) -> bool {
-    let most = match scale {
-        Scale::Share { whole } => whole,
-        Scale::Relative { .. } => IMPOSSIBLE_RATE,
-    };
-    let possible = |v: f64| (0.0..=most).contains(&v);
+    let (_, cap) = caps(scale);
+    let possible = |v: f64| (0.0..=cap).contains(&v);
     possible(p.value) && p.p95.is_none_or(possible)
 }
 
