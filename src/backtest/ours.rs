@@ -207,6 +207,7 @@ impl<'a> Ours<'a> {
             name: guest.name.clone(),
             kind: guest.kind,
             host: lived.hosts[g],
+            seen: lived.hosts[g],
             cores: Cores(guest.cores),
             maxmem: Bytes(guest.maxmem),
             load: Default::default(),

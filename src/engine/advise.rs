@@ -9,7 +9,7 @@ pub(super) use stays::{of_storages, with_its_group};
 use self::stays::skipped;
 use self::summary::summary;
 use super::command::command;
-use super::warnings::{of_all, refused_now, silent};
+use super::warnings::{away, of_all, refused_now};
 use crate::api::{ConsideredMove, NodeReply, RecommendReply, Recommendation, Weighing};
 use crate::evidence::{TrendEvidence, explanation};
 use crate::model::{GuestFacts, UnixTime};
@@ -21,7 +21,7 @@ pub(super) fn advise(q: &Question, data_until: UnixTime, warnings: Vec<String>) 
     let plan = plan(q);
     let steps = plan.steps.iter().enumerate();
     let mut all_warnings = of_all(q, warnings);
-    all_warnings.extend(silent(q));
+    all_warnings.extend(away(q));
     all_warnings.extend(plan.balancer.will_act.then(|| plan.balancer.text.clone()));
     RecommendReply {
         now: q.outlook.now,

@@ -4,7 +4,7 @@ use super::Engine;
 use super::RecommendRequest;
 use super::advise::{of_storages, with_its_group};
 use super::command::command;
-use super::warnings::{of_all, refused_now, silent};
+use super::warnings::{away, of_all, refused_now};
 use super::words::{by_hand, ha_empties, listed};
 use crate::api::{
     DrainBlocker, DrainNode, DrainReply, DrainStay, DrainStep, ExplainMove, ExplainReply,
@@ -343,7 +343,7 @@ pub(super) fn drain_reply(
     warnings: Vec<String>,
 ) -> DrainReply {
     let mut warnings = of_all(q, warnings);
-    warnings.extend(silent(q));
+    warnings.extend(away(q));
     let outlook = &q.outlook.nodes[node];
     let nodes = &q.outlook.nodes;
     let others = drain.peaks.iter().enumerate().filter(|(n, _)| *n != node && nodes[*n].online);

@@ -361,7 +361,20 @@ pub(super) fn outlook(
     let guests = analyze_each(&placed, |(track, host)| analysis.guest(track, *host, &index));
     let nodes = analyze_each(&names, |name| analysis.node(name, inventory));
     let gone: Vec<GuestHistory> = analysis.gone(&placed, &index).collect();
-    lens.outlook(nodes, guests, &gone)
+    let mut outlook = lens.outlook(nodes, guests, &gone);
+    for guest in &mut outlook.guests {
+        guest.host = destination(inventory, guest.vmid, &index).unwrap_or(guest.seen);
+    }
+    outlook
+}
+
+/// The node that a guest is on by the inventory, which is newer than any sample, or that HA is moving it to: a move that
+/// is made already is no reason for another one.
+fn destination(inventory: &Inventory, vmid: Vmid, index: &BTreeMap<&str, usize>) -> Option<usize> {
+    let facts = inventory.guest(vmid)?;
+    let by_ha = facts.ha.as_ref().filter(|_| facts.ha_moves()).and_then(|ha| ha.under_way.as_ref());
+    let node = by_ha.map(|moved| &moved.target).filter(|target| !target.is_empty());
+    index.get(node.unwrap_or(&facts.node).as_str()).copied()
 }
 
 struct Analysis<'a> {
@@ -462,6 +475,7 @@ impl Analysis<'_> {
             name: track.name.clone(),
             kind: track.kind,
             host,
+            seen: host,
             cores: Cores(cores),
             maxmem: Bytes(maxmem),
             load: Default::default(),

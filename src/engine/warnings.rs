@@ -1,7 +1,7 @@
 //! What makes advice fail, or leaves it incomplete: all answers begin with it.
 
 use super::words::{are, is_are, listed, names};
-use crate::model::counted;
+use crate::model::{GuestFacts, counted};
 use crate::recommend::{Question, State, pins};
 use std::collections::BTreeMap;
 
@@ -68,8 +68,25 @@ fn pinned_nowhere(q: &Question) -> Vec<String> {
     guests.into_iter().map(told).collect()
 }
 
+/// That nodes do not report or are offline.
+pub(super) fn away(q: &Question) -> impl Iterator<Item = String> {
+    silent(q).into_iter().chain(offline(q))
+}
+
+/// That nodes are offline, whose guests no advice is about.
+fn offline(q: &Question) -> Option<String> {
+    let nodes = names(q, |s| s.state == State::Offline);
+    let there = |g: &&GuestFacts| !g.template && nodes.contains(&g.node);
+    let guests = q.inventory.guests.iter().filter(there).count();
+    let left_out = match guests {
+        0 => String::new(),
+        _ => format!("; {} there {} not looked at", counted(guests, "guest"), is_are(guests)),
+    };
+    (!nodes.is_empty()).then(|| format!("{} offline{left_out}", are(&nodes)))
+}
+
 /// That nodes do not report.
-pub(super) fn silent(q: &Question) -> Option<String> {
+fn silent(q: &Question) -> Option<String> {
     let nodes = names(q, |s| s.state == State::Silent);
     let one = nodes.len() == 1;
     (!nodes.is_empty()).then(|| {
@@ -90,6 +107,20 @@ mod tests {
     use super::*;
     use crate::model::Inventory;
     use crate::recommend::{drain, explain};
+
+    #[test]
+    fn of_nodes_that_are_offline_it_is_told_whose_load_is_missing() {
+        let told = |guests| {
+            asked(&[("pve1", guests), ("pve2", 1)], |q| {
+                let mut states = q.states.to_vec();
+                states[0].state = State::Offline;
+                away(&Question { states: &states, ..*q }).collect::<Vec<String>>()
+            })
+        };
+        assert_eq!(told(2), ["pve1 is offline; 2 guests there are not looked at"]);
+        assert_eq!(told(1), ["pve1 is offline; 1 guest there is not looked at"]);
+        assert_eq!(told(0), ["pve1 is offline"]);
+    }
 
     #[test]
     fn guests_that_are_pinned_to_no_node_are_told() {

@@ -245,8 +245,10 @@ pub struct GuestOutlook {
     pub name: String,
     /// VM or container.
     pub kind: GuestKind,
-    /// Index of its host in [`Outlook::nodes`].
+    /// Index in [`Outlook::nodes`] of the node it is on, or on its way to.
     pub host: usize,
+    /// Index of the node that the newest sample saw it on.
+    pub seen: usize,
     /// Cores it has.
     pub cores: Cores,
     /// Memory it is configured with.
@@ -277,6 +279,7 @@ impl GuestOutlook {
             name: String::new(),
             kind: GuestKind::Qemu,
             host,
+            seen: host,
             cores,
             maxmem,
             load: Load::default(),
@@ -288,6 +291,11 @@ impl GuestOutlook {
             moves: Vec::new(),
             history_hours: 0.0,
         }
+    }
+
+    /// Whether it has left the node that the newest sample saw it on, or is about to.
+    pub fn is_on_its_way(&self) -> bool {
+        self.host != self.seen
     }
 
     /// Whether nothing is recorded of its load, which then counts as none.

@@ -1,6 +1,6 @@
 //! What keeps a guest where it is, in a word for programs and a clause for people.
 
-use crate::model::GuestFacts;
+use crate::model::{GuestFacts, Vmid};
 use crate::outlook::NodeOutlook;
 use serde::Serialize;
 
@@ -105,6 +105,12 @@ impl Blocker {
             );
             Self::new(BlockerCode::MovedSince, text)
         })
+    }
+
+    /// Of a guest on a node that another one, `leaving`, is being moved off: what is left there is not known before.
+    pub(super) fn waits_for(leaving: Vmid, node: &str) -> Self {
+        let text = format!("{leaving} is being moved off {node}; ask again when it has arrived");
+        Self::new(BlockerCode::Locked, text)
     }
 
     /// Of a node with which nothing can be done now.

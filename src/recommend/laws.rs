@@ -260,7 +260,7 @@ fn remedy(
         C::NotRunning => facts.status = GuestStatus::Running,
         C::Locked => facts.lock = None,
         C::ConfigUnknown => facts.config_unknown = false,
-        C::MovedSince => facts.node.clone_from(&o.nodes[o.guests[guest].host].name),
+        C::MovedSince => facts.node.clone_from(&o.nodes[o.guests[guest].seen].name),
         C::TagIgnore => facts.tags.retain(|t| t != "ignore"),
         C::TagPin => facts.tags.retain(|t| !t.starts_with("pin_")),
         C::Passthrough => facts.devices.retain(|d| d.mapping.is_some() && d.live),

@@ -139,6 +139,8 @@ pub(super) struct Planner<'a> {
     /// How its guests grow, per node ([`growth_of_nodes`]).
     growth: Vec<(f64, f64)>,
     moved: BTreeSet<usize>,
+    /// A guest that is being moved off a node to another one that is not known, by its old node.
+    leaving: BTreeMap<usize, Vmid>,
     /// Whether a guest may move at all, once asked; steps do not change that.
     movable: Vec<Option<bool>>,
     /// Moves that failed a test which will not change, or are not worth it: not tried again. What a move is worth may
@@ -182,6 +184,7 @@ impl<'a> Planner<'a> {
             committed,
             copied: BTreeMap::new(),
             moved: BTreeSet::new(),
+            leaving: leaving(outlook, q.inventory),
             movable: vec![None; outlook.guests.len()],
             waiting: BTreeMap::new(),
             refused: BTreeSet::new(),
@@ -469,6 +472,16 @@ impl<'a> Planner<'a> {
         }
         self.placement.insert(vmid, self.q.outlook.nodes[target].name.clone());
     }
+}
+
+/// Guests that migrate, by the node on which they still are.
+fn leaving(outlook: &Outlook, inventory: &Inventory) -> BTreeMap<usize, Vmid> {
+    let migrates = |facts: &&GuestFacts| facts.lock.as_deref() == Some("migrate");
+    let guests = inventory.guests.iter().filter(migrates);
+    let found = guests.filter_map(|facts| outlook.guest_index(facts.vmid));
+    let still_there = |guest: &&GuestOutlook| !guest.is_on_its_way();
+    let guests = found.map(|index| &outlook.guests[index]).filter(still_there);
+    guests.map(|guest| (guest.host, guest.vmid)).collect()
 }
 
 fn facts_of<'a>(inventory: &'a Inventory, node: &NodeOutlook) -> Cow<'a, NodeFacts> {

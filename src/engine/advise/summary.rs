@@ -315,11 +315,16 @@ fn waiting(q: &Question) -> String {
                 guest_label(guest)
             )
         });
+        // The last hour, unless it was another one that was too much.
+        let now = found.current.filter(|now| *now >= found.threshold);
+        let share = match (now, found.high_7d) {
+            (Some(share), _) => format!("{share:.0} of the time"),
+            (None, Some(share)) => format!("{share:.0} of the time in its busy hours"),
+            (None, None) => format!("{:.0} of the time", found.current?),
+        };
         Some(format!(
-            " {} waits for its disks {:.0} of the time (threshold {:.0}): moves are sought by CPU and memory \
-             alone{}.",
+            " {} waits for its disks {share} (threshold {:.0}): moves are sought by CPU and memory alone{}.",
             node.name,
-            found.current.or(found.high_7d)?,
             found.threshold,
             writes.unwrap_or_default()
         ))
@@ -468,6 +473,8 @@ fn is_unrecorded(q: &Question) -> bool {
     2 * guests().filter(|g| g.is_unrecorded()).count() > guests().count()
 }
 
+const ON_THEIR_WAY: &str = "guests are on their way to other nodes, or have just arrived there";
+
 /// What keeps most guests of troubled nodes where they are, by the reason that is told of each.
 pub(super) fn held(q: &Question, plan: &Plan) -> &'static str {
     use BlockerCode as C;
@@ -483,9 +490,9 @@ pub(super) fn held(q: &Question, plan: &Plan) -> &'static str {
         C::Overload | C::MemoryCapacity | C::N1Reserve | C::TooManyCores => {
             "no node has room for the guests that would help"
         }
-        C::ConfigUnknown | C::MovedSince => {
-            "the guests that would help are not known well enough to move them"
-        }
+        C::ConfigUnknown => "the guests that would help are not known well enough to move them",
+        C::MovedSince => ON_THEIR_WAY,
+        C::Locked => "guests are locked or on their way",
         C::OlderVersion => "the other nodes are of an older version of PVE",
         C::HaMoves => "HA moves the guests by itself that would help",
         C::HaError => "HA has given up the guests that would help",
@@ -494,6 +501,11 @@ pub(super) fn held(q: &Question, plan: &Plan) -> &'static str {
         }
         _ => "rules, storages, devices or tags keep the guests there that would help",
     };
+    // What was measured of a node that they leave will be true no more.
+    let leaves = |g: &GuestOutlook| g.is_on_its_way() && q.states[g.seen].state != State::Healthy;
+    if q.outlook.guests.iter().any(leaves) {
+        return ON_THEIR_WAY;
+    }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     // Who would not help is not asked for.
     let helps = plan.skipped.iter().filter(|(vmid, _)| !plan.slight.contains_key(vmid));

@@ -60,11 +60,15 @@ impl<'a> Planner<'a> {
             return vec![Blocker::not_listed()];
         };
         let mut found = self.q.constraints.of_guest(facts);
-        found.extend(Blocker::moved_since(facts, &self.q.outlook.nodes[outlook.host].name));
+        found.extend(Blocker::moved_since(facts, &self.q.outlook.nodes[outlook.seen].name));
+        let leaves = self.leaving.get(&self.hosts[guest]).filter(|vmid| **vmid != outlook.vmid);
         let host = &self.q.outlook.nodes[self.hosts[guest]];
         match host.maintenance {
             true => found.extend(leaves_by_itself(facts, &host.name)),
-            false => found.extend(self.cooldown(outlook)),
+            false => {
+                found.extend(self.cooldown(outlook));
+                found.extend(leaves.map(|vmid| Blocker::waits_for(*vmid, &host.name)));
+            }
         }
         if self.balancer.will_act && balancer::manages(self.q.inventory, facts) {
             let text = format!("is HA's to move: {}", self.balancer.text);

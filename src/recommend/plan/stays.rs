@@ -111,8 +111,10 @@ impl Planner<'_> {
         let in_need = self.sources();
         let were_in_need = before.as_ref().map_or(Vec::new(), |before| before.sources());
         for guest in 0..self.hosts.len() {
-            let (source, vmid) = (self.hosts[guest], self.q.outlook.guests[guest].vmid);
-            let asked = in_need.contains(&source) || were_in_need.contains(&source);
+            let outlook = &self.q.outlook.guests[guest];
+            let (source, vmid) = (self.hosts[guest], outlook.vmid);
+            let in_need_of_it = in_need.contains(&source) || were_in_need.contains(&source);
+            let asked = in_need_of_it || outlook.is_on_its_way();
             let tried = self.skipped.contains_key(&vmid);
             if self.moved.contains(&guest) || !(asked || tried) || !self.movable(guest) {
                 continue;

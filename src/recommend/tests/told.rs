@@ -45,6 +45,27 @@ fn what_ha_moves_already_is_left_to_it() {
 }
 
 #[test]
+fn while_a_guest_is_on_its_way_no_other_one_goes_in_its_place() {
+    let mut case = hot();
+    let gone = case.moves()[0].0;
+    assert_eq!(case.moves().len(), 1, "its move is enough");
+    case.change = |_, inventory| inventory.guests[0].lock = Some("migrate".into());
+    assert_eq!(gone, 100);
+    assert_eq!(case.moves(), [], "it is not known where it will be");
+    let waits = "100 is being moved off pve0; ask again when it has arrived";
+    assert_eq!(kept(&case, 101).0, [(BlockerCode::Locked, waits.to_string())]);
+    // It has arrived, of which the newest sample does not know yet.
+    case.change = |outlook, inventory| {
+        outlook.guests[0].host = 1;
+        inventory.guests[0].node = "pve1".into();
+    };
+    assert_eq!(case.moves(), []);
+    let there =
+        "is on pve1 now, not on pve0, where the newest sample saw it; ask again after the next run";
+    assert_eq!(kept(&case, 100).0, [(BlockerCode::MovedSince, there.to_string())]);
+}
+
+#[test]
 fn a_file_that_many_guests_depend_on_is_named() {
     let mut case = hot();
     case.change = |_, inventory| {
