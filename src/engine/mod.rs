@@ -538,13 +538,14 @@ fn read_inventory(path: &Path) -> Result<Inventory> {
 }
 
 /// Which guests run and which nodes are online, by the newest tick; where guests are as well, unless the inventory is
-/// `newer`: who moved since stays for that.
+/// `newer`: who moved since stays for that. What moves at the moment of another inventory is no news of this one.
 fn current(mut inventory: Inventory, tick: &Tick, newer: bool) -> Inventory {
     let guests: BTreeMap<Vmid, &GuestSample> = tick.guests.iter().map(|g| (g.vmid, g)).collect();
     for guest in &mut inventory.guests {
         if let Some(seen) = guests.get(&guest.vmid) {
             if !newer {
                 guest.node.clone_from(&seen.node);
+                guest.settle();
             }
             guest.status = seen.status;
         }
@@ -599,6 +600,7 @@ fn clock() -> UnixTime {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{HaMove, HaResource};
 
     #[test]
     fn the_zone_is_known_as_far_back_as_a_replay_can_look() {
@@ -623,6 +625,19 @@ mod tests {
             let found = inventory_of(known, Some(&path), &tick, now).expect("an inventory");
             found.guests[0].node.clone()
         };
+        // Nor what moves at another moment than that asked about.
+        let moves = |known_at, now| {
+            let mut known = Inventory::from_tick(&on("pve1", known_at));
+            let moved = HaMove { target: "pve2".into(), ..HaMove::default() };
+            known.guests[0].lock = Some("migrate".into());
+            known.guests[0].ha =
+                Some(HaResource { under_way: Some(moved), ..HaResource::default() });
+            let found = inventory_of(Some(known), None, &tick, now).expect("an inventory");
+            let guest = &found.guests[0];
+            (guest.migrates(), guest.ha.as_ref().is_some_and(|ha| ha.under_way.is_some()))
+        };
+        assert_eq!(moves(1_030, 1_040), (true, true));
+        assert_eq!(moves(1_030, 1_010), (false, false), "of later than the moment asked about");
         for given in [false, true] {
             assert_eq!(node(1_030, given, 1_040), "pve2", "newer than the sample");
             assert_eq!(node(970, given, 1_040), "pve1", "older than the sample");

@@ -324,7 +324,23 @@ impl GuestFacts {
     pub fn ha_moves(&self) -> bool {
         self.ha.as_ref().is_some_and(|ha| ha.state != "ignored")
     }
+
+    /// Whether PVE migrates it at the moment; the lock does not tell where to.
+    pub fn migrates(&self) -> bool {
+        self.lock.as_deref() == Some(MIGRATES)
+    }
+
+    /// Forgets that it is being moved.
+    pub fn settle(&mut self) {
+        self.lock.take_if(|lock| lock == MIGRATES);
+        if let Some(ha) = &mut self.ha {
+            ha.under_way = None;
+        }
+    }
 }
+
+/// The lock of a guest that PVE migrates.
+const MIGRATES: &str = "migrate";
 
 impl Inventory {
     /// What a tick alone tells: who is where and which storages are active; no rules.

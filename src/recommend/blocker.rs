@@ -21,7 +21,7 @@ pub enum BlockerCode {
     Template,
     /// It does not run, or nobody reports whether it does: moving it relieves nothing.
     NotRunning,
-    /// It is locked by another operation.
+    /// It is locked by another operation, or another guest of its node is that is being migrated.
     Locked,
     /// Its configuration could not be read, so nothing is known to be safe.
     ConfigUnknown,

@@ -476,8 +476,7 @@ impl<'a> Planner<'a> {
 
 /// Guests that migrate, by the node on which they still are.
 fn leaving(outlook: &Outlook, inventory: &Inventory) -> BTreeMap<usize, Vmid> {
-    let migrates = |facts: &&GuestFacts| facts.lock.as_deref() == Some("migrate");
-    let guests = inventory.guests.iter().filter(migrates);
+    let guests = inventory.guests.iter().filter(|facts| facts.migrates());
     let found = guests.filter_map(|facts| outlook.guest_index(facts.vmid));
     let still_there = |guest: &&GuestOutlook| !guest.is_on_its_way();
     let guests = found.map(|index| &outlook.guests[index]).filter(still_there);

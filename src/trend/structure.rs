@@ -33,11 +33,11 @@ const LEAST: f64 = 11.0;
 pub(super) const NOISE: f64 = 0.15;
 /// A step below this many points, or residual standard deviations, is none.
 const SMALLEST_STEP: (f64, f64) = (3.0, 2.0);
+/// The same where a move is known to have happened then.
+const SMALLEST_KNOWN: (f64, f64) = (1.0, 1.0);
 /// Bins of a piece that tell how much it varies, and how much more than the whole it must vary for that to count.
 const PIECE: usize = 24;
 const UNEVEN: f64 = 1.5;
-/// The same where a move is known to have happened then.
-const SMALLEST_KNOWN: (f64, f64) = (1.0, 1.0);
 
 /// The chosen piecewise linear model, fitted.
 pub(super) struct Structure {
@@ -147,10 +147,9 @@ pub(super) fn structure(
 fn smallest_step(bins: &Bins, s: &Structure) -> Option<usize> {
     // Size over the size it must have: the least goes first.
     let excess = |i: usize| {
-        let (points, deviations) = if s.known[i] { SMALLEST_KNOWN } else { SMALLEST_STEP };
-        let scale = match scale_beside(bins, s, i) {
-            busy if !s.known[i] && busy > UNEVEN * s.scale => busy,
-            _ => s.scale,
+        let ((points, deviations), scale) = match s.known[i] {
+            true => (SMALLEST_KNOWN, s.scale),
+            false => (SMALLEST_STEP, scale_beside(bins, s, i)),
         };
         s.fit.beta[i + 2].abs() / points.max(deviations * scale)
     };
@@ -159,8 +158,8 @@ fn smallest_step(bins: &Bins, s: &Structure) -> Option<usize> {
         .min_by(|a, b| excess(*a).total_cmp(&excess(*b)))
 }
 
-/// Robust standard deviation of the residual between the terms before and after term `i`, on its side with more of it: what
-/// is busy varies more than what was idle before. 0 where neither side has bins enough.
+/// Robust standard deviation of the residual beside term `i`: of all, or of the side up to the next term that varies much
+/// more, since what is busy varies more than what was idle before. Sides with few bins tell nothing.
 fn scale_beside(bins: &Bins, s: &Structure, i: usize) -> f64 {
     let at = s.terms[i].time();
     let times = || s.terms.iter().map(|term| term.time());
@@ -172,7 +171,8 @@ fn scale_beside(bins: &Bins, s: &Structure, i: usize) -> f64 {
         let enough = to - from >= PIECE;
         if enough { stats::center_and_scale(&s.residual[from..to], &mut buffer).1 } else { 0.0 }
     };
-    scale(place(before), place(at)).max(scale(place(at), place(after)))
+    let busier = scale(place(before), place(at)).max(scale(place(at), place(after)));
+    if busier > UNEVEN * s.scale { busier } else { s.scale }
 }
 
 /// Spikes go, steps stay: values clipped to a running median.

@@ -316,14 +316,13 @@ fn waiting(q: &Question) -> String {
             )
         });
         // The last hour, unless it was another one that was too much.
-        let now = found.current.filter(|now| *now >= found.threshold);
-        let share = match (now, found.high_7d) {
-            (Some(share), _) => format!("{share:.0} of the time"),
-            (None, Some(share)) => format!("{share:.0} of the time in its busy hours"),
-            (None, None) => format!("{:.0} of the time", found.current?),
+        let (share, when) = match found.current.filter(|now| *now >= found.threshold) {
+            Some(now) => (now, ""),
+            None => (found.high_7d?, " in its busy hours"),
         };
         Some(format!(
-            " {} waits for its disks {share} (threshold {:.0}): moves are sought by CPU and memory alone{}.",
+            " {} waits for its disks {share:.0} of the time{when} (threshold {:.0}): moves are sought by CPU and \
+             memory alone{}.",
             node.name,
             found.threshold,
             writes.unwrap_or_default()
@@ -718,13 +717,14 @@ mod tests {
 
     #[test]
     fn a_node_that_waits_for_its_disks_is_told_with_who_writes_there() {
-        let told = |write_bps, cpu| {
+        let told_of = |iowait: [f64; 2], write_bps, cpu| {
             asked(&[("pve1", 0), ("pve2", 2)], |q| {
                 let mut outlook = q.outlook.clone();
                 outlook.nodes[0].maintenance = false;
                 let node = &mut outlook.nodes[1];
-                node.iowait.current = Some(Fraction(0.41));
-                node.iowait.high_7d = Some(Fraction(0.4));
+                let [now, high] = iowait.map(|x| Some(Fraction(x)));
+                (node.iowait.current, node.iowait.high_24h, node.iowait.high_7d) =
+                    (now, high, high);
                 (node.cpu.current, node.cpu.high_7d) = (Some(Fraction(cpu)), Some(Fraction(cpu)));
                 outlook.guests[1].write_bps = write_bps;
                 let states = states(&outlook, q.config, q.local);
@@ -732,6 +732,7 @@ mod tests {
                 summary(&q, &plan(&q))
             })
         };
+        let told = |write_bps, cpu| told_of([0.41, 0.4], write_bps, cpu);
         let waits = " pve2 waits for its disks 41 % of the time (threshold 20 %): moves are sought by CPU and \
                      memory alone";
         let looked = "(looked at 2 guests on 2 nodes).";
@@ -742,6 +743,9 @@ mod tests {
             )
         );
         assert_eq!(told(100.0, 0.1), format!("Nothing to move {looked}{waits}."));
+        let at_times = waits.replace("41 % of the time", "28 % of the time in its busy hours");
+        let told_then = told_of([0.09, 0.28], 100.0, 0.1);
+        assert_eq!(told_then, format!("Nothing to move {looked}{at_times}."));
         assert!(told(0.0, 0.95).starts_with("pve2 is in trouble, but"), "{}", told(0.0, 0.95));
     }
 
@@ -775,6 +779,21 @@ mod tests {
             let want = "falls from 512 to 310 core-hours above the thresholds, in as many node-hours (24).";
             assert!(text.contains(want), "{text}");
         });
+    }
+
+    #[test]
+    fn where_guests_are_on_their_way_it_is_told() {
+        let told = |state, host| {
+            asked(&[("pve1", 2), ("pve2", 1)], |q| {
+                let (mut outlook, mut states) = (q.outlook.clone(), q.states.to_vec());
+                outlook.guests[0].host = host;
+                states[0].state = state;
+                held(&Question { outlook: &outlook, states: &states, ..*q }, &Plan::default())
+            })
+        };
+        assert_eq!(told(State::Overloaded, 1), ON_THEIR_WAY);
+        assert_ne!(told(State::Overloaded, 0), ON_THEIR_WAY, "nobody moves");
+        assert_ne!(told(State::Healthy, 1), ON_THEIR_WAY, "it leaves no node that is in trouble");
     }
 
     #[test]
