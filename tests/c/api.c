@@ -387,12 +387,18 @@ static void threads(struct work *work)
         CHECK(pthread_join(all[i], NULL) == 0);
 }
 
+/* Whether no other thread is busy when children are forked. */
+#ifndef FORK_ALONE
+#define FORK_ALONE 0
+#endif
+
 /* Children use the handle that the parent opened and used, while the parent uses it, too. */
 static void forks(struct work *work, foresight_engine *engine)
 {
     pid_t children[2];
     pthread_t busy;
-    CHECK(pthread_create(&busy, NULL, ask, work) == 0);
+    if (!FORK_ALONE)
+        CHECK(pthread_create(&busy, NULL, ask, work) == 0);
     for (int i = 0; i < 2; i++) {
         children[i] = fork();
         CHECK(children[i] >= 0);
@@ -402,6 +408,8 @@ static void forks(struct work *work, foresight_engine *engine)
             _exit(0);
         }
     }
+    if (FORK_ALONE)
+        CHECK(pthread_create(&busy, NULL, ask, work) == 0);
     ask(work);
     CHECK(pthread_join(busy, NULL) == 0);
     for (int i = 0; i < 2; i++) {
