@@ -43,8 +43,7 @@ impl Engine {
                     format!("guest {vmid} is on {} already: name another node", guest.node);
                 return Err(Error::invalid(message));
             }
-            let explained = explain(q, guest);
-            let mut reply = explain_reply(q, guest, &explained, data_until, warnings);
+            let mut reply = explain_reply(q, guest, data_until, warnings);
             reply.targets.retain(|t| target.is_none_or(|name| t.node == name));
             Ok(reply)
         })
@@ -92,12 +91,14 @@ fn no_node(q: &Question, name: &str) -> Error {
 pub(super) fn explain_reply(
     q: &Question,
     guest: &GuestFacts,
-    explained: &Explained,
     data_until: UnixTime,
     warnings: Vec<String>,
 ) -> ExplainReply {
     let warnings = of_all(q, warnings);
     let plan = plan(q);
+    let own = |step: &Step| q.outlook.guests[step.guest].vmid == guest.vmid;
+    let before = plan.steps.iter().position(own).map_or(&[][..], |at| &plan.steps[..at]);
+    let explained = &explain(q, guest, before);
     let mut targets: Vec<ExplainTarget> =
         explained.targets.iter().map(|t| target(q, guest, explained, t)).collect();
     as_planned(q, guest, &plan, &mut targets);
@@ -266,8 +267,15 @@ fn verdict(
     if let Some((i, step)) = plan.steps.iter().enumerate().find(|(_, s)| own(s)) {
         let (source, target) = (name(step.source), name(step.target));
         let along = company(&|v| plan.steps.iter().any(|s| s.target == step.target && of(s) == v));
-        let text =
-            format!("The plan moves {label}{along} from {source} to {target} (step {}).", i + 1);
+        let after = match i {
+            0 => "",
+            1 => " The figures are those after the step before it.",
+            _ => " The figures are those after the steps before it.",
+        };
+        let step = i + 1;
+        let text = format!(
+            "The plan moves {label}{along} from {source} to {target} (step {step}).{after}"
+        );
         return (Standing::Recommended, text);
     }
     if let Some(weighed) = plan.considered.iter().find(|c| own(&c.step)) {
@@ -514,7 +522,7 @@ mod tests {
                     saved,
                 };
                 let targets = vec![target(1, 107.8), target(2, saved)];
-                let all = Explained { targets, ..explain(&q, guest) };
+                let all = Explained { targets, ..explain(&q, guest, &[]) };
                 assert_eq!(not_the_hour(&q, guest, &all, &plan, &all.targets[0]), None);
                 not_the_hour(&q, guest, &all, &plan, &all.targets[1]).expect("a reason")
             })

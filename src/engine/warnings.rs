@@ -106,7 +106,7 @@ mod tests {
     use super::super::explain::{drain_reply, explain_reply};
     use super::*;
     use crate::model::Inventory;
-    use crate::recommend::{drain, explain};
+    use crate::recommend::drain;
 
     #[test]
     fn of_nodes_that_are_offline_it_is_told_whose_load_is_missing() {
@@ -151,7 +151,7 @@ mod tests {
             let odd = || vec!["odd".to_string()];
             let advice = advise(&q, 0, odd());
             let drained = drain_reply(&q, 0, &drain(&q, 0), 0, odd());
-            let explained = explain_reply(&q, guest, &explain(&q, guest), 0, odd());
+            let explained = explain_reply(&q, guest, 0, odd());
             for (warnings, summary) in [
                 (advice.warnings, advice.summary),
                 (drained.warnings, drained.summary),

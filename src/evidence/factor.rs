@@ -3,7 +3,7 @@
 use super::guest_label;
 use super::sentence::percent;
 use crate::model::{Bytes, Cores, GIB, Points, counted, percent_beside, signed};
-use crate::outlook::{GuestOutlook, Limits, NodeOutlook, Resource};
+use crate::outlook::{GuestOutlook, Limits, Load, NodeOutlook, Resource};
 use crate::recommend::{
     Overload, Question, Step, hours_to_full, hours_to_full_memory, overload_of,
 };
@@ -90,6 +90,7 @@ pub(super) fn factors(q: &Question, step: &Step) -> Vec<Factor> {
     // What the plan is made for comes first, and what the move costs, or makes of the target, is never left out.
     let first = overload_factors(q, step, source, resource);
     let mut costs = vec![busy_hours_there(q, step)];
+    costs.extend(overload_there(q, step));
     costs.extend(cost_factors(step));
     costs.extend(growth_there(q, step));
     all.truncate(MOST.saturating_sub(first.len() + costs.len()));
@@ -209,12 +210,40 @@ pub(super) fn source_overload(
     step: &Step,
     resource: Resource,
 ) -> (Overload, Overload) {
+    let node = (step.source, &step.details.source_load);
+    node_overload(q, step, resource, node, -1.0)
+}
+
+/// Overload of a resource of a node with that load, and with the guest added `sign` times.
+fn node_overload(
+    q: &Question,
+    step: &Step,
+    resource: Resource,
+    (node, load): (usize, &Load),
+    sign: f64,
+) -> (Overload, Overload) {
     let limits = Limits::thresholds(q.config);
-    let load = &q.outlook.guests[step.guest].load;
-    let of = |change| {
-        overload_of(resource, q.outlook, step.source, &step.details.source_load, change, limits)
+    let guest = &q.outlook.guests[step.guest].load;
+    let of = |change| overload_of(resource, q.outlook, node, load, change, limits);
+    (of(None), of(Some((guest, sign))))
+}
+
+/// What the guest adds to the overload of the target, which may be in hours that are not among the busy ones.
+fn overload_there(q: &Question, step: &Step) -> Vec<Factor> {
+    let (target, details) = (&q.outlook.nodes[step.target], &step.details);
+    let of_resource = |resource: Resource| {
+        let node = (step.target, &details.target_load);
+        let (without, with) = node_overload(q, step, resource, node, 1.0);
+        let (unit, with, without) = excess_told(target, resource, with, without);
+        let (with, without) = (with.round(), without.round());
+        let (name, label) = (&target.name, resource.label());
+        let factor = format!(
+            "{name} would be {} above its {label} threshold instead of {without:.0}",
+            counted(with, unit)
+        );
+        (with > without).then_some(Factor { factor, weight: Weight::Medium, kind: Kind::Concern })
     };
-    (of(None), of(Some((load, -1.0))))
+    Resource::ALL.into_iter().filter_map(of_resource).collect()
 }
 
 /// Resource of which the step takes most overload from the source; where it takes none, the one

@@ -70,6 +70,7 @@ fn step(outlook: &Outlook, target_peaks: (f64, f64)) -> Step {
         confidence: Confidence { percent: 90.0, parts: Vec::new() },
         details: Details {
             source_load,
+            target_load: outlook.nodes[1].base.clone(),
             source_peaks: peaks(0.95, 0.75, 0.9),
             target_peaks: peaks(target_peaks.0, target_peaks.1, 0.1),
             window: None,
@@ -121,10 +122,27 @@ fn the_hours_are_those_of_the_resource_that_is_named() {
 }
 
 #[test]
+fn what_the_guest_adds_to_the_overload_of_the_target_is_told() {
+    let told = |there: fn(usize) -> f64| {
+        let mut outlook = outlook(busy, 0.0);
+        outlook.nodes[1].base.cpu = (0..HOURS).map(there).collect();
+        let step = step(&outlook, (0.1, 0.3));
+        let factors = asked(&outlook, |q| TrendEvidence::of(q, &step)).decision_factors;
+        let of_target = |f: &&Factor| f.factor.contains("pve2 would be");
+        factors.iter().find(of_target).map(|f| (f.factor.clone(), f.kind))
+    };
+    // Three hours of 7 and 2 cores, and one that is above it anyway.
+    let some = told(|h| if h < 3 { 7.0 } else { f64::from(u8::from(h == 9)) * 9.0 });
+    let text = "pve2 would be 6 core-hours above its CPU threshold instead of 1";
+    assert_eq!(some.map_or("".into(), |(text, _)| text), text.to_string());
+    assert_eq!(told(|_| 5.0), None);
+}
+
+#[test]
 fn a_node_that_has_trouble_with_both_resources_is_told_what_becomes_of_both() {
     let told = |memory: f64| {
         let mut outlook = outlook(busy, 0.0);
-        outlook.nodes[0].memory = Bytes(100.0 * GIB);
+        outlook.nodes[..2].iter_mut().for_each(|node| node.memory = Bytes(100.0 * GIB));
         outlook.nodes[0].base.memory = vec![memory * GIB; HOURS];
         outlook.guests[0].load.memory = vec![GIB; HOURS];
         let step = step(&outlook, (0.1, 0.3));

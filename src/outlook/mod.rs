@@ -23,6 +23,7 @@ pub use wanted::factor as wanted_factor;
 use crate::model::{Bytes, Cores, Fraction, GuestKind, HOUR, Migration, UnixTime, Vmid, start_of};
 use crate::settings::PenaltyConfig;
 use crate::trend::{Trend, node_stability};
+use std::ops::Range;
 
 /// A resource that placements share out.
 #[derive(
@@ -104,6 +105,14 @@ impl Load {
         }
         for (sum, x) in self.memory.iter_mut().zip(&other.memory) {
             *sum += sign * x;
+        }
+    }
+
+    /// Takes `other` away in some cases.
+    pub fn remove(&mut self, other: &Self, cases: Range<usize>) {
+        for case in cases {
+            self.cpu[case] -= other.cpu[case];
+            self.memory[case] -= other.memory[case];
         }
     }
 }
@@ -345,6 +354,11 @@ impl Outlook {
     pub fn hour_of_case(&self, case: usize) -> Option<UnixTime> {
         let ago = self.weights.len().checked_sub(case + 1).filter(|_| case >= RECORDED)?;
         Some(start_of(self.now, HOUR) - ago as i64 * HOUR)
+    }
+
+    /// The first recorded hour of somebody with so many hours of history. Those before it are made up of the others.
+    pub fn first_case_of(&self, history_hours: f64) -> usize {
+        self.weights.len().saturating_sub(history_hours as usize).max(RECORDED)
     }
 
     /// Expected load of every node with all guests where they are. O(guests x cases).

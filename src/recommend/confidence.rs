@@ -7,9 +7,7 @@
 
 use crate::model::{WEEK_HOURS, counted};
 use crate::outcome::Experience;
-use crate::outlook::{
-    GuestOutlook, Limits, Load, NodeOutlook, Outlook, PRESENT, RECORDED, Resource,
-};
+use crate::outlook::{GuestOutlook, Limits, Load, NodeOutlook, Outlook, PRESENT, Resource};
 use serde::Serialize;
 
 /// One part of a confidence.
@@ -86,14 +84,16 @@ pub struct Basis<'a> {
     pub outlook: &'a Outlook,
     /// Node that the guest leaves.
     pub source: usize,
-    /// Its expected load before.
+    /// Its expected load before, with what is recorded of its guests alone: no hours from before they were there.
     pub source_load: &'a Load,
     /// Node that the guest goes to.
     pub target: usize,
-    /// Its expected load before.
+    /// Its expected load before, likewise.
     pub target_load: &'a Load,
     /// The guest.
     pub guest: &'a GuestOutlook,
+    /// Other guests of the source, of which no whole day is known.
+    pub newcomers: &'a [&'a GuestOutlook],
     /// Thresholds.
     pub limits: Limits,
     /// What earlier moves taught.
@@ -119,8 +119,8 @@ impl Confidence {
 
 impl Basis<'_> {
     /// Hours that are recorded of both source and guest.
-    fn known_hours(&self) -> usize {
-        self.outlook.nodes[self.source].history_hours.min(self.guest.history_hours) as usize
+    fn known_hours(&self) -> f64 {
+        self.outlook.nodes[self.source].history_hours.min(self.guest.history_hours)
     }
 
     /// How far a node is above its thresholds in a case, in cores, under `load` plus `sign` times
@@ -135,6 +135,17 @@ impl Basis<'_> {
     fn above(&self, node: &NodeOutlook, load: &Load, sign: f64, case: usize, of: Resource) -> f64 {
         let used = load.of(of)[case] + sign * self.guest.load.of(of)[case];
         used / node.capacity(of).max(1e-9) - self.limits.of(of)
+    }
+
+    /// Whether less than half of what is saved of the present would be without the newcomers.
+    fn rests_on_newcomers(&self, days: &Days) -> bool {
+        if self.newcomers.is_empty() {
+            return false;
+        }
+        let mut without = self.source_load.clone();
+        self.newcomers.iter().for_each(|guest| without.add(&guest.load, -1.0));
+        let without = Days::of(&Basis { source_load: &without, ..*self });
+        without.present < days.present.map(|with| with / 2.0)
     }
 
     /// Cores of overload that the move takes from both nodes together in a case.
@@ -160,8 +171,7 @@ impl Days {
         let counts = |case: &usize| b.outlook.weights[*case] > 0.0;
         let cases = 0..b.outlook.weights.len();
         // Hours before the records begin are made up of the others: they prove nothing.
-        let made_up = b.outlook.weights.len().saturating_sub(b.known_hours()).max(RECORDED);
-        let hours = cases.clone().skip(made_up).filter(counts);
+        let hours = cases.clone().skip(b.outlook.first_case_of(b.known_hours())).filter(counts);
         let hours: Vec<f64> = hours.map(|c| b.saved(c)).collect();
         let now = cases.take(PRESENT).filter(counts).map(|c| (b.saved(c), b.outlook.weights[c]));
         let (sum, all) = now.fold((0.0, 0.0), |(sum, all), (x, w)| (sum + x * w, all + w));
@@ -214,7 +224,9 @@ fn need(b: &Basis, days: &Days) -> Part {
     let (core_hours, spread) = (days.week_without_best(), days.week_spread());
     // A saving as large as its spread has two thirds of the part, none at all a half of it. So has one of which no
     // day is known: the next hour may be as different as can be.
-    let doubt = match b.known_hours() < DAY_HOURS {
+    let is_known = b.known_hours() >= DAY_HOURS as f64;
+    let newcomers = is_known && b.rests_on_newcomers(days);
+    let doubt = match newcomers || !is_known {
         true => core_hours.abs().max(MOST_SPREAD),
         false => spread.unwrap_or(MOST_SPREAD).min(MOST_SPREAD),
     };
@@ -234,6 +246,13 @@ fn need(b: &Basis, days: &Days) -> Part {
     let than = if core_hours >= 0.0 { "less" } else { "more" };
     let around = spread.map_or(String::new(), |s| format!(", give or take {s:.0}"));
     let amount = counted(core_hours.abs().round(), "core-hour");
+    let around = match newcomers {
+        true => {
+            let names: Vec<String> = b.newcomers.iter().map(|g| g.vmid.to_string()).collect();
+            format!(", but because of a guest of less than a day ({})", names.join(", "))
+        }
+        false => around,
+    };
     let why = format!("by {by}: {amount} of overload a week {than} with the move{around}");
     Part { name: "need", value, weight: NEED, why }
 }
@@ -292,6 +311,7 @@ fn outcome(b: &Basis) -> Part {
 mod tests {
     use super::*;
     use crate::model::{Bytes, Cores};
+    use crate::outlook::RECORDED;
     use crate::series::LocalTime;
     use crate::trend::{Params, analyze};
 
@@ -340,6 +360,7 @@ mod tests {
             target: 1,
             target_load: &outlook.nodes[1].base,
             guest: &guest,
+            newcomers: &[],
             limits: LIMITS,
             experience: &Experience::default(),
             recent,

@@ -32,7 +32,7 @@ pub struct Target {
     pub blockers: Vec<Blocker>,
     /// Where nothing but its companions holds it: what becomes of all of them together.
     pub group: Option<Group>,
-    /// The move worked out as if it was the only one; `None` where one of the two has no load.
+    /// The move worked out as if it was the only one from here on; `None` where one of the two has no load.
     pub step: Option<Step>,
     /// Why a possible move is not worth it by itself; `None`: it is.
     pub reason: Option<String>,
@@ -51,10 +51,11 @@ pub struct Group {
     pub held: Option<(Vmid, Vec<Blocker>)>,
 }
 
-/// Weighs `guest` against every node but its own, as if it was the only one to move.
+/// Weighs `guest` against every node but its own, as if it was the only one to move after the steps `before`.
 /// O(nodes x cases).
-pub fn explain(q: &Question, guest: &GuestFacts) -> Explained {
+pub fn explain(q: &Question, guest: &GuestFacts, before: &[Step]) -> Explained {
     let mut planner = Planner::new(q);
+    before.iter().for_each(|step| planner.shift(step.guest, step.target));
     planner.know_reserve();
     let index = planner.index_of(guest.vmid);
     let mut blockers = match index {

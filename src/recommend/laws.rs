@@ -329,7 +329,7 @@ fn planned(outlook: &Outlook, inventory: &Inventory) -> Plan {
 
 /// Everything that is named between a guest and a node.
 fn named(q: &Question, guest: usize, node: usize) -> Vec<BlockerCode> {
-    let explained = explain(q, &q.inventory.guests[guest]);
+    let explained = explain(q, &q.inventory.guests[guest], &[]);
     let target = explained.targets.iter().find(|t| t.node == node);
     let of_pair = target.into_iter().flat_map(|t| &t.blockers);
     explained.blockers.iter().chain(of_pair).map(|b| b.code).collect()

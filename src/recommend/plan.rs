@@ -29,7 +29,9 @@ use super::reserve::{Reserve, memory_of_guests};
 use super::state::{NodeState, State};
 use crate::model::{GuestFacts, Inventory, NodeFacts, Vmid};
 use crate::outcome::Experience;
-use crate::outlook::{GuestOutlook, Levels, Limits, Load, NodeOutlook, Outlook, Resource};
+use crate::outlook::{
+    GuestOutlook, Levels, Limits, Load, NodeOutlook, Outlook, RECORDED, Resource,
+};
 use crate::score::Contribution;
 use crate::series::LocalTime;
 use crate::settings::PenaltyConfig;
@@ -141,6 +143,8 @@ pub(super) struct Planner<'a> {
     moved: BTreeSet<usize>,
     /// A guest that is being moved off a node to another one that is not known, by its old node.
     leaving: BTreeMap<usize, Vmid>,
+    /// Guests that were not there in all recorded hours, by index in the outlook.
+    young: Vec<usize>,
     /// Whether a guest may move at all, once asked; steps do not change that.
     movable: Vec<Option<bool>>,
     /// Moves that failed a test which will not change, or are not worth it: not tried again. What a move is worth may
@@ -185,6 +189,7 @@ impl<'a> Planner<'a> {
             copied: BTreeMap::new(),
             moved: BTreeSet::new(),
             leaving: leaving(outlook, q.inventory),
+            young: young(outlook),
             movable: vec![None; outlook.guests.len()],
             waiting: BTreeMap::new(),
             refused: BTreeSet::new(),
@@ -326,32 +331,39 @@ impl<'a> Planner<'a> {
     }
 
     /// The best acceptable move off the worst node that has one, with or without those that fill their target. A guest in
-    /// its daily peak gives way to the next best, unless that has to wait just as long.
+    /// its daily peak gives way to the next best, unless that has to wait just as long, or the steps so far do.
     fn best_step(&mut self, filling: bool) -> Option<Step> {
+        let start = |step: &Step| step.details.window.as_ref().map(|w| w.start);
+        let planned = self.steps.iter().filter_map(start).max();
         for source in self.sources() {
             let mut drafts = self.drafts(source);
             best_first(&mut drafts);
             let score = self.score(source, None);
             let mut waits: Option<Step> = None;
             let mut put_off = Vec::new();
+            let mut free = None;
             for draft in &drafts {
                 let Some(step) = self.judge((source, &score), draft) else { continue };
                 if !filling && step.fills_its_target() {
                     continue;
                 }
                 let Some(reason) = self.busy_now(&step) else {
-                    let start = |step: &Step| step.details.window.as_ref().map(|w| w.start);
-                    let best = waits.filter(|best| start(best) <= start(&step));
-                    if let Some(best) = &best {
-                        self.give_way_to(best);
-                        // It waits as well as they do: the next step may be one of theirs.
-                        put_off.iter().for_each(|pair| _ = self.refused.remove(pair));
-                    }
-                    return best.or(Some(step));
+                    free = Some(step);
+                    break;
                 };
                 put_off.push((step.guest, step.target));
                 self.put_off(step.clone(), reason);
                 waits.get_or_insert(step);
+            }
+            let until = planned.max(free.as_ref().and_then(start));
+            let best = waits.filter(|best| start(best) <= until);
+            if let Some(best) = &best {
+                self.give_way_to(best);
+                // It waits as well as they do: the next step may be one of theirs.
+                put_off.iter().for_each(|pair| _ = self.refused.remove(pair));
+            }
+            if let Some(step) = best.or(free) {
+                return Some(step);
             }
         }
         None
@@ -481,6 +493,12 @@ fn leaving(outlook: &Outlook, inventory: &Inventory) -> BTreeMap<usize, Vmid> {
     let still_there = |guest: &&GuestOutlook| !guest.is_on_its_way();
     let guests = found.map(|index| &outlook.guests[index]).filter(still_there);
     guests.map(|guest| (guest.host, guest.vmid)).collect()
+}
+
+/// Guests with hours in the outlook from before they were there.
+fn young(outlook: &Outlook) -> Vec<usize> {
+    let is_young = |guest: &GuestOutlook| outlook.first_case_of(guest.history_hours) > RECORDED;
+    (0..outlook.guests.len()).filter(|index| is_young(&outlook.guests[*index])).collect()
 }
 
 fn facts_of<'a>(inventory: &'a Inventory, node: &NodeOutlook) -> Cow<'a, NodeFacts> {

@@ -240,6 +240,25 @@ fn of_targets_that_are_as_good_the_one_with_most_of_what_is_short_is_taken() {
 }
 
 #[test]
+fn hours_from_before_a_guest_was_there_prove_nothing() {
+    let confidence = |history_hours| {
+        let mut case = Case::new(2).guest(0, |_| 4.0, 8.0).guest(0, |_| 4.0, 8.0);
+        case = case.guest(0, |_| 6.0, 8.0);
+        case.change = match history_hours {
+            1 => |outlook, _| outlook.guests[2].history_hours = 0.5,
+            _ => |_, _| {},
+        };
+        case.asked(|q| {
+            let step = plan::Planner::new(q).work_out(0, 0, 1);
+            assert!(step.benefit.core_hours > 20.0, "{:?}", step.benefit);
+            step.confidence.percent
+        })
+    };
+    let (with, without) = (confidence(336), confidence(1));
+    assert!(with > 85.0 && without < 75.0, "{with} {without}");
+}
+
+#[test]
 fn a_node_in_maintenance_is_no_refuge_for_the_guests_of_a_failed_one() {
     // Node 1 has room for one of the two guests of node 0, and node 2, which is empty, for the other.
     let mut case =
@@ -257,7 +276,7 @@ fn no_reserve_holds_the_guests_of_a_node_in_maintenance() {
         Case::new(3).guest(0, |_| 1.0, 30.0).guest(1, |_| 1.0, 60.0).guest(2, |_| 1.0, 50.0);
     let of_first = |case: &Case| {
         case.asked(|q| {
-            let told = explain(q, q.inventory.guest(100).unwrap());
+            let told = explain(q, q.inventory.guest(100).unwrap(), &[]);
             let blockers = told.targets.iter().flat_map(|t| t.blockers.clone());
             (blockers.map(|b| b.text).collect::<Vec<_>>(), told.concerns)
         })
@@ -626,6 +645,23 @@ fn of_guests_in_their_daily_peak_one_goes_and_the_others_are_not_put_off_by_the_
     let behind: Vec<_> = plan.considered.iter().map(|c| (c.step.guest, &c.reason)).collect();
     let text = "is in its daily peak, and of those that are, 100 relieves pve0 better".into();
     assert_eq!(behind, [(1, &Refusal { cause: Cause::Behind, text })]);
+}
+
+#[test]
+fn where_the_first_step_waits_those_after_it_may_wait_as_long() {
+    let peak: Curve = |h| if (10..16).contains(&(h + 16).rem_euclid(24)) { 5.0 } else { 1.0 };
+    // The first one is not in its peak, but its node is; the others are.
+    let mut case = Case::new(3).guest(0, |_| 8.0, 8.0).guest(0, peak, 8.0).guest(0, peak, 8.0);
+    case.guests.push((0, peak, 8.0));
+    case.local_hour = 12;
+    case.change = |outlook, _| {
+        outlook.nodes[0].cpu_trend.peak_hours = (10..16).collect();
+        outlook.guests[0].cpu_trend.peak_hours.clear();
+    };
+    let (_, plan) = case.run();
+    let starts: Vec<_> =
+        plan.steps.iter().map(|s| s.details.window.as_ref().unwrap().start_hour).collect();
+    assert_eq!((plan.steps[0].guest, starts), (0, vec![16, 16]), "{:?}", plan.considered);
 }
 
 #[test]
@@ -1107,11 +1143,11 @@ fn a_guest_of_a_failed_node_stays_since_that_is_offline() {
         outlook.guests.remove(5);
         inventory.guests[5].status = GuestStatus::Unknown;
     };
-    let told = case.asked(|q| explain(q, q.inventory.guest(105).unwrap()).blockers);
+    let told = case.asked(|q| explain(q, q.inventory.guest(105).unwrap(), &[]).blockers);
     let told: Vec<_> = told.iter().map(|b| (b.code, b.text.as_str())).collect();
     assert_eq!(told, [(BlockerCode::NodeOffline, "cannot move while pve1 is offline")]);
     // And of the node that is away no load is told.
-    let of_others = case.asked(|q| explain(q, q.inventory.guest(100).unwrap()).targets);
+    let of_others = case.asked(|q| explain(q, q.inventory.guest(100).unwrap(), &[]).targets);
     let away = of_others.iter().find(|t| t.node == 1).unwrap();
     assert_eq!(
         away.blockers.iter().map(|b| b.text.as_str()).collect::<Vec<_>>(),

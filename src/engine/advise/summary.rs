@@ -518,6 +518,9 @@ pub(super) fn held(q: &Question, plan: &Plan) -> &'static str {
         None if is_unrecorded(q) => {
             "of most of its guests no load is recorded: whose move would help is not known"
         }
+        None if !q.states.iter().any(|state| state.in_need) => {
+            "what is expected above the thresholds is too little for a move"
+        }
         None => "no move would take enough away",
     }
 }

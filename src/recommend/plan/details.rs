@@ -2,7 +2,7 @@
 
 use super::{Cost, Details, Peaks, Planner, Step};
 use crate::model::{Bytes, GIB, GuestKind, Vmid};
-use crate::outlook::{GuestOutlook, Resource};
+use crate::outlook::{GuestOutlook, Load, RECORDED, Resource};
 use crate::recommend::balancer;
 use crate::recommend::confidence::{Basis, Confidence};
 use crate::recommend::constraint::{LocalDisk, live, restarts, size_of};
@@ -10,6 +10,7 @@ use crate::recommend::overload::Overload;
 use crate::recommend::state::sure_rise;
 use crate::recommend::window::{Busy, Window};
 use crate::score::{Candidate, Contribution, penalties, total};
+use std::borrow::Cow;
 
 /// Fall of a node from which it is told, in percent of it a day.
 const NOTED_FALL: f64 = 0.5;
@@ -54,6 +55,7 @@ impl Planner<'_> {
         let outlook = &self.q.outlook.guests[guest];
         let details = Details {
             source_load: self.ledger.load(source).clone(),
+            target_load: self.ledger.load(target).clone(),
             source_peaks: self.peaks(source, outlook, -1.0),
             target_peaks: self.peaks(target, outlook, 1.0),
             window: self.window(outlook, &[source, target]),
@@ -103,19 +105,37 @@ impl Planner<'_> {
         Cost { points, memory, local_disks, restart }
     }
 
+    /// Expected load of a node without what is made up of its guests: their hours from before they were there.
+    fn recorded_load(&self, node: usize) -> Cow<'_, Load> {
+        let outlook = self.q.outlook;
+        let mut load = Cow::Borrowed(self.ledger.load(node));
+        for guest in self.young.iter().filter(|guest| self.hosts[**guest] == node) {
+            let guest = &outlook.guests[*guest];
+            load.to_mut().remove(&guest.load, RECORDED..outlook.first_case_of(guest.history_hours));
+        }
+        load
+    }
+
     pub(super) fn confidence(
         &self,
         source: usize,
         guest: &GuestOutlook,
         target: usize,
     ) -> Confidence {
+        let outlook = self.q.outlook;
+        let young = self.young.iter().filter(|guest| self.hosts[**guest] == source);
+        let young = young.map(|index| &outlook.guests[*index]);
+        let is_newcomer =
+            |other: &&GuestOutlook| other.vmid != guest.vmid && other.history_hours < 24.0;
+        let newcomers: Vec<&GuestOutlook> = young.filter(is_newcomer).collect();
         Confidence::of(&Basis {
-            outlook: self.q.outlook,
+            outlook,
             source,
-            source_load: self.ledger.load(source),
+            source_load: &self.recorded_load(source),
             target,
-            target_load: self.ledger.load(target),
+            target_load: &self.recorded_load(target),
             guest,
+            newcomers: &newcomers,
             limits: self.limits(),
             experience: self.q.experience,
             recent: self.q.recent,

@@ -73,6 +73,8 @@ pub struct Step<D = Details> {
 pub struct Details {
     /// Expected load of the source before the step.
     pub source_load: Load,
+    /// That of the target.
+    pub target_load: Load,
     /// Busy hours of the source.
     pub source_peaks: Peaks,
     /// Busy hours of the target.

@@ -6,7 +6,7 @@ use crate::model::{GuestKind, HaMove};
 /// What of `vmid` is told to stand against any move, and to which nodes it could go at all.
 fn kept(case: &Case, vmid: u32) -> (Vec<(BlockerCode, String)>, Vec<usize>) {
     case.asked(|q| {
-        let told = explain(q, q.inventory.guest(vmid).unwrap());
+        let told = explain(q, q.inventory.guest(vmid).unwrap(), &[]);
         let blockers = told.blockers.into_iter().map(|b| (b.code, b.text)).collect();
         (blockers, told.targets.iter().map(|t| t.node).collect())
     })
@@ -91,7 +91,7 @@ fn no_running_vm_goes_to_an_older_version_of_pve() {
     let versions = "pve0 reports as PVE 9 does, pve1 as PVE 8";
     let of_first = |case: &Case| {
         case.asked(|q| {
-            let told = explain(q, q.inventory.guest(100).unwrap());
+            let told = explain(q, q.inventory.guest(100).unwrap(), &[]);
             let first = told.targets.into_iter().find(|t| t.node == 1).unwrap();
             (first.blockers.into_iter().map(|b| b.text).collect::<String>(), told.concerns)
         })
@@ -258,7 +258,7 @@ fn where_nothing_but_its_group_holds_a_guest_what_becomes_of_all_is_told() {
     };
     let group = |case: &Case, node| {
         case.asked(|q| {
-            let told = explain(q, q.inventory.guest(100).unwrap());
+            let told = explain(q, q.inventory.guest(100).unwrap(), &[]);
             let of = |t: &Target| t.node == node;
             told.targets.iter().find(|t| of(t)).and_then(|t| t.group.clone())
         })
