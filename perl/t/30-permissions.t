@@ -205,6 +205,31 @@ subtest 'a bare number in the words of an obstacle' => sub {
     is($told->('together', 'x', 'stays with 101')->[0], 'withheld', 'a reason in other words is not told at all');
 };
 
+subtest 'words of others beside one entry' => sub {
+    require PVE::Foresight::Visible;
+    my $told = sub ($user, $kind, $entry) {
+        PVE::RPCEnvironment::get()->set_user($user);
+        my $reply = { map { ($_ => []) } qw(recommendations considered skipped nodes outcomes guests) };
+        $reply->{$kind} = [$entry];
+        my $filter = PVE::Foresight::Visible->can($reply->{outcomes}->@* ? 'outcomes' : 'advice');
+        my $visible = $filter->($reply, PVE::Foresight::Rights->of_caller());
+        like(JSON->new->encode($visible), qr/"withheld":0[,}]/, 'nothing is withheld, which is a number');
+        return $visible->{$kind}->[0];
+    };
+    my $behind = 'is in its daily peak, and of those that are, guest 103 relieves pve1 better';
+    is($told->('mixed@pve', considered => { vmid => 100, reason => $behind })->{reason}, 'withheld', 'of a guest that goes first');
+    my $parts = { parts => [{ name => 'need', why => 'by the present alone, but because of guest 103, of which no day is known' }] };
+    my $move = $told->('mixed@pve', recommendations => { vmid => 100, confidence_parts => $parts });
+    is($move->{confidence_parts}->{parts}->[0]->{why}, 'withheld', 'of a newcomer');
+    my $leaving = 'guest 103 is being moved off pve1; ask again when it has arrived';
+    my $skipped = { vmid => 100, node => 'pve1', reason => $leaving, blockers => [{ code => 'locked', text => $leaving }] };
+    my $locked = $told->('mixed@pve', skipped => $skipped);
+    is_deeply([$locked->{reason}, $locked->{blockers}->[0]->{text}], ['withheld', 'withheld'], 'of one that leaves');
+    my $moved = { vmid => 100, source => 'pve1', target => 'pve3', windows => [{ reason => 'it moved on to pve2 after 5 minutes' }] };
+    my $outcome = $told->('hidden@pve', outcomes => $moved);
+    is($outcome->{windows}->[0]->{reason}, 'withheld', 'of a node that may not be seen');
+};
+
 subtest 'names of others are no mark' => sub {
     require PVE::Foresight::Visible;
     PVE::RPCEnvironment::get()->set_user('mixed@pve');

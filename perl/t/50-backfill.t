@@ -61,11 +61,14 @@ subtest 'a task that is stopped leaves a whole store' => sub {
         };
         PVE::API2::Foresight::Backfill::run();
     };
+    my $marker = "$PVE::Foresight::STATE_DIR/.history-imported";
     my ($status, $log) = log_of($stopped);
     is($status, 1, 'fails');
     like($log, qr/TASK ERROR: received interrupt/, 'with the interrupt') or diag($log);
+    ok(!-e $marker, 'and is not marked as done');
     my ($again) = log_of(sub { PVE::API2::Foresight::Backfill::run() });
-    is($again, 0, 'and another run goes through');
+    is($again, 0, 'another run goes through');
+    ok(-e $marker, 'and is marked as done, so that the timer has nothing to do');
     ok(call('GET', 'status')->{store}, 'there is a store');
 };
 

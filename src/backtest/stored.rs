@@ -54,10 +54,7 @@ impl Recording {
             let (cpu, memory) = (&mut machine.own.cpu, &mut machine.own.memory);
             machine.own = Demand::of(std::mem::take(cpu), std::mem::take(memory), 1);
         }
-        inventory.guests.iter_mut().for_each(|g| g.lock = None);
-        for node in &mut inventory.nodes {
-            (node.online, node.maintenance) = (None, false);
-        }
+        inventory.forget_moment();
         Ok(Self {
             start,
             step: HOUR,

@@ -82,9 +82,13 @@ pub(super) fn unknown_guest(vmid: Vmid) -> Error {
 }
 
 fn no_node(q: &Question, name: &str) -> Error {
-    let known: Vec<String> = q.outlook.nodes.iter().map(|n| n.name.clone()).collect();
+    unknown_node(name, q.outlook.nodes.iter().map(|node| node.name.as_str()))
+}
+
+pub(super) fn unknown_node<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {
+    let known: Vec<String> = known.map(String::from).collect();
     let message =
-        format!("there is no node {name} in this cluster; its nodes are {}", listed(&known));
+        format!("there is no node '{name}' in this cluster; its nodes are {}", listed(&known));
     Error::new(Kind::NotFound, message)
 }
 

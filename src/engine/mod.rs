@@ -492,7 +492,7 @@ fn inventory_of(
 ) -> Result<Inventory> {
     // A newer inventory knows better where guests are, but not where they were at a moment that is past.
     let newer = |known_at: UnixTime| (tick.ts..=now).contains(&known_at);
-    let (inventory, newer) = match (known, path) {
+    let (mut inventory, newer) = match (known, path) {
         (Some(inventory), _) => {
             let newer = newer(inventory.ts);
             (inventory, newer)
@@ -508,6 +508,9 @@ fn inventory_of(
         }
         (None, None) => (Inventory::from_tick(tick), false),
     };
+    if inventory.ts > now + CLOCK_SLACK {
+        inventory.forget_moment();
+    }
     Ok(current(inventory, tick, newer))
 }
 
@@ -600,7 +603,7 @@ fn clock() -> UnixTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{HaMove, HaResource};
+    use crate::model::{HaMove, HaResource, NodeFacts};
 
     #[test]
     fn the_zone_is_known_as_far_back_as_a_replay_can_look() {
@@ -638,6 +641,21 @@ mod tests {
         };
         assert_eq!(moves(1_030, 1_040), (true, true));
         assert_eq!(moves(1_030, 1_010), (false, false), "of later than the moment asked about");
+        // Nor what was locked then, given up by HA, or in maintenance.
+        let held = |known_at, now| {
+            let mut known = Inventory::from_tick(&on("pve1", known_at));
+            known.guests[0].lock = Some("backup".into());
+            known.guests[0].ha = Some(HaResource { in_error: true, ..HaResource::default() });
+            let pve1 = NodeFacts { name: "pve1".into(), maintenance: true, ..NodeFacts::default() };
+            known.nodes.push(pve1);
+            let found = inventory_of(Some(known), None, &tick, now).expect("an inventory");
+            let guest = &found.guests[0];
+            let in_error = guest.ha.as_ref().is_some_and(|ha| ha.in_error);
+            [guest.lock.is_some(), in_error, found.nodes[0].maintenance]
+        };
+        assert_eq!(held(1_030, 1_040), [true; 3]);
+        assert_eq!(held(970, 1_040), [true; 3], "they may last");
+        assert_eq!(held(4_600, 1_040), [false; 3], "of later than the moment asked about");
         for given in [false, true] {
             assert_eq!(node(1_030, given, 1_040), "pve2", "newer than the sample");
             assert_eq!(node(970, given, 1_040), "pve1", "older than the sample");

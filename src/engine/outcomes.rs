@@ -3,6 +3,7 @@
 //! A run of the collector with nothing to do reads the first line of one small file. Reading writes
 //! nothing: what is not on file yet is judged for the answer.
 
+use super::explain::unknown_guest;
 use super::keep::settings;
 use super::prepare::{History, point, without_cache};
 use super::{Engine, RecommendRequest, local_time};
@@ -66,13 +67,20 @@ pub struct OutcomesRequest {
 
 impl Engine {
     /// What became of migrations, as of now. Writes nothing.
+    ///
+    /// # Errors
+    /// `NotFound` where a guest is asked for that is not there and of which no migration is known.
     pub fn outcomes(&self, request: &OutcomesRequest) -> Result<OutcomesReply> {
         let reader = Reader::open(&self.state)?;
-        let (now, _) = self.moment(&reader, request.now)?;
+        let (now, tick) = self.moment(&reader, request.now)?;
         let (ledger, warnings) = self.judged(&reader, now, Limits::thresholds(&request.config))?;
         let mut outcomes = ledger.outcomes;
         outcomes.sort_by_key(|o| (o.time, o.vmid));
         outcomes.retain(|o| request.guest.is_none_or(|vmid| o.vmid == vmid));
+        let is_there = |vmid: &Vmid| tick.guests.iter().any(|guest| guest.vmid == *vmid);
+        if let Some(unknown) = request.guest.filter(|vmid| outcomes.is_empty() && !is_there(vmid)) {
+            return Err(unknown_guest(unknown));
+        }
         Ok(OutcomesReply {
             now,
             guests: by_guest(&outcomes),
@@ -184,9 +192,14 @@ impl Engine {
             }
         }
         let judged = study.judge_due(&mut ledger, BATCH.windows)?;
+        let goes_on = searched < now;
         let stale = ledger.searched.is_none_or(|s| s > now || now.saturating_sub(s) >= SEARCH);
-        if stale || reopened + judged > 0 || ledger.outcomes.len() > known {
-            ledger.searched = Some(searched);
+        if stale
+            || goes_on != ledger.goes_on
+            || reopened + judged > 0
+            || ledger.outcomes.len() > known
+        {
+            (ledger.searched, ledger.goes_on) = (Some(searched), goes_on);
             ledger.save(&self.state, writer)?;
         }
         Ok(warnings)

@@ -1,6 +1,6 @@
 //! Replies about what is stored and how it develops.
 
-use super::explain::unknown_guest;
+use super::explain::{unknown_guest, unknown_node};
 use super::prepare::History;
 use super::{TrendsRequest, growth};
 use crate::api::{
@@ -115,12 +115,6 @@ pub(super) fn trends(
             Ok(TrendsReply { now: history.now, nodes, guests, warnings })
         }
     }
-}
-
-fn unknown_node<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {
-    let known: Vec<&str> = known.collect();
-    let message = format!("no node '{name}'; the nodes are {}", known.join(", "));
-    Error::new(Kind::NotFound, message)
 }
 
 /// That the store does not reach as far back as was asked, if so.

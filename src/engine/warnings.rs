@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// What all answers begin with, besides what was `odd` before: that PVE refuses all of it, and what nobody could check.
 pub(super) fn of_all(q: &Question, odd: Vec<String>) -> Vec<String> {
     let all = no_quorum(q).into_iter().chain(odd).chain(unknown(q)).chain(not_listed(q));
-    all.chain(pinned_nowhere(q)).collect()
+    all.chain(nodes_not_listed(q)).chain(pinned_nowhere(q)).collect()
 }
 
 /// That PVE refuses all that is advised.
@@ -46,6 +46,19 @@ pub(super) fn not_listed(q: &Question) -> Option<String> {
             is_are(guests.len()),
             listed(&guests),
             if one { "stays where it is" } else { "stay where they are" }
+        )
+    })
+}
+
+/// That nodes report which the inventory does not have.
+fn nodes_not_listed(q: &Question) -> Option<String> {
+    let unlisted = q.outlook.nodes.iter().filter(|node| q.inventory.node(&node.name).is_none());
+    let nodes: Vec<String> = unlisted.map(|node| node.name.clone()).collect();
+    let there = if nodes.len() == 1 { "there" } else { "on them" };
+    (!nodes.is_empty()).then(|| {
+        format!(
+            "{} not in the inventory: which storages and devices are {there} is not known, nor the version of PVE",
+            are(&nodes)
         )
     })
 }
@@ -120,6 +133,22 @@ mod tests {
         assert_eq!(told(2), ["pve1 is offline; 2 guests there are not looked at"]);
         assert_eq!(told(1), ["pve1 is offline; 1 guest there is not looked at"]);
         assert_eq!(told(0), ["pve1 is offline"]);
+    }
+
+    #[test]
+    fn nodes_that_the_inventory_does_not_have_are_told() {
+        let told = |listed: usize| {
+            asked(&[("pve1", 1), ("pve2", 1), ("pve3", 1)], |q| {
+                let mut inventory = q.inventory.clone();
+                inventory.nodes.truncate(listed);
+                nodes_not_listed(&Question { inventory: &inventory, ..*q })
+            })
+        };
+        let rest = "not in the inventory: which storages and devices are";
+        let after = "is not known, nor the version of PVE";
+        assert_eq!(told(2), Some(format!("pve3 is {rest} there {after}")));
+        assert_eq!(told(1), Some(format!("pve2 and pve3 are {rest} on them {after}")));
+        assert_eq!(told(3), None);
     }
 
     #[test]

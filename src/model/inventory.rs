@@ -343,6 +343,21 @@ impl GuestFacts {
 const MIGRATES: &str = "migrate";
 
 impl Inventory {
+    /// Forgets what is so at its moment alone: locks, what HA is doing or has given up, who is there, and quorum.
+    pub fn forget_moment(&mut self) {
+        for guest in &mut self.guests {
+            guest.lock = None;
+            guest.settle();
+            if let Some(ha) = &mut guest.ha {
+                ha.in_error = false;
+            }
+        }
+        for node in &mut self.nodes {
+            (node.online, node.maintenance) = (None, false);
+        }
+        self.quorate = None;
+    }
+
     /// What a tick alone tells: who is where and which storages are active; no rules.
     pub fn from_tick(tick: &Tick) -> Self {
         let nodes = tick.nodes.iter().map(|n| NodeFacts {

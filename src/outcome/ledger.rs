@@ -34,7 +34,7 @@ const MAX_BYTES: u64 = 64 << 20;
 pub struct Header {
     format: String,
     version: u32,
-    /// When the next window is over; absent when none is open.
+    /// When the next window is over, or up to when a search came that broke off; absent when there is nothing to do.
     pub next_due: Option<UnixTime>,
     /// Up to when the store was searched for moves.
     pub searched: UnixTime,
@@ -50,6 +50,8 @@ pub struct Ledger {
     pub outcomes: Vec<Outcome>,
     /// Up to when the store was searched for moves; `None`: never.
     pub searched: Option<UnixTime>,
+    /// That search broke off there: the next run goes on.
+    pub goes_on: bool,
 }
 
 impl Ledger {
@@ -106,10 +108,11 @@ impl Ledger {
             serde_json::to_writer(&mut body, outcome).map_err(odd)?;
         }
         body.extend_from_slice(b"\n]\n");
+        let due = self.outcomes.iter().filter_map(Outcome::next_due);
         let header = Header {
             format: FORMAT.into(),
             version: VERSION,
-            next_due: self.outcomes.iter().filter_map(Outcome::next_due).min(),
+            next_due: due.chain(self.searched.filter(|_| self.goes_on)).min(),
             searched: self.searched.unwrap_or(0),
             bytes: body.len() as u64,
             crc32: 0,
@@ -197,5 +200,6 @@ fn parse(bytes: &[u8]) -> Result<Ledger> {
     if !outcomes.iter().all(Outcome::is_sound) {
         return Err(damaged("an outcome has impossible times or windows"));
     }
-    Ok(Ledger { outcomes, searched: Some(header.searched) })
+    let goes_on = header.next_due.is_some_and(|due| due <= header.searched);
+    Ok(Ledger { outcomes, searched: Some(header.searched), goes_on })
 }

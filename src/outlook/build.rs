@@ -62,7 +62,7 @@ pub struct NodeHistory {
 /// How much each view of the load counts.
 #[derive(Clone, Copy, Debug)]
 pub struct Weights {
-    /// The load of this minute: for the running hour; it fades over the coming ones unless it is
+    /// The load of the last hour: for the running one; it fades over the coming ones unless it is
     /// all that counts.
     pub current: f64,
     /// The hours of the last day.

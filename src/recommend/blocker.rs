@@ -75,8 +75,6 @@ pub enum BlockerCode {
     PingPong,
     /// The same move did not help not long ago.
     FailedBefore,
-    /// It is in its busy hours and running workloads are protected.
-    PeakHours,
     /// Its memory would not fit there.
     MemoryCapacity,
     /// The cluster could no longer take over this node's guests if it failed.
@@ -109,7 +107,8 @@ impl Blocker {
 
     /// Of a guest on a node that another one, `leaving`, is being moved off: what is left there is not known before.
     pub(super) fn waits_for(leaving: Vmid, node: &str) -> Self {
-        let text = format!("{leaving} is being moved off {node}; ask again when it has arrived");
+        let text =
+            format!("guest {leaving} is being moved off {node}; ask again when it has arrived");
         Self::new(BlockerCode::Locked, text)
     }
 

@@ -5,7 +5,7 @@
 //! replays; values and weights are such that the sum is near that chance (docs/backtest.md). It says
 //! how well founded the advice is, not how bad the source is.
 
-use crate::model::{WEEK_HOURS, counted};
+use crate::model::{WEEK_HOURS, counted, joined};
 use crate::outcome::Experience;
 use crate::outlook::{GuestOutlook, Limits, Load, NodeOutlook, Outlook, PRESENT, Resource};
 use serde::Serialize;
@@ -248,8 +248,9 @@ fn need(b: &Basis, days: &Days) -> Part {
     let amount = counted(core_hours.abs().round(), "core-hour");
     let around = match newcomers {
         true => {
-            let names: Vec<String> = b.newcomers.iter().map(|g| g.vmid.to_string()).collect();
-            format!(", but because of a guest of less than a day ({})", names.join(", "))
+            let names: Vec<String> =
+                b.newcomers.iter().map(|g| format!("guest {}", g.vmid)).collect();
+            format!(", but because of {}, of which no day is known", joined(&names))
         }
         false => around,
     };

@@ -13,7 +13,7 @@ mod tests;
 
 use super::constraint::{Blocker, BlockerCode, copied_disks, restarts, runs, size_of};
 use super::overload::{Overload, levels};
-use super::plan::{Cost, Peaks, Planner, Question};
+use super::plan::{Cost, Peaks, Planner, Question, time};
 use crate::model::{GuestFacts, HOUR, Vmid, joined};
 use crate::outlook::{Limits, Load, Resource};
 use std::collections::{BTreeMap, BTreeSet};
@@ -314,8 +314,7 @@ fn concerns(planner: &Planner, guest: &GuestFacts, node: usize, target: usize) -
         found.extend(planner.waits_for_disks(target, None).map(|b| b.text));
         let now = planner.q.outlook.now;
         if let Some(last) = outlook.moves.last().filter(|m| now - m.time < 24 * HOUR) {
-            let hours = (now - last.time) as f64 / HOUR as f64;
-            found.push(format!("moved from {} only {hours:.0} h ago", last.from));
+            found.push(format!("moved from {} only {} ago", last.from, time(now - last.time)));
         }
         if outlook.cpu_trend.is_busy(now, planner.q.local) {
             found.push("is in its daily peak now".into());

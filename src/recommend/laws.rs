@@ -298,7 +298,7 @@ fn remedy(
             k.cpu_threshold = Fraction(100.0);
             k.mem_threshold = Fraction(100.0);
         }
-        C::SameNode | C::NoOtherNode | C::PeakHours | C::FailedBefore => {
+        C::SameNode | C::NoOtherNode | C::FailedBefore => {
             panic!("{code:?} cannot stand between the two")
         }
     }

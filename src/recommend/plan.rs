@@ -15,6 +15,7 @@ mod stays;
 mod step;
 mod unit;
 
+pub(super) use obstacles::time;
 pub use stays::{Skipped, Slight};
 pub use step::{Cause, Considered, Cost, Details, Peaks, Refusal, Step};
 
@@ -440,7 +441,7 @@ impl<'a> Planner<'a> {
         let others = self.considered.values_mut().filter(|c| c.reason.cause == Cause::Busy);
         for other in others.filter(|c| c.step.source == best.source) {
             let text = format!(
-                "is in its daily peak, and of those that are, {vmid} relieves {source} better"
+                "is in its daily peak, and of those that are, guest {vmid} relieves {source} better"
             );
             other.reason = Refusal { cause: Cause::Behind, text };
         }

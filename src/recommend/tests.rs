@@ -643,7 +643,7 @@ fn of_guests_in_their_daily_peak_one_goes_and_the_others_are_not_put_off_by_the_
     let (_, plan) = case.run();
     assert_eq!(plan.steps.iter().map(|step| step.guest).collect::<Vec<_>>(), [0]);
     let behind: Vec<_> = plan.considered.iter().map(|c| (c.step.guest, &c.reason)).collect();
-    let text = "is in its daily peak, and of those that are, 100 relieves pve0 better".into();
+    let text = "is in its daily peak, and of those that are, guest 100 relieves pve0 better".into();
     assert_eq!(behind, [(1, &Refusal { cause: Cause::Behind, text })]);
 }
 

@@ -114,7 +114,7 @@ impl PenaltyConfig {
         self.cpu_marks().above(heights)
     }
 
-    /// Of the CPU load with the guest on the node: knees as [`PenaltyConfig::cpu_current`].
+    /// Of the expected 99th percentile of the CPU load with the guest on the node: knees as [`PenaltyConfig::cpu_current`].
     pub fn cpu_predicted(&self) -> Curve {
         let heights = [
             (Key::predicted_cpu_over_penalty, self.predicted_cpu_over_penalty),
@@ -124,7 +124,7 @@ impl PenaltyConfig {
         self.cpu_marks().above(heights)
     }
 
-    /// Of the 7-day mean of the CPU load: the present curve's knees moved down by one offset,
+    /// Of the expected mean of the CPU load: the present curve's knees moved down by one offset,
     /// since a mean at the threshold hides peaks above it.
     pub fn cpu_sustained(&self) -> Curve {
         let heights = [
@@ -135,7 +135,7 @@ impl PenaltyConfig {
         self.cpu_marks().lowered().above(heights)
     }
 
-    /// Of the 7-day 95th percentile of the CPU load: one knee below the threshold, one at it, two above.
+    /// Of the expected 95th percentile of the CPU load: one knee below the threshold, one at it, two above.
     pub fn cpu_spikes(&self) -> Curve {
         let heights = [
             (Key::cpu_spike_moderate, self.cpu_spike_moderate),
@@ -156,7 +156,7 @@ impl PenaltyConfig {
         self.mem_marks().above(heights)
     }
 
-    /// Of the memory use with the guest on the node: knees as [`PenaltyConfig::mem_current`].
+    /// Of the expected 99th percentile of the memory use with the guest on the node: knees as [`PenaltyConfig::mem_current`].
     pub fn mem_predicted(&self) -> Curve {
         let heights = [
             (Key::predicted_mem_over_penalty, self.predicted_mem_over_penalty),
@@ -166,7 +166,7 @@ impl PenaltyConfig {
         self.mem_marks().above(heights)
     }
 
-    /// Of the 7-day mean of the memory use: knees as [`PenaltyConfig::cpu_sustained`].
+    /// Of the expected mean of the memory use: knees as [`PenaltyConfig::cpu_sustained`].
     pub fn mem_sustained(&self) -> Curve {
         let heights = [
             (Key::mem_sustained_high, self.mem_sustained_high),
@@ -176,7 +176,7 @@ impl PenaltyConfig {
         self.mem_marks().lowered().above(heights)
     }
 
-    /// Of the 7-day 95th percentile of the memory use: knees as [`PenaltyConfig::cpu_spikes`].
+    /// Of the expected 95th percentile of the memory use: knees as [`PenaltyConfig::cpu_spikes`].
     pub fn mem_spikes(&self) -> Curve {
         let heights = [
             (Key::mem_spike_moderate, self.mem_spike_moderate),

@@ -29,23 +29,23 @@ pub enum Term {
     Threshold,
     /// CPU load now.
     CpuCurrent,
-    /// Mean CPU load of the last 7 days.
+    /// Mean of the CPU load that is expected.
     CpuSustained,
-    /// 95th percentile of the CPU load of the last 7 days.
+    /// 95th percentile of the CPU load that is expected.
     CpuSpikes,
     /// Rise of the CPU load.
     CpuTrend,
-    /// CPU load with the guest on the node.
+    /// 99th percentile of the CPU load that is expected with the guest on the node.
     CpuPredicted,
     /// Memory use now.
     MemCurrent,
-    /// Mean memory use of the last 7 days.
+    /// Mean of the memory use that is expected.
     MemSustained,
-    /// 95th percentile of the memory use of the last 7 days.
+    /// 95th percentile of the memory use that is expected.
     MemSpikes,
     /// Rise of the memory use.
     MemTrend,
-    /// Memory use with the guest on the node.
+    /// 99th percentile of the memory use that is expected with the guest on the node.
     MemPredicted,
     /// Configured memory of all guests against the memory there is.
     MemOvercommit,
@@ -332,27 +332,27 @@ settings! {
         cpu_very_high_penalty: Points = 50.0 in 0.0..=1000.0, CpuCurrent [FULL, Snapshot];
         /// Penalty when the CPU load now is at the threshold plus the second offset
         cpu_extreme_penalty: Points = 100.0 in 0.0..=1000.0, CpuCurrent [FULL, Snapshot];
-        /// Penalty when the 7-day mean of the CPU load is one first offset below the threshold
+        /// Penalty when the expected mean of the CPU load is one first offset below the threshold
         cpu_sustained_high: Points = 40.0 in 0.0..=1000.0, CpuSustained [FULL, History];
-        /// Penalty when the 7-day mean of the CPU load is at the threshold
+        /// Penalty when the expected mean of the CPU load is at the threshold
         cpu_sustained_very_high: Points = 80.0 in 0.0..=1000.0, CpuSustained [FULL, History];
-        /// Penalty when the 7-day mean of the CPU load is at the threshold plus the second less the first offset
+        /// Penalty when the expected mean of the CPU load is at the threshold plus the second less the first offset
         cpu_sustained_critical: Points = 150.0 in 0.0..=1000.0, CpuSustained [FULL, History];
-        /// Penalty when the 7-day 95th percentile of the CPU load is one first offset below the threshold
+        /// Penalty when the expected 95th percentile of the CPU load is one first offset below the threshold
         cpu_spike_moderate: Points = 5.0 in 0.0..=1000.0, CpuSpikes [FULL, History];
-        /// Penalty when the 7-day 95th percentile of the CPU load is at the threshold
+        /// Penalty when the expected 95th percentile of the CPU load is at the threshold
         cpu_spike_high: Points = 10.0 in 0.0..=1000.0, CpuSpikes [FULL, History];
-        /// Penalty when the 7-day 95th percentile of the CPU load is at the threshold plus the first offset
+        /// Penalty when the expected 95th percentile of the CPU load is at the threshold plus the first offset
         cpu_spike_very_high: Points = 20.0 in 0.0..=1000.0, CpuSpikes [FULL, History];
-        /// Penalty when the 7-day 95th percentile of the CPU load is at the threshold plus the second offset
+        /// Penalty when the expected 95th percentile of the CPU load is at the threshold plus the second offset
         cpu_spike_extreme: Points = 30.0 in 0.0..=1000.0, CpuSpikes [FULL, History];
         /// Penalty for each percent a day by which the CPU load rises in a sustained trend
         cpu_trend_rising_penalty: Points = 15.0 in 0.0..=1000.0, CpuTrend [FULL, History];
-        /// Penalty when the CPU load with the guest would be at the threshold
+        /// Penalty when the expected 99th percentile of the CPU load with the guest would be at the threshold
         predicted_cpu_over_penalty: Points = 25.0 in 0.0..=1000.0, CpuPredicted [FULL];
-        /// Penalty when the CPU load with the guest would be at the threshold plus the first offset
+        /// Penalty when the expected 99th percentile of the CPU load with the guest would be at the threshold plus the first offset
         predicted_cpu_high_penalty: Points = 50.0 in 0.0..=1000.0, CpuPredicted [FULL];
-        /// Penalty when the CPU load with the guest would be at the threshold plus the second offset
+        /// Penalty when the expected 99th percentile of the CPU load with the guest would be at the threshold plus the second offset
         predicted_cpu_extreme_penalty: Points = 100.0 in 0.0..=1000.0, CpuPredicted [FULL];
 
         // Memory.
@@ -362,29 +362,29 @@ settings! {
         mem_very_high_penalty: Points = 20.0 in 0.0..=1000.0, MemCurrent [HALF, Snapshot];
         /// Penalty when the memory use now is at the threshold plus the second offset
         mem_extreme_penalty: Points = 50.0 in 0.0..=1000.0, MemCurrent [HALF, Snapshot];
-        /// Penalty when the 7-day mean of the memory use is one first offset below the threshold
+        /// Penalty when the expected mean of the memory use is one first offset below the threshold
         mem_sustained_high: Points = 10.0 in 0.0..=1000.0, MemSustained [HALF, History];
-        /// Penalty when the 7-day mean of the memory use is at the threshold
+        /// Penalty when the expected mean of the memory use is at the threshold
         mem_sustained_very_high: Points = 25.0 in 0.0..=1000.0, MemSustained [HALF, History];
-        /// Penalty when the 7-day mean of the memory use is at the threshold plus the second less the first offset
+        /// Penalty when the expected mean of the memory use is at the threshold plus the second less the first offset
         mem_sustained_critical: Points = 60.0 in 0.0..=1000.0, MemSustained [HALF, History];
-        /// Penalty when the 7-day 95th percentile of the memory use is one first offset below the threshold
+        /// Penalty when the expected 95th percentile of the memory use is one first offset below the threshold
         mem_spike_moderate: Points = 2.0 in 0.0..=1000.0, MemSpikes [HALF, History];
-        /// Penalty when the 7-day 95th percentile of the memory use is at the threshold
+        /// Penalty when the expected 95th percentile of the memory use is at the threshold
         mem_spike_high: Points = 5.0 in 0.0..=1000.0, MemSpikes [HALF, History];
-        /// Penalty when the 7-day 95th percentile of the memory use is at the threshold plus the first offset
+        /// Penalty when the expected 95th percentile of the memory use is at the threshold plus the first offset
         mem_spike_very_high: Points = 10.0 in 0.0..=1000.0, MemSpikes [HALF, History];
-        /// Penalty when the 7-day 95th percentile of the memory use is at the threshold plus the second offset
+        /// Penalty when the expected 95th percentile of the memory use is at the threshold plus the second offset
         mem_spike_extreme: Points = 20.0 in 0.0..=1000.0, MemSpikes [HALF, History];
         // ProxBalance switched this off (0), since it took every arrived guest for a rise. Steps
         // are removed before our fit, and memory trends are the ones that do go on.
         /// Penalty for each percent a day by which the memory use rises in a sustained trend
         mem_trend_rising_penalty: Points = 8.0 in 0.0..=1000.0, MemTrend [HALF, History];
-        /// Penalty when the memory use with the guest would be at the threshold
+        /// Penalty when the expected 99th percentile of the memory use with the guest would be at the threshold
         predicted_mem_over_penalty: Points = 10.0 in 0.0..=1000.0, MemPredicted [HALF];
-        /// Penalty when the memory use with the guest would be at the threshold plus the first offset
+        /// Penalty when the expected 99th percentile of the memory use with the guest would be at the threshold plus the first offset
         predicted_mem_high_penalty: Points = 25.0 in 0.0..=1000.0, MemPredicted [HALF];
-        /// Penalty when the memory use with the guest would be at the threshold plus the second offset
+        /// Penalty when the expected 99th percentile of the memory use with the guest would be at the threshold plus the second offset
         predicted_mem_extreme_penalty: Points = 50.0 in 0.0..=1000.0, MemPredicted [HALF];
         /// Penalty when the guests' configured memory is 1.2 times the node's; it begins at 1.0 times
         mem_overcommit_penalty: Points = 8.0 in 0.0..=1000.0, MemOvercommit [];

@@ -283,7 +283,7 @@ fn explain_tells_of_every_target() {
     assert_eq!(calm["targets"].as_array().unwrap().len(), 1);
 
     for (args, message) in
-        [(&["--guest", "7"][..], "guest 7"), (&["--guest", "103", "--target", "x"], "node x")]
+        [(&["--guest", "7"][..], "guest 7"), (&["--guest", "103", "--target", "x"], "node 'x'")]
     {
         let output = explain(args);
         assert_eq!(output.status.code(), Some(1));
@@ -372,7 +372,10 @@ fn trend_tells_of_nodes_and_guests() {
     assert!(stderr(&output).contains("nowhere"));
     let refused = |question: &str| stderr(&ask(&state, NOW, question));
     let said = refused("trend --node pve1 --compare nowhere");
-    assert!(said.contains("no node 'nowhere'; the nodes are pve1, pve2"), "{said}");
+    assert!(
+        said.contains("there is no node 'nowhere' in this cluster; its nodes are pve1 and pve2"),
+        "{said}"
+    );
     let said = refused("trend --guest 999");
     assert!(said.contains("there is no guest 999 in this cluster"), "{said}");
 }

@@ -1,7 +1,7 @@
 // Numbers, times and sentences. Pure: data in, plain text out; Html.js makes markup of it.
 //
 // The screen draws what the API says: codes (directions, states, weights) become words, and no
-// threshold is known here.
+// threshold of the settings is known here.
 Ext.define('PVE.foresight.Utils', {
     singleton: true,
 

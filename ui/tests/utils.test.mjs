@@ -362,3 +362,9 @@ test('a collector with something to be told of does not run as it should', () =>
     assert.match(told(true, ['the collector is late']), /overdue/);
     assert.equal(Status.healthHtml({ collector: null, warnings: [] }), '');
 });
+
+test('the growth of guests is told from the same on as in sentences', () => {
+    const source = readFileSync(new URL('../../src/evidence/sentence.rs', import.meta.url), 'utf8');
+    const [, told] = source.match(/const TOLD_GROWTH: f64 = ([\d.]+);/);
+    assert.equal(Utils.toldGrowth, Number(told));
+});

@@ -49,8 +49,11 @@ pub(crate) fn news(run_dir: &Path, warnings: &[String]) -> Vec<String> {
 fn gist(text: &str) -> String {
     let words: Vec<&str> = text.split(' ').collect();
     let is_number = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
-    let is_time =
-        |word: &str| word.starts_with(|c: char| c.is_ascii_digit()) && word.contains(['-', ':']);
+    // `2026-11-30` and `06:51`, not a node `1-pve` nor `guest 100:`.
+    let is_time = |word: &str| {
+        let word = word.trim_end_matches([':', ',', ';', '.']);
+        word.contains(['-', ':']) && word.split(['-', ':']).all(is_number)
+    };
     let general =
         |(i, word): (usize, &&str)| match word.strip_suffix(':').and_then(|w| w.rsplit_once(':')) {
             _ if is_number(word) && words.get(i + 1) == Some(&"s") => "#".to_string(),
@@ -106,6 +109,13 @@ mod tests {
             runs(&[&["no report of guest 100"], &["no report of guest 101"]])[1],
             ["no report of guest 101"]
         );
+        let odd = |node: &str| SILENT.replace("pve2", node);
+        assert_eq!(
+            runs(&[&[&odd("1-pve1")], &[&odd("1-pve1"), &odd("1-pve2")]])[1],
+            [odd("1-pve2")]
+        );
+        let guest = |vmid: u32| format!("guest {vmid}: cpu is above 100 % and was stored as that");
+        assert_eq!(runs(&[&[&guest(100)], &[&guest(101)]])[1][..1], [guest(101)]);
     }
 
     #[test]

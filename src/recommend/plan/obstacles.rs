@@ -16,11 +16,12 @@ use std::collections::BTreeMap;
 /// better place.
 const CLEARLY: f64 = 0.9;
 
-/// A time for people: hours of two days and less, `10 h`, else days, `4.2 days`.
-fn time(seconds: i64) -> String {
-    match seconds <= 2 * DAY {
-        true => format!("{:.0} h", seconds as f64 / HOUR as f64),
-        false => format!("{:.1} days", seconds as f64 / DAY as f64),
+/// A time for people: `40 min`, hours up to two days, `10 h`, else days, `4.2 days`.
+pub(in crate::recommend) fn time(seconds: i64) -> String {
+    match seconds {
+        s if s < HOUR => format!("{} min", (s / 60).max(1)),
+        s if s <= 2 * DAY => format!("{:.0} h", s as f64 / HOUR as f64),
+        s => format!("{:.1} days", s as f64 / DAY as f64),
     }
 }
 

@@ -52,7 +52,7 @@ fn while_a_guest_is_on_its_way_no_other_one_goes_in_its_place() {
     case.change = |_, inventory| inventory.guests[0].lock = Some("migrate".into());
     assert_eq!(gone, 100);
     assert_eq!(case.moves(), [], "it is not known where it will be");
-    let waits = "100 is being moved off pve0; ask again when it has arrived";
+    let waits = "guest 100 is being moved off pve0; ask again when it has arrived";
     assert_eq!(kept(&case, 101).0, [(BlockerCode::Locked, waits.to_string())]);
     // It has arrived, of which the newest sample does not know yet.
     case.change = |outlook, inventory| {

@@ -1,7 +1,7 @@
 package PVE::Foresight::Kept;
 
-# The last backtest of this node. A replay may take longer than pveproxy waits for an answer, so a task makes it
-# and leaves it in a file for whoever asks. The folder belongs to the collector's user: root follows no link there,
+# What tasks leave in the state directory: that the history was imported, and the last backtest of this node. A replay
+# may take longer than pveproxy waits for an answer, so it is left in a file for whoever asks. The folder belongs to the collector's user: root follows no link there,
 # and trusts no byte.
 
 use v5.36;
@@ -53,6 +53,12 @@ sub put($reply, $days) {
     die "the result is too large to be kept (" . length($text) . " bytes, $MAX_BYTES at most): judge fewer days\n"
         if length($text) > $MAX_BYTES;
     replace(file(), $text);
+    return;
+}
+
+# That Proxmox VE's own history was imported, for the timer that would do it and for `doctor`.
+sub imported() {
+    replace("$PVE::Foresight::STATE_DIR/.history-imported", '');
     return;
 }
 

@@ -52,6 +52,11 @@ sub hidden_guests($self) {
     return [grep { !$self->guest($_) } @$guests];
 }
 
+sub hidden_nodes($self) {
+    my $nodes = nodes() // return undef;
+    return [grep { !$self->node($_) } @$nodes];
+}
+
 # Whether every guest may be seen; not while it is not known who there is.
 sub every_guest($self) {
     return $self->{every_guest} //= do {

@@ -55,11 +55,14 @@ my %OTHERS = (
 # Obstacles that may name another guest by its bare number.
 my %MAY_NAME = ('local-disk' => "has a disk that PVE does not copy");
 
+my sub nodes_of($entry) {
+    my @named = map { $entry->{$_} // () } qw(source target node from to);
+    return (@named, defined($entry->{vmid}) ? () : $entry->{name} // ());
+}
+
 my sub may($rights, $entry) {
     return 0 if defined($entry->{vmid}) && !$rights->guest($entry->{vmid});
-    my @nodes = map { $entry->{$_} // () } qw(source target node from to);
-    push @nodes, $entry->{name} if !defined($entry->{vmid});
-    return !grep { !$rights->node($_) } @nodes;
+    return !grep { !$rights->node($_) } nodes_of($entry);
 }
 
 my sub only($entry, @fields) {
@@ -69,10 +72,9 @@ my sub only($entry, @fields) {
 # Who is withheld: as the engine writes a guest in a sentence (`VM 103 'shop'`), a guest's number by itself, and
 # nodes. Guests' names alone are no mark: a guest called `memory` would blank every sentence about memory, and
 # who may name a guest could try out the names of others.
-my sub traces_of($withheld) {
+my sub traces_of($vmids, $names) {
     my $any = sub (@words) { join('|', map { quotemeta } grep { length } @words) || '(?!)' };
-    my $numbers = $any->(map { $_->{vmid} // () } @$withheld);
-    my $nodes = $any->(map { defined($_->{vmid}) ? () : $_->{name} // () } @$withheld);
+    my ($numbers, $nodes) = ($any->(@$vmids), $any->(@$names));
     return {
         named => qr/(?<![\w.-])(?:$nodes)(?![\w-])|\b(?:VM|CT|guest|vm|ct)[ :](?:$numbers)\b/,
         bare => qr/(?<![\w.-])(?:$numbers)(?![\w-]|\.\d)/,
@@ -115,15 +117,18 @@ my sub filtered($reply, $rights, $kind) {
         push $kept{$list}->@*, grep { may($rights, $_) } $reply->{$list}->@*;
         push @withheld, grep { !may($rights, $_) } $reply->{$list}->@*;
     }
-    my $hidden = $rights->hidden_guests();
-    return ({ %$reply, withheld => 0 }, 0) if !@withheld && $hidden && !@$hidden;
+    my ($guests, $nodes) = ($rights->hidden_guests(), $rights->hidden_nodes());
+    return ({ %$reply, withheld => 0 }, 0) if !@withheld && $guests && !@$guests && $nodes && !@$nodes;
     my $visible = only($reply, $kind->{whole}->@*);
-    my $traces = traces_of([@withheld, map { +{ vmid => $_ } } ($hidden // [])->@*]);
+    my @vmids = (($guests // [])->@*, map { $_->{vmid} // () } @withheld);
+    my @names = (($nodes // [])->@*, grep { !$rights->node($_) } map { nodes_of($_) } @withheld);
+    my $traces = traces_of(\@vmids, \@names);
     for my $list (keys $kind->{lists}->%*) {
         my @entries = map { without_others(only($_, $kind->{lists}->{$list}->@*), $traces) } $kept{$list}->@*;
         $visible->{$list} = censored(\@entries, $traces->{named});
     }
-    $visible->{withheld} = scalar(@withheld);
+    # Not `scalar`, whose 0 of an empty list is a string for JSON.
+    $visible->{withheld} = 0 + @withheld;
     $visible->{warnings} = [@UNTOLD];
     return ($visible, 1);
 }

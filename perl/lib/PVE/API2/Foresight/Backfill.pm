@@ -13,6 +13,7 @@ use PVE::SafeSyslog;
 
 use PVE::Foresight;
 use PVE::Foresight::Error;
+use PVE::Foresight::Kept;
 
 use base qw(PVE::RESTHandler);
 
@@ -57,6 +58,7 @@ sub run() {
     my $reply = import_patiently({ rrd => $from, inventory_path => $cluster });
     say "$reply->{ticks} points in time of $reply->{nodes} nodes stored, from $reply->{files} files";
     say "$reply->{left_out} rows left out: too old, or known already" if $reply->{left_out};
+    PVE::Foresight::Kept::imported();
     if (my $notes = journal(info => $reply->{notes}->@*)) {
         say "$notes: see the journal of this node";
     }
