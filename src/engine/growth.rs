@@ -1,7 +1,7 @@
 //! Whose growth is a node's growth, and what moves did to guests.
 
 use super::TrendsRequest;
-use super::prepare::History;
+use super::history::History;
 use crate::api::{GuestGrowth, MoveEffect, NodeGrowth};
 use crate::model::{DAY, GuestMetric, HOUR, Metric, Migration, NodeMetric};
 use crate::outlook::{held, host_at};

@@ -4,8 +4,9 @@
 //! nothing: what is not on file yet is judged for the answer.
 
 use super::explain::unknown_guest;
+use super::history::{History, point};
 use super::keep::settings;
-use super::prepare::{History, point, without_cache};
+use super::prepare::without_cache;
 use super::{Engine, RecommendRequest, local_time};
 use crate::api::{GuestOutcomes, OutcomeEntry, OutcomesReply, RecommendReply};
 use crate::collect::inventory;

@@ -1,7 +1,7 @@
 //! Replies about what is stored and how it develops.
 
 use super::explain::{unknown_guest, unknown_node};
-use super::prepare::History;
+use super::history::History;
 use super::{TrendsRequest, growth};
 use crate::api::{
     GuestTrends, HistoryReply, MetricHistory, MetricTrend, NodeTrends, Only, StabilityReply,
