@@ -88,8 +88,15 @@ pub struct StorageFacts {
     pub nodes: Vec<String>,
     /// Switched off.
     pub disabled: bool,
-    /// Content types it takes: `images`, `rootdir`, ...
+    /// Content types it takes: `images`, `rootdir`, ...; empty: not known.
     pub content: Vec<String>,
+}
+
+impl StorageFacts {
+    /// Whether it takes content of a type, as far as that is known.
+    pub fn takes(&self, content: &str) -> bool {
+        self.content.is_empty() || self.content.iter().any(|taken| taken == content)
+    }
 }
 
 /// A guest's configuration.

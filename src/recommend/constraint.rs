@@ -176,13 +176,17 @@ impl<'a> Constraints<'a> {
         let Some(storages) = &self.inventory.storages else { return };
         let mut told: Vec<&str> = Vec::new();
         for disk in &guest.disks {
-            let DiskSource::Volume { storage, .. } = &disk.source else { continue };
+            let DiskSource::Volume { storage, volume } = &disk.source else { continue };
             if told.contains(&storage.as_str()) {
                 continue;
             }
             let own_cd = disk.cdrom && storages.get(storage).is_some_and(|s| !s.shared);
             let cd = || format!("holds its CD image and is not shared with {}", target.name);
-            let trouble = self.lacks(target, storage).or_else(|| own_cd.then(cd));
+            let kind = wanted_content(guest.kind, volume);
+            let forbids = storages.get(storage).is_some_and(|s| !s.takes(kind));
+            let content = || format!("does not take content of type '{kind}'");
+            let lacks = self.lacks(target, storage).or_else(|| forbids.then(content));
+            let trouble = lacks.or_else(|| own_cd.then(cd));
             let Some(trouble) = trouble else { continue };
             told.push(storage);
             let text = format!("storage '{storage}' ({}) {trouble}", disk.key);
@@ -261,6 +265,16 @@ impl<'a> Constraints<'a> {
             }
         }
         found
+    }
+}
+
+/// The type of content that a storage must be set to take, or PVE does not migrate the guest (qemu-server
+/// `QemuMigrate.pm`, pve-container `LXC/Migrate.pm`).
+fn wanted_content(kind: GuestKind, volume: &str) -> &'static str {
+    match kind {
+        GuestKind::Lxc => "rootdir",
+        GuestKind::Qemu if volume.starts_with("iso/") => "iso",
+        GuestKind::Qemu => "images",
     }
 }
 

@@ -52,7 +52,7 @@ fn codes(inventory: &Inventory) -> Vec<BlockerCode> {
 fn each_obstacle_is_named_and_its_removal_frees_the_way() {
     use BlockerCode as C;
     type Change = fn(&mut Inventory);
-    let cases: [(BlockerCode, Change); 23] = [
+    let cases: [(BlockerCode, Change); 24] = [
         (C::Template, |i| i.guests[0].template = true),
         (C::NotRunning, |i| i.guests[0].status = GuestStatus::Stopped),
         (C::Locked, |i| i.guests[0].lock = Some("backup".into())),
@@ -105,6 +105,10 @@ fn each_obstacle_is_named_and_its_removal_frees_the_way() {
             storages.get_mut("ceph").unwrap().nodes = vec!["a".into(), "c".into()];
         }),
         (C::Storage, |i| i.nodes[1].storage = Some(vec!["other".into()])),
+        (C::Storage, |i| {
+            let storages = i.storages.as_mut().unwrap();
+            storages.get_mut("ceph").unwrap().content = vec!["backup".into(), "rootdir".into()];
+        }),
         (C::HaNodeAffinity, |i| {
             let nodes = [("a".to_string(), 1)].into();
             let kind = HaRuleKind::NodeAffinity { nodes, strict: true };
