@@ -7,7 +7,7 @@
 use super::{Considered, Planner, Step};
 use crate::model::{Bytes, Points, Vmid, joined};
 use crate::outlook::GuestOutlook;
-use crate::recommend::blocker::BlockerCode;
+use crate::recommend::blocker::{Blocker, BlockerCode};
 use crate::recommend::constraint::runs;
 use crate::recommend::explain::Group;
 use crate::recommend::overload::demand;
@@ -130,7 +130,16 @@ impl Planner<'_> {
             let mut obstacles = self.obstacles(guest, draft.target);
             obstacles.retain(|b| b.code != BlockerCode::Together);
             if !obstacles.is_empty() {
-                let vmid = self.q.outlook.guests[guest].vmid;
+                let vmid = |guest: usize| self.q.outlook.guests[guest].vmid;
+                let there = steps.iter().map(|step: &Step| format!("guest {}", vmid(step.guest)));
+                let there: Vec<String> = there.collect();
+                if !there.is_empty() {
+                    let after = |b: &mut Blocker| {
+                        b.text = format!("with {} there: {}", joined(&there), b.text)
+                    };
+                    obstacles.iter_mut().for_each(after);
+                }
+                let vmid = vmid(guest);
                 self.skipped.entry(vmid).or_default().add(obstacles);
                 break;
             }

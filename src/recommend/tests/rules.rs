@@ -123,7 +123,7 @@ fn what_keeps_a_group_from_going_together_is_told() {
     let (_, plan) = case.run();
     assert!(plan.steps.is_empty());
     let told = plan.skipped.values().flat_map(|s| &s.blockers).map(|b| b.text.as_str());
-    let want = "pve1 has 52.0 GiB in use in its busy hours; 75.0 GiB more would pass 95 % of its";
+    let want = "with guest 100 there: pve1 has 52.0 GiB in use in its busy hours; 75.0 GiB more would pass";
     assert!(told.clone().any(|text| text.starts_with(want)), "{:?}", told.collect::<Vec<_>>());
 }
 
