@@ -90,7 +90,7 @@ impl Blocker {
     }
 
     /// Of a guest that runs, but that no stored sample has: what it needs is not known.
-    pub(super) fn not_recorded() -> Self {
+    pub fn not_recorded() -> Self {
         Self::new(BlockerCode::ConfigUnknown, "runs, but nothing is recorded of it yet")
     }
 

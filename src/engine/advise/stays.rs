@@ -119,6 +119,7 @@ fn idle_reason(
     match guest.status {
         GuestStatus::Unknown => return not_reported(guest),
         status if !status.runs() => return "does not run".into(),
+        _ if q.outlook.guest_index(guest.vmid).is_none() => return Blocker::not_recorded().text,
         _ => {}
     }
     match q.states[node].state {
@@ -142,8 +143,30 @@ fn others(q: &Question, node: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::asked::asked;
+    use crate::recommend::plan;
 
     const HAND: &str = "by hand it could go";
+
+    #[test]
+    fn of_a_guest_that_no_sample_has_nothing_else_is_told() {
+        let reasons = asked(&[("pve1", 2), ("pve2", 1)], |q| {
+            let mut inventory = q.inventory.clone();
+            let new = |node: &str| GuestFacts {
+                vmid: 900,
+                node: node.into(),
+                ..inventory.guests[0].clone()
+            };
+            let new = [GuestFacts { vmid: 901, ..new("pve2") }, new("pve1")];
+            inventory.guests.extend(new);
+            let q = Question { inventory: &inventory, ..*q };
+            let plan = plan(&q);
+            assert!(!plan.steps.is_empty(), "pve1 is emptied");
+            let told = skipped(&q, &plan).into_iter().filter(|s| s.vmid >= 900);
+            told.map(|s| s.reason).collect::<Vec<_>>()
+        });
+        assert_eq!(reasons, ["runs, but nothing is recorded of it yet"; 2]);
+    }
 
     #[test]
     fn of_nodes_that_cannot_take_a_guest_the_best_one_speaks() {
