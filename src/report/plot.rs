@@ -3,7 +3,7 @@
 use super::date;
 use super::html::escape;
 use crate::api::{MetricHistory, MetricTrend};
-use crate::model::{DAY, Migration, UnixTime};
+use crate::model::{Bucket, DAY, Migration, UnixTime};
 use crate::series::LocalTime;
 use crate::trend::Plot;
 use std::fmt::Write;
@@ -11,7 +11,8 @@ use std::fmt::Write;
 /// Size of a plot, and the room around it for labels.
 const SIZE: (f64, f64) = (640.0, 190.0);
 const MARGIN: Margin = Margin { left: 48.0, right: 10.0, top: 10.0, bottom: 22.0 };
-/// More seconds than so many usual distances between two values are a gap.
+/// So many usual distances between two values, or lengths of one of them, are a gap: old values last longer than late
+/// ones.
 const GAP: i64 = 3;
 
 struct Margin {
@@ -66,15 +67,16 @@ pub(super) fn share(
         let ahead: Vec<_> = plot.forecast.iter().map(|e| (e.time, e.low, e.high)).collect();
         svg.push_str(&band("ahead", &ahead, &frame));
         let expected: Vec<_> = plot.forecast.iter().map(|e| (e.time, e.expected)).collect();
-        svg.push_str(&line("forecast", &expected, i64::MAX, &frame));
+        svg.push_str(&line("forecast", &[expected], &frame));
     }
-    let measured: Vec<_> = history.buckets.iter().map(|b| (b.middle(), b.avg)).collect();
-    let gap = gap(&measured);
-    let range: Vec<_> = history.buckets.iter().map(|b| (b.middle(), b.min, b.max)).collect();
-    for piece in range.chunk_by(|a, b| b.0 - a.0 <= gap) {
-        svg.push_str(&band("range", piece, &frame));
+    let pieces = pieces(&history.buckets);
+    for piece in &pieces {
+        let range: Vec<_> = piece.iter().map(|b| (b.middle(), b.min, b.max)).collect();
+        svg.push_str(&band("range", &range, &frame));
     }
-    svg.push_str(&line("measured", &measured, gap, &frame));
+    let measured = |piece: &&[Bucket]| piece.iter().map(|b| (b.middle(), b.avg)).collect();
+    let measured: Vec<Vec<_>> = pieces.iter().map(measured).collect();
+    svg.push_str(&line("measured", &measured, &frame));
     if let Some(threshold) = threshold.filter(|t| *t <= frame.top) {
         svg.push_str(&level("limit", frame.y(threshold)));
     }
@@ -103,11 +105,14 @@ fn step(top: f64) -> f64 {
     ROUND.into_iter().find(|step| top / step <= 5.0).unwrap_or(0.5)
 }
 
-/// The usual distance of two values times [`GAP`].
-fn gap(values: &[(UnixTime, f64)]) -> i64 {
-    let mut steps: Vec<i64> = values.windows(2).map(|w| w[1].0 - w[0].0).collect();
+/// Values between which there is no gap.
+fn pieces(buckets: &[Bucket]) -> Vec<&[Bucket]> {
+    let step = |a: &Bucket, b: &Bucket| b.middle() - a.middle();
+    let mut steps: Vec<i64> = buckets.windows(2).map(|two| step(&two[0], &two[1])).collect();
     steps.sort_unstable();
-    steps.get(steps.len() / 2).map_or(i64::MAX, |s| s.saturating_mul(GAP))
+    let usual = steps.get(steps.len() / 2).copied().unwrap_or(0);
+    let longest = |a: &Bucket, b: &Bucket| usual.max(a.seconds.max(b.seconds).into());
+    buckets.chunk_by(|a, b| step(a, b) <= longest(a, b).saturating_mul(GAP)).collect()
 }
 
 fn axes(frame: &Frame, local: &LocalTime) -> String {
@@ -161,13 +166,13 @@ fn upright(class: &str, x: f64, title: &str) -> String {
     format!("<path class=\"{class}\" d=\"M{x:.1} {top:.1}V{bottom:.1}\">{title}</path>\n")
 }
 
-fn line(class: &str, values: &[(UnixTime, f64)], gap: i64, frame: &Frame) -> String {
+fn line(class: &str, pieces: &[Vec<(UnixTime, f64)>], frame: &Frame) -> String {
     let mut path = String::new();
-    let mut last: Option<UnixTime> = None;
-    for &(time, value) in values {
-        let pen = if last.is_some_and(|l| time - l <= gap) { 'L' } else { 'M' };
-        let _ = write!(path, "{pen}{:.1} {:.1}", frame.x(time), frame.y(value));
-        last = Some(time);
+    for piece in pieces {
+        for (i, (time, value)) in piece.iter().enumerate() {
+            let pen = if i == 0 { 'M' } else { 'L' };
+            let _ = write!(path, "{pen}{:.1} {:.1}", frame.x(*time), frame.y(*value));
+        }
     }
     format!("<path class=\"{class}\" d=\"{path}\"/>\n")
 }
@@ -186,7 +191,7 @@ fn band(class: &str, rows: &[(UnixTime, f64, f64)], frame: &Frame) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{share, step};
+    use super::{pieces, share, step};
     use crate::api::MetricHistory;
     use crate::model::{Bucket, Unit};
     use crate::series::LocalTime;
@@ -210,6 +215,16 @@ mod tests {
         assert_eq!(painted(|at| !(20..30).contains(at)), (2, 2), "as the line breaks");
         let lonely = |at: &i64| !(20..40).contains(at) || *at == 30;
         assert_eq!(painted(lonely), (2, 3), "a single value has no area");
+    }
+
+    #[test]
+    fn hours_before_the_samples_of_every_quarter_of_one_are_no_gaps() {
+        let hour = |at: i64| Bucket { seconds: 3_600, ..Bucket::single(at * 3_600, 0.5) };
+        let samples = (0..192).map(|i| Bucket::single(120 * 3_600 + i * 900, 0.5));
+        let mut buckets: Vec<Bucket> = (0..120).map(hour).chain(samples).collect();
+        assert_eq!(pieces(&buckets).len(), 1);
+        buckets.drain(50..60);
+        assert_eq!(pieces(&buckets).len(), 2);
     }
 
     #[test]

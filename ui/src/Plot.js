@@ -7,12 +7,10 @@ Ext.define('PVE.foresight.Plot', {
     HOUR: 3600,
     DAY: 86400,
 
-    // Points as a path; a gap of more than `gap` seconds breaks the line.
-    line: function (points, x, y, gap) {
-        let last = null;
-        let path = points.map(([t, v]) => {
-            let pen = last === null || t - last > gap ? 'M' : 'L';
-            last = t;
+    // Points as a path; the line begins anew where `begins` says so, by index.
+    line: function (points, x, y, begins) {
+        let path = points.map(([t, v], i) => {
+            let pen = !i || begins?.[i] ? 'M' : 'L';
             return `${pen}${x(t).toFixed(1)} ${y(v).toFixed(1)}`;
         });
         return path.join('');
@@ -28,11 +26,11 @@ Ext.define('PVE.foresight.Plot', {
         return `M${up.concat(down).join('L')}Z`;
     },
 
-    // Rows parted where more than `gap` seconds lie between two.
-    pieces: function (rows, gap) {
+    // Rows parted where `begins` says so, by index.
+    pieces: function (rows, begins) {
         let pieces = [];
         rows.forEach((row, i) => {
-            if (!i || row[0] - rows[i - 1][0] > gap) {
+            if (!i || begins[i]) {
                 pieces.push([]);
             }
             pieces[pieces.length - 1].push(row);
@@ -40,23 +38,27 @@ Ext.define('PVE.foresight.Plot', {
         return pieces;
     },
 
-    // Three times the usual distance of two values is a gap.
-    gap: function (times) {
-        let steps = times.slice(1).map((t, i) => t - times[i]);
-        steps.sort((a, b) => a - b);
-        return 3 * (steps[steps.length >> 1] || this.HOUR);
+    // At which buckets a line begins anew, by index: nothing is known for three times the usual distance of two of
+    // them, and of what they last, since old ones last longer than late ones.
+    begins: function (buckets) {
+        let steps = buckets.map((b, i) => (i ? this.middle(b) - this.middle(buckets[i - 1]) : 0));
+        let sorted = steps.slice(1).sort((a, b) => a - b);
+        let usual = sorted[sorted.length >> 1] || this.HOUR;
+        let longest = (i) => Math.max(usual, buckets[i].seconds, buckets[i - 1].seconds);
+        return steps.map((step, i) => !i || step > 3 * longest(i));
     },
 
     middle: (bucket) => bucket.start + bucket.seconds / 2,
 
     // History buckets as [time, value].
-    points: function (buckets, field) {
-        return (buckets ?? []).map((b) => [this.middle(b), b[field ?? 'avg']]);
+    points: function (buckets) {
+        return buckets.map((b) => [this.middle(b), b.avg]);
     },
 
     // A line without axes, `label` for those who cannot see it. `top` is the value at its upper edge.
-    sparkline: function (points, options) {
+    sparkline: function (buckets, options) {
         let { width, height, label, threshold } = options;
+        let points = this.points(buckets);
         let encoded = Ext.htmlEncode(label ?? '');
         let frame = `class="foresight-spark" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-label="${encoded}"`;
         if (points.length < 2) {
@@ -74,7 +76,7 @@ Ext.define('PVE.foresight.Plot', {
         let [t, v] = points[points.length - 1];
         return (
             `<svg ${frame}><title>${encoded}</title>${limit}` +
-            `<path class="foresight-line" d="${this.line(points, x, y, this.gap(times))}"/>` +
+            `<path class="foresight-line" d="${this.line(points, x, y, this.begins(buckets))}"/>` +
             `<circle class="foresight-dot" cx="${x(t).toFixed(1)}" cy="${y(v).toFixed(1)}" r="2"/></svg>`
         );
     },
@@ -248,11 +250,11 @@ Ext.define('PVE.foresight.Plot', {
     chart: function (chart) {
         let f = this.frame(chart);
         let points = this.points(chart.history);
-        let gap = this.gap(points.map((p) => p[0]));
+        let begins = this.begins(chart.history);
         // Nothing was measured in a gap: the range has none there, as the line.
         let range = this.pieces(
             chart.history.map((b) => [this.middle(b), b.min, b.max]),
-            gap,
+            begins,
         );
         let fore = chart.forecast.map(([t, , low, high]) => [t, low, high]);
         let label = Ext.htmlEncode(chart.label ?? '');
@@ -262,14 +264,13 @@ Ext.define('PVE.foresight.Plot', {
             `<path class="foresight-baseline" d="${this.band(chart.baseline, f.x, f.y)}"/>`,
             `<path class="foresight-range" d="${range.map((rows) => this.band(rows, f.x, f.y)).join('')}"/>`,
             `<path class="foresight-interval" d="${this.band(fore, f.x, f.y)}"/>`,
-            `<path class="foresight-line" d="${this.line(points, f.x, f.y, gap)}"/>`,
+            `<path class="foresight-line" d="${this.line(points, f.x, f.y, begins)}"/>`,
             `<path class="foresight-forecast" d="${this.line(
                 chart.forecast.map(([t, v]) => [t, v]),
                 f.x,
                 f.y,
-                Infinity,
             )}"/>`,
-            `<path class="foresight-trend" d="${this.line(chart.trend ?? [], f.x, f.y, Infinity)}"/>`,
+            `<path class="foresight-trend" d="${this.line(chart.trend ?? [], f.x, f.y)}"/>`,
         ];
         if (this.hasLimit(chart)) {
             let y = f.y(chart.threshold).toFixed(1);

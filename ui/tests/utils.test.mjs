@@ -171,8 +171,8 @@ test('values are encoded wherever they enter markup', () => {
         Html.icon('fa-x', hostile),
         Plot.sparkline(
             [
-                [0, 1],
-                [1, 2],
+                { start: 0, seconds: 0, avg: 1 },
+                { start: 1, seconds: 0, avg: 2 },
             ],
             { width: 10, height: 10, label: hostile },
         ),
@@ -205,19 +205,19 @@ test('outcome badges count, and take the colour of the last outcome', () => {
 
 test('a gap in the samples breaks the line', () => {
     const x = (v) => v;
+    const samples = [0, 10, 20, 30, 100].map((start) => ({ start, seconds: 0, avg: 1 }));
     assert.equal(
-        Plot.line(
-            [
-                [0, 1],
-                [10, 1],
-                [100, 1],
-            ],
-            x,
-            x,
-            30,
-        ),
-        'M0.0 1.0L10.0 1.0M100.0 1.0',
+        Plot.line(Plot.points(samples), x, x, Plot.begins(samples)),
+        'M0.0 1.0L10.0 1.0L20.0 1.0L30.0 1.0M100.0 1.0',
     );
+});
+
+test('hours before the samples of every quarter of one are no gaps', () => {
+    const hours = Array.from({ length: 120 }, (_, i) => ({ start: i * 3600, seconds: 3600 }));
+    const samples = Array.from({ length: 192 }, (_, i) => ({ start: 432_000 + i * 900, seconds: 0 }));
+    const begins = (buckets) => Plot.begins(buckets).filter((is) => is).length;
+    assert.equal(begins([...hours, ...samples]), 1);
+    assert.equal(begins([...hours.slice(0, 50), ...hours.slice(60), ...samples]), 2);
 });
 
 test('the range is painted only where something was measured', () => {

@@ -92,7 +92,7 @@ Ext.define('PVE.foresight.card.Evidence', {
         let series = detail.history?.find((m) => m.metric === metric);
         let found = u.metric(detail, metric);
         let now = found ? u.percent(found.current ?? found.level) : '–';
-        let plot = PVE.foresight.Plot.sparkline(PVE.foresight.Plot.points(series?.buckets), {
+        let plot = PVE.foresight.Plot.sparkline(series?.buckets ?? [], {
             width: 150,
             height: 30,
             top: 1,
