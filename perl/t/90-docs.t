@@ -35,7 +35,7 @@ Nothing here moves a guest: applying advice uses Proxmox VE's own calls with the
 - A wrong parameter is an error 400 that names it; what is not there is 404; 503 means that somebody else is writing, or replaying.
 - A backtest takes longer than a request may: `POST` starts it as a task and `GET` answers with what the last one on the same node
   brought. Starting one needs `Sys.Modify`, as Proxmox VE asks for tasks that concern a whole node, such as `apt update`: a replay
-  takes up to four of its cores, and its result replaces the one that everybody sees. The task's log, which everybody with `Sys.Audit` on the
+  takes several of its cores, and its result replaces the one that everybody sees. The task's log, which everybody with `Sys.Audit` on the
   node can read, has figures of the whole cluster, but names and counts no guest.
 - `digest` refuses a change when somebody else changed the settings since they were read. A settings file that cannot be used
   gives the defaults and says why in `refused`; it is never overwritten.

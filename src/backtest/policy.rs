@@ -52,7 +52,10 @@ impl FromStr for Policy {
     fn from_str(text: &str) -> Result<Self> {
         Self::ALL.into_iter().find(|p| p.name() == text).ok_or_else(|| {
             let known: Vec<&str> = Self::ALL.iter().map(|p| p.name()).collect();
-            Error::invalid(format!("'{text}' is no policy: {}", known.join(", ")))
+            Error::invalid(format!(
+                "'{text}' is no policy; known are {}, and all",
+                known.join(", ")
+            ))
         })
     }
 }

@@ -42,6 +42,9 @@ pub use rrd::{GuestEntry, NodeEntry, Rrd, Stamp, StorageEntry};
 pub use rrd_file::{Archive, Function, RrdFile};
 pub use text::{Note, Notes, Parsed};
 
+/// Where the cluster file system is on a node.
+pub const PMXCFS: &str = "/etc/pve";
+
 /// The parsers, one per format: for fixtures, fuzzers, and files that came some other way.
 pub mod parse {
     pub use super::cluster::{members, vmlist};

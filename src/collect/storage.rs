@@ -65,13 +65,17 @@ fn local() -> StorageFacts {
     }
 }
 
-/// What a storage takes when its section does not say it.
+/// What a storage takes when its section does not say it (pve-storage, `content` of each plugin's `plugindata`); nothing of
+/// plugins that are not PVE's own: not known.
 fn default_content(kind: &str) -> Vec<String> {
     let names: &[&str] = match kind {
         "dir" | "btrfs" | "lvmthin" | "zfspool" => &["images", "rootdir"],
         "pbs" | "cephfs" => &["backup"],
         "esxi" => &["import"],
-        _ => &["images"],
+        "cifs" | "glusterfs" | "iscsi" | "iscsidirect" | "lvm" | "nfs" | "rbd" | "zfs" => {
+            &["images"]
+        }
+        _ => &[],
     };
     names.iter().map(|name| (*name).to_string()).collect()
 }

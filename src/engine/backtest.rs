@@ -57,7 +57,7 @@ impl Engine {
         request.check()?;
         let reader = Reader::open(&self.state)?;
         let (now, tick) = self.moment(&reader, request.now)?;
-        let inventory = inventory_of(inventory, request.inventory.as_deref(), &tick, now)?;
+        let inventory = inventory_of(inventory, request.inventory.as_deref(), &tick, (now, None))?;
         let mut warnings: Vec<String> =
             inventory.warnings.iter().map(ToString::to_string).collect();
         let fleets = history(&reader, now, request.days)?;

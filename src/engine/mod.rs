@@ -28,7 +28,7 @@ use crate::api::{
     QualityReply, RecommendReply, StabilityReply, StatsReply, StatusReply, TrendsReply,
     VerifyReply,
 };
-use crate::collect::{Counters, Live, MAX_AGE, ahead, identify, inventory, live, rates};
+use crate::collect::{Counters, Live, MAX_AGE, PMXCFS, ahead, identify, inventory, live, rates};
 use crate::error::{Error, Kind, Result};
 use crate::model::{DAY, GuestSample, HOUR, Inventory, NodeSample, Tick, UnixTime, Vmid, utc_date};
 use crate::outcome::Ledger;
@@ -396,7 +396,8 @@ impl Engine {
     ) -> Result<T> {
         let reader = Reader::open(&self.state)?;
         let (now, tick) = self.moment(&reader, request.now)?;
-        let inventory = inventory_of(known, request.inventory.as_deref(), &tick, now)?;
+        let moment = (now, request.now);
+        let inventory = inventory_of(known, request.inventory.as_deref(), &tick, moment)?;
         let lookback = request.config.settings.analysis_lookback.hours().0 as u32;
         let history = History::load(&reader, now, lookback, &DECISIVE)?;
         let local = local_time(now);
@@ -485,17 +486,19 @@ fn fault(error: &serde_json::Error) -> String {
     error.to_string().replace(" at line 1 column ", " at column ")
 }
 
-/// Constraints that are known, else from a pmxcfs tree or a JSON file; without either, what a tick tells.
+/// Constraints that are known, else from a pmxcfs tree or a JSON file; without either, what a tick tells. What is so at
+/// the inventory's moment alone is none of one before it that was `asked` about.
 fn inventory_of(
     known: Option<Inventory>,
     path: Option<&Path>,
     tick: &Tick,
-    now: UnixTime,
+    (now, asked): (UnixTime, Option<UnixTime>),
 ) -> Result<Inventory> {
     // A newer inventory knows better where guests are, but not where they were at a moment that is past.
     let newer = |known_at: UnixTime| (tick.ts..=now).contains(&known_at);
     let (mut inventory, newer) = match (known, path) {
         (Some(inventory), _) => {
+            inventory.check()?;
             let newer = newer(inventory.ts);
             (inventory, newer)
         }
@@ -510,7 +513,10 @@ fn inventory_of(
         }
         (None, None) => (Inventory::from_tick(tick), false),
     };
-    if inventory.ts > now + CLOCK_SLACK {
+    // A copy of a tree does not tell when it was made.
+    let is_live = path.is_some_and(|path| path == Path::new(PMXCFS));
+    let known_at = if is_live { clock() } else { inventory.ts };
+    if asked.is_some_and(|asked| known_at > asked + CLOCK_SLACK) {
         inventory.forget_moment();
     }
     Ok(current(inventory, tick, newer))
@@ -538,6 +544,7 @@ fn read_inventory(path: &Path) -> Result<Inventory> {
         let message = "not an inventory: neither a node nor a guest is in it";
         return Err(Error::invalid(message).at(path.display()));
     }
+    inventory.check().map_err(|e| e.at(path.display()))?;
     inventory.sort();
     Ok(inventory)
 }
@@ -605,7 +612,7 @@ fn clock() -> UnixTime {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{HaMove, HaResource, NodeFacts};
+    use crate::model::{Bytes, Cores, GuestFacts, HaMove, HaResource, NodeFacts};
 
     #[test]
     fn the_zone_is_known_as_far_back_as_a_replay_can_look() {
@@ -613,6 +620,29 @@ mod tests {
         let change = now - 743 * DAY;
         let local = zone(now, |time| if time < change { 7_200 } else { 3_600 });
         assert_eq!((local.east(change - 60), local.east(change)), (7_200, 3_600));
+    }
+
+    #[test]
+    fn an_inventory_with_impossible_sizes_is_refused_and_says_where() {
+        let refused = |change: fn(&mut Inventory)| {
+            let mut inventory = Inventory::default();
+            inventory.nodes.push(NodeFacts { name: "pve1".into(), ..NodeFacts::default() });
+            inventory.guests.push(GuestFacts { vmid: 100, ..GuestFacts::default() });
+            change(&mut inventory);
+            let text = serde_json::to_vec(&inventory).expect("JSON");
+            let dir = tempfile::tempdir().expect("a folder");
+            let path = dir.path().join("inventory.json");
+            std::fs::write(&path, text).expect("written");
+            let from_file = read_inventory(&path).map_err(|e| e.to_string());
+            let known = inventory_of(Some(inventory), None, &Tick::default(), (0, None));
+            assert_eq!(from_file.is_ok(), known.is_ok());
+            from_file.err().unwrap_or_default()
+        };
+        let of_node = refused(|i| i.nodes[0].maxcpu = Some(Cores(-4.0)));
+        assert!(of_node.contains("node pve1") && of_node.contains("maxcpu"), "{of_node}");
+        let of_guest = refused(|i| i.guests[0].maxmem = Some(Bytes(1e300)));
+        assert!(of_guest.contains("guest 100") && of_guest.contains("maxmem"), "{of_guest}");
+        assert_eq!(refused(|i| i.guests[0].maxcpu = Some(Cores(64.0))), "");
     }
 
     #[test]
@@ -627,7 +657,8 @@ mod tests {
             let inventory = Inventory::from_tick(&on("pve2", known_at));
             std::fs::write(&path, serde_json::to_vec(&inventory).expect("JSON")).expect("written");
             let known = given.then_some(inventory);
-            let found = inventory_of(known, Some(&path), &tick, now).expect("an inventory");
+            let found =
+                inventory_of(known, Some(&path), &tick, (now, Some(now))).expect("an inventory");
             found.guests[0].node.clone()
         };
         // Nor what moves at another moment than that asked about.
@@ -637,27 +668,30 @@ mod tests {
             known.guests[0].lock = Some("migrate".into());
             known.guests[0].ha =
                 Some(HaResource { under_way: Some(moved), ..HaResource::default() });
-            let found = inventory_of(Some(known), None, &tick, now).expect("an inventory");
+            let found =
+                inventory_of(Some(known), None, &tick, (now, Some(now))).expect("an inventory");
             let guest = &found.guests[0];
             (guest.migrates(), guest.ha.as_ref().is_some_and(|ha| ha.under_way.is_some()))
         };
         assert_eq!(moves(1_030, 1_040), (true, true));
         assert_eq!(moves(1_030, 1_010), (false, false), "of later than the moment asked about");
         // Nor what was locked then, given up by HA, or in maintenance.
-        let held = |known_at, now| {
+        let held = |known_at, now, asked| {
             let mut known = Inventory::from_tick(&on("pve1", known_at));
             known.guests[0].lock = Some("backup".into());
             known.guests[0].ha = Some(HaResource { in_error: true, ..HaResource::default() });
             let pve1 = NodeFacts { name: "pve1".into(), maintenance: true, ..NodeFacts::default() };
             known.nodes.push(pve1);
-            let found = inventory_of(Some(known), None, &tick, now).expect("an inventory");
+            let found = inventory_of(Some(known), None, &tick, (now, asked)).expect("an inventory");
             let guest = &found.guests[0];
             let in_error = guest.ha.as_ref().is_some_and(|ha| ha.in_error);
             [guest.lock.is_some(), in_error, found.nodes[0].maintenance]
         };
-        assert_eq!(held(1_030, 1_040), [true; 3]);
-        assert_eq!(held(970, 1_040), [true; 3], "they may last");
-        assert_eq!(held(4_600, 1_040), [false; 3], "of later than the moment asked about");
+        assert_eq!(held(1_030, 1_040, Some(1_040)), [true; 3]);
+        assert_eq!(held(970, 1_040, Some(1_040)), [true; 3], "they may last");
+        let later = "of later than the moment asked about";
+        assert_eq!(held(4_600, 1_040, Some(1_040)), [false; 3], "{later}");
+        assert_eq!(held(4_600, 1_040, None), [true; 3], "the samples are old, not the question");
         for given in [false, true] {
             assert_eq!(node(1_030, given, 1_040), "pve2", "newer than the sample");
             assert_eq!(node(970, given, 1_040), "pve1", "older than the sample");

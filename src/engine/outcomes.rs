@@ -21,7 +21,9 @@ use crate::outcome::{
 use crate::outlook::Limits;
 use crate::series::{LocalTime, Point};
 use crate::settings::{Knob, Loaded, PenaltyConfig, Stored, Table, get_effective_penalty_config};
-use crate::store::{Appended, AsItself, Detail, Fleet, GuestTrack, Reader, Resolution, Writer};
+use crate::store::{
+    Appended, AsItself, Detail, Entity, Fleet, GuestTrack, Reader, Resolution, Writer,
+};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -78,9 +80,16 @@ impl Engine {
         let mut outcomes = ledger.outcomes;
         outcomes.sort_by_key(|o| (o.time, o.vmid));
         outcomes.retain(|o| request.guest.is_none_or(|vmid| o.vmid == vmid));
-        let is_there = |vmid: &Vmid| tick.guests.iter().any(|guest| guest.vmid == *vmid);
-        if let Some(unknown) = request.guest.filter(|vmid| outcomes.is_empty() && !is_there(vmid)) {
-            return Err(unknown_guest(unknown));
+        if let Some(vmid) = request.guest.filter(|_| outcomes.is_empty()) {
+            let is_there = tick.guests.iter().any(|guest| guest.vmid == vmid);
+            // One on a node that is away is in no tick.
+            let was_there = || -> Result<bool> {
+                let (stored, _) = reader.data_quality(&[Entity::Guest(vmid)], now)?;
+                Ok(stored.iter().any(|quality| quality.total_samples > 0))
+            };
+            if !is_there && !was_there()? {
+                return Err(unknown_guest(vmid));
+            }
         }
         Ok(OutcomesReply {
             now,

@@ -2,8 +2,9 @@
 //!
 //! Its JSON is a superset of a tick's: a line of `append --jsonl` is a valid, if poor, inventory.
 
+use super::tick::{MAX_AMOUNT, MAX_LOAD, within};
 use super::{Bytes, Cores, Fraction, GuestKind, GuestStatus, Tick, UnixTime, Vmid};
-use crate::error::Warning;
+use crate::error::{self, Warning};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -350,6 +351,33 @@ impl GuestFacts {
 const MIGRATES: &str = "migrate";
 
 impl Inventory {
+    /// Whether cores and bytes are such as a tick may have.
+    ///
+    /// # Errors
+    /// `Invalid`, with the node or guest and the field.
+    pub fn check(&self) -> error::Result<()> {
+        let cores = |field: &str, x: Option<Cores>| within(field, x.map(|x| x.0), MAX_LOAD);
+        let size = |field: &str, x: Option<Bytes>| within(field, x.map(|x| x.0), MAX_AMOUNT);
+        for node in &self.nodes {
+            let storages = node.storage_free.iter().chain(&node.storage_size);
+            let mut all = [cores("maxcpu", node.maxcpu), size("maxmem", node.maxmem)]
+                .into_iter()
+                .chain(storages.map(|(id, bytes)| size(id, Some(*bytes))));
+            all.try_for_each(|e| e).map_err(|e| e.at(format!("node {}", node.name)))?;
+        }
+        for guest in &self.guests {
+            let limits = [
+                cores("maxcpu", guest.maxcpu),
+                cores("start_cores", guest.start_cores),
+                size("maxmem", guest.maxmem),
+            ];
+            let disks = guest.disks.iter().map(|disk| size(&disk.key, disk.size));
+            let mut all = limits.into_iter().chain(disks);
+            all.try_for_each(|e| e).map_err(|e| e.at(format!("guest {}", guest.vmid)))?;
+        }
+        Ok(())
+    }
+
     /// Forgets what is so at its moment alone: locks, what HA is doing or has given up, who is there, and quorum.
     pub fn forget_moment(&mut self) {
         for guest in &mut self.guests {

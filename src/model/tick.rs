@@ -323,7 +323,7 @@ fn check_name(name: &str) -> Result<()> {
     }
 }
 
-fn within(field: &str, value: Option<f64>, max: f64) -> Result<()> {
+pub(super) fn within(field: &str, value: Option<f64>, max: f64) -> Result<()> {
     match value {
         None => Ok(()),
         Some(x) if x.is_finite() && (0.0..=max).contains(&x) => Ok(()),

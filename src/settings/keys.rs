@@ -346,7 +346,7 @@ settings! {
         cpu_spike_very_high: Points = 20.0 in 0.0..=1000.0, CpuSpikes [FULL, History];
         /// Penalty when the expected 95th percentile of the CPU load is at the threshold plus the second offset
         cpu_spike_extreme: Points = 30.0 in 0.0..=1000.0, CpuSpikes [FULL, History];
-        /// Penalty for each percent a day by which the CPU load rises in a sustained trend
+        /// Penalty for each percent of the node's cores a day by which its guests grow in sustained trends
         cpu_trend_rising_penalty: Points = 15.0 in 0.0..=1000.0, CpuTrend [FULL, History];
         /// Penalty when the expected 99th percentile of the CPU load with the guest would be at the threshold
         predicted_cpu_over_penalty: Points = 25.0 in 0.0..=1000.0, CpuPredicted [FULL];
@@ -378,7 +378,7 @@ settings! {
         mem_spike_extreme: Points = 20.0 in 0.0..=1000.0, MemSpikes [HALF, History];
         // ProxBalance switched this off (0), since it took every arrived guest for a rise. Steps
         // are removed before our fit, and memory trends are the ones that do go on.
-        /// Penalty for each percent a day by which the memory use rises in a sustained trend
+        /// Penalty for each percent of the node's memory a day by which its guests grow in sustained trends
         mem_trend_rising_penalty: Points = 8.0 in 0.0..=1000.0, MemTrend [HALF, History];
         /// Penalty when the expected 99th percentile of the memory use with the guest would be at the threshold
         predicted_mem_over_penalty: Points = 10.0 in 0.0..=1000.0, MemPredicted [HALF];

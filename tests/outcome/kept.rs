@@ -233,6 +233,15 @@ fn reading_judges_what_no_collector_did_and_writes_nothing() {
     let none = OutcomesRequest { guest: Some(7), ..earlier };
     let unknown = cluster.engine().outcomes(&none).unwrap_err();
     assert!(unknown.to_string().starts_with("there is no guest 7 in this cluster"), "{unknown}");
+    // Nor is one unknown whose node is away.
+    let mut without = cluster.ticks.last().unwrap().clone();
+    let away = without.guests.iter().position(|g| g.vmid != MOVED).unwrap();
+    let away = without.guests.remove(away).vmid;
+    without.ts += 60;
+    cluster.engine().append([&without]).unwrap();
+    let asked = OutcomesRequest { now: None, guest: Some(away), config: PenaltyConfig::default() };
+    let of_it = OutcomesRequest { now: Some(without.ts), ..asked };
+    assert!(cluster.engine().outcomes(&of_it).unwrap().outcomes.is_empty());
 }
 
 /// Advice three days after a move from one full node to another, by either door.

@@ -368,3 +368,17 @@ test('the growth of guests is told from the same on as in sentences', () => {
     const [, told] = source.match(/const TOLD_GROWTH: f64 = ([\d.]+);/);
     assert.equal(Utils.toldGrowth, Number(told));
 });
+
+test('metrics are called as in findings', () => {
+    const outlook = readFileSync(new URL('../../src/outlook/mod.rs', import.meta.url), 'utf8');
+    const label = (pattern) => outlook.match(pattern)[1];
+    const names = {
+        cpu: label(/Self::Cpu => "([^"]+)"/),
+        iowait: label(/const IO_WAIT: &str = "([^"]+)";/),
+        storage_usage: label(/const STORAGE: &str = "([^"]+)";/),
+        memory: label(/Self::Memory => "([^"]+)"/),
+    };
+    for (const [metric, name] of Object.entries(names)) {
+        assert.equal(Utils.findingMetric({ metric: name }), metric);
+    }
+});

@@ -2,6 +2,7 @@
 
 use clap::{Args as Options, Parser, Subcommand, ValueEnum};
 use pve_foresight::api::{self, Choice};
+use pve_foresight::collect::PMXCFS;
 use pve_foresight::model::{MOMENTS, UnixTime, Vmid};
 use pve_foresight::simulate::{Placement, PveVersion};
 use std::ops::RangeInclusive;
@@ -101,7 +102,7 @@ pub(crate) enum Command {
 #[derive(Options, Debug)]
 pub(crate) struct Collect {
     /// Root of the pmxcfs tree, or of a copy of it
-    #[arg(long, value_name = "DIR", default_value = "/etc/pve")]
+    #[arg(long, value_name = "DIR", default_value = PMXCFS)]
     pub(crate) root: PathBuf,
     /// Where the counters of the previous run are kept between runs (best on a tmpfs)
     #[arg(long, value_name = "DIR", default_value = "/run/pve-foresight")]

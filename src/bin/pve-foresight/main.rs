@@ -28,13 +28,11 @@ mod verify;
 use args::{Args, Command};
 use clap::Parser;
 use out::Out;
+use pve_foresight::collect::PMXCFS;
 use pve_foresight::error::{Error, Kind, Result};
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
-
-/// Where the cluster file system is on a node.
-const PMXCFS: &str = "/etc/pve";
 
 /// Exit status of a wrong option, as the parser of the options has it.
 const USAGE: u8 = 2;

@@ -48,7 +48,7 @@ Ext.define('PVE.foresight.panel.Backtest', {
                 iconCls: 'fa fa-play',
                 disabled: !may,
                 tooltip: may
-                    ? gettext('Replays the stored history in a task, on up to four cores of the node.')
+                    ? gettext('Replays the stored history in a task, on several cores of the node.')
                     : gettext("Running a backtest needs the privilege 'Sys.Modify' on '/'."),
                 handler: () => me.run(),
             },

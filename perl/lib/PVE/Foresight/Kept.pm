@@ -1,8 +1,8 @@
 package PVE::Foresight::Kept;
 
 # What tasks leave in the state directory: that the history was imported, and the last backtest of this node. A replay
-# may take longer than pveproxy waits for an answer, so it is left in a file for whoever asks. The folder belongs to the collector's user: root follows no link there,
-# and trusts no byte.
+# may take longer than pveproxy waits for an answer, so it is left in a file for whoever asks. The folder belongs to the
+# collector's user: root follows no link there, and trusts no byte.
 
 use v5.36;
 

@@ -58,13 +58,15 @@ sub run() {
     my $reply = import_patiently({ rrd => $from, inventory_path => $cluster });
     say "$reply->{ticks} points in time of $reply->{nodes} nodes stored, from $reply->{files} files";
     say "$reply->{left_out} rows left out: too old, or known already" if $reply->{left_out};
-    PVE::Foresight::Kept::imported();
     if (my $notes = journal(info => $reply->{notes}->@*)) {
         say "$notes: see the journal of this node";
     }
     if (my $warnings = journal(warning => $reply->{warnings}->@*)) {
         log_warn("$warnings: see the journal of this node");
     }
+    # What is imported stays, marked or not.
+    eval { PVE::Foresight::Kept::imported() };
+    log_warn("not marked as done, so it is done again: $@") if $@;
     return;
 }
 

@@ -21,7 +21,7 @@ use PVE::Foresight::Visible;
 
 use base qw(PVE::RESTHandler);
 
-# One at a time on a node, since a replay keeps up to four cores busy. The lock is root's alone, and lasts until the last
+# One at a time on a node, since a replay keeps several cores busy. The lock is root's alone, and lasts until the last
 # process that has it open ends.
 my sub lock_node() {
     my $file = "$PVE::Foresight::RUN_DIR/pve-foresight-backtest.lck";
@@ -97,7 +97,7 @@ __PACKAGE__->register_method({
     path => '',
     method => 'POST',
     protected => 1,
-    description => "Replay the stored time, in a task on this node; the result replaces the last one. Takes up to four"
+    description => "Replay the stored time, in a task on this node; the result replaces the last one. Takes several"
         . " cores of the node, at the lowest priority, and a while on a large cluster. One at a time on a node.",
     permissions => { check => ['perm', '/', ['Sys.Modify']] },
     parameters => {
