@@ -164,7 +164,10 @@ impl About {
     ) -> Result<Self> {
         one_of("inventory_path", path.is_some(), "inventory", inventory.is_some())?;
         let (settings, warnings) = settled(settings.as_deref());
-        inventory.iter_mut().for_each(Inventory::sort);
+        if let Some(inventory) = &mut inventory {
+            inventory.check().map_err(|e| e.at("inventory"))?;
+            inventory.sort();
+        }
         Ok(Self { now: moment(now)?, path, inventory, settings, warnings })
     }
 

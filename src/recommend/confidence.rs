@@ -145,7 +145,8 @@ impl Basis<'_> {
         let mut without = self.source_load.clone();
         self.newcomers.iter().for_each(|guest| without.add(&guest.load, -1.0));
         let without = Days::of(&Basis { source_load: &without, ..*self });
-        without.present < days.present.map(|with| with / 2.0)
+        let with = days.present.filter(|saved| *saved > NO_DIFFERENCE);
+        with.is_some_and(|with| without.present < Some(with / 2.0))
     }
 
     /// Cores of overload that the move takes from both nodes together in a case.

@@ -296,6 +296,8 @@ static void refusals(const foresight_engine *engine)
     EXPECT(foresight_history, "{\"guest\":100,\"metrics\":[\"cpus\"]}", INVALID, "metrics: ");
     EXPECT(foresight_history, "{\"node\":\"pve1\",\"points\":1000000}", INVALID, "points: ");
     EXPECT(foresight_recommend, "{\"inventory_path\":\"/x\",\"inventory\":{}}", INVALID, "inventory_path: ");
+    EXPECT(foresight_recommend, "{\"inventory\":{\"nodes\":[{\"name\":\"pve1\",\"maxcpu\":-4}]}}", INVALID,
+           "inventory: node pve1: maxcpu: ");
     EXPECT(foresight_recommend, "{\"now\":1790000000,\"inventory_path\":\"/nonexistent\"}", NOT_FOUND, "/nonexistent");
     EXPECT(foresight_explain, "{\"now\":1790000000}", INVALID, "`guest`");
     EXPECT(foresight_explain, "{\"now\":1790000000,\"guest\":4}", NOT_FOUND, "guest 4");
